@@ -1,0 +1,26 @@
+"""The command `eventstore`: set tables up, append, and look at what is stored."""
+
+import click
+
+from eventstore.cli.append import append
+from eventstore.cli.init import init
+from eventstore.cli.show import show
+from eventstore.cli.tail import tail
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="dynamo-eventstore")
+def main() -> None:
+    """Event store on DynamoDB.
+
+    Settings come from the environment (EVENTSTORE_...) and from .local/env, which `make up` writes.
+
+    Exit codes: 0 fine, 1 found what it looks for or refused by another writer, 2 usage, input or settings,
+    3 a server is out of reach, 4 stopped part-way and can resume.
+    """
+
+
+main.add_command(init)
+main.add_command(append)
+main.add_command(show)
+main.add_command(tail)

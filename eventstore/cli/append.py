@@ -1,0 +1,73 @@
+"""`eventstore append`: store the events of a file or of standard input as one commit."""
+
+from typing import IO, Any
+
+import click
+import msgspec
+
+from eventstore.cli import envelope
+from eventstore.cli.opened import open_store
+from eventstore.errors import InvalidInputError
+from eventstore.limits import COMMIT_MAX_EVENTS
+from eventstore.model import AggregateRef, NewEvent
+
+
+class EventLine(msgspec.Struct, forbid_unknown_fields=True):
+    """One line of input: an event."""
+
+    type: str
+    data: dict[str, Any]
+    metadata: dict[str, Any] = {}
+    schema_version: int = 1
+    timestamp_ms: int | None = None
+
+
+@click.command()
+@click.argument("aggregate_type")
+@click.argument("aggregate_id")
+@click.argument("source", type=click.File("rb"), default="-")
+@click.option("--expected-version", type=int, required=True, help="Events the aggregate has now; 0 for a new one.")
+@envelope.json_option
+@envelope.reports_errors
+def append(aggregate_type: str, aggregate_id: str, source: IO[bytes], expected_version: int, *, as_json: bool) -> None:
+    """Append the events in SOURCE (JSON lines; standard input by default) to one aggregate, all or none.
+
+    A line is {"type": "...", "data": {...}} and may add "metadata", "schema_version" and "timestamp_ms".
+    """
+    events = parse_lines(source)
+    result = open_store().append(AggregateRef(aggregate_type, aggregate_id), events, expected_version=expected_version)
+    if as_json:
+        envelope.print_envelope(
+            {
+                "aggregate_type": aggregate_type,
+                "aggregate_id": aggregate_id,
+                "commit_id": result.commit_id,
+                "first_sequence": result.first_sequence,
+                "version": result.version,
+                "already_stored": result.already_stored,
+            },
+        )
+        return
+    click.echo(f"{aggregate_id} is at version {result.version} (commit {result.commit_id}).")
+
+
+def parse_lines(source: IO[bytes]) -> list[NewEvent]:
+    """Return the events of JSON lines; empty lines are passed over.
+
+    Raises:
+        InvalidInputError: A line is no event; it names the line.
+    """
+    events: list[NewEvent] = []
+    for number, line in enumerate(source, start=1):
+        if not line.strip():
+            continue
+        if len(events) > COMMIT_MAX_EVENTS:
+            break  # one too many is enough to be refused; a file of any size is not read to its end
+        try:
+            parsed = msgspec.json.decode(line, type=EventLine)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InvalidInputError(f"line {number}", f"is no event: {error}") from error
+        events.append(
+            NewEvent(parsed.type, parsed.data, parsed.metadata, parsed.schema_version, parsed.timestamp_ms),
+        )
+    return events

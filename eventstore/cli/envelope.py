@@ -1,0 +1,86 @@
+"""What every command prints and exits with: one JSON envelope or human text, and documented exit codes."""
+
+import sys
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+
+from eventstore.errors import DecideAgainError, EventStoreError, InvalidInputError, SetUpError, TryLaterError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ENVELOPE_VERSION = 1
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    FINE = 0
+    FOUND = 1
+    """It found what it looks for: a gap, a conflict, a difference."""
+    USAGE = 2
+    """Arguments, input or settings are wrong; nothing was done."""
+    UNREACHABLE = 3
+    """A server is out of reach or refuses for load."""
+    PARTIAL = 4
+    """Stopped part-way; run it again to resume."""
+
+
+def dump(value: object) -> str:
+    """Return compact JSON on one line."""
+    return msgspec.json.encode(value).decode()
+
+
+def print_envelope(data: object, *, status: str = "ok", diagnostics: Sequence[str] = ()) -> None:
+    """Print one result as a JSON document."""
+    click.echo(dump({"version": ENVELOPE_VERSION, "status": status, "data": data, "diagnostics": list(diagnostics)}))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console for people; it wraps nothing when the output is no terminal."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+
+
+def exit_code_of(error: EventStoreError) -> ExitCode:
+    """Return the exit code an error stands for."""
+    match error:
+        case DecideAgainError():
+            return ExitCode.FOUND
+        case InvalidInputError() | SetUpError():
+            return ExitCode.USAGE
+        case TryLaterError():
+            return ExitCode.UNREACHABLE
+        case _:
+            return ExitCode.FOUND
+
+
+def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a command: an error of ours is one line on stderr (an envelope with `--json`) and an exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except EventStoreError as error:
+            fail(str(error), exit_code_of(error), as_json=bool(kwargs.get("as_json")))
+
+    return run
+
+
+def fail(message: str, code: ExitCode, *, as_json: bool, data: Any = None) -> NoReturn:
+    """End the command with a message and an exit code."""
+    if as_json:
+        print_envelope(data, status="error", diagnostics=[message])
+    click.echo(f"error: {message}", err=True)
+    raise SystemExit(int(code))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+json_lines_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")

@@ -1,0 +1,38 @@
+"""`eventstore init`: create the tables."""
+
+import click
+
+from eventstore import dynamo, settings, store_record, tables
+from eventstore.cli import envelope
+from eventstore.system import SystemRuntime
+
+
+@click.command()
+@click.option(
+    "--index-shards",
+    type=click.IntRange(1, 64),
+    default=store_record.INDEX_SHARDS_DEFAULT,
+    show_default=True,
+    help="Write shards of each index key, for a new store.",
+)
+@envelope.json_option
+@envelope.reports_errors
+def init(index_shards: int, *, as_json: bool) -> None:
+    """Create the tables that are absent and check the ones that are there. Safe to repeat."""
+    chosen = settings.load()
+    client, _ = dynamo.connect(chosen.endpoint)
+    result = tables.init(
+        client,
+        chosen.tables,
+        SystemRuntime(),
+        index_shards=index_shards,
+        progress=lambda name: click.echo(f"creating {name}", err=True),
+    )
+    if as_json:
+        record = {"epoch": result.record.epoch, "index_shards": result.record.index_shards}
+        envelope.print_envelope({"created": result.created, "existing": result.existing, **record})
+        return
+    click.echo(f"{len(result.created)} tables created, {len(result.existing)} were there.")
+    if result.record.index_shards != index_shards:
+        click.echo(f"The store has {result.record.index_shards} index shards; --index-shards applies to new ones only.")
+    click.echo("Next: `eventstore append --help`, or `relay run` to deliver what is appended.")

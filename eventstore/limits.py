@@ -1,0 +1,28 @@
+"""The numbers DynamoDB and AMQP set, each with its source, and the ones that follow from them."""
+
+TRANSACTION_MAX_ACTIONS = 100
+"""Actions in one TransactWriteItems or TransactGetItems. Source: AWS, API reference of TransactWriteItems."""
+
+TRANSACTION_MAX_BYTES = 4 * 1024 * 1024
+"""Aggregate size of the items in one transaction. Source: AWS, API reference of TransactWriteItems."""
+
+ITEM_MAX_BYTES = 400 * 1024
+"""One item, names and values. Source: AWS, "Quotas in Amazon DynamoDB", item size."""
+
+PARTITION_KEY_MAX_BYTES = 2048
+"""Source: AWS, "Quotas in Amazon DynamoDB", partition key length."""
+
+COMMIT_MAX_EVENTS = TRANSACTION_MAX_ACTIONS - 2
+"""Events in one commit: beside them stand the outbox row and the check of the predecessor."""
+
+ROUTING_KEY_MAX_BYTES = 255
+"""A routing key `<aggregateType>.<eventType>` is an AMQP short string. Source: AMQP 0-9-1, 4.2.5.3."""
+
+EMBED_MAX_BYTES_DEFAULT = 1024
+"""An outbox row up to this size carries its events; DynamoDB counts writes in units of 1 KiB, so it costs nothing."""
+
+BATCH_WRITE_MAX_ITEMS = 25
+"""Source: AWS, API reference of BatchWriteItem."""
+
+SEQUENCE_NUMBER_MAX = 10**15
+"""Far above any history, below 2**53, so that every JSON reader keeps it exact."""

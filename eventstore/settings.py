@@ -1,0 +1,95 @@
+"""Settings of the command-line tools, from the environment and an env file. The library itself takes arguments only."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from eventstore.dynamo import Endpoint
+from eventstore.errors import SetUpError
+from eventstore.table_names import PREFIX_DEFAULT, TableNames
+
+ENV_FILE_DEFAULT = Path(".local/env")
+"""Where `make up` writes the addresses of the servers it started."""
+
+
+class SettingsError(SetUpError):
+    """Settings are missing, malformed or contradict each other; all faults in one message."""
+
+
+class StoreSettings(BaseSettings):
+    """Where the tables are. Environment variables carry the prefix `EVENTSTORE_`.
+
+    Attributes:
+        dynamodb_endpoint_url: DynamoDB Local or another endpoint; unset means AWS itself.
+        aws_region: AWS region; unset leaves the choice to boto3.
+        aws_access_key_id: Unset leaves the choice to boto3's chain.
+        aws_secret_access_key: Likewise.
+        table_prefix: First part of every table's name.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="EVENTSTORE_", frozen=True, extra="ignore")
+
+    dynamodb_endpoint_url: Annotated[str | None, Field(pattern=r"^https?://[^/\s]+/?$")] = None
+    aws_region: str | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: SecretStr | None = None
+    table_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")] = PREFIX_DEFAULT
+
+    @property
+    def tables(self) -> TableNames:
+        """Names of the tables."""
+        return TableNames(self.table_prefix)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where DynamoDB is."""
+        secret = self.aws_secret_access_key
+        return Endpoint(
+            url=self.dynamodb_endpoint_url,
+            region=self.aws_region,
+            access_key_id=self.aws_access_key_id,
+            secret_access_key=None if secret is None else secret.get_secret_value(),
+        )
+
+
+def env_file() -> Path | None:
+    """Return the env file to read: `EVENTSTORE_ENV_FILE`, else `.local/env` when it is there.
+
+    Raises:
+        SettingsError: The named file does not exist.
+    """
+    named = os.environ.get("EVENTSTORE_ENV_FILE")
+    if named is not None:
+        if not Path(named).is_file():
+            raise SettingsError(f"EVENTSTORE_ENV_FILE names {named}, which is no file")
+        return Path(named)
+    return ENV_FILE_DEFAULT if ENV_FILE_DEFAULT.is_file() else None
+
+
+def load() -> StoreSettings:
+    """Read the settings; the environment wins over the env file.
+
+    Raises:
+        SettingsError: Names every fault and the variable to set.
+    """
+    try:
+        settings = StoreSettings(_env_file=env_file())
+    except ValidationError as error:
+        raise SettingsError(explain(error, "EVENTSTORE_")) from error
+    if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
+        raise SettingsError(
+            "set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID and EVENTSTORE_AWS_SECRET_ACCESS_KEY"
+        )
+    return settings
+
+
+def explain(error: ValidationError, prefix: str) -> str:
+    """Return all faults of settings as one message that names the variables."""
+    faults = []
+    for fault in error.errors(include_url=False, include_input=False):
+        name = "_".join(str(part) for part in fault["loc"]).upper()
+        faults.append(f"{prefix}{name}: {fault['msg']}" if name else str(fault["msg"]))
+    return "settings: " + "; ".join(faults)

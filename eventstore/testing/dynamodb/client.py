@@ -1,0 +1,165 @@
+"""The clients: the calls of boto3's low-level clients that we use, on the in-memory DynamoDB."""
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any, TypeAlias
+
+from botocore.exceptions import WaiterError
+
+from eventstore.testing.dynamodb.client_errors import ClientExceptions, client_error, response_metadata
+from eventstore.testing.dynamodb.errors import ServiceError
+from eventstore.testing.dynamodb.parameters import check_parameters
+
+Reply: TypeAlias = dict[str, Any]
+Call: TypeAlias = Callable[[str, Mapping[str, Any]], Reply]
+
+_request_numbers = count(1)
+
+
+class _Client:
+    """What both clients share.
+
+    Args:
+        call: Carries out an operation by its name on the wire.
+    """
+
+    exceptions = ClientExceptions()
+
+    def __init__(self, call: Call) -> None:
+        self._call_service = call
+
+    def _call(self, operation: str, request: Mapping[str, Any]) -> Reply:
+        check_parameters(operation, request)
+        request_id = f"memory-{next(_request_numbers):012d}"
+        try:
+            reply = self._call_service(operation, request)
+        except ServiceError as error:
+            raise client_error(error, operation, request_id) from None
+        reply["ResponseMetadata"] = response_metadata(request_id, 200)
+        return reply
+
+    def close(self) -> None:
+        """Do nothing; there is no connection."""
+
+
+class DynamoDBClient(_Client):
+    """The calls of boto3's `dynamodb` client.
+
+    Requests, replies and errors have the shapes of that client. Every call raises `botocore.exceptions.ClientError`
+    when the service refuses, and `botocore.exceptions.ParamValidationError` for parameters it does not take.
+    """
+
+    def batch_get_item(self, **request: Any) -> Reply:
+        """See BatchGetItem."""
+        return self._call("BatchGetItem", request)
+
+    def batch_write_item(self, **request: Any) -> Reply:
+        """See BatchWriteItem."""
+        return self._call("BatchWriteItem", request)
+
+    def create_table(self, **request: Any) -> Reply:
+        """See CreateTable; the table is ready at once."""
+        return self._call("CreateTable", request)
+
+    def delete_item(self, **request: Any) -> Reply:
+        """See DeleteItem."""
+        return self._call("DeleteItem", request)
+
+    def delete_table(self, **request: Any) -> Reply:
+        """See DeleteTable; the table is gone at once."""
+        return self._call("DeleteTable", request)
+
+    def describe_table(self, **request: Any) -> Reply:
+        """See DescribeTable."""
+        return self._call("DescribeTable", request)
+
+    def get_item(self, **request: Any) -> Reply:
+        """See GetItem."""
+        return self._call("GetItem", request)
+
+    def list_tables(self, **request: Any) -> Reply:
+        """See ListTables."""
+        return self._call("ListTables", request)
+
+    def put_item(self, **request: Any) -> Reply:
+        """See PutItem."""
+        return self._call("PutItem", request)
+
+    def query(self, **request: Any) -> Reply:
+        """See Query."""
+        return self._call("Query", request)
+
+    def scan(self, **request: Any) -> Reply:
+        """See Scan."""
+        return self._call("Scan", request)
+
+    def transact_get_items(self, **request: Any) -> Reply:
+        """See TransactGetItems."""
+        return self._call("TransactGetItems", request)
+
+    def transact_write_items(self, **request: Any) -> Reply:
+        """See TransactWriteItems."""
+        return self._call("TransactWriteItems", request)
+
+    def update_item(self, **request: Any) -> Reply:
+        """See UpdateItem."""
+        return self._call("UpdateItem", request)
+
+    def update_table(self, **request: Any) -> Reply:
+        """See UpdateTable; only streams and protection against deletion can be changed."""
+        return self._call("UpdateTable", request)
+
+    def get_waiter(self, waiter_name: str) -> "TableWaiter":
+        """Return the waiter `table_exists` or `table_not_exists`."""
+        return TableWaiter(self, waiter_name)
+
+
+class DynamoDBStreamsClient(_Client):
+    """The calls of boto3's `dynamodbstreams` client; shapes and errors as in `DynamoDBClient`."""
+
+    def describe_stream(self, **request: Any) -> Reply:
+        """See DescribeStream."""
+        return self._call("DescribeStream", request)
+
+    def get_records(self, **request: Any) -> Reply:
+        """See GetRecords."""
+        return self._call("GetRecords", request)
+
+    def get_shard_iterator(self, **request: Any) -> Reply:
+        """See GetShardIterator."""
+        return self._call("GetShardIterator", request)
+
+    def list_streams(self, **request: Any) -> Reply:
+        """See ListStreams."""
+        return self._call("ListStreams", request)
+
+
+class TableWaiter:
+    """Looks whether a table is there, or not; once, since tables come and go at once.
+
+    Args:
+        client: The client to look with.
+        name: `table_exists` or `table_not_exists`.
+    """
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        if name not in {"table_exists", "table_not_exists"}:
+            raise ValueError(f"Waiter does not exist: {name}")
+        self._client = client
+        self.name = name
+
+    def wait(self, **request: Any) -> None:
+        """Return at once if it is so.
+
+        Raises:
+            WaiterError: It is not, and waiting would not change that.
+        """
+        request.pop("WaiterConfig", None)
+        wanted = self.name == "table_exists"
+        try:
+            self._client.describe_table(**request)
+            exists = True
+        except self._client.exceptions.ResourceNotFoundException:
+            exists = False
+        if exists != wanted:
+            raise WaiterError(name=self.name, reason="Max attempts exceeded", last_response={})

@@ -1,0 +1,114 @@
+"""The in-memory DynamoDB itself: one engine behind one door."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from threading import Lock
+from typing import Any, Protocol
+
+from eventstore.system import SystemRuntime
+from eventstore.testing.dynamodb.client import DynamoDBClient, DynamoDBStreamsClient
+from eventstore.testing.dynamodb.engine import Engine, WallClock
+from eventstore.testing.dynamodb.feed import Feed, InCommitOrder, Placing
+from eventstore.testing.dynamodb.operations import OPERATIONS
+
+REGION_DEFAULT = "eu-central-1"
+
+Reply = dict[str, Any]
+
+
+class Passage(Protocol):
+    """Stands between every client call and its effect.
+
+    Whatever happens to a call on its way - a turn of the scheduler, a throttle, a reply lost before or after the
+    effect - happens here.
+    """
+
+    def carry(self, operation: str, request: Mapping[str, Any], effect: Callable[[], Reply]) -> Reply:
+        """Return the reply of `effect`, which carries the call out when it is called."""
+        ...
+
+
+class OpenPassage:
+    """Lets every call through."""
+
+    def carry(self, _operation: str, _request: Mapping[str, Any], effect: Callable[[], Reply]) -> Reply:
+        """Return the reply."""
+        return effect()
+
+
+class InMemoryDynamoDB:
+    """A DynamoDB in this process: tables, transactions, indexes, and streams with shards.
+
+    It answers as AWS documents; where DynamoDB Local does otherwise, AWS is followed. Nothing goes wrong by itself:
+    tables are ready at once, indexes are up to date, feeds keep the order of commits, and nothing is trimmed.
+
+    Args:
+        clock: Tells the time, for idempotency tokens, streams and creation dates; the machine's by default.
+        lock: Held while one call has its effect; a thread lock by default.
+        region: Named in addresses and records.
+        shard_count: How many shards a stream starts with.
+        placing: How the records of a commit enter a stream; in the order of the request by default.
+        passage: What stands between a call and its effect; nothing by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: WallClock | None = None,
+        lock: AbstractContextManager[object] | None = None,
+        region: str = REGION_DEFAULT,
+        shard_count: int = 1,
+        placing: Placing | None = None,
+        passage: Passage | None = None,
+    ) -> None:
+        self._engine = Engine(
+            clock or SystemRuntime(),
+            region=region,
+            placing=placing or InCommitOrder(),
+            shard_count=shard_count,
+        )
+        self._lock = lock or Lock()
+        self._passage = passage or OpenPassage()
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> Reply:
+        """Carry out one operation by its name on the wire, such as `PutItem`; all calls of all clients come here.
+
+        Raises:
+            ServiceError: The service refuses; clients turn it into botocore's ClientError.
+        """
+        handler = OPERATIONS[operation]
+
+        def effect() -> Reply:
+            with self._lock:
+                return handler(self._engine, request)
+
+        return self._passage.carry(operation, request, effect)
+
+    def client(self) -> DynamoDBClient:
+        """Return a client with the calls of boto3's low-level `dynamodb` client."""
+        return DynamoDBClient(self.call)
+
+    def streams_client(self) -> DynamoDBStreamsClient:
+        """Return a client with the calls of boto3's low-level `dynamodbstreams` client."""
+        return DynamoDBStreamsClient(self.call)
+
+    def open_shard_ids(self, table_name: str) -> list[str]:
+        """Return the ids of the open shards of a table's stream, oldest first."""
+        with self._lock:
+            return [shard.shard_id for shard in self._feed(table_name).shards if shard.is_open]
+
+    def split_shard(self, table_name: str, shard_id: str, into: int = 2) -> list[str]:
+        """Close an open shard and open children that share its keys; return the children's ids."""
+        with self._lock:
+            return [shard.shard_id for shard in self._feed(table_name).split(shard_id, self._engine.now_ms(), into)]
+
+    def rotate_shards(self, table_name: str) -> list[str]:
+        """Close every open shard of a table's stream and open one child of each; return the children's ids."""
+        with self._lock:
+            return [shard.shard_id for shard in self._feed(table_name).rotate(self._engine.now_ms())]
+
+    def _feed(self, table_name: str) -> Feed:
+        feed = self._engine.table(table_name).feed
+        if feed is None:
+            raise ValueError(f"the table {table_name} has no stream; give it a StreamSpecification")
+        return feed

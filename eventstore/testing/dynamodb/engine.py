@@ -1,0 +1,128 @@
+"""The state of one in-memory DynamoDB, and the two steps that change it: commit a change, open or close a feed.
+
+The engine is plain state. It takes no lock, starts no thread and reads no clock but the one it is given; operations
+(see `operations`) ask it for tables and feeds, decide, and commit.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from eventstore.testing.dynamodb.errors import stream_not_found, table_not_found
+from eventstore.testing.dynamodb.feed import Feed, Placing
+from eventstore.testing.dynamodb.items import Change
+from eventstore.testing.dynamodb.table import Table
+from eventstore.testing.dynamodb.tokens import Tokens
+
+ACCOUNT = "000000000000"
+
+
+class WallClock(Protocol):
+    """Tells the time of day."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds since 1970-01-01 UTC."""
+        ...
+
+
+def moment(ms: int) -> datetime:
+    """Return a time as botocore gives it: aware, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class Engine:
+    """All tables and feeds.
+
+    Args:
+        clock: Tells the time.
+        region: Named in addresses and records.
+        placing: How records enter feeds.
+        shard_count: How many shards a feed starts with.
+    """
+
+    def __init__(self, clock: WallClock, *, region: str, placing: Placing, shard_count: int) -> None:
+        self.region = region
+        self.tables: dict[str, Table] = {}
+        self.feeds: dict[str, Feed] = {}
+        self.tokens = Tokens()
+        self._clock = clock
+        self._placing = placing
+        self._shard_count = shard_count
+
+    def now_ms(self) -> int:
+        """Return the time of day in milliseconds."""
+        return self._clock.now_ms()
+
+    def table(self, name: str) -> Table:
+        """Return a table by name or address."""
+        found = self.tables.get(name)
+        if found is None:
+            found = self.tables.get(name.rpartition(":table/")[2])
+        if found is None:
+            raise table_not_found(name)
+        return found
+
+    def feed(self, arn: str) -> Feed:
+        """Return a feed by address; also a closed one."""
+        found = self.feeds.get(arn)
+        if found is None:
+            raise stream_not_found(f"Stream: {arn}")
+        return found
+
+    def table_arn(self, name: str) -> str:
+        """Return the address of a table of this name."""
+        return f"arn:aws:dynamodb:{self.region}:{ACCOUNT}:table/{name}"
+
+    def commit(self, changes: Sequence[Change]) -> list[Mapping[str, list[int]]]:
+        """Carry out changes, all of them; return for each the sizes of the index writes it caused.
+
+        The order of the changes is the order in which they reach the feeds, unless `Placing` decides otherwise.
+        """
+        written: list[Mapping[str, list[int]]] = []
+        by_feed: defaultdict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            written.append(change.table.apply(change))
+            if change.table.feed is not None:
+                by_feed[change.table.feed.arn].append(change)
+        if by_feed:
+            now_ms = self.now_ms()
+            for arn, offered in by_feed.items():
+                self.feeds[arn].offer(offered, now_ms)
+        return written
+
+    def open_feed(self, table: Table, view_type: str) -> None:
+        """Give a table a new feed."""
+        created_ms = self.now_ms()
+        while (arn := self._feed_arn(table, created_ms)) in self.feeds:
+            created_ms += 1  # a label is a time in milliseconds, and two feeds of one table differ in it
+        table.feed = Feed(
+            table_name=table.name,
+            arn=arn,
+            label=_label(created_ms),
+            schema=table.schema,
+            view_type=view_type,
+            created_ms=created_ms,
+            shard_count=self._shard_count,
+            placing=self._placing,
+        )
+        self.feeds[arn] = table.feed
+
+    def close_feed(self, table: Table) -> None:
+        """Close a table's feed; what it holds stays readable."""
+        if table.feed is not None:
+            table.feed.disable()
+            table.feed = None
+
+    def latest_feed(self, table: Table) -> Feed | None:
+        """Return the feed that was opened last for a table, open or closed."""
+        prefix = f"{table.arn}/stream/"
+        found = [feed for arn, feed in self.feeds.items() if arn.startswith(prefix)]
+        return found[-1] if found and found[-1].created_ms >= table.created_ms else None
+
+    def _feed_arn(self, table: Table, created_ms: int) -> str:
+        return f"{table.arn}/stream/{_label(created_ms)}"
+
+
+def _label(ms: int) -> str:
+    return moment(ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}"

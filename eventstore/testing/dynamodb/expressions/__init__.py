@@ -1,0 +1,1 @@
+"""Expressions: parsed once, compiled into small objects, asked many times."""

@@ -1,0 +1,91 @@
+"""BatchWriteItem and BatchGetItem."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
+from eventstore.testing.dynamodb.engine import Engine
+from eventstore.testing.dynamodb.errors import validation
+from eventstore.testing.dynamodb.expressions.arguments import Arguments
+from eventstore.testing.dynamodb.schema import Key
+from eventstore.testing.dynamodb.table import Table
+from eventstore.testing.dynamodb.values import Item, copy_item
+from eventstore.testing.dynamodb.writes import Delete, Put, Write
+
+BATCH_WRITE_MAX = 25
+BATCH_GET_MAX = 100
+BATCH_GET_MAX_BYTES = 16 * 1024 * 1024
+"""Sources: AWS, API reference of BatchWriteItem and BatchGetItem."""
+
+Request = Mapping[str, Any]
+Reply = dict[str, Any]
+
+
+def _read_write(table: Table, entry: Mapping[str, Any]) -> Write:
+    if len(entry) != 1 or not entry.keys() <= {"PutRequest", "DeleteRequest"}:
+        raise validation("Supplied WriteRequest must contain exactly one of PutRequest and DeleteRequest")
+    if "PutRequest" in entry:
+        return Put(table, entry["PutRequest"])
+    return Delete(table, entry["DeleteRequest"])
+
+
+def batch_write_item(engine: Engine, request: Request) -> Reply:
+    """Carry out BatchWriteItem; nothing stays unprocessed without a fault."""
+    if not request["RequestItems"]:
+        raise validation("BatchWriteItem must have some requests set")
+    writes: list[Write] = []
+    for name, entries in request["RequestItems"].items():
+        if not entries:
+            raise validation(f"The batch write request list for a table cannot be null or empty: {name}")
+        table = engine.table(name)
+        writes.extend(_read_write(table, entry) for entry in entries)
+    if len(writes) > BATCH_WRITE_MAX:
+        raise validation("Too many items requested for the BatchWriteItem call")
+    keys = [(write.table.name, write.checked_key()) for write in writes]
+    if len(set(keys)) != len(keys):
+        raise validation("Provided list of item keys contains duplicates")
+    tally = Tally(request)
+    for write in writes:
+        change = write.change()
+        (index_sizes,) = engine.commit([change])
+        tally.write(write.table.name, change.larger_bytes, index_sizes)
+    return tally.add_list_to({"UnprocessedItems": {}})
+
+
+def _read_keys(table: Table, wanted: Mapping[str, Any]) -> list[Key]:
+    keys = [table.schema.read_key(key)[0] for key in wanted["Keys"]]
+    if len(set(keys)) != len(keys):
+        raise validation("Provided list of item keys contains duplicates")
+    return keys
+
+
+def batch_get_item(engine: Engine, request: Request) -> Reply:
+    """Carry out BatchGetItem; what goes beyond 16 MB stays unprocessed, as on AWS."""
+    if not request["RequestItems"]:
+        raise validation("BatchGetItem must have some requests set")
+    if sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values()) > BATCH_GET_MAX:
+        raise validation("Too many items requested for the BatchGetItem call")
+    tally = Tally(request)
+    left_bytes = BATCH_GET_MAX_BYTES
+    responses: dict[str, list[Item]] = {}
+    unprocessed: dict[str, dict[str, Any]] = {}
+    for name, wanted in request["RequestItems"].items():
+        table = engine.table(name)
+        arguments = Arguments(wanted)
+        projection = arguments.projection()
+        arguments.finish()
+        found_items = responses.setdefault(name, [])
+        units_factor = 1 if wanted.get("ConsistentRead") else EVENTUAL_FACTOR
+        for place, key in enumerate(_read_keys(table, wanted)):
+            found = table.get(key)
+            size = 0 if found is None else found.size_bytes
+            if size > left_bytes:
+                rest = unprocessed.setdefault(name, {**wanted, "Keys": []})
+                rest["Keys"].append(wanted["Keys"][place])
+                continue
+            left_bytes -= size
+            tally.read(table.name, size, factor=units_factor)
+            if found is not None:
+                item = copy_item(found.attributes) if projection is None else projection.of(found.attributes)
+                found_items.append(item)
+    return tally.add_list_to({"Responses": responses, "UnprocessedKeys": unprocessed})

@@ -1,0 +1,204 @@
+"""Query and Scan, a page at a time."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
+from eventstore.testing.dynamodb.engine import Engine
+from eventstore.testing.dynamodb.errors import validation
+from eventstore.testing.dynamodb.expressions.arguments import Arguments
+from eventstore.testing.dynamodb.expressions.compiled import Compiled
+from eventstore.testing.dynamodb.expressions.conditions import Condition
+from eventstore.testing.dynamodb.expressions.key_conditions import LABEL, KeyRange, key_range
+from eventstore.testing.dynamodb.expressions.projections import Projection
+from eventstore.testing.dynamodb.index import Index
+from eventstore.testing.dynamodb.items import StoredItem
+from eventstore.testing.dynamodb.rows import Rows, Segment
+from eventstore.testing.dynamodb.schema import KeySchema
+from eventstore.testing.dynamodb.table import Table
+from eventstore.testing.dynamodb.values import Item, KeyPart, copy_item, copy_value, key_part, read_value
+
+PAGE_MAX_BYTES = 1024 * 1024
+"""A page ends with the item that reaches this. Source: AWS, API reference of Query."""
+
+SEGMENTS_MAX = 1_000_000
+
+_SELECTS = frozenset({"ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"})
+
+Request = Mapping[str, Any]
+Reply = dict[str, Any]
+
+
+class Source:
+    """What is read: a table, or one of its indexes."""
+
+    def __init__(self, table: Table, index: Index | None) -> None:
+        self.table = table
+        self.index = index
+        self.rows: Rows = table.rows if index is None else index.rows
+        self.schema: KeySchema = table.schema if index is None else index.schema
+        self.key_names = table.schema.names if index is None else index.key_names
+
+    def place_of(self, key: Mapping[str, Any]) -> tuple[KeyPart, Any]:
+        """Return the partition and sort value that an ExclusiveStartKey names."""
+        if set(key) != set(self.key_names):
+            raise validation("The provided starting key is invalid")
+        attributes: Item = {name: read_value(value)[0] for name, value in key.items()}
+        for attribute in (*self.table.schema.attributes, *self.schema.attributes):
+            if attribute.kind not in attributes[attribute.name]:
+                raise validation("The provided starting key is invalid")
+        partition = key_part(attributes[self.schema.partition.name])
+        if self.index is None:
+            return self.table.schema.key_of(attributes)
+        return partition, self.index.sort_of(attributes)
+
+    def leading(self, sort: Any) -> KeyPart:
+        """Return the part of a sort value that key conditions speak about."""
+        part: KeyPart = sort if self.index is None else sort[0]
+        return part
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a read gives back, and when its page ends."""
+
+    limit: int | None
+    condition: Compiled[Condition] | None
+    projection: Projection | None
+    counts_only: bool
+    arguments: Arguments
+
+
+def _source(engine: Engine, request: Request) -> Source:
+    table = engine.table(request["TableName"])
+    name = request.get("IndexName")
+    if name is None:
+        return Source(table, None)
+    index = table.index(name)
+    if request.get("ConsistentRead"):
+        raise validation("Consistent reads are not supported on global secondary indexes")
+    return Source(table, index)
+
+
+def _wanted(request: Request, source: Source, arguments: Arguments) -> Wanted:
+    limit = request.get("Limit")
+    if limit is not None and limit < 1:
+        raise validation("Limit must be greater than or equal to 1")
+    select = request.get("Select")
+    if select is not None and select not in _SELECTS:
+        raise validation(f"Value '{select}' at 'select' failed to satisfy constraint")
+    condition = arguments.condition("FilterExpression")
+    projection = arguments.projection()
+    if projection is not None and select not in {None, "SPECIFIC_ATTRIBUTES"}:
+        raise validation(f"Cannot specify the ProjectionExpression when choosing to get {select}")
+    if select == "SPECIFIC_ATTRIBUTES" and projection is None:
+        raise validation("Must specify the ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+    if source.index is None and select == "ALL_PROJECTED_ATTRIBUTES":
+        raise validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+    if source.index is not None and source.index.projected is not None:
+        _check_projected(source.index, select, condition, projection)
+    return Wanted(limit, condition, projection, select == "COUNT", arguments)
+
+
+def _check_projected(
+    index: Index, select: str | None, condition: Compiled[Condition] | None, projection: Projection | None
+) -> None:
+    invalid = "One or more parameter values were invalid"
+    projected = index.projected or frozenset()
+    if select == "ALL_ATTRIBUTES":
+        detail = f"is not supported for global secondary index {index.name} because its projection type is not ALL"
+        raise validation(f"{invalid}: Select type ALL_ATTRIBUTES {detail}")
+    missing = sorted({path.top for path in projection.paths} - projected) if projection else []
+    if missing:
+        raise validation(f"{invalid}: Global secondary index {index.name} does not project [{', '.join(missing)}]")
+    missing = sorted({path.top for path in condition.paths} - projected) if condition else []
+    if missing:
+        detail = f"does not project one or more filter attributes: [{', '.join(missing)}]"
+        raise validation(f"{invalid}: Secondary index {index.name} {detail}")
+
+
+def _read_page(items: Iterator[StoredItem], source: Source, wanted: Wanted, tally: Tally) -> Reply:
+    found: list[Item] = []
+    count = scanned = size = 0
+    last: StoredItem | None = None
+    values = wanted.arguments.values
+    for stored in items:
+        scanned += 1
+        size += stored.size_bytes
+        if wanted.condition is None or wanted.condition.tree.test(stored.attributes, values):
+            count += 1
+            if not wanted.counts_only:
+                projection = wanted.projection
+                found.append(copy_item(stored.attributes) if projection is None else projection.of(stored.attributes))
+        if scanned == wanted.limit or size >= PAGE_MAX_BYTES:
+            last = stored
+            break
+    tally.read(source.table.name, size, None if source.index is None else source.index.name)
+    reply: Reply = {} if wanted.counts_only else {"Items": found}
+    reply |= {"Count": count, "ScannedCount": scanned}
+    if last is not None:
+        reply["LastEvaluatedKey"] = {name: copy_value(last.attributes[name]) for name in source.key_names}
+    return tally.add_to(reply)
+
+
+def _tally(request: Request) -> Tally:
+    return Tally(request, 1 if request.get("ConsistentRead") else EVENTUAL_FACTOR)
+
+
+def query(engine: Engine, request: Request) -> Reply:
+    """Carry out Query."""
+    source = _source(engine, request)
+    arguments = Arguments(request)
+    condition = arguments.condition(LABEL)
+    if condition is None:
+        raise validation(f"Either the KeyConditions or {LABEL} parameter must be specified in the request")
+    wanted = _wanted(request, source, arguments)
+    arguments.finish()
+    sought = key_range(condition.tree, source.schema, arguments.values)
+    _check_filter(source, wanted)
+    after = _start_within(source, sought, request.get("ExclusiveStartKey"))
+    forward = request.get("ScanIndexForward", True)
+    items = source.rows.query(sought.partition, sought.bounds, after=after, forward=forward)
+    return _read_page(items, source, wanted, _tally(request))
+
+
+def _check_filter(source: Source, wanted: Wanted) -> None:
+    for path in wanted.condition.paths if wanted.condition else ():
+        if path.top in source.schema.names:
+            detail = f"Primary key attribute: {path.top}"
+            raise validation(f"Filter Expression can only contain non-primary key attributes: {detail}")
+
+
+def _start_within(source: Source, sought: KeyRange, start: Mapping[str, Any] | None) -> Any | None:
+    if start is None:
+        return None
+    partition, sort = source.place_of(start)
+    if partition != sought.partition or not sought.bounds.contains(source.leading(sort)):
+        raise validation("The provided starting key does not match the range key predicate")
+    return sort
+
+
+def scan(engine: Engine, request: Request) -> Reply:
+    """Carry out Scan."""
+    source = _source(engine, request)
+    segment = _segment(request)
+    arguments = Arguments(request)
+    wanted = _wanted(request, source, arguments)
+    arguments.finish()
+    start = request.get("ExclusiveStartKey")
+    after = None if start is None else source.place_of(start)
+    return _read_page(source.rows.scan(after, segment), source, wanted, _tally(request))
+
+
+def _segment(request: Request) -> Segment:
+    number, total = request.get("Segment"), request.get("TotalSegments")
+    if number is None and total is None:
+        return Segment()
+    if number is None or total is None:
+        raise validation("Segment and TotalSegments must be specified together")
+    if not 1 <= total <= SEGMENTS_MAX:
+        raise validation(f"Value '{total}' at 'totalSegments' failed to satisfy constraint")
+    if not 0 <= number < total:
+        raise validation("The Segment parameter is zero-based and must be less than parameter TotalSegments")
+    return Segment(number, total)

@@ -1,0 +1,130 @@
+"""TransactWriteItems and TransactGetItems.
+
+A transaction is decided as a whole before anything is written: every action is tried on what is there, all refusals
+are gathered as cancellation reasons, and only if there are none are the changes committed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eventstore.testing.dynamodb.capacity import TRANSACTION_FACTOR, Tally
+from eventstore.testing.dynamodb.engine import Engine
+from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
+from eventstore.testing.dynamodb.expressions.arguments import Arguments
+from eventstore.testing.dynamodb.items import Change
+from eventstore.testing.dynamodb.tokens import digest_of
+from eventstore.testing.dynamodb.values import copy_item
+from eventstore.testing.dynamodb.writes import READERS, Write
+
+ACTIONS_MAX = 100
+TRANSACTION_MAX_BYTES = 4 * 1024 * 1024
+"""Sources: AWS, API reference of TransactWriteItems and TransactGetItems."""
+
+_REASON_CODES = {
+    "ConditionalCheckFailedException": "ConditionalCheckFailed",
+    "ValidationException": "ValidationError",
+}
+_NO_REASON = {"Code": "None"}
+
+Request = Mapping[str, Any]
+Reply = dict[str, Any]
+
+
+def _check_count(actions: Sequence[object]) -> None:
+    if not actions:
+        raise validation("Value '[]' at 'transactItems' failed to satisfy constraint: length at least 1")
+    if len(actions) > ACTIONS_MAX:
+        raise validation(
+            f"Value at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to "
+            f"{ACTIONS_MAX}"
+        )
+
+
+def _check_distinct(keys: Sequence[tuple[str, object]]) -> None:
+    if len(set(keys)) != len(keys):
+        raise validation("Transaction request cannot include multiple operations on one item")
+
+
+def _read_write(engine: Engine, action: Mapping[str, Any]) -> Write:
+    if len(action) != 1:
+        raise validation("TransactItems can only contain one of Check, Put, Update or Delete")
+    ((kind, request),) = action.items()
+    reader = READERS.get(kind)
+    if reader is None:
+        raise validation("TransactItems can only contain one of Check, Put, Update or Delete")
+    return reader(engine.table(request["TableName"]), request)
+
+
+def _reason(error: ServiceError) -> Mapping[str, Any]:
+    return {**error.members, "Code": _REASON_CODES[error.code], "Message": error.message}
+
+
+def transact_write_items(engine: Engine, request: Request) -> Reply:
+    """Carry out TransactWriteItems."""
+    actions = request["TransactItems"]
+    _check_count(actions)
+    writes = [_read_write(engine, action) for action in actions]
+    _check_distinct([(write.table.name, write.key) for write in writes if write.key is not None])
+    if sum(write.size_bytes for write in writes) > TRANSACTION_MAX_BYTES:
+        raise validation("Transaction payload size cannot exceed 4MB")
+    tally = Tally(request, TRANSACTION_FACTOR)
+    token = request.get("ClientRequestToken")
+    if token is not None:
+        digest = digest_of(actions)
+        if engine.tokens.is_repeat(token, digest, engine.now_ms()):
+            return _answer_repeat(writes, tally)
+    changes = _decide(writes)
+    for change, index_sizes in zip(changes, engine.commit(changes), strict=True):
+        tally.write(change.table.name, change.larger_bytes, index_sizes)
+    if token is not None:
+        engine.tokens.keep(token, digest, engine.now_ms())
+    return tally.add_list_to({})
+
+
+def _decide(writes: Sequence[Write]) -> list[Change]:
+    changes: list[Change] = []
+    reasons: list[Mapping[str, Any]] = []
+    for write in writes:
+        try:
+            changes.append(write.change())
+            reasons.append(_NO_REASON)
+        except ServiceError as error:
+            reasons.append(_reason(error))
+    if len(changes) < len(writes):
+        raise transaction_cancelled(reasons)
+    return changes
+
+
+def _answer_repeat(writes: Sequence[Write], tally: Tally) -> Reply:
+    """Return the reply to a repeated request: nothing is done, and reading the items is what it costs."""
+    for write in writes:
+        found = write.table.get(write.checked_key())
+        tally.read(write.table.name, 0 if found is None else found.size_bytes)
+    return tally.add_list_to({})
+
+
+def transact_get_items(engine: Engine, request: Request) -> Reply:
+    """Carry out TransactGetItems."""
+    actions = request["TransactItems"]
+    _check_count(actions)
+    tally = Tally(request, TRANSACTION_FACTOR)
+    wanted = []
+    for action in actions:
+        get = action["Get"]
+        table = engine.table(get["TableName"])
+        key, _ = table.schema.read_key(get["Key"])
+        arguments = Arguments(get)
+        projection = arguments.projection()
+        arguments.finish()
+        wanted.append((table, key, projection))
+    _check_distinct([(table.name, key) for table, key, _ in wanted])
+    responses: list[Reply] = []
+    for table, key, projection in wanted:
+        found = table.get(key)
+        tally.read(table.name, 0 if found is None else found.size_bytes)
+        if found is None:
+            responses.append({})
+        else:
+            item = copy_item(found.attributes) if projection is None else projection.of(found.attributes)
+            responses.append({"Item": item})
+    return tally.add_list_to({"Responses": responses})

@@ -1,0 +1,78 @@
+"""A table: items by key, its indexes, and the feed of its changes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eventstore.testing.dynamodb.errors import validation
+from eventstore.testing.dynamodb.feed import Feed
+from eventstore.testing.dynamodb.index import Index
+from eventstore.testing.dynamodb.items import Change, StoredItem
+from eventstore.testing.dynamodb.rows import Rows
+from eventstore.testing.dynamodb.schema import Key, KeySchema
+from eventstore.testing.dynamodb.values import Item, KeyPart
+
+
+def _whole(part: KeyPart) -> KeyPart:
+    return part
+
+
+class Table:
+    """One table.
+
+    Args:
+        name: Its name.
+        arn: Its address.
+        schema: Its key.
+        indexes: Its global secondary indexes by name.
+        definition: What CreateTable said of it.
+        created_ms: When it was made.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arn: str,
+        schema: KeySchema,
+        indexes: Mapping[str, Index],
+        definition: Mapping[str, Any],
+        created_ms: int,
+    ) -> None:
+        self.name = name
+        self.arn = arn
+        self.schema = schema
+        self.indexes = dict(indexes)
+        self.definition = dict(definition)
+        self.created_ms = created_ms
+        self.feed: Feed | None = None
+        self.rows = Rows(leading=_whole)
+        self._indexes = tuple(self.indexes.values())
+
+    def get(self, key: Key) -> StoredItem | None:
+        """Return an item as the last commit left it."""
+        return self.rows.get(*key)
+
+    def index(self, name: str) -> Index:
+        """Return an index by name."""
+        found = self.indexes.get(name)
+        if found is None:
+            raise validation(f"The table does not have the specified index: {name}")
+        return found
+
+    def check_indexes(self, item: Item) -> None:
+        """Refuse an item that cannot stand in one of the indexes."""
+        for index in self._indexes:
+            index.check(item)
+
+    def apply(self, change: Change) -> dict[str, list[int]]:
+        """Carry out a change; return the sizes of the writes it cost in each index that it touched, in bytes."""
+        if change.old is change.new:
+            return {}
+        if change.new is None:
+            self.rows.remove(*change.key)
+        else:
+            self.rows.put(*change.key, change.new)
+        return self._apply_to_indexes(change) if self._indexes else {}
+
+    def _apply_to_indexes(self, change: Change) -> dict[str, list[int]]:
+        written = {index.name: index.apply(change) for index in self._indexes}
+        return {name: sizes for name, sizes in written.items() if sizes}

@@ -1,0 +1,146 @@
+"""The port below the bus: a connection to a broker, the messages it takes and what it says about them.
+
+BrokerError
+├── BrokerLostError          out of reach, or the connection broke: use a new connection, later
+├── TopologyError            credentials, permissions, exchanges or queues are not as they must be: a person must act
+└── MessageTooLargeError     the broker's own limit is lower than ours
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class BrokerError(Exception):
+    """Base of what a broker can do wrong. After any of them the session is of no use."""
+
+
+class BrokerLostError(BrokerError):
+    """The broker cannot be reached, or the connection broke or fell silent. What was unconfirmed counts as unsent."""
+
+
+class TopologyError(BrokerError):
+    """The broker refuses for a reason that time does not heal. The message says what to do."""
+
+
+class MessageTooLargeError(BrokerError):
+    """The broker refused a message for its size and closed the channel.
+
+    Attributes:
+        limit_bytes: The broker's own limit of a body.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the broker takes bodies of at most {limit_bytes:,} bytes")
+        self.limit_bytes = limit_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One event as it goes over the wire; see `docs/reference/message-format.md`.
+
+    Attributes:
+        routing_key: `<aggregateType>.<eventType>`, at most 255 bytes.
+        message_id: The event's id.
+        correlation_id: At most 255 bytes; None when there is none.
+        headers: Text and whole numbers of 64 bits; well below the 128 KiB of a frame.
+        body: The event's data, JSON text in UTF-8.
+        content_type: MIME type of the body.
+        delivery_mode: 2, persistent.
+    """
+
+    routing_key: str
+    message_id: str
+    correlation_id: str | None
+    headers: Mapping[str, str | int]
+    body: bytes
+    content_type: str = "application/json"
+    delivery_mode: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The broker has durably taken a message, or with `multiple` every one up to it."""
+
+    tag: int
+    multiple: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nacked:
+    """The broker did not take a message (its queue is full, say), or with `multiple` every one up to it."""
+
+    tag: int
+    multiple: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """No queue took the message; a confirm of it follows none the less."""
+
+    message_id: str
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The broker asks to stop publishing, for want of memory or disk."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unblocked:
+    """Publishing may go on."""
+
+
+BrokerEvent = Confirmed | Nacked | Returned | Blocked | Unblocked
+
+
+class BrokerSession(Protocol):
+    """One connection with one channel in confirm mode. After an error it is closed, never used again."""
+
+    def publish(self, message: Message) -> int:
+        """Send a message, mandatory and persistent; it does not wait for the confirm.
+
+        Returns:
+            The delivery tag: 1, 2, 3 … within the session.
+
+        Raises:
+            BrokerLostError: The message was taken or not; nobody knows.
+            TopologyError: Likewise, and a person must act.
+            MessageTooLargeError: An earlier message was too large for the broker.
+        """
+        ...
+
+    def poll(self, timeout_seconds: float) -> Sequence[BrokerEvent]:
+        """Return what the broker has said since, oldest first; wait for the first word at most that long.
+
+        It also keeps the connection's heartbeat going; zero asks without waiting.
+
+        Raises:
+            BrokerLostError: The connection broke, or nothing was heard for too long.
+            TopologyError: The channel was closed for a reason that a person must mend.
+            MessageTooLargeError: A message was too large for the broker.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let the connection go; never raises, never waits long. What is unconfirmed stays so."""
+        ...
+
+
+class Broker(Protocol):
+    """Where sessions come from."""
+
+    def connect(self) -> BrokerSession:
+        """Open a new connection, declare exchanges and queues, and put the channel into confirm mode.
+
+        Bounded by a time-out of the broker's own settings.
+
+        Raises:
+            BrokerLostError: Out of reach.
+            TopologyError: Credentials, permissions, or an exchange or queue of the same name that differs.
+        """
+        ...

@@ -1,0 +1,197 @@
+"""The event bus as a destination: every aggregate in order, many aggregates at once, confirms pipelined."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from eventstore.ports import Runtime
+from relay.destination import BUS, Chain, CommitKey, Outcome, Report, Trouble, TroubleKind
+from relay.destinations.broker import (
+    Blocked,
+    Broker,
+    BrokerError,
+    BrokerEvent,
+    BrokerLostError,
+    BrokerSession,
+    Confirmed,
+    MessageTooLargeError,
+    Nacked,
+    Returned,
+    TopologyError,
+    Unblocked,
+)
+from relay.destinations.bus_settings import BusSettings
+from relay.destinations.confirms import Confirms
+from relay.destinations.lane import Lane
+
+POLL_MAX_SECONDS = 1.0
+"""Longest wait for the broker's word at a time; each poll also keeps the heartbeat going."""
+
+UNCONFIRMED = "unconfirmed"
+NACK = "nack"
+OUT_OF_TIME = "out of time"
+RETURNED = "returned"
+
+
+@dataclass(slots=True)
+class _Link:
+    """A session and what is known of it. Between deliveries nothing is under way on it."""
+
+    session: BrokerSession
+    under_way: Confirms[Lane] = field(default_factory=Confirms)
+    blocked: Blocked | None = None
+    returned: Returned | None = None
+
+
+class Bus:
+    """The `Destination` of the event bus.
+
+    An event is sent only after the one before it of the same aggregate was confirmed; the window is shared by all
+    aggregates. After any error, and whenever something stays unconfirmed, the connection is thrown away: what is
+    unconfirmed counts as unsent, and a late confirm must not be taken for one of a later attempt.
+    """
+
+    name = BUS
+    in_order = True
+
+    def __init__(self, broker: Broker, runtime: Runtime, settings: BusSettings | None = None) -> None:
+        self._broker = broker
+        self._runtime = runtime
+        self._settings = settings or BusSettings()
+        self._message_max_bytes = self._settings.message_max_bytes
+        self._link: _Link | None = None
+
+    def deliver(self, chains: Sequence[Chain], budget_seconds: float) -> Report:
+        """Hand commits over; see `Destination.deliver`."""
+        if not chains:
+            return Report()
+        assert len({chain[0].aggregate_id for chain in chains}) == len(chains), "two chains of one aggregate"
+        started = self._runtime.monotonic()
+        outcomes: dict[CommitKey, Outcome] = {}
+        lanes = [
+            Lane(chain, outcomes, source=self._settings.source_or_default, message_max_bytes=self._message_max_bytes)
+            for chain in chains
+        ]
+        trouble = self._attempt(lanes, started, budget_seconds)
+        for lane in lanes:
+            lane.stop(UNCONFIRMED)
+        assert len(outcomes) == sum(len(chain) for chain in chains), "a commit was handed over twice"
+        return Report(outcomes, trouble)
+
+    def idle(self) -> None:
+        """Keep the heartbeat going; a connection found broken is let go, and the next delivery opens another."""
+        if self._link is None:
+            return
+        try:
+            for event in self._link.session.poll(0):
+                _hear(self._link, event)
+        except BrokerError:
+            self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._link is not None:
+            link, self._link = self._link, None
+            link.session.close()
+
+    def _attempt(self, lanes: Sequence[Lane], started: float, budget_seconds: float) -> Trouble | None:
+        try:
+            if self._link is None:
+                self._link = _Link(self._broker.connect())
+            return self._pump(self._link, deque(lanes), started, budget_seconds)
+        except BrokerLostError as error:
+            self.close()
+            return Trouble(TroubleKind.OUTAGE, str(error))
+        except TopologyError as error:
+            self.close()
+            return Trouble(TroubleKind.MISCONFIGURED, str(error))
+        except MessageTooLargeError as error:
+            self.close()
+            return self._heed_limit(error)
+
+    def _pump(self, link: _Link, ready: deque[Lane], started: float, budget_seconds: float) -> Trouble | None:
+        """Send and listen until every lane is done, the broker objects, or the time is over."""
+        deadline = started + budget_seconds
+        last_call = deadline - budget_seconds * self._settings.last_call
+        while True:
+            now = self._runtime.monotonic()
+            may_send = now < last_call and link.returned is None
+            if may_send and link.blocked is None:
+                self._fill(link, ready)
+            wait = (deadline if link.under_way else last_call) - now
+            if wait <= 0 or not (link.under_way or (ready and may_send)):
+                break
+            for event in link.session.poll(min(wait, POLL_MAX_SECONDS)):
+                ready.extend(_hear(link, event))
+        return self._conclude(link, ready, budget_seconds)
+
+    def _fill(self, link: _Link, ready: deque[Lane]) -> None:
+        while ready and len(link.under_way) < self._settings.window:
+            lane = ready.popleft()
+            message = lane.next()
+            if message is not None:
+                link.under_way.sent(link.session.publish(message), message.message_id, lane)
+
+    def _conclude(self, link: _Link, ready: deque[Lane], budget_seconds: float) -> Trouble | None:
+        unanswered = len(link.under_way)
+        if unanswered or link.returned is not None:
+            self.close()
+        if link.returned is not None:
+            return Trouble(TroubleKind.MISCONFIGURED, self._why_returned(link.returned))
+        if link.blocked is not None and (unanswered or ready):
+            return Trouble(
+                TroubleKind.OUTAGE,
+                f"blocked: the broker takes no messages ({link.blocked.reason}); look at its memory and disk alarms",
+            )
+        if unanswered:
+            return Trouble(
+                TroubleKind.OUTAGE,
+                f"{unanswered} messages stayed unconfirmed at the end of {budget_seconds:.1f} s; is the broker slow?",
+            )
+        for lane in ready:  # the broker is well, there was more than fits the time
+            lane.stop(OUT_OF_TIME)
+        return None
+
+    def _why_returned(self, returned: Returned) -> str:
+        names = self._settings.names
+        return (
+            f"the broker returned event {returned.message_id} ({returned.code} {returned.text}): no queue is bound to"
+            f" {names.exchange} for it, and its alternate exchange {names.unrouted} leads nowhere; restore that"
+            " exchange and its queue (they are declared anew at each connect), and remove policies that redirect it"
+        )
+
+    def _heed_limit(self, error: MessageTooLargeError) -> Trouble | None:
+        """Learn the broker's limit, so that the next attempt parks what is above it and sends the rest."""
+        if error.limit_bytes >= self._message_max_bytes:
+            return Trouble(
+                TroubleKind.MISCONFIGURED,
+                f"{error}, and yet refused one of at most {self._message_max_bytes:,}: compare its max_message_size",
+            )
+        self._message_max_bytes = error.limit_bytes
+        return None
+
+
+def _hear(link: _Link, event: BrokerEvent) -> list[Lane]:
+    """Take in what the broker said; return the lanes that may send their next message."""
+    match event:
+        case Confirmed(tag, multiple):
+            lanes = link.under_way.answered(tag, multiple=multiple)
+            for lane in lanes:
+                lane.confirm()
+            return lanes
+        case Nacked(tag, multiple):
+            for lane in link.under_way.answered(tag, multiple=multiple):
+                lane.stop(NACK)
+        case Returned(message_id):
+            lane_or_none = link.under_way.returned(message_id)
+            if lane_or_none is not None:
+                lane_or_none.stop(RETURNED)
+            link.returned = link.returned or event
+        case Blocked():
+            link.blocked = event
+        case Unblocked():
+            link.blocked = None
+        case _:
+            assert_never(event)
+    return []

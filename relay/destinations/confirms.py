@@ -1,0 +1,58 @@
+"""Which messages of a session the broker still owes an answer for: the delivery tag map, without I/O."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent(Generic[T]):
+    message_id: str
+    item: T
+
+
+class Confirms(Generic[T]):
+    """Tag → what was sent under it, until the broker answers.
+
+    A message that the broker returned is answered by the return: the confirm which follows it says nothing more.
+    """
+
+    def __init__(self) -> None:
+        self._pending: dict[int, _Sent[T]] = {}  # in order of tags, since tags only grow
+        self._tags: dict[str, int] = {}
+        self._last_tag = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def sent(self, tag: int, message_id: str, item: T) -> None:
+        """Note a message that was just sent."""
+        assert tag == self._last_tag + 1, f"the session gave tag {tag} after {self._last_tag}"
+        assert message_id not in self._tags, f"event {message_id} is under way twice"
+        self._last_tag = tag
+        self._pending[tag] = _Sent(message_id, item)
+        self._tags[message_id] = tag
+
+    def answered(self, tag: int, *, multiple: bool) -> list[T]:
+        """Return what an ack or nack answers, in the order of sending; nothing when it was answered before."""
+        assert 1 <= tag <= self._last_tag, f"the broker answered tag {tag}, and {self._last_tag} were sent"
+        if not multiple:
+            return [self._take(tag)] if tag in self._pending else []
+        items = []
+        while self._pending:
+            lowest = next(iter(self._pending))
+            if lowest > tag:
+                break
+            items.append(self._take(lowest))
+        return items
+
+    def returned(self, message_id: str) -> T | None:
+        """Return what the broker could not route; None when it was answered before."""
+        tag = self._tags.get(message_id)
+        return None if tag is None else self._take(tag)
+
+    def _take(self, tag: int) -> T:
+        sent = self._pending.pop(tag)
+        del self._tags[sent.message_id]
+        return sent.item

@@ -1,0 +1,58 @@
+"""What one item of a bulk reply means for its event."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+CONFLICT = 409
+
+
+@dataclass(frozen=True, slots=True)
+class ItemVerdict:
+    """What the index says about one event of a bulk request.
+
+    Attributes:
+        event_id: The document's id.
+        status: HTTP status of the item.
+        error_type: Elasticsearch's name for the error, if any.
+        reason: Its words.
+    """
+
+    event_id: str
+    status: int
+    error_type: str | None = None
+    reason: str | None = None
+
+
+class Ruling(StrEnum):
+    """What to do about an item."""
+
+    DONE = "done"
+    RETRY = "retry"
+    PARK = "park"
+    MISCONFIGURED = "misconfigured"
+
+
+_BUSY = frozenset({"cluster_block_exception"})
+"""Comes as 403, 429 or 503; a full disk or a block for maintenance, which pass."""
+
+_NOT_THE_DOCUMENT = frozenset(
+    {
+        "index_closed_exception",
+        "invalid_alias_name_exception",
+        "invalid_index_name_exception",
+        "validation_exception",  # the cluster may hold no more shards, so a new month's index cannot be made
+    },
+)
+"""Refusals with status 400 which say something about the index; the document is innocent."""
+
+
+def rule(verdict: ItemVerdict) -> Ruling:
+    """Return what to do about an item."""
+    status = verdict.status
+    if 200 <= status < 300 or status == CONFLICT:  # noqa: PLR2004 - success; and there already, under the same id
+        return Ruling.DONE
+    if verdict.error_type in _BUSY or status == 429 or status >= 500:  # noqa: PLR2004 - HTTP: too many requests; server
+        return Ruling.RETRY
+    if status in {401, 403, 404} or verdict.error_type in _NOT_THE_DOCUMENT:
+        return Ruling.MISCONFIGURED
+    return Ruling.PARK

@@ -1,0 +1,132 @@
+"""One shard, read page by page from a position on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from eventstore import dynamo
+from eventstore.outbox_row import OutboxRow
+from eventstore.outcomes import DynamoError, NotAppliedError, NotFoundError, OutcomeLostError, RefusedError
+from eventstore.ports import StreamsClient
+from relay.feed.change import UnreadableRow, of_record
+from relay.feed.position import Position
+
+PAGE_MAX_RECORDS = 1_000
+"""Records in one GetRecords. Source: AWS, DynamoDB Streams API reference of GetRecords."""
+
+
+class FeedUnreadyError(Exception):
+    """The feed did not answer this time; ask again after a pause."""
+
+
+class ShardLostError(Exception):
+    """The shard cannot be read and nobody can say that it is finished: release it and look at the feed anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """One page of a shard.
+
+    Attributes:
+        rows: The commits that its records speak of.
+        unreadable: Rows that say not even where they stand.
+        records: How many change records it had, of any kind.
+        position: Of its last record; None when it has none.
+        newest_at_ms: When its last record was written, by DynamoDB's clock (to the second); None when it has none.
+        ended: The shard is closed and this is its last page.
+    """
+
+    rows: tuple[OutboxRow, ...]
+    unreadable: tuple[UnreadableRow, ...]
+    records: int
+    position: Position | None
+    newest_at_ms: int | None
+    ended: bool
+
+
+class ShardReader:
+    """Reads one shard. Errors never look like its end."""
+
+    def __init__(
+        self,
+        client: StreamsClient,
+        stream_arn: str,
+        shard_id: str,
+        after: Position | None,
+        table: str,
+    ) -> None:
+        """Start after a position, or at the oldest record there is: TRIM_HORIZON, never LATEST."""
+        self._client = client
+        self._stream_arn = stream_arn
+        self._shard_id = shard_id
+        self._after = after
+        self._table = table
+        self._iterator: str | None = None
+        self._log = structlog.get_logger().bind(shard=shard_id)
+
+    def next_page(self) -> FeedPage:
+        """Return the next page, which may be empty.
+
+        Raises:
+            FeedUnreadyError: Throttled, out of reach, or the reply was cut short. Nothing was passed over.
+            ShardLostError: The shard is gone or refuses to be read.
+        """
+        try:
+            if self._iterator is None:
+                self._iterator = self._open()
+            reply = dynamo.call(self._client.get_records, ShardIterator=self._iterator, Limit=PAGE_MAX_RECORDS)
+        except (NotAppliedError, OutcomeLostError) as error:
+            raise FeedUnreadyError(str(error)) from error
+        except RefusedError as error:
+            self._recover(error)
+            raise FeedUnreadyError(str(error)) from error
+        except NotFoundError as error:
+            raise ShardLostError(str(error)) from error
+        except DynamoError as error:
+            raise ShardLostError(str(error)) from error
+        return self._page(reply)
+
+    def _open(self) -> str:
+        place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
+        if self._after is not None:
+            place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(self._after)}
+        reply = dynamo.call(
+            self._client.get_shard_iterator,
+            StreamArn=self._stream_arn,
+            ShardId=self._shard_id,
+            **place,
+        )
+        if not reply.get("ShardIterator"):
+            raise OutcomeLostError("the reply lacks ShardIterator")
+        return str(reply["ShardIterator"])
+
+    def _recover(self, error: RefusedError) -> None:
+        """Prepare for the next attempt, or give the shard up when none is worth it."""
+        self._iterator = None
+        if error.code == "ExpiredIteratorException":
+            return  # a new one continues after the last record read
+        if error.code == "TrimmedDataAccessException":
+            self._log.warning("feed.trimmed", after=str(self._after))  # the sweep delivers what was missed
+            self._after = None
+            return
+        raise ShardLostError(str(error)) from error
+
+    def _page(self, reply: Mapping[str, Any]) -> FeedPage:
+        if "Records" not in reply:  # a body that was cut short parses as a reply without records
+            raise FeedUnreadyError("the reply lacks Records")
+        records = reply["Records"]
+        found = [of_record(record, self._table) for record in records]
+        if records:
+            self._after = Position.parse(records[-1]["dynamodb"]["SequenceNumber"])
+        self._iterator = reply.get("NextShardIterator")
+        newest = records[-1]["dynamodb"].get("ApproximateCreationDateTime") if records else None
+        return FeedPage(
+            rows=tuple(row for row in found if isinstance(row, OutboxRow)),
+            unreadable=tuple(row for row in found if isinstance(row, UnreadableRow)),
+            records=len(records),
+            position=self._after if records else None,
+            newest_at_ms=None if newest is None else int(newest.timestamp() * 1000),
+            ended=self._iterator is None,
+        )

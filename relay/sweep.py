@@ -1,0 +1,190 @@
+"""The sweep: a slow, permanent walk over the outbox that finds whatever the feed did not say.
+
+First start, trimmed or replaced streams, a restore, an index that was down, a tail left behind a parked commit: all are
+rows that are work and older than they should be.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import structlog
+
+from eventstore.backoff import Backoff
+from eventstore.errors import EventStoreError, TryLaterError
+from eventstore.outbox_row import OutboxRow
+from eventstore.ports import Flag, Runtime
+from relay.destination import CommitKey
+from relay.feed.change import UnreadableRow
+from relay.feed.lag import FeedLag
+from relay.lane import Lane
+from relay.outbox_reader import OutboxReader
+from relay.page import Page, PageResult
+from relay.pipeline import Pipeline
+from relay.work import lacking
+
+_REPORTED_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """How gently the outbox is walked over.
+
+    Attributes:
+        min_age_seconds: A row younger than this is the feed's business.
+        age_max_seconds: Whatever the feed's lag, an older row is taken.
+        interval_seconds: Pause between walks that settle nothing.
+        page_pause_seconds: Pause between pages of a walk that has settled nothing so far.
+        page_max_rows: Rows in one page.
+        retry: Pauses when DynamoDB does not answer.
+    """
+
+    min_age_seconds: float = 60.0
+    age_max_seconds: float = 600.0
+    interval_seconds: float = 10.0
+    page_pause_seconds: float = 0.2
+    page_max_rows: int = 500
+    retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.5, cap_seconds=10.0))
+
+
+@dataclass(frozen=True, slots=True)
+class WalkResult:
+    """What one walk over the outbox did.
+
+    Attributes:
+        seen: Rows in the outbox.
+        taken: Rows that were work and old enough.
+        settled: Rows that went.
+        complete: The walk came to the table's end; False when it was stopped.
+    """
+
+    seen: int
+    taken: int
+    settled: int
+    complete: bool
+
+
+def threshold_seconds(settings: SweepSettings, feed_lag_seconds: float) -> float:
+    """Return how old a row must be before the sweep takes it: the feed gets its chance first, also when it lags."""
+    return min(settings.min_age_seconds + 2 * feed_lag_seconds, max(settings.age_max_seconds, settings.min_age_seconds))
+
+
+def worth_taking(
+    row: OutboxRow,
+    names: Collection[str],
+    closed_off: Collection[str],
+    now_ms: int,
+    age_seconds: float,
+) -> bool:
+    """Tell whether a row is work for a destination that can be reached, and older than the threshold."""
+    return bool(lacking(row, names) - set(closed_off)) and now_ms - row.committed_at_ms >= age_seconds * 1000
+
+
+class Sweep:
+    """Walks over the outbox, page by page, and hands what is work to a pipeline."""
+
+    def __init__(
+        self,
+        *,
+        reader: OutboxReader,
+        pipeline: Pipeline,
+        lanes: Collection[Lane],
+        lag: FeedLag,
+        runtime: Runtime,
+        settings: SweepSettings,
+    ) -> None:
+        self._reader = reader
+        self._pipeline = pipeline
+        self._lanes = tuple(lanes)
+        self._lag = lag
+        self._runtime = runtime
+        self._settings = settings
+        self._reported: set[CommitKey] = set()
+        self._log = structlog.get_logger().bind(source="sweep")
+
+    def run(self, stop: Flag) -> None:
+        """Walk until the relay stops: at once again after a walk that settled something, gently otherwise."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                result = self.walk(stop, age_seconds=None)
+                failures = 0
+            except TryLaterError as error:
+                failures += 1
+                self._log.warning("sweep.retried", error=str(error), failures=failures)
+                stop.wait(self._settings.retry.delay_seconds(failures, self._runtime.uniform()))
+                continue
+            except EventStoreError as error:
+                self._log.error("sweep.failed", error=str(error))
+                stop.wait(self._settings.retry.cap_seconds)
+                continue
+            if result.taken:
+                self._log.info("sweep.walked", seen=result.seen, taken=result.taken, settled=result.settled)
+            if not result.settled:
+                self._rest(stop)
+
+    def walk(self, stop: Flag, *, age_seconds: float | None, limit: int | None = None) -> WalkResult:
+        """Walk over the outbox once.
+
+        Args:
+            stop: Raised when the walk is to end early.
+            age_seconds: Take rows of this age or more; None for the sweep's own threshold.
+            limit: Stop when so many rows were taken.
+
+        Raises:
+            TryLaterError: DynamoDB did not answer; walk again.
+        """
+        seen = taken = settled = 0
+        start = None
+        while not stop.is_set():
+            page = self._reader.scan(start, self._settings.page_max_rows)
+            self._report_unreadable(page.rows)
+            rows = self._choose([row for row in page.rows if isinstance(row, OutboxRow)], age_seconds)
+            if limit is not None:
+                rows = rows[: limit - taken]
+            seen += len(page.rows)
+            taken += len(rows)
+            if rows:
+                result = self._pipeline.process(Page("sweep", rows, recheck=True), stop)
+                settled += result.settled + self._pipeline.collect_late()
+                self._log_page(rows, result)
+            start = page.next_start
+            if start is None or (limit is not None and taken >= limit):
+                return WalkResult(seen, taken, settled, complete=start is None)
+            if not settled:
+                stop.wait(self._settings.page_pause_seconds)
+        return WalkResult(seen, taken, settled, complete=False)
+
+    def _rest(self, stop: Flag) -> None:
+        """Wait for the next walk, and settle meanwhile what a slow destination reports."""
+        deadline = self._runtime.monotonic() + self._settings.interval_seconds
+        while not stop.wait(min(1.0, self._settings.interval_seconds)):
+            try:
+                self._pipeline.collect_late()
+            except TryLaterError as error:
+                self._log.warning("settle.postponed", error=str(error))
+            if self._runtime.monotonic() >= deadline:
+                return
+
+    def _choose(self, rows: list[OutboxRow], age_seconds: float | None) -> list[OutboxRow]:
+        age = threshold_seconds(self._settings, self._lag.seconds()) if age_seconds is None else age_seconds
+        names = [lane.name for lane in self._lanes]
+        closed_off = [lane.name for lane in self._lanes if lane.is_closed_off()]
+        now_ms = self._runtime.now_ms()
+        return [row for row in rows if worth_taking(row, names, closed_off, now_ms, age)]
+
+    def _report_unreadable(self, rows: Collection[OutboxRow | UnreadableRow]) -> None:
+        """Say of each unreadable row once that a person must look; it stays owed until then."""
+        for row in rows:
+            if isinstance(row, UnreadableRow) and row.key not in self._reported and len(self._reported) < _REPORTED_MAX:
+                self._reported.add(row.key)
+                self._log.error("row.unreadable", aggregate_id=row.aggregate_id, last=row.last, reason=row.reason)
+
+    def _log_page(self, rows: list[OutboxRow], result: PageResult) -> None:
+        self._log.info(
+            "page.settled",
+            commits=len(rows),
+            settled=result.settled,
+            late=result.late,
+            parked=result.parked,
+            waiting=result.waiting,
+        )

@@ -1,0 +1,163 @@
+"""An index in memory: bulk bodies with `create`, verdicts, searches, and faults on request."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from eventstore.ports import Runtime
+from eventstore.system import SystemRuntime
+from relay.demo.search import FoundEvent
+from relay.destinations.index_client import IndexClientError, TooLargeError
+from relay.destinations.index_settings import HTTP_BODY_MAX_BYTES
+from relay.destinations.verdict import CONFLICT, ItemVerdict
+
+CREATED = 201
+
+
+class InMemoryIndex:
+    """An `IndexClient` that keeps documents in this process, and an `IndexReader` of them; safe for several threads.
+
+    Args:
+        runtime: Where its lock comes from; the real one when left out.
+        body_max_bytes: Largest bulk body taken.
+    """
+
+    def __init__(self, runtime: Runtime | None = None, *, body_max_bytes: int = HTTP_BODY_MAX_BYTES) -> None:
+        self.prepared = 0
+        self.requests = 0
+        self._body_max_bytes = body_max_bytes
+        self._lock = (runtime or SystemRuntime()).lock()
+        self._documents: dict[str, dict[str, dict[str, Any]]] = {}
+        self._failure: IndexClientError | None = None
+        self._refusals: dict[str, ItemVerdict] = {}
+        self._busy = 0
+        self._lost_replies: list[IndexClientError] = []
+        self._cut_verdicts = 0
+
+    def prepare(self, timeout_seconds: float) -> None:
+        """See `IndexClient.prepare`."""
+        assert timeout_seconds > 0, "a call without a time-out"
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            self.prepared += 1
+
+    def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
+        """See `IndexClient.bulk`."""
+        assert timeout_seconds > 0, "a call without a time-out"
+        assert body.endswith(b"\n"), "a bulk body ends its last line"
+        with self._lock:
+            self.requests += 1
+            if self._failure is not None:
+                raise self._failure
+            if len(body) > self._body_max_bytes:
+                raise TooLargeError(f"{len(body):,} bytes, at most {self._body_max_bytes:,} are taken")
+            lines = body.split(b"\n")[:-1]
+            assert len(lines) % 2 == 0, "an action or a document is missing, or one has a line end within"
+            verdicts = [self._create(json.loads(action), source) for action, source in _pairs(lines)]
+            if self._lost_replies:
+                raise self._lost_replies.pop()
+            if self._cut_verdicts:
+                verdicts, self._cut_verdicts = verdicts[: -self._cut_verdicts], 0
+            return verdicts
+
+    def close(self) -> None:
+        """See `IndexClient.close`."""
+
+    def fail(self, error: IndexClientError | None) -> None:
+        """Raise this at every call; None to answer again."""
+        with self._lock:
+            self._failure = error
+
+    def lose_reply(self, error: IndexClientError) -> None:
+        """Carry out the next bulk request and raise this instead of answering."""
+        with self._lock:
+            self._lost_replies.append(error)
+
+    def cut_reply(self, verdicts: int) -> None:
+        """Carry out the next bulk request and leave that many verdicts off the end of the reply."""
+        with self._lock:
+            self._cut_verdicts = verdicts
+
+    def refuse(self, event_id: str, status: int, error_type: str, reason: str = "told to refuse") -> None:
+        """Refuse an event with this verdict until `accept`."""
+        with self._lock:
+            self._refusals[event_id] = ItemVerdict(event_id, status, error_type, reason)
+
+    def accept(self, event_id: str) -> None:
+        """Refuse an event no longer."""
+        with self._lock:
+            del self._refusals[event_id]
+
+    def busy_next(self, items: int) -> None:
+        """Answer that many items from now on with 429."""
+        with self._lock:
+            self._busy = items
+
+    def indices(self) -> list[str]:
+        """Return the names of the indices, in order."""
+        with self._lock:
+            return sorted(self._documents)
+
+    def document(self, event_id: str) -> Mapping[str, Any]:
+        """Return an event's document.
+
+        Raises:
+            KeyError: It is not there.
+        """
+        with self._lock:
+            for documents in self._documents.values():
+                if event_id in documents:
+                    return documents[event_id]
+        raise KeyError(event_id)
+
+    def refresh(self) -> None:
+        """Nothing to do: what was stored is found at once."""
+
+    def count(self) -> int:
+        """Return how many events are there."""
+        with self._lock:
+            return sum(len(documents) for documents in self._documents.values())
+
+    def event_ids(self) -> Iterator[str]:
+        """Yield the id of every event, in order of ids."""
+        with self._lock:
+            ids = sorted(event_id for documents in self._documents.values() for event_id in documents)
+        yield from ids
+
+    def find_by_type(self, event_type: str, limit: int) -> list[FoundEvent]:
+        """Return the latest events of a type, newest first."""
+        with self._lock:
+            found = [
+                document
+                for documents in self._documents.values()
+                for document in documents.values()
+                if document["event_type"] == event_type
+            ]
+        found.sort(key=lambda document: (document["timestamp"], document["event_id"]), reverse=True)
+        return [FoundEvent.from_document(document) for document in found[:limit]]
+
+    def _create(self, action: dict[str, Any], source: bytes) -> ItemVerdict:
+        target = action["create"]
+        index, event_id = target["_index"], target["_id"]
+        if self._busy:
+            self._busy -= 1
+            return ItemVerdict(event_id, 429, "es_rejected_execution_exception", "told to be busy")
+        if event_id in self._refusals:
+            return self._refusals[event_id]
+        try:
+            document = json.loads(source)
+        except ValueError as error:
+            return ItemVerdict(event_id, 400, "document_parsing_exception", str(error))
+        for field in ("data", "metadata"):
+            if not isinstance(document[field], dict):
+                return ItemVerdict(event_id, 400, "document_parsing_exception", f"[{field}] is no object")
+        documents = self._documents.setdefault(index, {})
+        if event_id in documents:
+            return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "document already exists")
+        documents[event_id] = document
+        return ItemVerdict(event_id, CREATED)
+
+
+def _pairs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(lines[::2], lines[1::2], strict=True)

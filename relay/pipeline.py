@@ -29,11 +29,14 @@ class PipelineSettings:
 
     Attributes:
         side_budget_seconds: How long a page waits for a destination other than the bus once the bus has taken it.
-        retry: Pauses between attempts at the bus; attempts go on until the relay stops, since the bus blocks.
+        retry: Pauses between attempts at the bus.
+        refusals_max: Give a page up after so many attempts in a row that the bus refused; None, as in the daemon, goes
+            on until the relay stops: an outage of the bus is backpressure.
     """
 
     side_budget_seconds: float = 1.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.1, cap_seconds=5.0))
+    refusals_max: int | None = None
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ class Pipeline:
         self._log = structlog.get_logger()
 
     def process(self, page: Page, stop: Flag) -> PageResult:
-        """Deal with every commit of a page, however long the bus takes; give up only when `stop` is raised.
+        """Deal with every commit of a page; while the bus refuses, try again until `stop` is raised.
 
         Raises:
             TryLaterError: DynamoDB did not answer. What was confirmed may be unsettled; process the page again.
@@ -103,7 +106,7 @@ class Pipeline:
         while state.rows and (undone := self._round(state, recheck=recheck)) is not None:
             recheck = False
             attempt = attempt + 1 if undone.refused else 0
-            if undone.refused and stop.wait(self._settings.retry.delay_seconds(attempt, self._runtime.uniform())):
+            if undone.refused and self._gives_up(attempt, stop):
                 dealt_with = False
                 break
         late = self._mark_rest(state)
@@ -123,6 +126,12 @@ class Pipeline:
             for key, name, verdict in verdicts.parked:
                 self._settler.park(key, name, verdict)
         return settled
+
+    def _gives_up(self, attempt: int, stop: Flag) -> bool:
+        """Tell whether to leave the bus alone for now; pause when not."""
+        if self._settings.refusals_max is not None and attempt >= self._settings.refusals_max:
+            return True
+        return stop.wait(self._settings.retry.delay_seconds(attempt, self._runtime.uniform()))
 
     def _round(self, state: _State, *, recheck: bool) -> _Undone | None:
         """Send what may go now and settle it; None when nothing is left for the bus to do."""

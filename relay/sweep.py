@@ -54,7 +54,7 @@ class WalkResult:
         seen: Rows in the outbox.
         taken: Rows that were work and old enough.
         settled: Rows that went.
-        complete: The walk came to the table's end; False when it was stopped.
+        complete: The walk came to the table's end; False when it was stopped or the bus refused for too long.
     """
 
     seen: int
@@ -147,6 +147,8 @@ class Sweep:
                 result = self._pipeline.process(Page("sweep", rows, recheck=True), stop)
                 settled += result.settled + self._pipeline.collect_late()
                 self._log_page(rows, result)
+                if not result.dealt_with:
+                    break
             start = page.next_start
             if start is None or (limit is not None and taken >= limit):
                 return WalkResult(seen, taken, settled, complete=start is None)

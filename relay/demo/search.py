@@ -4,6 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
+
+from relay.destinations.elasticsearch import connect
+from relay.destinations.index_client import IndexLostError, IndexRefusedError
+from relay.destinations.index_settings import IndexNames
+
+PAGE = 1000
+KEEP_ALIVE = "1m"
+HITS_MAX = 10_000
+"""Elasticsearch's default of `index.max_result_window`."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundEvent:
@@ -62,3 +74,88 @@ class IndexReader(Protocol):
     def find_by_type(self, event_type: str, limit: int) -> list[FoundEvent]:
         """Return the latest events of a type, newest first, at most `limit`."""
         ...
+
+
+class ElasticsearchReader:
+    """An `IndexReader` on Elasticsearch 8; it reads by the alias alone.
+
+    Args:
+        urls: `http://host:port`, several with commas between.
+        names: Index names of the store.
+        timeout_seconds: Longest wait for each call.
+    """
+
+    def __init__(self, urls: str, names: IndexNames | None = None, *, timeout_seconds: float = 10.0) -> None:
+        self._alias = (names or IndexNames()).alias
+        self._client: Elasticsearch = connect(urls).options(request_timeout=timeout_seconds)
+
+    def refresh(self) -> None:
+        """See `IndexReader.refresh`.
+
+        Raises:
+            IndexLostError: No usable answer came.
+            IndexRefusedError: The index refuses; for an index that does not exist yet nothing is raised.
+        """
+        self._call("POST", f"/{self._alias}/_refresh", None)
+
+    def count(self) -> int:
+        """See `IndexReader.count`; errors as in `refresh`."""
+        return int(self._call("POST", f"/{self._alias}/_count", {"query": {"match_all": {}}}).get("count", 0))
+
+    def event_ids(self) -> Iterator[str]:
+        """See `IndexReader.event_ids`; a view of one moment, read page by page. Errors as in `refresh`."""
+        opened = self._call("POST", f"/{self._alias}/_pit?keep_alive={KEEP_ALIVE}", None)
+        if "id" not in opened:
+            return
+        view = opened["id"]
+        try:
+            after: list[Any] | None = None
+            while True:
+                query = {
+                    "pit": {"id": view, "keep_alive": KEEP_ALIVE},
+                    "sort": [{"event_id": "asc"}],
+                    "size": PAGE,
+                    "_source": False,
+                    "track_total_hits": False,
+                }
+                if after is not None:
+                    query["search_after"] = after
+                reply = self._call("POST", "/_search", query)
+                view = reply.get("pit_id", view)
+                hits = reply["hits"]["hits"]
+                yield from (hit["_id"] for hit in hits)
+                if len(hits) < PAGE:
+                    return
+                after = hits[-1]["sort"]
+        finally:
+            self._call("DELETE", "/_pit", {"id": view})
+
+    def find_by_type(self, event_type: str, limit: int) -> list[FoundEvent]:
+        """See `IndexReader.find_by_type`; `limit` is at most 10,000. Errors as in `refresh`."""
+        assert 1 <= limit <= HITS_MAX, f"limit is {limit}, not 1 to {HITS_MAX}"
+        reply = self._call(
+            "POST",
+            f"/{self._alias}/_search",
+            {
+                "query": {"bool": {"filter": [{"term": {"event_type": event_type}}]}},
+                "sort": [{"timestamp": "desc"}, {"event_id": "desc"}],
+                "size": limit,
+            },
+        )
+        return [FoundEvent.from_document(hit["_source"]) for hit in reply.get("hits", {}).get("hits", ())]
+
+    def close(self) -> None:
+        """Let connections go."""
+        self._client.close()
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        headers = {"accept": "application/json", "content-type": "application/json"}
+        try:
+            reply = self._client.perform_request(method, path, headers=headers, body=body)
+        except ApiError as error:
+            if error.status_code == 404 and "index_not_found_exception" in str(error.body):  # noqa: PLR2004 - HTTP
+                return {}  # nothing was indexed yet, so there is no index and no alias
+            raise IndexRefusedError(error.status_code, str(error.message)) from error
+        except (TransportError, OSError) as error:
+            raise IndexLostError(f"Elasticsearch does not answer {method} {path}: {error}") from error
+        return dict(reply.body)

@@ -23,7 +23,7 @@ from relay.destinations.broker import (
 )
 from relay.destinations.bus_settings import BusSettings
 from relay.destinations.confirms import Confirms
-from relay.destinations.lane import Lane
+from relay.destinations.cursor import ChainCursor
 
 POLL_MAX_SECONDS = 1.0
 """Longest wait for the broker's word at a time; each poll also keeps the heartbeat going."""
@@ -39,7 +39,7 @@ class _Link:
     """A session and what is known of it. Between deliveries nothing is under way on it."""
 
     session: BrokerSession
-    under_way: Confirms[Lane] = field(default_factory=Confirms)
+    under_way: Confirms[ChainCursor] = field(default_factory=Confirms)
     blocked: Blocked | None = None
     returned: Returned | None = None
 
@@ -69,13 +69,15 @@ class Bus:
         assert len({chain[0].aggregate_id for chain in chains}) == len(chains), "two chains of one aggregate"
         started = self._runtime.monotonic()
         outcomes: dict[CommitKey, Outcome] = {}
-        lanes = [
-            Lane(chain, outcomes, source=self._settings.source_or_default, message_max_bytes=self._message_max_bytes)
+        cursors = [
+            ChainCursor(
+                chain, outcomes, source=self._settings.source_or_default, message_max_bytes=self._message_max_bytes
+            )
             for chain in chains
         ]
-        trouble = self._attempt(lanes, started, budget_seconds)
-        for lane in lanes:
-            lane.stop(UNCONFIRMED)
+        trouble = self._attempt(cursors, started, budget_seconds)
+        for cursor in cursors:
+            cursor.stop(UNCONFIRMED)
         assert len(outcomes) == sum(len(chain) for chain in chains), "a commit was handed over twice"
         return Report(outcomes, trouble)
 
@@ -95,11 +97,11 @@ class Bus:
             link, self._link = self._link, None
             link.session.close()
 
-    def _attempt(self, lanes: Sequence[Lane], started: float, budget_seconds: float) -> Trouble | None:
+    def _attempt(self, cursors: Sequence[ChainCursor], started: float, budget_seconds: float) -> Trouble | None:
         try:
             if self._link is None:
                 self._link = _Link(self._broker.connect())
-            return self._pump(self._link, deque(lanes), started, budget_seconds)
+            return self._pump(self._link, deque(cursors), started, budget_seconds)
         except BrokerLostError as error:
             self.close()
             return Trouble(TroubleKind.OUTAGE, str(error))
@@ -110,8 +112,8 @@ class Bus:
             self.close()
             return self._heed_limit(error)
 
-    def _pump(self, link: _Link, ready: deque[Lane], started: float, budget_seconds: float) -> Trouble | None:
-        """Send and listen until every lane is done, the broker objects, or the time is over."""
+    def _pump(self, link: _Link, ready: deque[ChainCursor], started: float, budget_seconds: float) -> Trouble | None:
+        """Send and listen until every cursor is done, the broker objects, or the time is over."""
         deadline = started + budget_seconds
         last_call = deadline - budget_seconds * self._settings.last_call
         while True:
@@ -126,14 +128,14 @@ class Bus:
                 ready.extend(_hear(link, event))
         return self._conclude(link, ready, budget_seconds)
 
-    def _fill(self, link: _Link, ready: deque[Lane]) -> None:
+    def _fill(self, link: _Link, ready: deque[ChainCursor]) -> None:
         while ready and len(link.under_way) < self._settings.window:
-            lane = ready.popleft()
-            message = lane.next()
+            cursor = ready.popleft()
+            message = cursor.next()
             if message is not None:
-                link.under_way.sent(link.session.publish(message), message.message_id, lane)
+                link.under_way.sent(link.session.publish(message), message.message_id, cursor)
 
-    def _conclude(self, link: _Link, ready: deque[Lane], budget_seconds: float) -> Trouble | None:
+    def _conclude(self, link: _Link, ready: deque[ChainCursor], budget_seconds: float) -> Trouble | None:
         unanswered = len(link.under_way)
         if unanswered or link.returned is not None:
             self.close()
@@ -149,8 +151,8 @@ class Bus:
                 TroubleKind.OUTAGE,
                 f"{unanswered} messages stayed unconfirmed at the end of {budget_seconds:.1f} s; is the broker slow?",
             )
-        for lane in ready:  # the broker is well, there was more than fits the time
-            lane.stop(OUT_OF_TIME)
+        for cursor in ready:  # the broker is well, there was more than fits the time
+            cursor.stop(OUT_OF_TIME)
         return None
 
     def _why_returned(self, returned: Returned) -> str:
@@ -172,21 +174,21 @@ class Bus:
         return None
 
 
-def _hear(link: _Link, event: BrokerEvent) -> list[Lane]:
-    """Take in what the broker said; return the lanes that may send their next message."""
+def _hear(link: _Link, event: BrokerEvent) -> list[ChainCursor]:
+    """Take in what the broker said; return the cursors that may send their next message."""
     match event:
         case Confirmed(tag, multiple):
-            lanes = link.under_way.answered(tag, multiple=multiple)
-            for lane in lanes:
-                lane.confirm()
-            return lanes
+            cursors = link.under_way.answered(tag, multiple=multiple)
+            for cursor in cursors:
+                cursor.confirm()
+            return cursors
         case Nacked(tag, multiple):
-            for lane in link.under_way.answered(tag, multiple=multiple):
-                lane.stop(NACK)
+            for cursor in link.under_way.answered(tag, multiple=multiple):
+                cursor.stop(NACK)
         case Returned(message_id):
-            lane_or_none = link.under_way.returned(message_id)
-            if lane_or_none is not None:
-                lane_or_none.stop(RETURNED)
+            cursor_or_none = link.under_way.returned(message_id)
+            if cursor_or_none is not None:
+                cursor_or_none.stop(RETURNED)
             link.returned = link.returned or event
         case Blocked():
             link.blocked = event

@@ -30,7 +30,7 @@ class _OutOfTimeError(Exception):
 
 
 class Index:
-    """The `Destination` of the search index. An event that is there already counts as taken, so repeats are harmless."""
+    """The `Destination` of the search index. An event that is there already counts as taken; repeats are harmless."""
 
     name = INDEX
     in_order = False

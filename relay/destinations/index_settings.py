@@ -90,9 +90,16 @@ class IndexSettings:
             faults.append(f"bulk_timeout_seconds is {self.bulk_timeout_seconds}; it is more than 0")
         if self.shards < 1 or self.replicas < 0:
             faults.append(f"shards is {self.shards} (1 or more), replicas is {self.replicas} (0 or more)")
-        faults += [f"promoted: {path!r} is no path such as price.amount" for path in self.promoted
-                   if not _FIELD.fullmatch(path)]
-        faults += [f"promoted: {path!r} lies within {other!r}; promote one of them" for path in self.promoted
-                   for other in self.promoted if path.startswith(f"{other}.")]
+        faults += [
+            f"promoted: {path!r} is no path such as price.amount"
+            for path in self.promoted
+            if not _FIELD.fullmatch(path)
+        ]
+        faults += [
+            f"promoted: {path!r} lies within {other!r}; promote one of them"
+            for path in self.promoted
+            for other in self.promoted
+            if path.startswith(f"{other}.")
+        ]
         if faults:
             raise ValueError("; ".join(faults))

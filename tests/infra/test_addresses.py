@@ -84,7 +84,7 @@ def test_without_root_data_and_downloads_go_below_the_home_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The XDG folders win where they are named, the home folder serves otherwise."""
-    monkeypatch.setattr(layout.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     for name in ("EVENTSTORE_SERVERS_DATA", "EVENTSTORE_SERVERS_CACHE", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -98,7 +98,7 @@ def test_without_root_data_and_downloads_go_below_the_home_folder(
 
 def test_state_is_remembered_and_found_beside_the_data(layout: Layout) -> None:
     """Ports and processes survive, also when the clone is deleted and made again at its place."""
-    record = ProcessRecord(pid=7, started_ticks=42, boot_id="b", token="t", command="java")
+    record = ProcessRecord(pid=7, started_ticks=42, boot_id="b", token="t", command="java")  # noqa: S106 - a mark, no password
     saved = state.State(engine="native", ports={"dynamodb": 21000}, processes={"dynamodb": [record]})
 
     state.save(layout, saved)

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ READY_TIMEOUT_SECONDS = 20.0
 def wait_for(condition: Callable[[], bool]) -> None:
     """Poll until something is so, with a bound."""
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-    pause = __import__("threading").Event()
+    pause = threading.Event()
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
         pause.wait(0.01)
@@ -70,7 +71,7 @@ def test_a_started_process_is_recognised(spawn: Spawn) -> None:
 def test_a_pid_that_means_another_process_is_left_alone(spawn: Spawn, change: dict[str, object]) -> None:
     """A process that has our pid, but another start or another boot, is neither counted nor ended."""
     record = spawn(OBEDIENT)
-    other = dataclasses.replace(record, token="not-inherited", **change)  # type: ignore[arg-type]
+    other = dataclasses.replace(record, token="not-inherited", **change)  # type: ignore[arg-type]  # noqa: S106
 
     assert not process.is_alive(other)
     assert process.end(other, grace_seconds=5) == "gone"

@@ -32,11 +32,9 @@ _CLASSES: dict[str, type[ClientError]] = {code: type(code, (ClientError,), {}) f
 class ClientExceptions:
     """The classes behind `client.exceptions.NAME`; all clients share them."""
 
-    ClientError = ClientError
-
     def __getattr__(self, name: str) -> type[ClientError]:
         try:
-            return _CLASSES[name]
+            return ClientError if name == "ClientError" else _CLASSES[name]
         except KeyError:
             raise AttributeError(f"no such exception: {name}; there are {', '.join(sorted(_CLASSES))}") from None
 
@@ -44,7 +42,7 @@ class ClientExceptions:
 def client_error(error: ServiceError, operation: str, request_id: str) -> ClientError:
     """Return the exception that a boto3 client raises for a refusal."""
     response: dict[str, Any] = {
-        "Error": {"Code": error.code, "Message": error.message},
+        "Error": {"Message": error.message, "Code": error.code},
         "ResponseMetadata": response_metadata(request_id, error.status),
         **error.members,
     }

@@ -80,4 +80,6 @@ def size_bytes(text: str) -> int:
     Approximately one byte for two significant digits, one more, and one for a minus sign; AWS promises no more than
     "approximately". Source: AWS, "DynamoDB item sizes and formats".
     """
+    if text.isdigit():
+        return 1 + (len(text.rstrip("0")) + 1) // 2
     return 1 + (significant_digits(text) + 1) // 2 + (text[0] == "-")

@@ -53,6 +53,11 @@ class Index:
 
     def check(self, item: Item) -> None:
         """Refuse an item whose index key attributes, where present, have a wrong type or are empty."""
+        self.check_types(item)
+        self.check_not_empty(item)
+
+    def check_types(self, item: Item) -> None:
+        """Refuse an item with an index key attribute of a wrong type."""
         for attribute in self.schema.attributes:
             value = item.get(attribute.name)
             if value is None:
@@ -63,7 +68,15 @@ class Index:
                 raise validation(
                     f"{_INVALID}: Type mismatch for Index Key {attribute.name} {kinds} IndexName: {self.name}"
                 )
-            if kind != "N" and not value[kind]:
+
+    def check_not_empty(self, item: Item) -> None:
+        """Refuse an item with an empty index key attribute."""
+        for attribute in self.schema.attributes:
+            value = item.get(attribute.name)
+            if value is None:
+                continue
+            kind = kind_of(value)
+            if kind in {"S", "B"} and not value[kind]:
                 word = "string" if kind == "S" else "binary"
                 raise validation(
                     "One or more parameter values are not valid. A value specified for a secondary index key is not"

@@ -78,18 +78,25 @@ class KeySchema:
                 limit = f"{attribute.max_bytes} bytes"
                 raise validation(f"{_INVALID}: Size of {word} has exceeded the maximum size limit of{limit}")
 
-    def read_key(self, key: Mapping[str, Any]) -> tuple[Key, Item]:
-        """Return the key that a request names, and its checked attributes."""
+    def has_types(self, attributes: Item) -> bool:
+        """Tell whether the key attributes of an item have the types that the schema demands."""
+        return all(attribute.kind in attributes[attribute.name] for attribute in self.attributes)
+
+    def read_keys(self, key: Mapping[str, Any]) -> Item:
+        """Return the checked key attributes that a request names; their types may still be wrong."""
         names = self.names
         if len(key) != len(names) or any(name not in key for name in names):
             raise validation("The provided key element does not match the schema")
         attributes: Item = {name: read_value(key[name])[0] for name in names}
         for attribute in self.attributes:
             _check_not_empty(attribute, attributes[attribute.name])
-            if attribute.kind not in attributes[attribute.name]:
-                raise validation("The provided key element does not match the schema")
+        return attributes
+
+    def read_key(self, key: Mapping[str, Any]) -> Key:
+        """Return the key that a request names."""
+        attributes = self.read_keys(key)
         self.check_types(attributes)
-        return self.key_of(attributes), attributes
+        return self.key_of(attributes)
 
 
 def _check_not_empty(attribute: KeyAttribute, value: AttributeValue) -> None:

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 Record = TypeVar("Record")
@@ -23,7 +24,7 @@ class HashRange:
         """Return `count` ranges of about one size that together make this one."""
         assert 0 < count <= self.high - self.low, "a part holds at least one place"
         edges = [self.low + (self.high - self.low) * number // count for number in range(count + 1)]
-        return [HashRange(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        return [HashRange(low, high) for low, high in pairwise(edges)]
 
 
 class Shard(Generic[Record]):

@@ -30,6 +30,7 @@ class Table:
 
     def __init__(
         self,
+        *,
         name: str,
         arn: str,
         schema: KeySchema,
@@ -57,6 +58,11 @@ class Table:
         if found is None:
             raise validation(f"The table does not have the specified index: {name}")
         return found
+
+    def check_indexes_not_empty(self, item: Item) -> None:
+        """Refuse an item with an empty key attribute of one of the indexes."""
+        for index in self._indexes:
+            index.check_not_empty(item)
 
     def check_indexes(self, item: Item) -> None:
         """Refuse an item that cannot stand in one of the indexes."""

@@ -84,7 +84,8 @@ class Put(Write):
         self.size_bytes = size
         schema = table.schema
         schema.check_present(attributes)
-        if all(attribute.kind in attributes[attribute.name] for attribute in schema.attributes):
+        table.check_indexes_not_empty(attributes)
+        if schema.has_types(attributes):
             self.key = schema.key_of(attributes)
 
     def checked_key(self) -> Key:
@@ -93,7 +94,7 @@ class Put(Write):
         self.table.check_indexes(self._item.attributes)
         return super().checked_key()
 
-    def result(self, old: StoredItem | None) -> StoredItem | None:
+    def result(self, _old: StoredItem | None) -> StoredItem | None:
         """Return the new item."""
         return self._item
 
@@ -105,8 +106,15 @@ class KeyedWrite(Write):
 
     def __init__(self, table: Table, request: Mapping[str, Any]) -> None:
         super().__init__(table, request)
-        self.key, self._keys = table.schema.read_key(request["Key"])
+        self._keys = table.schema.read_keys(request["Key"])
         self.size_bytes = item_bytes(self._keys)
+        if table.schema.has_types(self._keys):
+            self.key = table.schema.key_of(self._keys)
+
+    def checked_key(self) -> Key:
+        """Return the key, or refuse its type."""
+        self.table.schema.check_types(self._keys)
+        return super().checked_key()
 
 
 class Update(KeyedWrite):
@@ -155,7 +163,7 @@ class Delete(KeyedWrite):
         super().__init__(table, request)
         self._arguments.finish()
 
-    def result(self, old: StoredItem | None) -> StoredItem | None:
+    def result(self, _old: StoredItem | None) -> StoredItem | None:
         """Return nothing."""
         return None
 

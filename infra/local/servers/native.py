@@ -81,6 +81,8 @@ class Native:
         if not self._state.processes:
             self._state.engine = ""
             state.save(self.layout, self._state)
+            if wipe and len(services) == len(SERVICES):
+                shutil.rmtree(self.layout.data_dir)
         self._write_env()
 
     def end_all(self, services: Sequence[Service]) -> None:

@@ -25,7 +25,7 @@ def key_range(condition: Condition, schema: KeySchema, values: Values) -> KeyRan
     """Return what a key condition asks for.
 
     Raises:
-        ServiceError: ValidationException; it is no equality on the partition key with at most one range on the sort key.
+        ServiceError: ValidationException; it is not one partition with at most one range of sort values.
     """
     parts = _parts(condition)
     partition: KeyPart | None = None

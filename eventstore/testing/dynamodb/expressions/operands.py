@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from eventstore.testing.dynamodb.values import AttributeValue, Item, kind_of, text_bytes
+from eventstore.testing.dynamodb.values import AttributeValue, Item, kind_of
 
 Values: TypeAlias = Mapping[str, AttributeValue]
 
@@ -74,7 +74,10 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class SizeOf:
-    """`size(path)`: bytes of a text or binary, count of a set, list or map; numbers and flags have none."""
+    """`size(path)`: length of a text or binary, count of a set, list or map; numbers and flags have none.
+
+    AWS says "the length of the string"; UTF-16 units are what DynamoDB Local counts.
+    """
 
     path: Path
 
@@ -85,5 +88,5 @@ class SizeOf:
             return None
         kind = kind_of(found)
         if kind == "S":
-            return {"N": str(text_bytes(found[kind]))}
+            return {"N": str(len(found[kind].encode("utf-16-le")) // 2)}
         return None if kind in {"N", "BOOL", "NULL"} else {"N": str(len(found[kind]))}

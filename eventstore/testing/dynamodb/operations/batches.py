@@ -53,7 +53,7 @@ def batch_write_item(engine: Engine, request: Request) -> Reply:
 
 
 def _read_keys(table: Table, wanted: Mapping[str, Any]) -> list[Key]:
-    keys = [table.schema.read_key(key)[0] for key in wanted["Keys"]]
+    keys = [table.schema.read_key(key) for key in wanted["Keys"]]
     if len(set(keys)) != len(keys):
         raise validation("Provided list of item keys contains duplicates")
     return keys

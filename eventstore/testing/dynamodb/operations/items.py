@@ -86,7 +86,7 @@ def update_item(engine: Engine, request: Request) -> Reply:
 def get_item(engine: Engine, request: Request) -> Reply:
     """Carry out GetItem."""
     table = engine.table(request["TableName"])
-    key, _ = table.schema.read_key(request["Key"])
+    key = table.schema.read_key(request["Key"])
     arguments = Arguments(request)
     projection = arguments.projection()
     arguments.finish()

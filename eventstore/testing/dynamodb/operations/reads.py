@@ -14,7 +14,7 @@ from eventstore.testing.dynamodb.expressions.key_conditions import LABEL, KeyRan
 from eventstore.testing.dynamodb.expressions.projections import Projection
 from eventstore.testing.dynamodb.index import Index
 from eventstore.testing.dynamodb.items import StoredItem
-from eventstore.testing.dynamodb.rows import Rows, Segment
+from eventstore.testing.dynamodb.rows import Rows, Segment, hash_of
 from eventstore.testing.dynamodb.schema import KeySchema
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.values import Item, KeyPart, copy_item, copy_value, key_part, read_value
@@ -188,6 +188,8 @@ def scan(engine: Engine, request: Request) -> Reply:
     arguments.finish()
     start = request.get("ExclusiveStartKey")
     after = None if start is None else source.place_of(start)
+    if after is not None and not segment.contains(hash_of(after[0])):
+        raise validation("The provided starting key is invalid: it does not lie in the segment")
     return _read_page(source.rows.scan(after, segment), source, wanted, _tally(request))
 
 

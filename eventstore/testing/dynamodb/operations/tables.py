@@ -57,7 +57,14 @@ def create_table(engine: Engine, request: Request) -> Reply:
         "ProvisionedThroughput": request.get("ProvisionedThroughput", {}),
         "DeletionProtectionEnabled": request.get("DeletionProtectionEnabled", False),
     }
-    table = Table(name, engine.table_arn(name), schema, indexes, definition, engine.now_ms())
+    table = Table(
+        name=name,
+        arn=engine.table_arn(name),
+        schema=schema,
+        indexes=indexes,
+        definition=definition,
+        created_ms=engine.now_ms(),
+    )
     engine.tables[name] = table
     if view_type is not None:
         engine.open_feed(table, view_type)
@@ -117,7 +124,8 @@ def delete_table(engine: Engine, request: Request) -> Reply:
     table = engine.table(request["TableName"])
     if table.definition["DeletionProtectionEnabled"]:
         raise validation(
-            "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
+            "Resource cannot be deleted as it is currently protected against deletion."
+            " Disable deletion protection first."
         )
     description = _describe(engine, table)
     engine.close_feed(table)

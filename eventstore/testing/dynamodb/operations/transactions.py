@@ -5,13 +5,17 @@ are gathered as cancellation reasons, and only if there are none are the changes
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from eventstore.testing.dynamodb.capacity import TRANSACTION_FACTOR, Tally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
+from eventstore.testing.dynamodb.expressions.projections import Projection
 from eventstore.testing.dynamodb.items import Change
+from eventstore.testing.dynamodb.schema import Key
+from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.tokens import digest_of
 from eventstore.testing.dynamodb.values import copy_item
 from eventstore.testing.dynamodb.writes import READERS, Write
@@ -28,6 +32,19 @@ _NO_REASON = {"Code": "None"}
 
 Request = Mapping[str, Any]
 Reply = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """One item that a transaction reads."""
+
+    table: Table
+    key: Key
+    projection: Projection | None
+
+
+class _UnfitKeyError(ServiceError):
+    """A key that does not fit the table; a cancellation reason, as opposed to a malformed request."""
 
 
 def _check_count(actions: Sequence[object]) -> None:
@@ -108,23 +125,34 @@ def transact_get_items(engine: Engine, request: Request) -> Reply:
     actions = request["TransactItems"]
     _check_count(actions)
     tally = Tally(request, TRANSACTION_FACTOR)
-    wanted = []
+    wanted: list[Get] = []
+    reasons: list[Mapping[str, Any]] = []
     for action in actions:
-        get = action["Get"]
-        table = engine.table(get["TableName"])
-        key, _ = table.schema.read_key(get["Key"])
-        arguments = Arguments(get)
-        projection = arguments.projection()
-        arguments.finish()
-        wanted.append((table, key, projection))
-    _check_distinct([(table.name, key) for table, key, _ in wanted])
-    responses: list[Reply] = []
-    for table, key, projection in wanted:
-        found = table.get(key)
-        tally.read(table.name, 0 if found is None else found.size_bytes)
-        if found is None:
-            responses.append({})
-        else:
-            item = copy_item(found.attributes) if projection is None else projection.of(found.attributes)
-            responses.append({"Item": item})
-    return tally.add_list_to({"Responses": responses})
+        try:
+            wanted.append(_read_get(engine, action["Get"]))
+            reasons.append(_NO_REASON)
+        except _UnfitKeyError as error:
+            reasons.append(_reason(error))
+    if len(wanted) < len(actions):
+        raise transaction_cancelled(reasons)
+    _check_distinct([(get.table.name, get.key) for get in wanted])
+    return tally.add_list_to({"Responses": [_answer_get(get, tally) for get in wanted]})
+
+
+def _read_get(engine: Engine, request: Request) -> Get:
+    table = engine.table(request["TableName"])
+    arguments = Arguments(request)
+    projection = arguments.projection()
+    arguments.finish()
+    try:
+        return Get(table, table.schema.read_key(request["Key"]), projection)
+    except ServiceError as error:
+        raise _UnfitKeyError(error.code, error.message) from error
+
+
+def _answer_get(get: Get, tally: Tally) -> Reply:
+    found = get.table.get(get.key)
+    tally.read(get.table.name, 0 if found is None else found.size_bytes)
+    if found is None:
+        return {}
+    return {"Item": copy_item(found.attributes) if get.projection is None else get.projection.of(found.attributes)}

@@ -9,7 +9,7 @@ from relay.destinations.broker import Message
 BEHIND_PARKED = "behind parked"
 
 
-class Lane:
+class ChainCursor:
     """A chain whose events go one by one: the next is asked for only after the one before it was confirmed."""
 
     def __init__(

@@ -1,0 +1,26 @@
+"""The command `relay`: run the daemon, see what is owed, and deliver it by hand."""
+
+import click
+
+from relay.cli.demo import demo
+from relay.cli.replay import replay
+from relay.cli.run import run
+from relay.cli.status import status
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="dynamo-eventstore")
+def main() -> None:
+    """Carry committed events from the outbox to RabbitMQ and Elasticsearch.
+
+    Settings come from the environment (EVENTSTORE_..., RELAY_...) and from .local/env, which `make up` writes.
+
+    Exit codes: 0 fine, 1 found what it looks for, 2 usage or settings, 3 a server is out of reach, 4 stopped part-way
+    and can resume, 70 a part of the relay died.
+    """
+
+
+main.add_command(run)
+main.add_command(status)
+main.add_command(replay)
+main.add_command(demo)

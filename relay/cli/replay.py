@@ -1,0 +1,59 @@
+"""`relay replay`: deliver what is owed, by hand."""
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from eventstore.cli import envelope
+from eventstore.system import SystemRuntime
+from relay import logs
+from relay import replay as replays
+from relay import settings as relay_settings
+from relay.cli.run import stop_on_signals
+from relay.cli.servers import build_relay, open_store
+
+_REFUSALS_MAX = 3
+
+
+@click.command()
+@envelope.json_option
+@envelope.reports_errors
+def replay(*, as_json: bool) -> None:
+    """Deliver what the outbox still owes, in order, and settle it.
+
+    Safe beside a running relay (a commit may then be delivered twice) and safe to interrupt: run it again to resume.
+    Exit code 0 when the outbox is empty, 3 when a destination is out of reach, 4 when something else is left.
+    """
+    settings = relay_settings.load()
+    logs.configure(settings.log_format, "warning")
+    runtime = SystemRuntime()
+    stop = runtime.flag()
+    stop_on_signals(stop)
+    relay = build_relay(open_store(), settings, runtime, refusals_max=_REFUSALS_MAX)
+    console = envelope.console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the outbox")
+        result = replays.replay(
+            relay.sweep(),
+            relay.lanes,
+            stop,
+            lambda settled: progress.update(task, description=f"{settled:,} commits settled"),
+        )
+    _report(result, as_json=as_json)
+
+
+def _report(result: replays.ReplayResult, *, as_json: bool) -> None:
+    code = envelope.ExitCode.FINE
+    if result.left:
+        code = envelope.ExitCode.UNREACHABLE if result.trouble else envelope.ExitCode.PARTIAL
+    diagnostics = [f"{name}: {reason}" for name, reason in result.trouble.items()]
+    if as_json:
+        data = {"settled": result.settled, "left": result.left}
+        envelope.print_envelope(data, status="ok" if code == 0 else "incomplete", diagnostics=diagnostics)
+    else:
+        click.echo(f"{result.settled:,} commits settled, {result.left:,} left in the outbox.")
+        for line in diagnostics:
+            click.echo(f"error: {line}", err=True)
+        if result.left:
+            click.echo("Next: `relay status` shows what is left and why; run `relay replay` again to resume.", err=True)
+    raise SystemExit(int(code))

@@ -1,0 +1,50 @@
+"""`relay run`: the daemon."""
+
+import signal
+from types import FrameType
+
+import click
+
+from eventstore.cli import envelope
+from eventstore.ports import Flag
+from eventstore.system import SystemRuntime
+from relay import logs
+from relay import settings as relay_settings
+from relay.cli.servers import build_relay, open_store
+from relay.daemon import PartDiedError
+
+EXIT_PART_DIED = 70
+"""EX_SOFTWARE of sysexits.h: start the relay again, and report the error it logged."""
+
+
+@click.command()
+@envelope.reports_errors
+def run() -> None:
+    """Carry commits to the bus and the index until stopped.
+
+    SIGTERM or Ctrl-C finishes the pages in flight and exits with 0. Killed at any moment, the next start goes on from
+    the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them machine-readable.
+    """
+    settings = relay_settings.load()
+    logs.configure(settings.log_format, settings.log_level)
+    runtime = SystemRuntime()
+    store = open_store()
+    stop = runtime.flag()
+    stop_on_signals(stop)
+    relay = build_relay(store, settings, runtime)
+    relay.directory.stream()  # a table without a stream is said now, not in a loop
+    try:
+        relay.daemon(stop).run()
+    except PartDiedError as error:
+        click.echo(f"error: a part of the relay died: {error}. Start it again; nothing is lost", err=True)
+        raise SystemExit(EXIT_PART_DIED) from None
+
+
+def stop_on_signals(stop: Flag) -> None:
+    """Raise a flag at SIGTERM and at Ctrl-C."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)

@@ -1,0 +1,109 @@
+"""The real servers behind a command, from its settings."""
+
+from dataclasses import dataclass
+
+from eventstore import dynamo, tables
+from eventstore import settings as store_settings
+from eventstore.backoff import Backoff
+from eventstore.ports import DynamoClient, Runtime, StreamsClient
+from eventstore.table_names import TableNames
+from relay.assembly import AssemblySettings, Relay
+from relay.daemon import DaemonSettings
+from relay.destinations.bus import Bus
+from relay.destinations.bus_settings import BusNames, BusSettings
+from relay.destinations.elasticsearch import ElasticsearchClient
+from relay.destinations.index import Index
+from relay.destinations.index_settings import IndexNames, IndexSettings
+from relay.destinations.rabbitmq import RabbitBroker
+from relay.feed.pacing import Pacing
+from relay.feed.worker import WorkerSettings
+from relay.pipeline import PipelineSettings
+from relay.settings import RelaySettings
+from relay.sweep import SweepSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The tables of a command.
+
+    Attributes:
+        client: For the tables.
+        streams: For the feed.
+        tables: Their names.
+    """
+
+    client: DynamoClient
+    streams: StreamsClient
+    tables: TableNames
+
+
+def open_store() -> Store:
+    """Connect to DynamoDB and check that the tables are as they must be.
+
+    Raises:
+        SetUpError: Settings are wrong, or a table is missing or has another layout.
+        UnreachableError: DynamoDB did not answer.
+    """
+    chosen = store_settings.load()
+    client, streams = dynamo.connect(chosen.endpoint)
+    tables.check(client, chosen.tables)
+    return Store(client, streams, chosen.tables)
+
+
+def build_relay(store: Store, settings: RelaySettings, runtime: Runtime, *, refusals_max: int | None = None) -> Relay:
+    """Return a relay on the real servers; it connects to the destinations when it delivers."""
+    names = BusNames(settings.name_prefix)
+    bus = Bus(RabbitBroker(settings.rabbitmq_url.get_secret_value(), names), runtime, bus_settings(settings))
+    index = Index(
+        ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings)),
+        runtime,
+        index_settings(settings),
+    )
+    return Relay(
+        client=store.client,
+        streams=store.streams,
+        tables=store.tables,
+        bus=bus,
+        sides=(index,),
+        runtime=runtime,
+        settings=assembly_settings(settings, refusals_max),
+    )
+
+
+def bus_settings(settings: RelaySettings) -> BusSettings:
+    """Return the bus's part of the settings."""
+    return BusSettings(names=BusNames(settings.name_prefix), window=settings.bus_window_messages)
+
+
+def index_settings(settings: RelaySettings) -> IndexSettings:
+    """Return the index's part of the settings."""
+    return IndexSettings(
+        names=IndexNames(settings.name_prefix),
+        bulk_timeout_seconds=settings.index_bulk_timeout_seconds,
+        replicas=settings.index_replicas,
+    )
+
+
+def assembly_settings(settings: RelaySettings, refusals_max: int | None = None) -> AssemblySettings:
+    """Return the settings of the relay's parts."""
+    return AssemblySettings(
+        daemon=DaemonSettings(
+            discovery_seconds=settings.discovery_seconds,
+            shards_max=settings.shards_max,
+            drain_seconds=settings.drain_seconds,
+        ),
+        worker=WorkerSettings(
+            pacing=Pacing(max_seconds=settings.feed_poll_max_seconds),
+            checkpoint_interval_seconds=settings.checkpoint_interval_seconds,
+            recheck_lag_seconds=settings.sweep_min_age_seconds,
+        ),
+        pipeline=PipelineSettings(side_budget_seconds=settings.index_budget_seconds, refusals_max=refusals_max),
+        sweep=SweepSettings(
+            min_age_seconds=settings.sweep_min_age_seconds,
+            interval_seconds=settings.sweep_interval_seconds,
+        ),
+        bus_budget_seconds=settings.bus_budget_seconds,
+        side_budget_seconds=settings.index_bulk_timeout_seconds,
+        memory_aggregates_max=settings.memory_aggregates_max,
+        dynamodb=Backoff(attempts_max=6),
+    )

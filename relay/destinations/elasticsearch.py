@@ -1,0 +1,165 @@
+"""Elasticsearch behind the index port: raw bulk bodies, one attempt per call, every call with a time-out."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from relay.destinations.index_client import IndexClientError, IndexLostError, IndexRefusedError, TooLargeError
+from relay.destinations.index_settings import IndexSettings
+from relay.destinations.template import VERSION, template
+from relay.destinations.verdict import ItemVerdict
+
+_JSON = {"accept": "application/json", "content-type": "application/json"}
+_NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
+
+_BULK_FILTER = "items.*._id,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason,error"
+"""The parts of a bulk reply that are read; `error` too, or a refusal of the whole request would come back empty."""
+
+_SERVER_SHARE = 0.9
+"""Share of the time-out after which the server itself gives up waiting for a shard, so that its verdicts still come."""
+
+
+class _Cause(msgspec.Struct):
+    reason: str | None = None
+
+
+class _Error(msgspec.Struct):
+    type: str | None = None
+    reason: str | None = None
+    caused_by: _Cause | None = None
+
+
+class _Result(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    status: int
+    error: _Error | None = None
+
+
+class _Item(msgspec.Struct):
+    create: _Result
+
+
+class _BulkReply(msgspec.Struct):
+    items: list[_Item]
+
+
+class ElasticsearchClient:
+    """An `IndexClient` on Elasticsearch 8.
+
+    Args:
+        urls: `http://host:port` or `https://user:password@host:port`; several with commas between.
+        settings: Names, shards and promoted fields, for the template.
+        api_key: Used instead of user and password.
+        ca_certs: File with the certificate authority of the servers, when it is not one the system knows.
+
+    Raises:
+        ValueError: An address lacks its scheme, host or port.
+    """
+
+    def __init__(
+        self,
+        urls: str,
+        settings: IndexSettings | None = None,
+        *,
+        api_key: str | None = None,
+        ca_certs: str | None = None,
+    ) -> None:
+        self._settings = settings or IndexSettings()
+        self._client = connect(urls, api_key=api_key, ca_certs=ca_certs)
+
+    def prepare(self, timeout_seconds: float) -> None:
+        """See `IndexClient.prepare`; a template of a later version is left as it is."""
+        path = f"/_index_template/{self._settings.names.template}"
+        found: Any = {}
+        try:
+            found = self._call("GET", path, timeout_seconds, params={"filter_path": "index_templates.*.version,error"})
+        except IndexRefusedError as error:
+            if error.status != 404:  # noqa: PLR2004 - no such template yet
+                raise
+        versions = [each["index_template"].get("version", 0) for each in found.get("index_templates", ())]
+        if all(version <= VERSION for version in versions):
+            self._call("PUT", path, timeout_seconds, headers=_JSON, body=template(self._settings))
+
+    def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
+        """See `IndexClient.bulk`."""
+        patience = f"{max(1, int(timeout_seconds * _SERVER_SHARE * 1000))}ms"
+        params = {"filter_path": _BULK_FILTER, "timeout": patience}
+        reply = self._call("POST", "/_bulk", timeout_seconds, params=params, headers=_NDJSON, body=body)
+        try:
+            results = [item.create for item in msgspec.convert(reply, _BulkReply).items]
+        except msgspec.ValidationError as error:
+            raise IndexLostError(f"the reply to a bulk request cannot be read: {error}") from error
+        return [_verdict(result) for result in results]
+
+    def close(self) -> None:
+        """See `IndexClient.close`; later calls open connections again."""
+        with contextlib.suppress(TransportError, OSError):
+            self._client.close()
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        timeout_seconds: float,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = _JSON,
+        body: object = None,
+    ) -> Any:
+        client = self._client.options(request_timeout=timeout_seconds)
+        try:
+            return client.perform_request(method, path, params=params, headers=headers, body=body).body
+        except UnsupportedProductError as error:
+            raise IndexRefusedError(400, "the server at this address is not Elasticsearch") from error
+        except ApiError as error:
+            raise _refusal(error) from error
+        except (TransportError, OSError) as error:
+            raise IndexLostError(f"Elasticsearch does not answer {method} {path}: {error}") from error
+
+
+def connect(urls: str, *, api_key: str | None = None, ca_certs: str | None = None) -> Elasticsearch:
+    """Return a client that makes one attempt per call; the caller names each call's time-out.
+
+    Raises:
+        ValueError: An address lacks its scheme, host or port.
+    """
+    options: dict[str, Any] = {"max_retries": 0, "retry_on_timeout": False, "retry_on_status": ()}
+    if api_key is not None:
+        options["api_key"] = api_key
+    if ca_certs is not None:
+        options["ca_certs"] = ca_certs
+    return Elasticsearch([url.strip() for url in urls.split(",")], **options)
+
+
+def _refusal(error: ApiError) -> IndexClientError:
+    status = error.status_code
+    kind, reason = _error_words(error.body)
+    words = f"{kind}: {reason}" if kind else reason
+    if status == 413:  # noqa: PLR2004 - HTTP: content too large
+        return TooLargeError(f"the index, or a proxy before it, takes no body of that size: {words}")
+    if kind == "cluster_block_exception" or status in {408, 429} or status >= 500:  # noqa: PLR2004 - HTTP: server
+        return IndexLostError(f"the index takes no requests now: {words} (status {status})")
+    return IndexRefusedError(status, words)
+
+
+def _error_words(body: object) -> tuple[str, str]:
+    match body:
+        case {"error": {"type": str(kind), "reason": str(reason)}}:
+            return kind, reason
+        case {"error": str(reason)}:
+            return "", reason
+        case _:
+            return "", str(body)[:200]
+
+
+def _verdict(result: _Result) -> ItemVerdict:
+    if result.error is None:
+        return ItemVerdict(result.id, result.status)
+    reason, cause = result.error.reason, result.error.caused_by
+    if cause is not None and cause.reason:
+        reason = f"{reason}; {cause.reason}"
+    return ItemVerdict(result.id, result.status, result.error.type, reason)

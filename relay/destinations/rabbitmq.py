@@ -1,0 +1,258 @@
+"""RabbitMQ behind the broker port: one connection, one channel in confirm mode, frames read by hand.
+
+kombu reads the address and opens the connection; its publishing is left aside, since it waits for each confirm and
+takes an unroutable message for a success.
+"""
+
+import contextlib
+import select
+import socket
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import amqp
+from amqp import spec
+from kombu.connection import Connection
+
+from relay.destinations.amqp_errors import FAILURES, broker_error
+from relay.destinations.broker import (
+    Blocked,
+    BrokerError,
+    BrokerEvent,
+    Confirmed,
+    Message,
+    Nacked,
+    Returned,
+    TopologyError,
+    Unblocked,
+)
+from relay.destinations.bus_settings import BusNames
+
+SCHEMES = ("amqp://", "amqps://", "pyamqp://", "pyamqps://")
+FRAMES_PER_POLL_MAX = 5_000
+CLOSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitSettings:
+    """How the connection to RabbitMQ is made and kept.
+
+    Attributes:
+        connect_timeout_seconds: Longest wait for the connection, and for each step of the handshake.
+        io_timeout_seconds: Longest wait for a single write, or for the reply to a declaration.
+        heartbeat_seconds: A broker that is silent for twice as long is lost.
+        queue_type: Type of the relay's own queues: `quorum` survives the loss of a broker node, `classic` suits
+            brokers without quorum queues. It cannot be changed for a queue that exists.
+        declare: Declare exchanges and queues. False only checks that the exchanges are there, for users without the
+            permission to configure.
+        client_name: Shown in the broker's list of connections.
+    """
+
+    connect_timeout_seconds: float = 5.0
+    io_timeout_seconds: float = 10.0
+    heartbeat_seconds: int = 10
+    queue_type: str = "quorum"
+    declare: bool = True
+    client_name: str = "relay"
+
+
+class RabbitBroker:
+    """A `Broker` on RabbitMQ 3.8 or later.
+
+    Args:
+        url: `amqp://user:password@host:port/vhost`, or `amqps://`.
+        names: Exchange and queue names.
+        settings: Time-outs and queue type.
+
+    Raises:
+        ValueError: The address is of another kind.
+    """
+
+    def __init__(self, url: str, names: BusNames | None = None, settings: RabbitSettings | None = None) -> None:
+        if not url.startswith(SCHEMES):
+            raise ValueError("the address of RabbitMQ begins with amqp:// or amqps://")
+        self._url = url
+        self._names = names or BusNames()
+        self._settings = settings or RabbitSettings()
+
+    def connect(self) -> "RabbitSession":
+        """See `Broker.connect`."""
+        inbox: deque[BrokerEvent] = deque()
+        connection: Any = None
+        try:
+            connection = open_connection(
+                self._url,
+                self._settings,
+                on_blocked=lambda reason: inbox.append(Blocked(reason)),
+                on_unblocked=lambda: inbox.append(Unblocked()),
+            )
+            channel = connection.channel()
+            declare(channel, self._names, self._settings)
+            channel.confirm_select()
+        except FAILURES as error:
+            if connection is not None:
+                connection.collect()
+            raise broker_error(error, f"connecting to {_address(self._url)}") from error
+        return RabbitSession(connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds)
+
+
+class RabbitSession:
+    """A `BrokerSession` on one connection to RabbitMQ; for one thread."""
+
+    def __init__(
+        self,
+        connection: Any,
+        channel: Any,
+        exchange: str,
+        inbox: deque[BrokerEvent],
+        io_timeout_seconds: float,
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._exchange = exchange
+        self._inbox = inbox
+        self._io_timeout_seconds = io_timeout_seconds
+        self._failure: BrokerError | None = None
+        self._last_tag = 0
+        self._readable = readable(connection)
+        channel.events["basic_ack"].add(lambda tag, multiple: inbox.append(Confirmed(tag, multiple)))
+        channel.events["basic_nack"].add(lambda tag, multiple: inbox.append(Nacked(tag, multiple)))
+        channel.events["basic_return"].add(self._on_return)
+
+    def publish(self, message: Message) -> int:
+        """See `BrokerSession.publish`."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            # Not basic_publish: it looks for frames without a time-out first, and spins when it finds half of one.
+            self._channel.send_method(
+                spec.Basic.Publish,
+                "Bssbb",
+                (0, self._exchange, message.routing_key, True, False),  # mandatory, not immediate
+                _wire(message),
+            )
+        except FAILURES as error:
+            self._failure = broker_error(error, "publishing")
+            raise self._failure from error
+        self._last_tag += 1
+        return self._last_tag
+
+    def poll(self, timeout_seconds: float) -> Sequence[BrokerEvent]:
+        """See `BrokerSession.poll`; what was heard before a failure is given first."""
+        if self._failure is None:
+            try:
+                self._read(0 if self._inbox else timeout_seconds)
+                self._connection.heartbeat_tick()
+            except FAILURES as error:
+                self._failure = broker_error(error, "listening")
+                self._failure.__cause__ = error
+        if self._failure is not None and not self._inbox:
+            raise self._failure
+        events = list(self._inbox)
+        self._inbox.clear()
+        return events
+
+    def close(self) -> None:
+        """See `BrokerSession.close`."""
+        failed, self._failure = self._failure, TopologyError("the session is closed; open another")
+        with contextlib.suppress(*FAILURES):
+            if failed is None:
+                self._connection.sock.settimeout(CLOSE_SECONDS)
+                self._connection.close()
+        with contextlib.suppress(*FAILURES):
+            self._connection.collect()
+
+    def _read(self, timeout_seconds: float) -> None:
+        """Wait for a frame, then take what else is there."""
+        for _ in range(FRAMES_PER_POLL_MAX):
+            if not self._readable(timeout_seconds):
+                return
+            with contextlib.suppress(TimeoutError):  # the rest of a frame is late; what came of it is kept
+                self._connection.drain_events(timeout=self._io_timeout_seconds)
+            timeout_seconds = 0
+
+    def _on_return(self, error: Any, _exchange: str, _routing_key: str, message: Any) -> None:
+        self._inbox.append(Returned(message.properties["message_id"], error.reply_code, error.reply_text))
+
+
+def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> Any:
+    """Return a py-amqp connection whose every read and write ends after `io_timeout_seconds`.
+
+    Raises:
+        OSError, amqp.AMQPError: As they come; see `amqp_errors`.
+    """
+    client = Connection(  # type: ignore[no-untyped-call]
+        url,
+        connect_timeout=settings.connect_timeout_seconds,
+        heartbeat=settings.heartbeat_seconds,
+        transport_options={
+            "client_properties": {"connection_name": settings.client_name},
+            "socket_settings": _socket_settings(settings),
+            **callbacks,
+        },
+    )
+    connection = client.transport.establish_connection()  # one attempt; kombu's connect would make two
+    connection.sock.settimeout(settings.io_timeout_seconds)
+    return connection
+
+
+def declare(channel: Any, names: BusNames, settings: RabbitSettings) -> None:
+    """Declare exchanges and queues, or with `declare=False` look whether the exchanges are there."""
+    passive = not settings.declare
+    arguments = {"x-queue-type": settings.queue_type}
+    for own in (names.unrouted, names.dead_letters):
+        channel.exchange_declare(own, "fanout", passive=passive, durable=True, auto_delete=False)
+        if settings.declare:
+            channel.queue_declare(own, durable=True, auto_delete=False, arguments=arguments)
+            channel.queue_bind(own, own)
+    channel.exchange_declare(
+        names.exchange,
+        "topic",
+        passive=passive,
+        durable=True,
+        auto_delete=False,
+        arguments={"alternate-exchange": names.unrouted},
+    )
+
+
+def readable(connection: Any) -> "_Readable":
+    """Return a question: is there something to read, within so many seconds?"""
+    return _Readable(connection.sock)
+
+
+class _Readable:
+    def __init__(self, sock: Any) -> None:
+        self._pending = getattr(sock, "pending", None)  # TLS may hold decrypted bytes that the system knows nothing of
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+
+    def __call__(self, timeout_seconds: float) -> bool:
+        if self._pending is not None and self._pending():
+            return True
+        return bool(self._poll.poll(timeout_seconds * 1000))
+
+
+def _socket_settings(settings: RabbitSettings) -> dict[int, int]:
+    """Return how many milliseconds sent data may stay unacknowledged; py-amqp's own default is one second."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux only
+    return {} if option is None else {option: int(settings.io_timeout_seconds * 1000)}
+
+
+def _wire(message: Message) -> Any:
+    properties = {} if message.correlation_id is None else {"correlation_id": message.correlation_id}
+    return amqp.Message(
+        message.body,
+        content_type=message.content_type,
+        delivery_mode=message.delivery_mode,
+        message_id=message.message_id,
+        application_headers=dict(message.headers),
+        **properties,
+    )
+
+
+def _address(url: str) -> str:
+    """Return an address without its password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -1,0 +1,93 @@
+"""Settings of the relay, from the environment and an env file; units in the names, relations checked together."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from eventstore.settings import SettingsError, env_file, explain
+
+
+class RelaySettings(BaseSettings):
+    """How the relay runs. Environment variables carry the prefix `RELAY_`.
+
+    Attributes:
+        rabbitmq_url: Where the bus is, `amqp://user:password@host:port/vhost`.
+        elasticsearch_url: Where the index is, `http://host:port`.
+        name_prefix: First part of the names of exchange, queues, alias and indices.
+        bus_window_messages: Messages that may be unconfirmed at once.
+        bus_budget_seconds: How long one delivery to the bus may take before what is unconfirmed counts as unsent.
+        index_budget_seconds: How long a page waits for the index once the bus has it; after that the commit goes on
+            without, and its row stays owed to the index.
+        index_bulk_timeout_seconds: How long the index itself may take for a delivery.
+        index_replicas: Copies of each index.
+        feed_poll_max_seconds: Longest pause between looks at a quiet shard; the delay of the first event after it.
+        discovery_seconds: How often the feed is looked at for new shards.
+        shards_max: Shards carried at the same time.
+        checkpoint_interval_seconds: A crash re-reads at most so much.
+        sweep_min_age_seconds: The sweep takes rows older than this.
+        sweep_interval_seconds: Pause between walks of the sweep that settle nothing.
+        drain_seconds: How long pages in flight may take once the relay is told to stop.
+        memory_aggregates_max: Aggregates of which the relay remembers what the bus has.
+        log_format: `console` for people, `json` for machines.
+        log_level: Least severe level that is logged.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RELAY_", frozen=True, extra="ignore")
+
+    rabbitmq_url: Annotated[SecretStr, Field(min_length=1)]
+    elasticsearch_url: Annotated[SecretStr, Field(min_length=1)]
+    name_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "inventory"
+    bus_window_messages: Annotated[int, Field(ge=1, le=10_000)] = 500
+    bus_budget_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
+    index_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
+    index_bulk_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
+    index_replicas: Annotated[int, Field(ge=0, le=10)] = 1
+    feed_poll_max_seconds: Annotated[float, Field(ge=0.05, le=10)] = 0.5
+    discovery_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
+    shards_max: Annotated[int, Field(ge=1, le=256)] = 16
+    checkpoint_interval_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
+    sweep_min_age_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    sweep_interval_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 10.0
+    drain_seconds: Annotated[float, Field(ge=1, le=300)] = 20.0
+    memory_aggregates_max: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    log_format: Annotated[str, Field(pattern="^(console|json)$")] = "console"
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    @model_validator(mode="after")
+    def _check_schemes(self) -> Self:
+        if not self.rabbitmq_url.get_secret_value().startswith(("amqp://", "amqps://")):
+            raise ValueError("RELAY_RABBITMQ_URL: must begin with amqp:// or amqps://")
+        if not self.elasticsearch_url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("RELAY_ELASTICSEARCH_URL: must begin with http:// or https://")
+        return self
+
+    @model_validator(mode="after")
+    def _check_relations(self) -> Self:
+        faults = []
+        if self.sweep_min_age_seconds <= self.index_budget_seconds:
+            faults.append(
+                f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
+                f" RELAY_INDEX_BUDGET_SECONDS ({self.index_budget_seconds:g}), or the sweep takes what a page works on",
+            )
+        if self.drain_seconds <= self.bus_budget_seconds:
+            faults.append(
+                f"RELAY_DRAIN_SECONDS ({self.drain_seconds:g}) must exceed"
+                f" RELAY_BUS_BUDGET_SECONDS ({self.bus_budget_seconds:g}), or a stop cuts off a delivery",
+            )
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+def load() -> RelaySettings:
+    """Read the settings; the environment wins over the env file.
+
+    Raises:
+        SettingsError: Names every fault and the variable to set.
+    """
+    try:
+        return RelaySettings(_env_file=env_file())  # type: ignore[call-arg]  # the urls come from the environment
+    except ValidationError as error:
+        hint = "" if env_file() else ". `make up` starts local servers and writes .local/env"
+        raise SettingsError(explain(error, "RELAY_") + hint) from error

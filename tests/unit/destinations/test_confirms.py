@@ -1,0 +1,76 @@
+"""The delivery tag map."""
+
+import pytest
+
+from relay.destinations.confirms import Confirms
+
+
+def sent(count: int) -> Confirms[str]:
+    confirms: Confirms[str] = Confirms()
+    for tag in range(1, count + 1):
+        confirms.sent(tag, f"id-{tag}", f"item-{tag}")
+    return confirms
+
+
+def test_one_confirm_answers_one_message():
+    """A confirm without `multiple` answers its own message, in any order."""
+    confirms = sent(3)
+
+    assert confirms.answered(2, multiple=False) == ["item-2"]
+    assert len(confirms) == 2
+
+
+def test_multiple_answers_everything_up_to_the_tag_in_order_of_sending():
+    """`multiple` leaves out what was answered before and what came after."""
+    confirms = sent(5)
+    confirms.answered(2, multiple=False)
+
+    assert confirms.answered(4, multiple=True) == ["item-1", "item-3", "item-4"]
+    assert confirms.answered(5, multiple=False) == ["item-5"]
+    assert len(confirms) == 0
+
+
+def test_an_answer_twice_says_nothing_the_second_time():
+    """A repeated confirm completes nothing twice."""
+    confirms = sent(1)
+
+    assert confirms.answered(1, multiple=False) == ["item-1"]
+    assert confirms.answered(1, multiple=False) == []
+    assert confirms.answered(1, multiple=True) == []
+
+
+def test_a_return_comes_before_the_confirm_and_outranks_it():
+    """The confirm which follows a return, alone or within a multiple one, does not count for the returned message."""
+    confirms = sent(3)
+
+    assert confirms.returned("id-2") == "item-2"
+    assert confirms.answered(2, multiple=False) == []
+    assert confirms.answered(3, multiple=True) == ["item-1", "item-3"]
+
+
+def test_a_return_of_something_unknown_is_nothing():
+    """A return for what was answered before, or never sent, has no item."""
+    confirms = sent(1)
+    confirms.answered(1, multiple=False)
+
+    assert confirms.returned("id-1") is None
+    assert confirms.returned("id-9") is None
+
+
+@pytest.mark.parametrize("tag", [0, 3])
+def test_the_broker_cannot_answer_what_was_never_sent(tag):
+    """A tag that was not given is impossible, not something to live with."""
+    with pytest.raises(AssertionError, match=f"answered tag {tag}, and 2 were sent"):
+        sent(2).answered(tag, multiple=False)
+
+
+def test_tags_grow_by_one():
+    """A session that skips or repeats a tag would have confirms read for the wrong message."""
+    with pytest.raises(AssertionError, match="gave tag 3 after 1"):
+        sent(1).sent(3, "id-3", "item-3")
+
+
+def test_an_event_is_under_way_once():
+    """A return names the event, so two of the same could not be told apart."""
+    with pytest.raises(AssertionError, match="under way twice"):
+        sent(1).sent(2, "id-1", "again")

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from eventstore import dynamo, store_record
+from eventstore.backoff import Backoff
 from eventstore.errors import InvalidInputError, TableLayoutError, TryLaterError, UnreachableError
 from eventstore.outcomes import DynamoError, NotFoundError, RefusedError
 from eventstore.ports import DynamoClient, Runtime
@@ -120,7 +121,7 @@ def init(
         raise dynamo.public_error(error) from error
     created = tuple(request["TableName"] for request in missing)
     existing = tuple(request["TableName"] for request in requests if request["TableName"] not in created)
-    record = store_record.load(client, tables, runtime, dynamo.Backoff())
+    record = store_record.load(client, tables, runtime, Backoff())
     return InitResult(created, existing, record)
 
 

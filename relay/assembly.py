@@ -98,14 +98,15 @@ class Relay:
         """Return a sweep with a pipeline of its own."""
         return Sweep(
             reader=self._reader,
-            pipeline=self._pipeline(),
+            pipeline=self.pipeline(),
             lanes=self.lanes,
             lag=self._lag,
             runtime=self._runtime,
             settings=self._settings.sweep,
         )
 
-    def _pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipeline:
+        """Return a pipeline; each part needs one of its own."""
         names = [lane.name for lane in self.lanes]
         return Pipeline(
             sequencer=Sequencer(self._reader, self._memory),
@@ -131,7 +132,7 @@ class Relay:
             shard_id,
             stream,
             reader=ShardReader(self._streams, stream.arn, shard_id, after, self._tables.outbox),
-            pipeline=self._pipeline(),
+            pipeline=self.pipeline(),
             checkpoints=self._checkpoints,
             lag=self._lag,
             runtime=self._runtime,

@@ -87,7 +87,7 @@ def load() -> RelaySettings:
         SettingsError: Names every fault and the variable to set.
     """
     try:
-        return RelaySettings(_env_file=env_file())  # type: ignore[call-arg]  # the urls come from the environment
+        return RelaySettings(_env_file=env_file())
     except ValidationError as error:
         hint = "" if env_file() else ". `make up` starts local servers and writes .local/env"
         raise SettingsError(explain(error, "RELAY_") + hint) from error

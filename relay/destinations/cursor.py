@@ -2,7 +2,7 @@
 
 from collections.abc import MutableMapping
 
-from relay.destination import Chain, CommitKey, Confirmed, Outcome, Park, Retry
+from relay.destination import Chain, CommitKey, Confirmed, Outcome, Retry
 from relay.destinations import message
 from relay.destinations.broker import Message
 
@@ -30,14 +30,15 @@ class ChainCursor:
     def next(self) -> Message | None:
         """Return the message to send now, None when there is nothing more to send.
 
-        A commit with an event that is too large is parked before any of its events is sent.
+        A commit with an event that cannot be sent is parked before any of its events is sent.
         """
         if self._commit == len(self._chain):
             return None
         row = self._chain[self._commit]
         assert row.events, f"commit {row.key} came without its events"
         if self._event == 0:
-            fault = self._too_large()
+            faults = (message.unsendable(event, self._message_max_bytes) for event in row.events)
+            fault = next((fault for fault in faults if fault is not None), None)
             if fault is not None:
                 self._outcomes[row.key] = fault
                 self._commit += 1
@@ -60,15 +61,3 @@ class ChainCursor:
         for row in self._chain[self._commit :]:
             self._outcomes[row.key] = Retry(reason)
         self._commit = len(self._chain)
-
-    def _too_large(self) -> Park | None:
-        for event in self._chain[self._commit].events or ():
-            size = len(event.data_json) if event.data_json.isascii() else len(event.data_json.encode())
-            if size > self._message_max_bytes:
-                return Park(
-                    f"event {event.sequence_number} has {size:,} bytes of data and a message may have"
-                    f" {self._message_max_bytes:,}: raise message_max_bytes and the broker's max_message_size,"
-                    " then release the commit, or drop it",
-                    "message_too_large",
-                )
-        return None

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -69,7 +70,8 @@ class ElasticsearchClient:
         ca_certs: str | None = None,
     ) -> None:
         self._settings = settings or IndexSettings()
-        self._client = connect(urls, api_key=api_key, ca_certs=ca_certs)
+        self._connect = partial(connect, urls, api_key=api_key, ca_certs=ca_certs)
+        self._client: Elasticsearch | None = self._connect()
 
     def prepare(self, timeout_seconds: float) -> None:
         """See `IndexClient.prepare`; a template of a later version is left as it is."""
@@ -97,8 +99,10 @@ class ElasticsearchClient:
 
     def close(self) -> None:
         """See `IndexClient.close`; later calls open connections again."""
-        with contextlib.suppress(TransportError, OSError):
-            self._client.close()
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(TransportError, OSError):
+                client.close()
 
     def _call(
         self,
@@ -110,6 +114,8 @@ class ElasticsearchClient:
         headers: Mapping[str, str] = _JSON,
         body: object = None,
     ) -> Any:
+        if self._client is None:
+            self._client = self._connect()
         client = self._client.options(request_timeout=timeout_seconds)
         try:
             return client.perform_request(method, path, params=params, headers=headers, body=body).body

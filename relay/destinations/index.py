@@ -65,7 +65,7 @@ class Index:
             if not self._prepared:
                 self._client.prepare(self._timeout(deadline))
                 self._prepared = True
-            for batch in self._batches(commits):
+            for batch in self._batches(commits, tally):
                 trouble = self._send(batch, tally, deadline)
                 if trouble is not None:
                     return trouble
@@ -83,12 +83,16 @@ class Index:
             raise _OutOfTimeError
         return min(left, self._settings.bulk_timeout_seconds)
 
-    def _batches(self, commits: Sequence[OutboxRow]) -> Iterator[list[_Item]]:
+    def _batches(self, commits: Sequence[OutboxRow], tally: Tally) -> Iterator[list[_Item]]:
         """Yield batches within both bounds; they are encoded as they are needed. An event beyond them goes alone."""
         batch: list[_Item] = []
         size = 0
         for row in commits:
             for event in row.events or ():
+                fault = document.unindexable(event)
+                if fault is not None:
+                    tally.failed(row.key, fault)
+                    continue
                 lines = document.encode(event, self._settings)
                 full = size + len(lines) > self._settings.batch_max_bytes
                 if batch and (full or len(batch) == self._settings.batch_max_events):
@@ -96,7 +100,8 @@ class Index:
                     batch, size = [], 0
                 batch.append(_Item(row.key, event.sequence_number, event.event_id, lines))
                 size += len(lines)
-        yield batch
+        if batch:
+            yield batch
 
     def _send(self, batch: list[_Item], tally: Tally, deadline: float) -> Trouble | None:
         """Send a batch; one that is too large for the index goes in halves, down to single events."""

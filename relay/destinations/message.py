@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from eventstore.limits import ROUTING_KEY_MAX_BYTES
 from eventstore.model import RecordedEvent
+from eventstore.validation import TIMESTAMP_MAX_MS, TIMESTAMP_MIN_MS
+from relay.destination import Park
 from relay.destinations.broker import Message
 
 # CloudEvents' AMQP binding allows the prefixes `cloudEvents:` and `cloudEvents_` and prefers the second: a colon cannot
@@ -27,8 +30,8 @@ TRACESTATE = "cloudEvents_tracestate"
 W3C_TRACEPARENT = "traceparent"
 W3C_TRACESTATE = "tracestate"
 
-CORRELATION_ID_MAX_BYTES = 255
-"""A correlation id is an AMQP short string. Source: AMQP 0-9-1, 4.2.5.3."""
+SHORT_STRING_MAX_BYTES = 255
+"""Message and correlation ids are AMQP short strings. Source: AMQP 0-9-1, 4.2.5.3."""
 
 TRACE_MAX_CHARACTERS = 512
 """Longest `traceparent` and `tracestate` passed on. Source: W3C Trace Context, 3.3.1.5. A header that outgrows a frame
@@ -60,8 +63,27 @@ def rfc3339(timestamp_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def unsendable(event: RecordedEvent, body_max_bytes: int) -> Park | None:
+    """Return why no message can be made of an event, None when one can. Appends allow only events that can be sent."""
+    where = f"event {event.sequence_number} ({event.event_id[:SHORT_STRING_MAX_BYTES]})"
+    size = len(event.data_json) if event.data_json.isascii() else len(event.data_json.encode())
+    if size > body_max_bytes:
+        return Park(
+            f"{where} has {size:,} bytes of data and a message may have {body_max_bytes:,}: raise message_max_bytes and"
+            " the broker's max_message_size, restart the relay and release the commit, or drop it",
+            "message_too_large",
+        )
+    if len(routing_key(event).encode()) > ROUTING_KEY_MAX_BYTES:
+        return Park(f"{where} has a routing key of more than {ROUTING_KEY_MAX_BYTES} bytes", "unsendable")
+    if len(event.event_id.encode()) > SHORT_STRING_MAX_BYTES:
+        return Park(f"{where} has an id of more than {SHORT_STRING_MAX_BYTES} bytes", "unsendable")
+    if not TIMESTAMP_MIN_MS <= event.timestamp_ms <= TIMESTAMP_MAX_MS:
+        return Park(f"{where} has timestamp {event.timestamp_ms}, outside of the years 1970 to 9999", "unsendable")
+    return None
+
+
 def encode(event: RecordedEvent, source: str) -> Message:
-    """Return an event's message; `source` is the CloudEvents source of the store."""
+    """Return the message of an event that is not `unsendable`; `source` is the CloudEvents source of the store."""
     key = routing_key(event)
     headers: dict[str, str | int] = {
         SPECVERSION: "1.0",
@@ -78,7 +100,7 @@ def encode(event: RecordedEvent, source: str) -> Message:
         COMMIT_ID: event.commit_id,
     }
     trace = _trace(event.metadata_json)
-    correlation_id = _text(trace.correlation_id, CORRELATION_ID_MAX_BYTES)
+    correlation_id = _text(trace.correlation_id, SHORT_STRING_MAX_BYTES)
     if correlation_id is not None:
         headers[CORRELATION_ID] = correlation_id
     traceparent = _text(trace.traceparent, TRACE_MAX_CHARACTERS)

@@ -76,10 +76,10 @@ class InMemoryBroker:
             self._sessions.append(session)
             return session
 
-    def queue(self, name: str, pattern: str = "#") -> None:
-        """Make a queue and bind it to the exchange of events; harmless when it is there."""
+    def queue(self, name: str, pattern: str = "#", *, max_length: int | None = None) -> None:
+        """Make a queue and bind it to the exchange of events; one that is there keeps its `max_length`."""
         with self._lock:
-            self._topology.declare_queue(name, self._queue_max_length)
+            self._topology.declare_queue(name, self._queue_max_length if max_length is None else max_length)
             self._topology.bind(name, self.names.exchange, pattern)
 
     def consumer(self, queue: str, pattern: str = "#", *, prefetch: int = 500) -> "InMemoryConsumer":
@@ -312,7 +312,16 @@ class InMemoryConsumer:
             if messages:
                 now = self._runtime.now_ms()
                 return [
-                    ReceivedMessage(message.message_id, message.routing_key, message.headers, message.body, now)
+                    ReceivedMessage(
+                        message_id=message.message_id,
+                        routing_key=message.routing_key,
+                        headers=message.headers,
+                        body=message.body,
+                        received_at_ms=now,
+                        correlation_id=message.correlation_id,
+                        content_type=message.content_type,
+                        persistent=message.delivery_mode == 2,  # noqa: PLR2004 - AMQP 0-9-1, 1.8.3.7
+                    )
                     for message in messages
                 ]
             left = deadline - self._runtime.monotonic()

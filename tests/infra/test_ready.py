@@ -139,6 +139,8 @@ def broker(*frames: bytes) -> Iterator[int]:
                 for frame in frames:
                     connection.recv(4096)
                     connection.sendall(frame)
+                # Unread bytes would turn the end of the connection into a reset.
+                connection.recv(4096)
 
         thread = threading.Thread(target=serve, name="fake-broker")
         thread.start()

@@ -32,7 +32,9 @@ UMASK = 0o022
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    options = parser().parse_args(arguments)
+    ours, theirs = _split(arguments)
+    options = parser().parse_args(ours)
+    options.arguments = theirs
     # Other users must be able to read what is unpacked and written for them.
     os.umask(UMASK)
     try:
@@ -125,10 +127,15 @@ def parser() -> argparse.ArgumentParser:
     for command in (stop, restart):
         command.add_argument("--kill", action="store_true", help="end with SIGKILL, as a crash does")
 
-    control = verbs.add_parser("rabbitmqctl", help="run the broker's own tool against this clone's broker")
-    control.add_argument("arguments", nargs=argparse.REMAINDER, help="what rabbitmqctl is given")
+    verbs.add_parser("rabbitmqctl", help="run the broker's own tool, with what follows, against this clone's broker")
     verbs.add_parser("prune", help="end and delete what deleted clones have left on this machine")
     return top
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part our own arguments from those of `rabbitmqctl`, whose options are none of ours."""
+    end = arguments.index("rabbitmqctl") + 1 if "rabbitmqctl" in arguments else len(arguments)
+    return list(arguments[:end]), list(arguments[end:])
 
 
 def _names(text: str) -> list[str]:

@@ -275,10 +275,30 @@ def test_an_event_that_is_too_large_parks_its_commit_unsent(broker, make_bus):
     parked = report.outcomes[("a", 3)]
     assert isinstance(parked, Park)
     assert parked.error_class == "message_too_large"
-    assert "event 2 has 21 bytes of data and a message may have 20" in parked.reason
+    assert "event 2 (a:2) has 21 bytes of data and a message may have 20" in parked.reason
     assert report.outcomes[("a", 4)] == Retry("behind parked")
     assert report.outcomes[("b", 1)] == Taken()
     assert report.trouble is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"aggregate_type": "t" * 200, "event_type": "e" * 55},
+        {"timestamp_ms": 10**20},
+        {"timestamp_ms": -1},
+    ],
+)
+def test_an_event_of_which_no_message_can_be_made_is_parked(broker, make_bus, fault):
+    """A row that no append of ours wrote cannot stop the relay."""
+    broker.script = [[one(1)]]
+
+    report = make_bus().deliver([[commit("a", **fault)], chain("b", 1)], 10)
+
+    parked = report.outcomes[("a", 1)]
+    assert isinstance(parked, Park)
+    assert parked.error_class == "unsendable"
+    assert report.outcomes[("b", 1)] == Taken()
 
 
 def test_the_brokers_own_limit_is_learnt(broker, make_bus):

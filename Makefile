@@ -1,0 +1,68 @@
+# `make` lists the commands. CI and people call the same ones.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STACK ?= embedded
+INPUT ?=
+LIMIT ?=
+SEED ?=
+
+.PHONY: help demo test test-fast check format dev up down status build clean
+
+help: ## List the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/relay: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/relay pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev
+	@touch $@
+
+demo: $(BIN)/relay ## The main job from end to end (STACK=real, INPUT=FILE.csv, LIMIT=, SEED=)
+ifeq ($(STACK),real)
+	$(PYTHON) infra/local up
+endif
+	$(BIN)/relay demo --stack $(STACK) $(if $(INPUT),--input $(INPUT)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED))
+
+dev: $(VENV)/.dev ## Everything a contributor needs, in .venv
+
+up: ## Start DynamoDB Local, RabbitMQ and Elasticsearch, and write .local/env
+	$(PYTHON) infra/local up
+
+down: ## Stop the servers that `make up` started
+	$(PYTHON) infra/local down
+
+status: ## Show the servers that `make up` started
+	$(PYTHON) infra/local status
+
+check: $(VENV)/.dev ## Formatting, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+test: check ## All checks and tests; installs and starts the real servers
+	$(PYTHON) infra/local up
+	$(BIN)/pytest
+
+test-fast: $(VENV)/.dev ## The tests that need no servers
+	$(BIN)/pytest -m "not servers"
+
+build: $(VENV)/.dev ## Wheel and sdist in dist/
+	$(BIN)/python -m build --outdir dist
+
+clean: ## Remove what was built and cached; servers and .venv stay
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,178 @@
+"""The main job: append, carry, consume, search; then count from outside what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eventstore.ports import Runtime
+from eventstore.store import EventStore
+from relay.demo import truth
+from relay.demo.audit import Audit
+from relay.demo.planned import PlannedCommit
+from relay.demo.search import FoundEvent
+from relay.demo.world import World
+
+STALL_SECONDS = 90.0
+"""Without any progress for so long, the demo stops waiting and reports what is missing. Above the sweep's first age."""
+
+_POLL_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The outcome of a demo, counted by the consumer and by reading the index and the tables.
+
+    Attributes:
+        stack: `embedded` or `real`.
+        input: Where the commits came from.
+        commits: Distinct commits in the history.
+        events: Events in the history.
+        published: Messages the consumer received, repeats included.
+        distinct_published: Events the consumer received.
+        indexed: Events in the index.
+        duplicates: Messages that the consumer had received before.
+        missing: Events of the history that the consumer did not receive, plus those that are not in the index.
+        order_breaks: First deliveries below a number of the same aggregate that had come before.
+        outbox_left: Rows in the outbox at the end.
+        seconds: From the first append until everything had arrived.
+        delay_p50_ms: Median time from append to consumer.
+        delay_p99_ms: 99th percentile of it.
+    """
+
+    stack: str
+    input: str
+    commits: int
+    events: int
+    published: int
+    distinct_published: int
+    indexed: int
+    duplicates: int
+    missing: int
+    order_breaks: int
+    outbox_left: int
+    seconds: float
+    delay_p50_ms: int | None
+    delay_p99_ms: int | None
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing is missing, nothing came out of order, nothing is owed."""
+        return not (self.missing or self.order_breaks or self.outbox_left)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a running demo is; written by it, read by whoever draws it.
+
+    Attributes:
+        planned: Commits to append.
+        appended: Commits appended so far.
+        events: Events in them.
+        received: Distinct events the consumer received so far.
+        indexed: Events in the index so far.
+    """
+
+    planned: int
+    appended: int = 0
+    events: int = 0
+    received: int = 0
+    indexed: int = 0
+
+
+class MainJob:
+    """One run of the main job."""
+
+    def __init__(self, world: World, planned: Sequence[PlannedCommit], source: str, runtime: Runtime) -> None:
+        self._world = world
+        self._planned = planned
+        self._source = source
+        self._runtime = runtime
+        self._audit = Audit()
+        self._done = runtime.flag()
+        self.progress = Progress(len(planned))
+
+    def run(self) -> tuple[Figures, list[FoundEvent]]:
+        """Run it and return its figures, and the answer to a search.
+
+        Raises:
+            RelayFailedError: The relay ended before its time.
+            EventStoreError: A server is out of reach, or refused.
+        """
+        started = self._runtime.monotonic()
+        self._world.start_relay()
+        consumer = self._runtime.spawn("consumer", self._consume)
+        writer = self._runtime.spawn("writer", self._write)
+        while not writer.join(_POLL_SECONDS):
+            self._world.check_relay()
+        if writer.failure is not None:
+            raise writer.failure
+        self._wait_until_arrived()
+        seconds = self._runtime.monotonic() - started
+        self._world.stop_relay()
+        self._done.set()
+        consumer.join(STALL_SECONDS)
+        if consumer.failure is not None:
+            raise consumer.failure
+        return self._count(seconds)
+
+    def _write(self) -> None:
+        """Append everything; a version is known from the append before it, so nothing is read."""
+        store = EventStore.open(self._world.client, self._world.tables, runtime=self._runtime)
+        versions: dict[str, int] = {}
+        for commit in self._planned:
+            if self._done.is_set():
+                return
+            aggregate = commit.aggregate
+            expected = versions.get(aggregate.id, 0)
+            versions[aggregate.id] = store.append(aggregate, commit.events, expected_version=expected).version
+            self.progress.appended += 1
+            self.progress.events += len(commit.events)
+
+    def _consume(self) -> None:
+        """Take messages until the relay has stopped and nothing more comes."""
+        while True:  # ends with the queue's end after the relay's
+            done = self._done.is_set()
+            messages = self._world.consumer.receive(_LOOK_SECONDS)
+            self._audit.take(messages)
+            self.progress.received = len(self._audit.first_seen)
+            if done and not messages:
+                return
+
+    def _wait_until_arrived(self) -> None:
+        """Wait until consumer, index and outbox agree, or until nothing moves any more."""
+        before: tuple[int, int, int] | None = None
+        moved_at = self._runtime.monotonic()
+        while self._runtime.monotonic() - moved_at < STALL_SECONDS:
+            self._world.check_relay()
+            self._world.index.refresh()
+            self.progress.indexed = self._world.index.count()
+            left = truth.outbox_rows(self._world.client, self._world.tables, self._runtime)
+            now = (self.progress.received, self.progress.indexed, left)
+            if now == (self.progress.events, self.progress.events, 0):
+                return
+            if now != before:
+                before, moved_at = now, self._runtime.monotonic()
+            self._runtime.sleep(_POLL_SECONDS)
+
+    def _count(self, seconds: float) -> tuple[Figures, list[FoundEvent]]:
+        stored = truth.read(self._world.client, self._world.tables, self._runtime)
+        self._world.index.refresh()
+        indexed = frozenset(self._world.index.event_ids())
+        received = self._audit.first_seen
+        figures = Figures(
+            stack=self._world.name,
+            input=self._source,
+            commits=stored.commits,
+            events=len(stored.event_ids),
+            published=self._audit.received,
+            distinct_published=len(received),
+            indexed=len(indexed),
+            duplicates=self._audit.duplicates,
+            missing=len(stored.event_ids - received) + len(stored.event_ids - indexed),
+            order_breaks=self._audit.order_breaks,
+            outbox_left=stored.outbox_left,
+            seconds=round(seconds, 3),
+            delay_p50_ms=self._audit.delay_ms(0.5),
+            delay_p99_ms=self._audit.delay_ms(0.99),
+        )
+        return figures, self._world.index.find_by_type("STOCK_REMOVED", 3)

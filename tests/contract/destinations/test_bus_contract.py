@@ -1,0 +1,170 @@
+"""What the bus does, in memory and on RabbitMQ alike."""
+
+from collections import defaultdict
+
+import pytest
+
+from relay.destination import Confirmed, Retry, TroubleKind
+from relay.destinations import message
+from relay.testing.commits import chain, commit
+from tests.contract.destinations.worlds import receive
+
+
+def test_a_consumer_gets_the_whole_message(bus_world):
+    """Routing key, id, headers, body and properties arrive as documented, also where they are unusual."""
+    consumer = bus_world.consumer()
+    row = commit(
+        "größe" * 28,
+        3_000_000_000,
+        data_json='{"price":12.50,"name":"é"}',
+        metadata_json='{"correlation_id":"c-1","traceparent":"00-a-b-01"}',
+        epoch=7,
+    )
+
+    report = bus_world.bus(source="/shop").deliver([[row]], 10)
+
+    assert report.outcomes == {row.key: Confirmed()}
+    (received,) = receive(consumer, 1)
+    assert row.events is not None
+    sent = message.encode(row.events[0], "/shop")
+    assert received.message_id == sent.message_id
+    assert received.routing_key == "Order.Placed"
+    assert received.headers == sent.headers
+    assert received.headers["cloudEvents_sequencenumber"] == 3_000_000_000
+    assert received.body == b'{"price":12.50,"name":"\xc3\xa9"}'
+    assert (received.correlation_id, received.content_type, received.persistent) == ("c-1", "application/json", True)
+
+
+def test_every_aggregate_in_order_and_nothing_twice(bus_world):
+    """With many aggregates under way at once each one's events come in their order."""
+    consumer = bus_world.consumer()
+    chains = [chain(f"a{number}", 1, 3, 2) for number in range(60)]
+
+    report = bus_world.bus(window=25).deliver(chains, 20)
+
+    assert set(report.outcomes.values()) == {Confirmed()}
+    assert len(report.outcomes) == 180
+    numbers = defaultdict(list)
+    for received in receive(consumer, 360):
+        numbers[received.headers["cloudEvents_aggregateid"]].append(received.headers["cloudEvents_sequencenumber"])
+    assert len(numbers) == 60
+    assert all(each == [1, 2, 3, 4, 5, 6] for each in numbers.values())
+
+
+def test_a_body_of_many_frames(bus_world):
+    """A body far larger than a frame arrives whole."""
+    consumer = bus_world.consumer()
+    data = '{"note":"' + "x" * 1_000_000 + '"}'
+
+    bus_world.bus().deliver([[commit("a", data_json=data)]], 10)
+
+    (received,) = receive(consumer, 1)
+    assert received.body == data.encode()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("#", ["a:1", "b:1", "c:1"]),
+        ("Order.*", ["a:1", "b:1"]),
+        ("*.Placed", ["a:1", "c:1"]),
+        ("Order.Placed", ["a:1"]),
+        ("Order.#", ["a:1", "b:1"]),
+        ("*", []),
+        ("Order.Placed.*", []),
+    ],
+)
+def test_patterns(bus_world, pattern, wanted):
+    """A consumer gets what its binding asks for; what nobody wanted lies in the queue for that."""
+    consumer = bus_world.consumer("some", pattern)
+    chains = [
+        [commit("a", aggregate_type="Order", event_type="Placed")],
+        [commit("b", aggregate_type="Order", event_type="Paid")],
+        [commit("c", aggregate_type="Parcel", event_type="Placed")],
+    ]
+
+    report = bus_world.bus().deliver(chains, 10)
+
+    assert set(report.outcomes.values()) == {Confirmed()}
+    assert sorted(received.message_id for received in receive(consumer, len(wanted))) == wanted
+    assert sorted(bus_world.unrouted()) == sorted({"a:1", "b:1", "c:1"} - set(wanted))
+
+
+def test_a_message_that_no_queue_takes_is_not_taken(bus_world):
+    """When the alternate exchange leads nowhere the bus stops and says so; the next connect mends it."""
+    bus = bus_world.bus()
+    bus.deliver([chain("warm", 1)], 10)
+    bus_world.break_alternate_exchange()
+
+    report = bus.deliver([chain("a", 1, 1)], 10)
+
+    assert report.outcomes == {("a", 1): Retry("returned"), ("a", 2): Retry("returned")}
+    assert report.trouble is not None
+    assert report.trouble.kind is TroubleKind.MISCONFIGURED
+    assert bus.deliver([chain("a", 1, 1)], 10).outcomes == {("a", 1): Confirmed(), ("a", 2): Confirmed()}
+
+
+def test_a_full_queue_is_backpressure(bus_world):
+    """Its nack holds up the aggregates concerned; the others go on."""
+    bus_world.full_queue("Order.Refused")
+    chains = [
+        [commit("a", 1), commit("a", 2, event_type="Refused"), commit("a", 3)],
+        [commit("b", 1), commit("b", 2)],
+    ]
+
+    report = bus_world.bus().deliver(chains, 10)
+
+    assert report.outcomes == {
+        ("a", 1): Confirmed(),
+        ("a", 2): Retry("nack"),
+        ("a", 3): Retry("nack"),
+        ("b", 1): Confirmed(),
+        ("b", 2): Confirmed(),
+    }
+    assert report.trouble is None
+
+
+def test_an_exchange_that_vanishes(bus_world):
+    """Somebody deleted it: a person should know, and the next connect makes it anew."""
+    bus = bus_world.bus()
+    bus.deliver([chain("warm", 1)], 10)
+    bus_world.delete_exchange()
+
+    report = bus.deliver([chain("a", 1)], 10)
+
+    assert report.outcomes == {("a", 1): Retry("unconfirmed")}
+    assert report.trouble is not None
+    assert report.trouble.kind is TroubleKind.MISCONFIGURED
+    assert bus.deliver([chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
+
+
+def test_a_consumer_waits_no_longer_than_told(bus_world):
+    """With nothing to receive the answer is an empty list."""
+    consumer = bus_world.consumer()
+    started = bus_world.runtime.monotonic()
+
+    assert consumer.receive(0.05) == []
+    assert 0.05 <= bus_world.runtime.monotonic() - started < 5
+
+
+def test_what_was_received_is_gone(bus_world):
+    """After it is acknowledged by a close it does not come again."""
+    consumer = bus_world.consumer()
+    bus_world.bus().deliver([chain("a", 1)], 10)
+    receive(consumer, 1)
+    consumer.close()
+
+    assert bus_world.consumer().receive(0.05) == []
+
+
+def test_idle_and_close_at_any_time(bus_world):
+    """Before, between and after deliveries both are harmless."""
+    bus = bus_world.bus()
+    bus.idle()
+    bus.close()
+    bus.deliver([chain("a", 1)], 10)
+    bus.idle()
+    assert bus.deliver([chain("b", 1)], 10).trouble is None
+    bus.close()
+    bus.idle()
+    assert bus.deliver([chain("c", 1)], 10).trouble is None

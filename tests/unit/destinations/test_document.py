@@ -1,0 +1,130 @@
+"""An event as a document, and the template that types it."""
+
+import json
+
+import pytest
+
+from relay.destinations import document
+from relay.destinations.index_settings import IndexNames, IndexSettings, PromotedType
+from relay.destinations.template import template
+from relay.testing.commits import commit
+
+
+def lines(settings: IndexSettings, **event) -> tuple[bytes, bytes]:
+    row = commit("order-1", 3, **event)
+    assert row.events is not None
+    first, second, rest = document.encode(row.events[0], settings).split(b"\n")
+    assert rest == b""
+    return first, second
+
+
+def test_the_whole_document():
+    """Action and document, byte for byte; payload and metadata as they were stored."""
+    action, source = lines(
+        IndexSettings(),
+        data_json='{"price":12.50,"name":"é"}',
+        metadata_json='{"user":"u"}',
+        timestamp_ms=1_738_367_999_999,
+        epoch=2,
+    )
+
+    assert action == b'{"create":{"_index":"inventory-events-2025.01","_id":"order-1:3"}}'
+    assert source.decode() == (
+        '{"aggregate_id":"order-1","aggregate_type":"Order","sequence_number":3,"event_type":"Placed",'
+        '"event_id":"order-1:3","commit_id":"order-1:3-3","timestamp":1738367999999,"schema_version":1,"epoch":2,'
+        '"data":{"price":12.50,"name":"é"},"metadata":{"user":"u"}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("timestamp_ms", "index"),
+    [
+        (0, "inventory-events-1970.01"),
+        (1_738_367_999_999, "inventory-events-2025.01"),
+        (1_738_368_000_000, "inventory-events-2025.02"),
+        (253_402_300_799_999, "inventory-events-9999.12"),
+    ],
+)
+def test_the_month_is_the_events_own(timestamp_ms, index):
+    """The index follows from the event's time in UTC, never from the time of delivery."""
+    assert IndexNames().index(timestamp_ms) == index
+
+
+def test_a_payload_with_line_ends_stays_one_line():
+    """JSON text stored over several lines would break a bulk body into wrong lines."""
+    _, source = lines(IndexSettings(), data_json='{\n "a": "x\\ny",\r\n "b": 1\n}')
+
+    assert json.loads(source)["data"] == {"a": "x\ny", "b": 1}
+
+
+PROMOTED = IndexSettings(
+    promoted={"price": PromotedType.DOUBLE, "lines.sku": PromotedType.TEXT, "note.text": PromotedType.TEXT},
+)
+
+
+def test_promoted_fields_are_copied():
+    """Values at the promoted paths are copied under their whole path."""
+    _, source = lines(PROMOTED, data_json='{"price":12.5,"note":{"text":"hello"},"other":1}')
+
+    assert json.loads(source)["promoted"] == {"price": 12.5, "note.text": "hello"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    ['{"other":1}', '{"price":{"amount":1}}', '{"price":null}', '{"note":"text"}', '{"price":[{}]}', "not json"],
+)
+def test_what_cannot_be_promoted_is_not(data):
+    """Objects, nulls and absent values have no copy; the event is indexed without."""
+    _, source = lines(PROMOTED, data_json=data)
+
+    assert b"promoted" not in source
+
+
+def test_a_list_of_values_is_promoted():
+    """Lists of plain values are what the index takes for several values."""
+    _, source = lines(PROMOTED, data_json='{"price":[1,2.5,{}]}')
+
+    assert json.loads(source)["promoted"] == {"price": [1, 2.5]}
+
+
+def test_the_template():
+    """The template types the envelope, flattens the rest, refuses to grow, and carries the alias."""
+    body = template(IndexSettings(names=IndexNames("shop"), replicas=0, promoted={"price": PromotedType.DOUBLE}))
+
+    assert body["index_patterns"] == ["shop-events-*"]
+    assert body["priority"] == 200
+    assert body["version"] == 1
+    assert body["template"]["aliases"] == {"shop-events": {}}
+    assert body["template"]["settings"] == {"index": {"number_of_shards": 1, "number_of_replicas": 0}}
+    mappings = body["template"]["mappings"]
+    assert mappings["dynamic"] is False
+    assert mappings["properties"]["timestamp"] == {"type": "date", "format": "epoch_millis"}
+    assert mappings["properties"]["data"] == {"type": "flattened", "ignore_above": 1024, "depth_limit": 72}
+    assert mappings["properties"]["promoted"] == {
+        "dynamic": False,
+        "properties": {"price": {"type": "double", "ignore_malformed": True}},
+    }
+
+
+def test_every_field_of_a_document_is_typed():
+    """With `dynamic: false` a field that the template forgets could not be found."""
+    _, source = lines(PROMOTED, data_json='{"price":1}')
+
+    assert set(json.loads(source)) == set(template(PROMOTED)["template"]["mappings"]["properties"])
+
+
+@pytest.mark.parametrize("prefix", ["", "Inventory", "a.b", "-a", "a" * 65, "a b"])
+def test_a_prefix_that_elasticsearch_would_refuse(prefix):
+    """Index names are checked before anything is sent."""
+    with pytest.raises(ValueError, match="lower-case letters"):
+        IndexNames(prefix)
+
+
+def test_all_faults_of_the_settings_in_one_message():
+    """A person mends them at once rather than one by one."""
+    with pytest.raises(ValueError, match=r"batch_max_bytes is 0.*batch_max_events is 0.*'a b' is no path.*within 'x'"):
+        IndexSettings(
+            batch_max_bytes=0,
+            batch_max_events=0,
+            promoted={"a b": PromotedType.LONG, "x": PromotedType.LONG, "x.y": PromotedType.LONG},
+        )

@@ -1,0 +1,132 @@
+"""An event as a message."""
+
+import json
+
+import pytest
+
+from eventstore.model import RecordedEvent
+from relay.destinations import message
+
+EVENT = RecordedEvent(
+    aggregate_id="order-17",
+    aggregate_type="Order",
+    sequence_number=3,
+    type="Placed",
+    data_json='{"price":12.50,"name":"é"}',
+    metadata_json="{}",
+    schema_version=2,
+    timestamp_ms=1_738_367_999_007,
+    event_id="01949a8e-5b5f-7000-8000-000000000003",
+    commit_id="01949a8e-5b5f-7000-8000-00000000000c",
+    commit_first=3,
+    commit_last=4,
+    epoch=1,
+)
+
+
+def with_metadata(text: str) -> message.Message:
+    fields = {name: getattr(EVENT, name) for name in EVENT.__dataclass_fields__}
+    return message.encode(RecordedEvent(**{**fields, "metadata_json": text}), "/inventory")
+
+
+def test_the_whole_message():
+    """Every attribute is there under its documented name, and the body is the stored text byte for byte."""
+    encoded = message.encode(EVENT, "/inventory")
+
+    assert encoded.routing_key == "Order.Placed"
+    assert encoded.message_id == "01949a8e-5b5f-7000-8000-000000000003"
+    assert encoded.correlation_id is None
+    assert encoded.content_type == "application/json"
+    assert encoded.delivery_mode == 2
+    assert encoded.body == b'{"price":12.50,"name":"\xc3\xa9"}'
+    assert encoded.headers == {
+        "cloudEvents_specversion": "1.0",
+        "cloudEvents_id": "01949a8e-5b5f-7000-8000-000000000003",
+        "cloudEvents_source": "/inventory",
+        "cloudEvents_type": "Order.Placed",
+        "cloudEvents_subject": "order-17",
+        "cloudEvents_time": "2025-01-31T23:59:59.007Z",
+        "cloudEvents_aggregatetype": "Order",
+        "cloudEvents_aggregateid": "order-17",
+        "cloudEvents_sequencenumber": 3,
+        "cloudEvents_epoch": 1,
+        "cloudEvents_schemaversion": 2,
+        "cloudEvents_commitid": "01949a8e-5b5f-7000-8000-00000000000c",
+    }
+
+
+def test_correlation_and_trace_are_passed_on():
+    """They come from the metadata; the trace also under the bare names that tracing libraries read."""
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    encoded = with_metadata(
+        json.dumps({"correlation_id": "c-1", "traceparent": traceparent, "tracestate": "a=1", "user": "u"}),
+    )
+
+    assert encoded.correlation_id == "c-1"
+    assert encoded.headers["cloudEvents_correlationid"] == "c-1"
+    assert encoded.headers["cloudEvents_traceparent"] == traceparent
+    assert encoded.headers["traceparent"] == traceparent
+    assert encoded.headers["cloudEvents_tracestate"] == "a=1"
+    assert encoded.headers["tracestate"] == "a=1"
+    assert "user" not in encoded.headers
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"correlation_id":17}',
+        '{"correlation_id":null}',
+        '{"correlation_id":""}',
+        '{"correlation_id":["c"]}',
+        json.dumps({"correlation_id": "é" * 128}),  # 256 bytes
+        json.dumps({"traceparent": "0" * 513}),
+        '{"tracestate":"a=1"}',
+        "[]",
+        "null",
+        "not json",
+    ],
+)
+def test_what_does_not_fit_a_header_is_left_out(metadata):
+    """Metadata is the writer's own; nothing in it can keep a message from being sent."""
+    encoded = with_metadata(metadata)
+
+    assert encoded.correlation_id is None
+    assert len(encoded.headers) == 12
+
+
+def test_the_longest_correlation_id():
+    """255 bytes fit an AMQP short string."""
+    assert with_metadata(json.dumps({"correlation_id": "x" * 255})).correlation_id == "x" * 255
+
+
+@pytest.mark.parametrize(
+    ("timestamp_ms", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_735_689_600_000, "2025-01-01T00:00:00.000Z"),
+        (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_time_is_exact_to_the_millisecond(timestamp_ms, text):
+    """The first, a usual and the last time an event can have."""
+    assert message.rfc3339(timestamp_ms) == text
+
+
+def test_the_largest_headers_stay_far_below_a_frame():
+    """An event with the longest of everything has headers well below the 128 KiB of a frame."""
+    largest = RecordedEvent(
+        **{
+            **{name: getattr(EVENT, name) for name in EVENT.__dataclass_fields__},
+            "aggregate_id": "i" * 2048,
+            "aggregate_type": "t" * 127,
+            "type": "e" * 127,
+            "metadata_json": json.dumps(
+                {"correlation_id": "c" * 255, "traceparent": "p" * 512, "tracestate": "s" * 512},
+            ),
+        },
+    )
+
+    encoded = message.encode(largest, "/inventory")
+
+    assert sum(len(name) + len(str(value)) for name, value in encoded.headers.items()) < 16_384
+    assert len(encoded.routing_key) == 255

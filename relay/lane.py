@@ -84,6 +84,7 @@ class Lane:
     def stop(self, timeout_seconds: float) -> bool:
         """End the part and let go of the destination's connections; False when it did not end in time."""
         self._stop.set()
+        self._inbox.put(_Job((), 0.0, Ticket((), self._runtime.channel(1))), 0)  # wakes it up
         return self._part is None or self._part.join(timeout_seconds)
 
     def submit(self, chains: Sequence[Chain], timeout_seconds: float) -> Ticket | None:
@@ -98,7 +99,7 @@ class Lane:
                 job = self._inbox.get(IDLE_SECONDS)
                 if job is None:
                     self._destination.idle()
-                else:
+                elif job.chains:
                     job.ticket.reply.put(self._deliver(job), 0)
         finally:
             self._destination.close()

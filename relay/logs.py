@@ -8,7 +8,7 @@ import structlog
 
 def configure(log_format: str, log_level: str) -> None:
     """Set logging up for this process; called once, by a command."""
-    level = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[log_level]
+    level = logging.getLevelNamesMapping()[log_level.upper()]
     renderer: structlog.typing.Processor
     if log_format == "json":
         renderer = structlog.processors.JSONRenderer()

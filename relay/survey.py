@@ -55,8 +55,8 @@ def _count_one(survey: Survey, row: OutboxRow | UnreadableRow, names: Collection
         survey = replace(survey, owed_to_others_only=survey.owed_to_others_only + 1)
     if not work:
         return survey
-    oldest = survey.oldest_committed_at_ms
-    return replace(survey, oldest_committed_at_ms=min(row.committed_at_ms, row.committed_at_ms if oldest is None else oldest))
+    oldest = row.committed_at_ms if survey.oldest_committed_at_ms is None else survey.oldest_committed_at_ms
+    return replace(survey, oldest_committed_at_ms=min(row.committed_at_ms, oldest))
 
 
 def take(reader: OutboxReader, names: Collection[str], rows_max: int) -> Survey:

@@ -85,7 +85,8 @@ def _report(figures: Figures, found: list[FoundEvent], next_command: str, *, as_
         )
         return
     console = envelope.console()
-    table = Table(title=f"main job on the {figures.stack} stack: {figures.input}", title_justify="left", show_header=False)
+    title = f"main job on the {figures.stack} stack: {figures.input}"
+    table = Table(title=title, title_justify="left", show_header=False)
     for label, value in _rows(figures):
         table.add_row(label, value)
     console.print(table)

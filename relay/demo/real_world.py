@@ -9,15 +9,17 @@ from pathlib import Path
 from eventstore import dynamo
 from eventstore import settings as store_settings
 from eventstore import tables as store_tables
+from eventstore.errors import UnreachableError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.settings import SettingsError
 from relay import settings as relay_settings
-from relay.demo.consumer import Consumer
-from relay.demo.elastic_reader import ElasticReader
-from relay.demo.rabbit_consumer import RabbitConsumer
-from relay.demo.search import IndexReader
+from relay.demo import clean_up
+from relay.demo.consumer import Consumer, RabbitConsumer
+from relay.demo.search import ElasticsearchReader, IndexReader
 from relay.demo.world import RelayFailedError
+from relay.destinations.broker import BrokerError
 from relay.destinations.bus_settings import BusNames
+from relay.destinations.index_client import IndexClientError
 from relay.destinations.index_settings import IndexNames
 
 _STOP_SECONDS = 60.0
@@ -40,7 +42,7 @@ class RealWorld:
         chosen = store_settings.load()
         if chosen.dynamodb_endpoint_url is None:
             raise SettingsError(
-                "the demo writes to DynamoDB Local only, and EVENTSTORE_DYNAMODB_ENDPOINT_URL is not set: run `make up`",
+                "EVENTSTORE_DYNAMODB_ENDPOINT_URL is not set, and the demo writes to DynamoDB Local only: run `make up`",
             )
         run = f"demo{runtime.random_bytes(4).hex()}"
         self._environment = {
@@ -59,8 +61,15 @@ class RealWorld:
             dynamo.Endpoint(chosen.dynamodb_endpoint_url, chosen.aws_region or "eu-central-1", run, "local"),
         )
         store_tables.init(self.client, self.tables, runtime)
-        self._index = ElasticReader(settings.elasticsearch_url.get_secret_value(), IndexNames(run))
-        self._consumer = RabbitConsumer(settings.rabbitmq_url.get_secret_value(), BusNames(run))
+        self._rabbitmq_url = settings.rabbitmq_url.get_secret_value()
+        self._elasticsearch_url = settings.elasticsearch_url.get_secret_value()
+        self._index = ElasticsearchReader(self._elasticsearch_url, IndexNames(run))
+        self._consumer = RabbitConsumer(self._rabbitmq_url, run, runtime, BusNames(run))
+        try:
+            self._consumer.connect()  # from here on it misses nothing
+            self._index.count()
+        except (BrokerError, IndexClientError) as error:
+            raise UnreachableError(f"{error}. Run `make status`, and `make up` to start what is missing") from error
         self.index: IndexReader = self._index
         self.consumer: Consumer = self._consumer
         self._log = Path(tempfile.mkdtemp(prefix="relay-demo-")) / "relay.log"
@@ -103,8 +112,10 @@ class RealWorld:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(_STOP_SECONDS)
-        self._consumer.remove()
-        self._index.remove()
+        self._consumer.close()
+        self._index.close()
+        clean_up.remove_bus(self._rabbitmq_url, BusNames(self._run), self._run)
+        clean_up.remove_index(self._elasticsearch_url, IndexNames(self._run))
 
     def _tail(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]

@@ -1,0 +1,300 @@
+"""The documentation against the code: what a page says must be what the code does today."""
+
+import contextlib
+import inspect
+import io
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from pydantic.fields import FieldInfo
+
+import eventstore
+from eventstore import AggregateRef, EventStore, NewEvent, TableNames, errors, tables
+from eventstore.backoff import Backoff
+from eventstore.cli.envelope import ExitCode, exit_code_of
+from eventstore.settings import StoreSettings
+from eventstore.system import SystemRuntime
+from eventstore.testing import InMemoryDynamoDB
+from relay.checkpoints import Checkpoints
+from relay.destination import Park
+from relay.feed.directory import Stream
+from relay.feed.position import Position
+from relay.outbox_writer import OutboxWriter
+from relay.settings import RelaySettings
+from tests.tidy import pages, sources
+from tests.tidy.pages import DOCS, ROOT, all_pages, code, rows
+
+REFERENCE = DOCS / "reference"
+SUMMARISED = ("eventstore/testing", "relay/testing", "relay/demo")
+"""Packages that the map of modules shows as one line."""
+
+PAGES_WITH_CODE = [page for page in all_pages() if any(block.language == "python" for block in pages.blocks(page))]
+
+REGISTRY_HOSTS = [
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("npmjs", "org"),
+        ("repo1", "maven", "org"),
+        ("repo", "maven", "apache", "org"),
+        ("deb", "debian", "org"),
+        ("proxy", "golang", "org"),
+        ("crates", "io"),
+    )
+]
+FORBIDDEN = re.compile("|".join([r"(?<![\w.-])/" + r"work/\w", r"(?<![\w.-])/" + r"root/\w", *map(re.escape, REGISTRY_HOSTS)]))
+
+
+def name_of(page: Path) -> str:
+    """Return a page's path as it is shown in a test's name."""
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=name_of)
+def test_python_in_a_page_runs_and_prints_what_the_page_says(page: Path) -> None:
+    """Every Python block runs; blocks of one page share a namespace, and a `text` block right below is the output."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for block in pages.blocks(page):
+        if block.language != "python":
+            continue
+        source = "\n" * (block.line - 1) + block.text  # so that a failure names the line of the page
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(source, str(page), "exec"), namespace)  # noqa: S102 - our own pages
+        if block.output is not None:
+            assert printed.getvalue() == block.output
+
+
+def test_pages_with_code_are_found() -> None:
+    """The README's example is among the blocks that run."""
+    assert ROOT / "README.md" in PAGES_WITH_CODE
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=name_of)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    """A link to a page, a folder or a heading of this project leads to one that is there."""
+    broken = []
+    for target in pages.links(page):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = unquote(target).partition("#")
+        place = (page.parent / path).resolve() if path else page
+        if not place.exists() or (anchor and place.suffix == ".md" and anchor not in pages.anchors(place)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_page_below_docs_is_in_an_index() -> None:
+    """A reader who starts at `docs/README.md` can come to every page."""
+    linked = {
+        (index.parent / target.partition("#")[0]).resolve()
+        for index in (DOCS / "README.md", DOCS / "adr" / "README.md")
+        for target in pages.links(index)
+    }
+    assert [name_of(page) for page in DOCS.rglob("*.md") if page not in linked and page != DOCS / "README.md"] == []
+
+
+def test_no_file_names_a_place_that_users_do_not_have() -> None:
+    """No file of the project holds a path of a developer's machine or the host of a package registry."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout.splitlines()
+    found = []
+    for name in listed:
+        path = ROOT / name
+        if path.is_file():
+            text = path.read_bytes().decode("utf-8", errors="replace")
+            found.extend(f"{name}: {hit}" for hit in FORBIDDEN.findall(text))
+    assert len(listed) > 100, "the listing is not of this project"
+    assert found == []
+
+
+def test_map_of_modules_is_complete() -> None:
+    """`ARCHITECTURE.md` has one line for every module, and none for a module that is gone."""
+    shown = {code(row["module"])[0] for row in rows(ROOT / "ARCHITECTURE.md", "module")}
+    there = set()
+    for path, _ in sources.modules("eventstore", "relay"):
+        name = path.relative_to(ROOT).as_posix()
+        package = next((folder for folder in SUMMARISED if name.startswith(f"{folder}/")), None)
+        if package is not None:
+            there.add(f"{package}/")
+        elif path.name != "__init__.py":
+            there.add(name)
+    assert shown == there
+
+
+def settings_as_documented() -> dict[str, dict[str, str]]:
+    """Return the rows of the settings page, by variable."""
+    return {code(row["variable"])[0]: row for row in rows(REFERENCE / "settings.md", "variable")}
+
+
+def default_as_text(field: FieldInfo) -> str:
+    """Return a default as the page writes it."""
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None:
+        return "unset"
+    if isinstance(value, str):
+        return f"`{value}`"
+    return f"`{value:,}`" if isinstance(value, int) else f"`{value:g}`"
+
+
+def bounds_as_text(field: FieldInfo) -> str | None:
+    """Return the bounds of a number as the page writes them; None when it has none."""
+    low = next((each.ge for each in field.metadata if hasattr(each, "ge")), None)
+    high = next((each.le for each in field.metadata if hasattr(each, "le")), None)
+    return None if low is None or high is None else f"{low:,} to {high:,}"
+
+
+def test_every_setting_is_documented() -> None:
+    """The settings page has the variables that the code reads, and no others."""
+    prefixed = {f"EVENTSTORE_{name.upper()}" for name in StoreSettings.model_fields}
+    prefixed |= {f"RELAY_{name.upper()}" for name in RelaySettings.model_fields}
+    assert set(settings_as_documented()) == prefixed | sources.named_variables()
+
+
+@pytest.mark.parametrize("model", [StoreSettings, RelaySettings])
+def test_settings_have_the_documented_default_bounds_and_unit(model: type[StoreSettings | RelaySettings]) -> None:
+    """Default, bounds and unit on the page are those of the code."""
+    documented = settings_as_documented()
+    for name, field in model.model_fields.items():
+        row = documented[f"{model.model_config['env_prefix']}{name.upper()}"]
+        assert row["default"] == default_as_text(field), name
+        assert bounds_as_text(field) in (None, row["allowed"]), name
+        assert (row["unit"] == "s") is name.endswith("_seconds"), name
+
+
+def test_error_tree_is_documented() -> None:
+    """The tree on the errors page is that of the code, classes of the relay included."""
+    (drawn,) = (block.text for block in pages.blocks(REFERENCE / "errors.md") if "└" in block.text)
+    shown: dict[str, str | None] = {}
+    above: list[str] = []
+    for line in drawn.splitlines():
+        stem = re.match(r"[│ ├└─]*", line)
+        assert stem is not None
+        depth, name = len(stem[0]) // 4, line[stem.end() :].split()[0]
+        above[depth:] = [name]
+        shown[name] = above[depth - 1] if depth else None
+    assert shown == sources.error_tree()
+
+
+def test_attributes_of_errors_are_documented() -> None:
+    """For every error the page has one row, with the attributes that its constructor sets."""
+    attributes = sources.error_attributes()
+    shown = {code(row["error"])[0]: set(code(row["attributes"])) for row in rows(REFERENCE / "errors.md", "attributes")}
+    assert shown == {name: attributes[name] for name in sources.error_tree()}
+
+
+def test_exit_codes_are_documented() -> None:
+    """The page has the codes of all commands, and of `relay run`."""
+    shown = {int(code(row["code"])[0]) for row in rows(REFERENCE / "exit-codes.md", "code")}
+    run = (ROOT / "relay" / "cli" / "run.py").read_text("utf-8")
+    part_died = re.search(r"^EXIT_PART_DIED = (\d+)$", run, re.MULTILINE)
+    assert part_died is not None
+    assert shown == {int(each) for each in ExitCode} | {int(part_died[1])}
+
+
+def test_exit_codes_of_errors_are_documented() -> None:
+    """Each error of the library ends a command with the code on the page."""
+    shown = {
+        name: int(code(row["exit code"])[0])
+        for row in rows(REFERENCE / "exit-codes.md", "exit code")
+        for name in code(row["error"])
+    }
+    every = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and name.endswith("Error")}
+    actual = {name: int(exit_code_of(value.__new__(value))) for name, value in every.items()}
+    del actual["EventStoreError"]
+    assert shown == actual
+
+
+def test_log_events_are_documented() -> None:
+    """The page has every event that the relay logs, with its levels and keys."""
+    shown = {
+        code(row["event"])[0]: (set(row["level"].split(", ")), set(code(row["keys"])))
+        for row in rows(REFERENCE / "log-events.md", "event")
+    }
+    assert shown == {name: (event.levels, event.keys) for name, event in sources.log_events().items()}
+
+
+@pytest.fixture(scope="module")
+def rows_in_tables() -> dict[str, dict[str, set[str]]]:
+    """Give what product code leaves in each table: attribute → types, from one row of each kind at least."""
+    client, names, runtime = InMemoryDynamoDB().client(), TableNames("t"), SystemRuntime()
+    tables.init(client, names, runtime)
+    store = EventStore.open(client, names)
+    small, large = NewEvent("PLACED", {"quantity": 1}), NewEvent("PLACED", {"text": "x" * 2000})
+    store.append(AggregateRef("Order", "small"), [small], expected_version=0)
+    store.append(AggregateRef("Order", "large"), [large], expected_version=0)
+    writer = OutboxWriter(client, names, runtime, Backoff())
+    writer.park(("small", 1), "bus", Park("a reason", "a_class"))
+    writer.add_delivered(("small", 1), ["index"])
+    stream = Stream("arn", "2025-01-01T00:00:00.000")
+    Checkpoints(client, names, runtime, Backoff()).save(stream, "shard-1", Position(7), finished=False)
+    found: dict[str, dict[str, set[str]]] = {}
+    for suffix in ("events", "outbox", "relay", "snapshots", "idempotency"):
+        kinds = found[suffix] = {}
+        for item in client.scan(TableName=f"t_{suffix}")["Items"]:
+            for attribute, value in item.items():
+                kinds.setdefault(attribute, set()).update(value)
+    marks = client.get_item(TableName="t_outbox", Key={"aggregateId": {"S": "small"}, "sequenceNumber": {"N": "1"}})
+    found["a mark"] = {name: set(value) for name, value in marks["Item"]["parked"]["M"]["bus"]["M"].items()}
+    return found
+
+
+@pytest.mark.parametrize("table", ["events", "outbox", "relay", "snapshots", "idempotency", "a mark"])
+def test_attributes_of_tables_are_documented(table: str, rows_in_tables: dict[str, dict[str, set[str]]]) -> None:
+    """The page has the attributes and types that rows have, no others; what nobody writes yet is marked as such."""
+    template = {
+        request["TableName"]: request for request in tables.create_requests(tables.load_template(), TableNames(""))
+    }
+    expected = dict(rows_in_tables[table])
+    for definition in template.get(f"_{table}", {}).get("AttributeDefinitions", []):
+        expected.setdefault(definition["AttributeName"], set()).add(definition["AttributeType"])
+    documented = list(rows(REFERENCE / "tables.md", "attribute", f"{table}`" if table != "a mark" else table))
+    shown = {
+        code(row["attribute"])[0]: {row["type"]} for row in documented if row["written by"] != "nobody yet"
+    }
+    assert shown == expected or table in ("snapshots", "idempotency")
+    if table in ("snapshots", "idempotency"):
+        assert rows_in_tables[table] == {}
+        assert {code(row["attribute"])[0]: {row["type"]} for row in documented} == expected
+
+
+def test_indexes_and_keys_of_tables_are_documented() -> None:
+    """Keys and indexes on the page are those of the template."""
+    expected = {}
+    for request in tables.create_requests(tables.load_template(), TableNames("")):
+        name = request["TableName"].removeprefix("_")
+        expected[name] = [key["AttributeName"] for key in request["KeySchema"]]
+        for index in request.get("GlobalSecondaryIndexes", []):
+            expected[index["IndexName"]] = [key["AttributeName"] for key in index["KeySchema"]]
+    shown = {
+        code(row["table or index"])[0]: code(row["partition key"]) + code(row["sort key"])
+        for row in rows(REFERENCE / "tables.md", "table or index")
+    }
+    assert shown == expected
+
+
+def test_version_in_the_changelog_is_that_of_the_package() -> None:
+    """The newest version in the changelog is the package's."""
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    newest = re.search(r"^## \[?(\d[^\]\s]*)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert version is not None
+    assert newest is not None
+    assert newest[1] == version[1]
+
+
+def test_changelog_of_the_first_version_names_every_public_name() -> None:
+    """Who reads the changelog finds every public name of the library."""
+    named = set(code((ROOT / "CHANGELOG.md").read_text("utf-8")))
+    assert [name for name in eventstore.__all__ if name not in named] == []

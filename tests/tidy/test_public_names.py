@@ -1,0 +1,68 @@
+"""The public names: what programs may import. A change here is a change for users, and belongs into the changelog."""
+
+import importlib
+from types import ModuleType
+
+import pytest
+
+import eventstore
+import eventstore.testing
+import relay.testing
+
+EVENTSTORE = [
+    "AccessDeniedError",
+    "AggregateRef",
+    "AggregateTypeError",
+    "AppendResult",
+    "Backoff",
+    "CorruptRowError",
+    "DecideAgainError",
+    "Endpoint",
+    "EventStore",
+    "EventStoreError",
+    "InvalidInputError",
+    "LimitExceededError",
+    "NewEvent",
+    "NotJsonError",
+    "OutcomeUnknownError",
+    "RecordedEvent",
+    "RequestRefusedError",
+    "SetUpError",
+    "StoreOptions",
+    "TableLayoutError",
+    "TableMissingError",
+    "TableNames",
+    "ThrottledError",
+    "TryLaterError",
+    "UnreachableError",
+    "WrongExpectedVersionError",
+    "connect",
+]
+EVENTSTORE_TESTING = ["InMemoryDynamoDB"]
+RELAY_TESTING = ["InMemoryBroker", "InMemoryIndex"]
+
+PACKAGES = [(eventstore, EVENTSTORE), (eventstore.testing, EVENTSTORE_TESTING), (relay.testing, RELAY_TESTING)]
+
+
+@pytest.mark.parametrize(("package", "names"), PACKAGES, ids=lambda value: getattr(value, "__name__", ""))
+def test_public_names_are_pinned(package: ModuleType, names: list[str]) -> None:
+    """A package's `__all__` holds exactly the pinned names, in order."""
+    assert package.__all__ == names
+
+
+@pytest.mark.parametrize(("package", "names"), PACKAGES, ids=lambda value: getattr(value, "__name__", ""))
+def test_public_names_can_be_imported_and_explain_themselves(package: ModuleType, names: list[str]) -> None:
+    """Every public name is there and has a docstring."""
+    module = importlib.import_module(package.__name__)
+    assert [name for name in names if not (getattr(module, name).__doc__ or "").strip()] == []
+
+
+def test_every_public_error_is_exported() -> None:
+    """Whoever can get an error of the library can import it from the library's root."""
+    errors = importlib.import_module("eventstore.errors")
+    defined = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, eventstore.EventStoreError)
+    }
+    assert defined - set(eventstore.__all__) == set()

@@ -190,11 +190,13 @@ class Pipeline:
     def _ask_bus(self, state: _State, chains: Sequence[Chain]) -> Report:
         patience = self._bus.budget_seconds + _LANE_MARGIN_SECONDS
         ticket = self._bus.submit(chains, timeout_seconds=patience)
+        self._log.debug("bus.publishing", source=state.source, commits=sum(len(chain) for chain in chains))
         report = None if ticket is None else ticket.reply.get(patience)
         if report is None:
             # The lane serves other pages, or its destination broke its promise. Whatever was sent counts as unsent.
             report = Report({row.key: Retry("lane busy") for chain in chains for row in chain})
         refused = rounds.reasons(report.outcomes.values())
+        self._log.debug("bus.confirmed", source=state.source, commits=len(report.outcomes) - sum(refused.values()))
         if refused:
             self._log.info("bus.refused", source=state.source, commits=sum(refused.values()), reasons=refused)
         return report

@@ -98,8 +98,8 @@ class MainJob:
             RelayFailedError: The relay ended before its time.
             EventStoreError: A server is out of reach, or refused.
         """
-        started = self._runtime.monotonic()
         self._world.start_relay()
+        started = self._runtime.monotonic()
         consumer = self._runtime.spawn("consumer", self._consume)
         writer = self._runtime.spawn("writer", self._write)
         while not writer.join(_POLL_SECONDS):

@@ -22,7 +22,9 @@ from relay.destinations.bus_settings import BusNames
 from relay.destinations.index_client import IndexClientError
 from relay.destinations.index_settings import IndexNames
 
+_START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+_POLL_SECONDS = 0.1
 _LOG_TAIL_LINES = 5
 
 
@@ -55,6 +57,7 @@ class RealWorld:
             "RELAY_ELASTICSEARCH_URL": settings.elasticsearch_url.get_secret_value(),
         }
         self._run = run
+        self._runtime = runtime
         self.tables = chosen.tables
         self.client: DynamoClient
         self.client, _ = dynamo.connect(
@@ -76,7 +79,7 @@ class RealWorld:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start_relay(self) -> None:
-        """Start `relay run` as a process."""
+        """Start `relay run` as a process, and wait until it reads the feed."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command, by the interpreter at hand
                 [sys.executable, "-m", "relay", "run"],
@@ -85,6 +88,12 @@ class RealWorld:
                 stdout=log,
                 stderr=log,
             )
+        deadline = self._runtime.monotonic() + _START_SECONDS
+        while b"shard.opened" not in self._log.read_bytes():
+            self.check_relay()
+            if self._runtime.monotonic() > deadline:
+                raise RelayFailedError(f"`relay run` read no shard within {_START_SECONDS:.0f} s: {self._tail()}")
+            self._runtime.sleep(_POLL_SECONDS)
 
     def check_relay(self) -> None:
         """Raise when the process has ended by itself."""

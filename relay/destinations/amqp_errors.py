@@ -1,6 +1,7 @@
 """What py-amqp raises, told in the words of the broker port: gone, wrongly set up, or too large a message."""
 
 import re
+import ssl
 
 from amqp.exceptions import AMQPError
 
@@ -28,6 +29,8 @@ _DEFECTS = {501, 502, 503, 504, 505, 540}
 
 def broker_error(error: BaseException, doing: str) -> BrokerError:
     """Return the port's error for what py-amqp raised."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TopologyError(f"the broker's certificate is not trusted while {doing}: {error}; check name and ca_certs")
     code = error.reply_code if isinstance(error, AMQPError) else 0
     text = str(error.reply_text or error) if isinstance(error, AMQPError) else str(error)
     too_large = _TOO_LARGE.search(text)

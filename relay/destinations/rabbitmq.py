@@ -1,6 +1,6 @@
 """RabbitMQ behind the broker port: one connection, one channel in confirm mode, frames read by hand.
 
-kombu reads the address and opens the connection; its publishing is left aside, since it waits for each confirm and
+kombu reads the address and chooses the transport; its publishing is left aside, since it waits for each confirm and
 takes an unroutable message for a success.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import amqp
 from amqp import spec
-from kombu.connection import Connection
+from kombu.connection import Connection as Address
 
 from relay.destinations.amqp_errors import FAILURES, broker_error
 from relay.destinations.broker import (
@@ -48,6 +48,7 @@ class RabbitSettings:
         declare: Declare exchanges and queues. False only checks that the exchanges are there, for users without the
             permission to configure.
         client_name: Shown in the broker's list of connections.
+        ca_certs: File with the certificate authority of an `amqps://` broker, when it is not one the system knows.
     """
 
     connect_timeout_seconds: float = 5.0
@@ -56,6 +57,7 @@ class RabbitSettings:
     queue_type: str = "quorum"
     declare: bool = True
     client_name: str = "relay"
+    ca_certs: str | None = None
 
 
 class RabbitBroker:
@@ -183,18 +185,32 @@ def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> 
     Raises:
         OSError, amqp.AMQPError: As they come; see `amqp_errors`.
     """
-    client = Connection(  # type: ignore[no-untyped-call]
-        url,
+    address = Address(url)  # type: ignore[no-untyped-call]
+    transport = address.transport
+    defaults = transport.default_connection_params
+    hostname = address.hostname or defaults["hostname"]
+    # Without the name py-amqp checks that the certificate is valid, but not whose it is.
+    tls = {"server_hostname": hostname, "ca_certs": settings.ca_certs} if address.ssl else False
+    # Not kombu's own connect: it tries twice, and leaves the socket open when the broker refuses.
+    connection = transport.Connection(
+        host=f"{hostname}:{address.port or defaults['port']}",
+        userid=address.userid or defaults["userid"],
+        password=address.password or defaults["password"],
+        login_method=address.login_method or defaults["login_method"],
+        virtual_host=address.virtual_host,
+        ssl=tls,
         connect_timeout=settings.connect_timeout_seconds,
         heartbeat=settings.heartbeat_seconds,
-        transport_options={
-            "client_properties": {"connection_name": settings.client_name},
-            "socket_settings": _socket_settings(settings),
-            **callbacks,
-        },
+        client_properties={"connection_name": settings.client_name},
+        socket_settings=_socket_settings(settings),
+        **callbacks,
     )
-    connection = client.transport.establish_connection()  # one attempt; kombu's connect would make two
-    connection.sock.settimeout(settings.io_timeout_seconds)
+    try:
+        connection.connect()
+        connection.sock.settimeout(settings.io_timeout_seconds)
+    except FAILURES:
+        connection.collect()
+        raise
     return connection
 
 

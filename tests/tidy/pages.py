@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def blocks(page: Path) -> list[Block]:
     text = page.read_text("utf-8")
     fences = list(_FENCE.finditer(text))
     found = []
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+    for fence, following in zip_longest(fences, fences[1:]):
         adjacent = following is not None and not text[fence.end() : following.start()].strip()
         output = following[2] if following is not None and adjacent and following[1] == "text" else None
         found.append(Block(fence[1], fence[2], text.count("\n", 0, fence.start()) + 2, output))

@@ -37,7 +37,10 @@ def test_a_repeat_changes_nothing(index_world):
     """Delivering again, by the same process or another, counts as taken and stores nothing twice."""
     index_world.index().deliver([chain("a", 2)], 10)
 
-    assert index_world.index().deliver([chain("a", 2, 1)], 10).outcomes == {("a", 2): Confirmed(), ("a", 3): Confirmed()}
+    assert index_world.index().deliver([chain("a", 2, 1)], 10).outcomes == {
+        ("a", 2): Confirmed(),
+        ("a", 3): Confirmed(),
+    }
     index_world.reader.refresh()
     assert index_world.reader.count() == 3
 

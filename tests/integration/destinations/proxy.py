@@ -71,6 +71,8 @@ class Proxy:
                 server = socket.create_connection(self._target, 5)
             except OSError:
                 continue
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             with self._lock:
                 self._pairs.append((client, server))

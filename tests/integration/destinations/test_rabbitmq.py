@@ -1,15 +1,25 @@
 """What RabbitMQ and py-amqp do when things go wrong, through a proxy that can go deaf, vanish or speak up."""
 
+from pathlib import Path
+
 import amqp
 import pytest
 from amqp.exceptions import AccessRefused, ConnectionForced, InternalError, NotFound, PreconditionFailed
 
 from eventstore.system import SystemRuntime
+from relay.demo.consumer import RabbitConsumer
 from relay.destination import Confirmed as Taken
 from relay.destination import Retry, TroubleKind
-from relay.demo.consumer import RabbitConsumer
+from relay.destinations import message
 from relay.destinations.amqp_errors import broker_error
-from relay.destinations.broker import BrokerLostError, MessageTooLargeError, TopologyError, Unblocked
+from relay.destinations.broker import (
+    Blocked,
+    BrokerLostError,
+    Confirmed,
+    MessageTooLargeError,
+    TopologyError,
+    Unblocked,
+)
 from relay.destinations.bus import Bus
 from relay.destinations.bus_settings import BusNames, BusSettings
 from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings, open_connection
@@ -90,26 +100,22 @@ def test_half_a_frame_does_not_hold_a_poll(proxy, rabbit):
     session.close()
 
 
-def test_a_blocked_connection_is_not_written_to(proxy, proxied):
-    """RabbitMQ says so when memory or disk run low; the delivery waits for the word that it is over."""
-    proxied.deliver([chain("a", 1)], 10)
+def test_blocked_and_unblocked_are_heard(proxy, rabbit):
+    """RabbitMQ says so when memory or disk run low, and when that is over; the connection goes on."""
+    session = RabbitBroker(proxy.through(rabbit.url), rabbit.names, QUICK).connect()
+
     proxy.say(BLOCKED)
-    proxied.idle()
-
-    report = proxied.deliver([chain("b", 1)], 0.3)
-    assert report.outcomes == {("b", 1): Retry("unconfirmed")}
-    assert report.trouble is not None
-    assert report.trouble.reason.startswith("blocked")
-
+    assert [type(event) for event in session.poll(5)] == [Blocked]
     proxy.say(UNBLOCKED)
-    assert proxied.deliver([chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
-    assert proxy.connections == 1, "it was one connection all along"
-    proxied.close()
+    assert list(session.poll(5)) == [Unblocked()]
+    session.publish(message.encode(commit("a").events[0], "/shop"))
+    assert list(session.poll(5)) == [Confirmed(1, multiple=False)]
+    session.close()
 
 
 def test_nobody_listens(unused_port):
     """A closed port is an outage."""
-    with pytest.raises(BrokerLostError, match="connecting to amqp://127.0.0.1"):
+    with pytest.raises(BrokerLostError, match=r"connecting to amqp://127\.0\.0\.1"):
         RabbitBroker(f"amqp://guest:secret@127.0.0.1:{unused_port}//", settings=QUICK).connect()
 
 
@@ -120,6 +126,18 @@ def test_a_wrong_password_needs_a_person(rabbit):
     with pytest.raises(TopologyError, match="check user and password") as caught:
         RabbitBroker(url, rabbit.names, QUICK).connect()
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_refused_connection_leaves_no_socket_behind(rabbit):
+    """A relay that is refused for hours would run out of files otherwise."""
+    url = rabbit.url.replace("guest:guest@", "guest:hunter2@")
+    before = _open_files()
+
+    for _ in range(3):
+        with pytest.raises(TopologyError) as caught:
+            RabbitBroker(url, rabbit.names, QUICK).connect()
+        assert caught.value.__cause__ is not None
+        assert _open_files() == before
 
 
 def test_a_virtual_host_that_does_not_exist(rabbit):
@@ -217,6 +235,10 @@ def test_a_large_batch_keeps_the_window(rabbit):
 def test_what_py_amqp_raises(error, kind):
     """Each failure is told in the words of the port."""
     assert type(broker_error(error, "testing")) is kind
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _wait_for(ask):

@@ -1,0 +1,212 @@
+"""A relay that is killed at the worst moments loses nothing and inverts nothing."""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from eventstore import AggregateRef, NewEvent, TableNames
+from eventstore.system import SystemRuntime
+from relay.demo import retail, scenario, truth
+from relay.demo.planned import PlannedCommit
+from relay.demo.search import ElasticsearchReader
+from tests.support.proxy import Proxy
+from tests.support.relay_process import RelayProcess
+from tests.support.servers import ROOT, Corner
+from tests.support.waiting import until
+from tests.support.witness import Witness
+
+RETAIL = ROOT.parent / "shared" / "data" / "online-retail-20k.csv"
+LINES = int(os.environ.get("CRASH_TEST_LINES", "2000"))
+RANDOM_KILLS = int(os.environ.get("CRASH_TEST_KILLS", "6"))
+SEED = 20_261
+DRAIN_SECONDS = 240.0
+
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timeout(900)]
+
+
+def lines() -> tuple[str, Sequence[PlannedCommit]]:
+    """Real sales when the file is at hand, the seeded warehouse otherwise."""
+    if RETAIL.is_file():
+        return RETAIL.name, retail.commits(RETAIL, LINES)
+    warnings.warn(f"{RETAIL.name} is absent: the seeded scenario is used", stacklevel=2)
+    return "warehouse scenario", list(scenario.commits(SEED, LINES))
+
+
+def large_commits() -> Iterator[PlannedCommit]:
+    """Commits of 1 to 98 events, half of them too large to be embedded, on few and on many aggregates."""
+    dice = random.Random(SEED)
+    for number in range(120):
+        few = number % 2 == 0
+        aggregate = AggregateRef("BATCH", f"few-{number % 6}" if few else f"many-{number}")
+        count = (1, 98, dice.randint(2, 97))[number % 3]
+        text = "x" * dice.randint(1100, 2500) if number % 4 < 2 else ""
+        yield PlannedCommit(aggregate, tuple(NewEvent("LOADED", {"n": n, "text": text}) for n in range(count)))
+
+
+class Writer:
+    """Appends in a thread of its own, slowly enough to be killed in between."""
+
+    def __init__(self, corner: Corner, planned: Sequence[PlannedCommit]) -> None:
+        self._store = corner.store()
+        self._planned = planned
+        self.acknowledged: dict[str, int] = {}
+        self.failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for commit in self._planned:
+                aggregate = commit.aggregate
+                expected = self.acknowledged.get(aggregate.id, 0)
+                result = self._store.append(aggregate, commit.events, expected_version=expected)
+                self.acknowledged[aggregate.id] = result.version
+        except BaseException as failure:  # noqa: BLE001 - looked at by the test
+            self.failure = failure
+
+    def is_writing(self) -> bool:
+        return self._thread.is_alive()
+
+
+def proxied(url: str, proxy: Proxy) -> str:
+    parts = urlsplit(url)
+    return url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{proxy.port}")
+
+
+def proxy_to(url: str) -> Proxy:
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return Proxy(parts.hostname, parts.port)
+
+
+def test_killed_at_the_worst_moments_it_loses_nothing_and_inverts_nothing(corner: Corner, tmp_path: Path) -> None:
+    """
+    Killed between publish and confirm, between confirm and settle, and at random: every event arrives, in order.
+    """
+    source, planned = lines()
+    dice = random.Random(SEED)
+    mixed = [*planned, *large_commits()]
+    dice.shuffle(mixed)
+    witness = Witness(corner)
+    with (
+        proxy_to(corner.rabbitmq_url) as bus,
+        proxy_to(corner.environment["EVENTSTORE_DYNAMODB_ENDPOINT_URL"]) as tables,
+    ):
+        relay = RelayProcess(
+            {
+                **corner.environment,
+                "RELAY_RABBITMQ_URL": proxied(corner.rabbitmq_url, bus),
+                "EVENTSTORE_DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{tables.port}",
+            },
+            tmp_path,
+            sweep_min_age_seconds="3",
+            sweep_interval_seconds="1",
+        )
+        try:
+            writer = Writer(corner, mixed)
+            kill_between_publish_and_confirm(relay, bus)
+            kill_between_confirm_and_settle(relay, tables)
+            for _ in range(RANDOM_KILLS):
+                relay.start()
+                threading.Event().wait(dice.uniform(0.2, 2.0))  # the moment is what is drawn at random here
+                relay.kill()
+            relay.start()
+            until(lambda: not writer.is_writing(), "everything is appended", timeout_seconds=DRAIN_SECONDS)
+            assert writer.failure is None
+            until(lambda: outbox_left(corner) == 0, "the outbox is empty", timeout_seconds=DRAIN_SECONDS)
+            assert relay.stop() == 0
+        finally:
+            relay.close()
+    stored = sum(writer.acknowledged.values())
+    until(lambda: len({seen.event_id for seen in witness.seen}) >= stored, "everything is consumed")
+    witness.close()
+    print(f"input: {source}; {stored} events, {len(witness.seen)} messages")  # noqa: T201 - the result says its input
+    check(corner, witness, writer)
+
+
+def kill_between_publish_and_confirm(relay: RelayProcess, bus: Proxy) -> None:
+    """Let the broker's confirms not come through, and kill the relay when the first of them is withheld."""
+    relay.start()
+    until(lambda: "page.settled" in relay.events(), "the relay works")
+    bus.withhold_replies(lambda chunk: BASIC_ACK in chunk)
+    assert bus.withheld.wait(60), "the broker confirms"
+    logged = relay.kill()
+    bus.be_transparent()
+
+    assert last_of(logged, "bus.publishing", "bus.confirmed") == "bus.publishing"
+
+
+def kill_between_confirm_and_settle(relay: RelayProcess, tables: Proxy) -> None:
+    """Let the deletion of rows not come through, and kill the relay when the first of them is withheld."""
+    relay.start()
+    tables.withhold_requests(lambda chunk: b"BatchWriteItem" in chunk)
+    assert tables.withheld.wait(60), "the relay settles"
+    logged = relay.kill()
+    tables.be_transparent()
+
+    assert last_of(logged, "bus.confirmed", "page.settled") == "bus.confirmed"
+
+
+BASIC_ACK = bytes.fromhex("003c0050")
+"""Class 60, method 80: how a broker confirms. Source: AMQP 0-9-1, basic.ack."""
+
+
+def last_of(logged: Sequence[str], *names: str) -> str:
+    """Return which of some events was logged last."""
+    return next(name for name in reversed(logged) if name in names)
+
+
+def outbox_left(corner: Corner) -> int:
+    return truth.outbox_rows(corner.client, TableNames(), SystemRuntime())
+
+
+def check(corner: Corner, witness: Witness, writer: Writer) -> None:
+    """Hold what the witness and the index have against the history and against what was acknowledged."""
+    stored = truth.read(corner.client, TableNames(), SystemRuntime())
+    firsts = witness.first_deliveries()
+    assert firsts == {aggregate_id: list(range(1, last + 1)) for aggregate_id, last in writer.acknowledged.items()}
+    assert {seen.event_id for seen in witness.seen} == stored.event_ids
+    assert stored.outbox_left == 0
+    index = ElasticsearchReader(corner.elasticsearch_url, corner.index_names)
+    index.refresh()
+    assert frozenset(index.event_ids()) == stored.event_ids
+    index.close()
+
+
+def test_replay_alone_empties_the_outbox_in_order(corner: Corner) -> None:
+    """
+    No relay runs; `relay replay` delivers all that is owed, in order, and leaves nothing.
+    """
+    writer = Writer(corner, [*scenario.commits(SEED, 150), *list(large_commits())[:12]])
+    until(lambda: not writer.is_writing(), "everything is appended", timeout_seconds=120)
+    assert writer.failure is None
+    witness = Witness(corner)
+
+    done = run_replay(corner)
+
+    assert done.returncode == 0, done.stderr
+    stored = sum(writer.acknowledged.values())
+    until(lambda: len(witness.seen) >= stored, "everything is consumed")
+    witness.close()
+    assert len(witness.seen) == stored
+    check(corner, witness, writer)
+
+
+def run_replay(corner: Corner) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "relay", "replay"],
+        env={**os.environ, **corner.environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )

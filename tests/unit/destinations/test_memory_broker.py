@@ -1,0 +1,156 @@
+"""The faults that the broker in memory can be told to show, as the bus sees them."""
+
+import threading
+
+import pytest
+
+from eventstore.system import SystemRuntime
+from relay.destination import Confirmed, Retry, TroubleKind
+from relay.destinations import message
+from relay.destinations.broker import BrokerLostError
+from relay.destinations.bus import Bus
+from relay.testing import InMemoryBroker
+from relay.testing.commits import chain, commit
+from relay.testing.topology import matches
+
+
+@pytest.fixture
+def memory():
+    broker = InMemoryBroker()
+    broker.queue("all")
+    return broker
+
+
+@pytest.fixture
+def bus(memory):
+    return Bus(memory, SystemRuntime())
+
+
+def lying(memory, queue="all"):
+    return [message.message_id for message in memory.messages(queue)]
+
+
+def test_nacks_are_counted(memory, bus):
+    """As many messages as told are refused, and not one more."""
+    memory.nack_next(1)
+
+    report = bus.deliver([chain("a", 1), chain("b", 1)], 1)
+
+    assert report.outcomes == {("a", 1): Retry("nack"), ("b", 1): Confirmed()}
+    assert lying(memory) == ["b:1"]
+
+
+@pytest.mark.parametrize(("taken", "left"), [(True, ["a:1", "a:2"]), (False, ["a:1"])])
+def test_a_drop_within_a_publish(memory, bus, taken, left):
+    """The message at which the connection breaks lands in queues or not, and the bus cannot tell."""
+    memory.drop_after(1, taken=taken)
+
+    report = bus.deliver([chain("a", 1, 1)], 1)
+
+    assert report.outcomes == {("a", 1): Confirmed(), ("a", 2): Retry("unconfirmed")}
+    assert lying(memory) == left
+    assert bus.deliver([chain("a", 1, 1)[1:]], 1).outcomes == {("a", 2): Confirmed()}
+    assert memory.connects == 2
+
+
+def test_stalled_messages_are_taken_and_not_confirmed(memory, bus):
+    """The bus gives up at the end of its budget; a confirm that comes afterwards is nobody's."""
+    memory.stall()
+    assert bus.deliver([chain("a", 1)], 0.05).outcomes == {("a", 1): Retry("unconfirmed")}
+    memory.resume()
+
+    assert bus.deliver([chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
+    assert lying(memory) == ["a:1", "a:1"]
+
+
+def test_a_stall_that_ends_in_time(memory, bus):
+    """What was held back is confirmed after all."""
+    memory.stall()
+    threading.Timer(0.05, memory.resume).start()
+
+    assert bus.deliver([chain("a", 1, 1)], 10).outcomes == {("a", 1): Confirmed(), ("a", 2): Confirmed()}
+
+
+def test_blocked_and_unblocked(memory, bus):
+    """A new session hears at once that the broker is blocked."""
+    memory.block("low on disk")
+    bus.deliver([chain("warm", 1)], 0.05)
+    bus.idle()
+    report = bus.deliver([chain("a", 1)], 0.05)
+    assert report.trouble is not None
+    assert "low on disk" in report.trouble.reason
+
+    memory.unblock()
+    assert bus.deliver([chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
+
+
+def test_connections_are_refused_until_they_are_not(memory, bus):
+    """An outage that begins and ends."""
+    memory.refuse_connections(BrokerLostError("no route to host"))
+    report = bus.deliver([chain("a", 1)], 1)
+    assert report.trouble is not None
+    assert report.trouble.kind is TroubleKind.OUTAGE
+
+    memory.refuse_connections(None)
+    assert bus.deliver([chain("a", 1)], 1).trouble is None
+
+
+def test_a_drop_loses_the_confirms_that_were_not_read(memory):
+    """The messages are there all the same."""
+    session = memory.connect()
+    consumer = memory.consumer("all")
+    row = commit("a")
+    assert row.events is not None
+
+    session.publish(message.encode(row.events[0], "/shop"))
+    memory.drop_connections()
+
+    with pytest.raises(BrokerLostError):
+        session.publish(message.encode(row.events[0], "/shop"))
+    assert [received.message_id for received in consumer.receive(0)] == ["a:1"]
+
+
+def test_a_broker_limit_is_learnt(bus, memory):
+    """The broker's own size limit parks at the second attempt."""
+    small = Bus(InMemoryBroker(message_max_bytes=10), SystemRuntime())
+    large = commit("a", data_json='{"note":"0123456789"}')
+
+    assert small.deliver([[large]], 1).outcomes == {("a", 1): Retry("unconfirmed")}
+    assert type(small.deliver([[large]], 1).outcomes[("a", 1)]).__name__ == "Park"
+
+
+def test_a_waiting_consumer_is_woken(memory, bus):
+    """A consumer on another thread gets a message as soon as it is there."""
+    consumer = memory.consumer("mine")
+    received = []
+    thread = threading.Thread(target=lambda: received.extend(consumer.receive(10)))
+    thread.start()
+    bus.deliver([chain("a", 1)], 1)
+    thread.join(10)
+
+    assert [each.message_id for each in received] == ["a:1"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "match"),
+    [
+        ("#", "", True),
+        ("#", "a.b.c", True),
+        ("a.#", "a", True),
+        ("a.#", "a.b.c", True),
+        ("#.c", "a.b.c", True),
+        ("a.#.c", "a.c", True),
+        ("a.#.c", "a.b.b.c", True),
+        ("a.#.c", "a.b", False),
+        ("*", "a", True),
+        ("*", "a.b", False),
+        ("a.*", "a", False),
+        ("*.b", "a.b", True),
+        ("a.b", "a.b", True),
+        ("a.b", "a.B", False),
+        ("", "a", False),
+    ],
+)
+def test_topic_patterns(pattern, key, match):
+    """As AMQP 0-9-1 says: words between dots, `*` one word, `#` none or more."""
+    assert matches(pattern.split("."), key.split(".")) is match

@@ -6,7 +6,7 @@ from typing import Any
 
 from eventstore import event_row, jsontext, limits, outbox_row
 from eventstore.errors import LimitExceededError
-from eventstore.item import item_size
+from eventstore.item import item_size, row_key
 from eventstore.model import AggregateRef, NewEvent, RecordedEvent
 from eventstore.table_names import TableNames
 
@@ -66,9 +66,7 @@ def prepare(
     """
     first, last = expected_version + 1, expected_version + len(events)
     recorded = tuple(
-        _record(
-            aggregate, event, f"events[{index}]", first + index, (first, last), stamp, index
-        )
+        _record(aggregate, event, f"events[{index}]", first + index, (first, last), stamp, index)
         for index, event in enumerate(events)
     )
     rows = [event_row.encode(event, index_shards) for event in recorded]
@@ -136,7 +134,7 @@ def _predecessor_check(aggregate: AggregateRef, expected_version: int, table: st
     return {
         "ConditionCheck": {
             "TableName": table,
-            "Key": {"aggregateId": {"S": aggregate.id}, "sequenceNumber": {"N": str(expected_version)}},
+            "Key": row_key(aggregate.id, expected_version),
             "ConditionExpression": "aggregateType = :type",
             "ExpressionAttributeValues": {":type": {"S": aggregate.type}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

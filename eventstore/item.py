@@ -82,6 +82,11 @@ class ItemReader:
         return value[kind]
 
 
+def row_key(aggregate_id: str, sequence_number: int) -> dict[str, dict[str, str]]:
+    """Return the key of an events or outbox row as DynamoDB wants it."""
+    return {"aggregateId": {"S": aggregate_id}, "sequenceNumber": {"N": str(sequence_number)}}
+
+
 def describe_key(item: Item) -> str:
     """Return the key of an events or outbox row as a person would write it."""
     aggregate = item.get("aggregateId", {}).get("S", "?")

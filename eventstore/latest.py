@@ -8,6 +8,7 @@ from typing import Any
 from eventstore import dynamo, event_row
 from eventstore.backoff import Backoff
 from eventstore.errors import ThrottledError
+from eventstore.item import row_key
 from eventstore.model import RecordedEvent
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.table_names import TableNames
@@ -99,7 +100,7 @@ def _bodies(
 ) -> list[RecordedEvent]:
     found: dict[tuple[str, int], RecordedEvent] = {}
     for start in range(0, len(keys), BATCH_GET_MAX_KEYS):
-        wanted = [_row_key(key) for key in keys[start : start + BATCH_GET_MAX_KEYS]]
+        wanted = [row_key(key[1], key[2]) for key in keys[start : start + BATCH_GET_MAX_KEYS]]
         for event in _batch_get(client, tables, wanted, runtime, backoff):
             found[event.aggregate_id, event.sequence_number] = event
     return [found[key[1], key[2]] for key in keys if (key[1], key[2]) in found]
@@ -122,7 +123,3 @@ def _batch_get(
             return
         runtime.sleep(backoff.delay_seconds(attempt, runtime.uniform()))
     raise ThrottledError("DynamoDB left keys of a batch unread", retry_after_seconds=backoff.cap_seconds)
-
-
-def _row_key(key: Key) -> dict[str, Any]:
-    return {"aggregateId": {"S": key[1]}, "sequenceNumber": {"N": str(key[2])}}

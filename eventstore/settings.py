@@ -80,9 +80,7 @@ def load() -> StoreSettings:
     except ValidationError as error:
         raise SettingsError(explain(error, "EVENTSTORE_")) from error
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
-        raise SettingsError(
-            "set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID and EVENTSTORE_AWS_SECRET_ACCESS_KEY"
-        )
+        raise SettingsError("set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID and EVENTSTORE_AWS_SECRET_ACCESS_KEY")
     return settings
 
 

@@ -69,9 +69,7 @@ def _check_event(aggregate: AggregateRef, event: NewEvent, field: str) -> None:
         )
     for name, value in (("data", event.data), ("metadata", event.metadata)):
         if not isinstance(value, Mapping):
-            raise InvalidInputError(
-                f"{field}.{name}", f"is a {type(value).__name__}; give a dict"
-            )
+            raise InvalidInputError(f"{field}.{name}", f"is a {type(value).__name__}; give a dict")
     if isinstance(event.schema_version, bool) or not isinstance(event.schema_version, int) or event.schema_version < 1:
         raise InvalidInputError(f"{field}.schema_version", f"is {event.schema_version!r}; it counts from 1")
     timestamp = event.timestamp_ms

@@ -16,6 +16,7 @@ from relay.sweep import Sweep
 
 _TICK_SECONDS = 0.25
 _BRISK_SECONDS = 1.0
+_FAILED_DRAIN_SECONDS = 1.0
 
 
 class PartDiedError(Exception):
@@ -85,9 +86,11 @@ class Daemon:
                 self._watch()
                 self._look_at_feed()
                 self._stop.wait(_TICK_SECONDS)
-        finally:
+        except PartDiedError:
             self._stop.set()
-            self._drain()
+            self._drain(_FAILED_DRAIN_SECONDS)  # what waits for the dead part would wait in vain
+            raise
+        self._drain(self._settings.drain_seconds)
         self._watch()
         self._log.info("relay.stopped")
 
@@ -144,10 +147,10 @@ class Daemon:
                 self._log.critical("part.died", part=part.name, error=repr(part.failure))
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
-    def _drain(self) -> None:
+    def _drain(self, seconds: float) -> None:
         """Wait for pages in flight, then let go of the destinations."""
         self._log.info("relay.draining")
-        deadline = self._runtime.monotonic() + self._settings.drain_seconds
+        deadline = self._runtime.monotonic() + seconds
         lane_parts = {lane.part for lane in self._lanes}
         for part in self._parts():
             if part not in lane_parts and not part.join(max(0.0, deadline - self._runtime.monotonic())):

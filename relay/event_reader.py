@@ -7,13 +7,13 @@ from typing import Any
 from eventstore import dynamo, event_row
 from eventstore.backoff import Backoff
 from eventstore.errors import CorruptRowError, ThrottledError
+from eventstore.item import row_key
 from eventstore.latest import BATCH_GET_MAX_KEYS
 from eventstore.model import RecordedEvent
 from eventstore.outbox_row import OutboxRow, with_events
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.table_names import TableNames
 from relay.destination import CommitKey
-from relay.outbox_reader import row_key
 
 
 class EventReader:
@@ -59,7 +59,7 @@ class EventReader:
             self._client.transact_get_items,
             needs="Responses",
             TransactItems=[
-                {"Get": {"TableName": self._table, "Key": row_key((row.aggregate_id, number))}}
+                {"Get": {"TableName": self._table, "Key": row_key(row.aggregate_id, number)}}
                 for number in _numbers(row)
             ],
         )
@@ -68,7 +68,7 @@ class EventReader:
     def _batch_get(self, keys: list[CommitKey]) -> dict[CommitKey, Mapping[str, Any]]:
         found: dict[CommitKey, Mapping[str, Any]] = {}
         for start in range(0, len(keys), BATCH_GET_MAX_KEYS):
-            wanted = [row_key(key) for key in keys[start : start + BATCH_GET_MAX_KEYS]]
+            wanted = [row_key(*key) for key in keys[start : start + BATCH_GET_MAX_KEYS]]
             found.update(self._batch_get_together(wanted))
         return found
 

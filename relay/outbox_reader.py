@@ -11,6 +11,7 @@ from typing import Any
 from eventstore import dynamo, limits
 from eventstore.backoff import Backoff
 from eventstore.errors import ThrottledError
+from eventstore.item import row_key
 from eventstore.outbox_row import OutboxRow
 from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
 from eventstore.ports import DynamoClient, Runtime
@@ -107,7 +108,7 @@ class OutboxReader:
     def _transact_get(self, keys: list[CommitKey]) -> dict[CommitKey, Answer]:
         reply = dynamo.call(
             self._client.transact_get_items,
-            TransactItems=[{"Get": {"TableName": self._table, "Key": row_key(key)}} for key in keys],
+            TransactItems=[{"Get": {"TableName": self._table, "Key": row_key(*key)}} for key in keys],
         )
         responses = reply.get("Responses")
         if responses is None or len(responses) != len(keys):
@@ -128,8 +129,3 @@ def _split(keys: list[CommitKey], error: TransactionCancelledError) -> tuple[lis
         return keys, []
     conflicting = set(hit)
     return hit, [key for key in keys if key not in conflicting]
-
-
-def row_key(key: CommitKey) -> dict[str, dict[str, str]]:
-    """Return a row's key as DynamoDB wants it."""
-    return {"aggregateId": {"S": key[0]}, "sequenceNumber": {"N": str(key[1])}}

@@ -6,6 +6,7 @@ from typing import Any
 from eventstore import dynamo, limits
 from eventstore.backoff import Backoff
 from eventstore.errors import ThrottledError
+from eventstore.item import row_key
 from eventstore.outcomes import (
     ConditionFailedError,
     DynamoError,
@@ -16,7 +17,6 @@ from eventstore.outcomes import (
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.table_names import TableNames
 from relay.destination import CommitKey, Park
-from relay.outbox_reader import row_key
 
 
 class OutboxWriter:
@@ -100,7 +100,7 @@ class OutboxWriter:
                 reply = dynamo.call(
                     self._client.update_item,
                     TableName=self._table,
-                    Key=row_key(key),
+                    Key=row_key(*key),
                     ReturnValues="ALL_NEW",
                     **request,
                 )
@@ -114,7 +114,7 @@ class OutboxWriter:
         raise self._gave_up(1)
 
     def _delete_together(self, keys: Sequence[CommitKey]) -> None:
-        left: list[Any] = [{"DeleteRequest": {"Key": row_key(key)}} for key in keys]
+        left: list[Any] = [{"DeleteRequest": {"Key": row_key(*key)}} for key in keys]
         for attempt in range(1, self._backoff.attempts_max + 1):
             try:
                 reply = dynamo.call(self._client.batch_write_item, RequestItems={self._table: left})

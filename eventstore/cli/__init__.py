@@ -4,11 +4,12 @@ import click
 
 from eventstore.cli.append import append
 from eventstore.cli.init import init
+from eventstore.cli.program import Program
 from eventstore.cli.show import show
 from eventstore.cli.tail import tail
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="dynamo-eventstore")
 def main() -> None:
     """Event store on DynamoDB.

@@ -10,12 +10,14 @@ import click
 import msgspec
 from rich.console import Console
 
+from eventstore.cli.streams import printable
 from eventstore.errors import DecideAgainError, EventStoreError, InvalidInputError, SetUpError, TryLaterError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ENVELOPE_VERSION = 1
+_UNWRAPPED_WIDTH = 10_000
 
 
 class ExitCode(IntEnum):
@@ -32,20 +34,23 @@ class ExitCode(IntEnum):
     """Stopped part-way; run it again to resume."""
 
 
-def dump(value: object) -> str:
-    """Return compact JSON on one line."""
-    return msgspec.json.encode(value).decode()
+def print_line(value: object) -> None:
+    """Print compact JSON on one line, in UTF-8 whatever the locale is."""
+    click.echo(msgspec.json.encode(value))
 
 
 def print_envelope(data: object, *, status: str = "ok", diagnostics: Sequence[str] = ()) -> None:
     """Print one result as a JSON document."""
-    click.echo(dump({"version": ENVELOPE_VERSION, "status": status, "data": data, "diagnostics": list(diagnostics)}))
+    print_line({"version": ENVELOPE_VERSION, "status": status, "data": data, "diagnostics": list(diagnostics)})
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console for people; it wraps nothing when the output is no terminal."""
+    """Return a console for people; it wraps nothing when the output is no terminal, or one without a width."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+    made = Console(file=stream, highlight=False)
+    if not stream.isatty() or made.width < 1:
+        made.width = _UNWRAPPED_WIDTH
+    return made
 
 
 def exit_code_of(error: EventStoreError) -> ExitCode:
@@ -75,7 +80,8 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def fail(message: str, code: ExitCode, *, as_json: bool, data: Any = None) -> NoReturn:
-    """End the command with a message and an exit code."""
+    """End the command with a message, on one line, and an exit code."""
+    message = printable(" ".join(message.split()))
     if as_json:
         print_envelope(data, status="error", diagnostics=[message])
     click.echo(f"error: {message}", err=True)
@@ -83,4 +89,5 @@ def fail(message: str, code: ExitCode, *, as_json: bool, data: Any = None) -> No
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-json_lines_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")
+json_lines_option = click.option("--json", "as_lines", is_flag=True, help="Print JSON lines instead of a table.")
+"""Under another name than `as_json`: standard output then holds events alone, and an error goes to standard error."""

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from rich.markup import escape
+from rich.text import Text
 
+from eventstore.cli.streams import printable
 from eventstore.model import RecordedEvent
 
 _PAYLOAD_WIDTH = 72
@@ -33,9 +34,10 @@ def columns(*, with_aggregate: bool) -> tuple[str, ...]:
     return (*(("aggregate",) if with_aggregate else ()), "no.", "time (UTC)", "type", "data")
 
 
-def row(event: RecordedEvent, *, with_aggregate: bool) -> tuple[str, ...]:
-    """Return one event as cells."""
+def row(event: RecordedEvent, *, with_aggregate: bool) -> tuple[Text, ...]:
+    """Return one event as cells; what is stored is neither markup nor a terminal's business."""
     text = event.data_json if len(event.data_json) <= _PAYLOAD_WIDTH else event.data_json[: _PAYLOAD_WIDTH - 1] + "…"
     time = datetime.fromtimestamp(event.timestamp_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    aggregate = (escape(event.aggregate_id),) if with_aggregate else ()
-    return (*aggregate, str(event.sequence_number), time, event.type, escape(text))
+    aggregate = (event.aggregate_id,) if with_aggregate else ()
+    cells = (*aggregate, str(event.sequence_number), time, event.type, text)
+    return tuple(Text(printable(cell)) for cell in cells)

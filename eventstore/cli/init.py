@@ -18,7 +18,11 @@ from eventstore.system import SystemRuntime
 @envelope.json_option
 @envelope.reports_errors
 def init(index_shards: int, *, as_json: bool) -> None:
-    """Create the tables that are absent and check the ones that are there. Safe to repeat."""
+    """Create the tables that are absent and check the ones that are there. Safe to repeat.
+
+    Exit codes: 0 the tables are as they must be, 2 settings, or a table has another layout (then nothing is created),
+    3 DynamoDB is out of reach, 4 interrupted: run it again.
+    """
     chosen = settings.load()
     client, _ = dynamo.connect(chosen.endpoint)
     result = tables.init(

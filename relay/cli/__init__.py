@@ -2,13 +2,14 @@
 
 import click
 
+from eventstore.cli.program import Program
 from relay.cli.demo import demo
 from relay.cli.replay import replay
 from relay.cli.run import run
 from relay.cli.status import status
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="dynamo-eventstore")
 def main() -> None:
     """Carry committed events from the outbox to RabbitMQ and Elasticsearch.

@@ -1,6 +1,7 @@
 """`relay demo`: the main job from end to end, checked from outside."""
 
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from eventstore.cli import envelope
+from eventstore.cli.streams import printable
 from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
 from relay import logs
@@ -34,9 +36,12 @@ def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_js
     """Append, carry, consume and search, and show what became of every event.
 
     The embedded stack needs nothing but this process; the real one needs the servers of `make up`.
-    Exit code 1 when an event is missing, came out of order, or is still owed.
+
+    Exit codes: 0 every event arrived, in order, 1 an event is missing, came out of order or is still owed, 2 input or
+    settings, 3 a server is out of reach, 4 interrupted.
     """
     planned, name = _plan(source, limit, seed)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind then, as at Ctrl-C
     logs.configure("console", "warning")
     runtime = SystemRuntime()
     world: World = EmbeddedWorld(runtime) if stack == "embedded" else RealWorld(runtime)
@@ -52,7 +57,7 @@ def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_js
 
 def _plan(source: Path | None, limit: int | None, seed: int) -> tuple[list[PlannedCommit], str]:
     if source is not None:
-        return retail.commits(source, limit), os.fspath(source)
+        return retail.commits(source, limit), printable(os.fspath(source))
     return list(scenario.commits(seed, limit or scenario.COMMITS_DEFAULT)), f"warehouse scenario, seed {seed}"
 
 

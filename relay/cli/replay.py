@@ -7,9 +7,8 @@ from eventstore.cli import envelope
 from eventstore.system import SystemRuntime
 from relay import logs
 from relay import replay as replays
-from relay import settings as relay_settings
 from relay.cli.run import stop_on_signals
-from relay.cli.servers import build_relay, open_store
+from relay.cli.servers import build_relay, load_settings, open_store
 
 _REFUSALS_MAX = 3
 
@@ -21,14 +20,15 @@ def replay(*, as_json: bool) -> None:
     """Deliver what the outbox still owes, in order, and settle it.
 
     Safe beside a running relay (a commit may then be delivered twice) and safe to interrupt: run it again to resume.
-    Exit code 0 when the outbox is empty, 3 when a destination is out of reach, 4 when something else is left.
+
+    Exit codes: 0 the outbox is empty, 2 settings or tables, 3 a server is out of reach, 4 something else is left.
     """
-    settings = relay_settings.load()
-    logs.configure(settings.log_format, "warning")
     runtime = SystemRuntime()
     stop = runtime.flag()
     stop_on_signals(stop)
-    relay = build_relay(open_store(), settings, runtime, refusals_max=_REFUSALS_MAX)
+    store_settings, settings = load_settings()
+    logs.configure(settings.log_format, "warning")
+    relay = build_relay(open_store(store_settings), settings, runtime, refusals_max=_REFUSALS_MAX)
     console = envelope.console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -9,8 +9,7 @@ from eventstore.cli import envelope
 from eventstore.ports import Flag
 from eventstore.system import SystemRuntime
 from relay import logs
-from relay import settings as relay_settings
-from relay.cli.servers import build_relay, open_store
+from relay.cli.servers import build_relay, load_settings, open_store
 from relay.daemon import PartDiedError
 
 EXIT_PART_DIED = 70
@@ -24,13 +23,16 @@ def run() -> None:
 
     SIGTERM or Ctrl-C finishes the pages in flight and exits with 0. Killed at any moment, the next start goes on from
     the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them machine-readable.
+
+    Exit codes: 0 stopped as told, 2 settings or tables, 3 DynamoDB is out of reach at the start, 70 a part of the relay
+    died: start it again.
     """
-    settings = relay_settings.load()
-    logs.configure(settings.log_format, settings.log_level)
     runtime = SystemRuntime()
-    store = open_store()
     stop = runtime.flag()
     stop_on_signals(stop)
+    store_settings, settings = load_settings()
+    logs.configure(settings.log_format, settings.log_level)
+    store = open_store(store_settings)
     relay = build_relay(store, settings, runtime)
     relay.directory.stream()  # a table without a stream is said now, not in a loop
     try:

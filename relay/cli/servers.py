@@ -1,12 +1,15 @@
 """The real servers behind a command, from its settings."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from eventstore import dynamo, tables
 from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
 from eventstore.ports import DynamoClient, Runtime, StreamsClient
+from eventstore.settings import SettingsError, StoreSettings
 from eventstore.table_names import TableNames
+from relay import settings as relay_settings
 from relay.assembly import AssemblySettings, Relay
 from relay.daemon import DaemonSettings
 from relay.destinations.bus import Bus
@@ -37,28 +40,48 @@ class Store:
     tables: TableNames
 
 
-def open_store() -> Store:
+def load_settings() -> tuple[StoreSettings, RelaySettings]:
+    """Read all settings of a command that delivers.
+
+    Raises:
+        SettingsError: Names every fault of either kind, and the variable to set.
+    """
+    faults: list[SettingsError] = []
+    store: StoreSettings | None = None
+    relay: RelaySettings | None = None
+    try:
+        store = store_settings.load()
+    except SettingsError as error:
+        faults.append(error)
+    try:
+        relay = relay_settings.load()
+    except SettingsError as error:
+        faults.append(error)
+    if store is None or relay is None:
+        raise SettingsError("; ".join(dict.fromkeys(str(fault) for fault in faults))) from faults[0]
+    return store, relay
+
+
+def open_store(chosen: StoreSettings) -> Store:
     """Connect to DynamoDB and check that the tables are as they must be.
 
     Raises:
-        SetUpError: Settings are wrong, or a table is missing or has another layout.
+        SetUpError: A table is missing or has another layout, or the credentials are refused.
         UnreachableError: DynamoDB did not answer.
     """
-    chosen = store_settings.load()
     client, streams = dynamo.connect(chosen.endpoint)
     tables.check(client, chosen.tables)
     return Store(client, streams, chosen.tables)
 
 
 def build_relay(store: Store, settings: RelaySettings, runtime: Runtime, *, refusals_max: int | None = None) -> Relay:
-    """Return a relay on the real servers; it connects to the destinations when it delivers."""
-    names = BusNames(settings.name_prefix)
-    bus = Bus(RabbitBroker(settings.rabbitmq_url.get_secret_value(), names), runtime, bus_settings(settings))
-    index = Index(
-        ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings)),
-        runtime,
-        index_settings(settings),
-    )
+    """Return a relay on the real servers; it connects to the destinations when it delivers.
+
+    Raises:
+        SettingsError: An address cannot be read as one.
+    """
+    bus = Bus(broker(settings), runtime, bus_settings(settings))
+    index = Index(index_client(settings), runtime, index_settings(settings))
     return Relay(
         client=store.client,
         streams=store.streams,
@@ -68,6 +91,34 @@ def build_relay(store: Store, settings: RelaySettings, runtime: Runtime, *, refu
         runtime=runtime,
         settings=assembly_settings(settings, refusals_max),
     )
+
+
+def broker(settings: RelaySettings) -> RabbitBroker:
+    """Return the bus's server.
+
+    Raises:
+        SettingsError: Its address cannot be read as one.
+    """
+    url = settings.rabbitmq_url.get_secret_value()
+    try:
+        _ = urlsplit(url).port
+        return RabbitBroker(url, BusNames(settings.name_prefix))
+    except ValueError:  # whose message may hold the password
+        raise SettingsError("RELAY_RABBITMQ_URL: is not of the form amqp://user:password@host:port/vhost") from None
+
+
+def index_client(settings: RelaySettings) -> ElasticsearchClient:
+    """Return the index's server.
+
+    Raises:
+        SettingsError: Its address cannot be read as one.
+    """
+    try:
+        return ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
+    except ValueError:  # whose message may hold the password
+        raise SettingsError(
+            "RELAY_ELASTICSEARCH_URL: is not of the form http://host:port, or several of it with commas between",
+        ) from None
 
 
 def bus_settings(settings: RelaySettings) -> BusSettings:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
 from eventstore.cli import envelope
 from eventstore.system import SystemRuntime
@@ -31,8 +32,11 @@ _ROWS_MAX_DEFAULT = 100_000
 @envelope.json_option
 @envelope.reports_errors
 def status(rows_max: int, *, as_json: bool) -> None:
-    """Show what is owed, and how far each shard of the feed was dealt with. Works with or without a running relay."""
-    store = open_store()
+    """Show what is owed, and how far each shard of the feed was dealt with. Works with or without a running relay.
+
+    Exit codes: 0 it could look, whatever it saw, 2 settings or tables, 3 DynamoDB is out of reach.
+    """
+    store = open_store(store_settings.load())
     runtime = SystemRuntime()
     backoff = Backoff(attempts_max=4)
     directory = FeedDirectory(store.client, store.streams, store.tables, runtime, backoff)

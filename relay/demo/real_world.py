@@ -44,7 +44,7 @@ class RealWorld:
         chosen = store_settings.load()
         if chosen.dynamodb_endpoint_url is None:
             raise SettingsError(
-                "EVENTSTORE_DYNAMODB_ENDPOINT_URL is not set, and the demo writes to DynamoDB Local only: run `make up`",
+                "EVENTSTORE_DYNAMODB_ENDPOINT_URL is unset, and the demo writes to DynamoDB Local only: run `make up`",
             )
         run = f"demo{runtime.random_bytes(4).hex()}"
         self._environment = {
@@ -81,7 +81,7 @@ class RealWorld:
     def start_relay(self) -> None:
         """Start `relay run` as a process, and wait until it reads the feed."""
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command, by the interpreter at hand
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "relay", "run"],
                 env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """A proxy between the relay and a server that can withhold what one side says, and tells when it does."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -99,8 +100,6 @@ class Proxy:
 
 
 def _close(each: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):  # the other side was quicker
         each.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # the other side was quicker
     each.close()

@@ -47,7 +47,9 @@ REGISTRY_HOSTS = [
         ("crates", "io"),
     )
 ]
-FORBIDDEN = re.compile("|".join([r"(?<![\w.-])/" + r"work/\w", r"(?<![\w.-])/" + r"root/\w", *map(re.escape, REGISTRY_HOSTS)]))
+FORBIDDEN = re.compile(
+    "|".join([r"(?<![\w.-])/" + r"work/\w", r"(?<![\w.-])/" + r"root/\w", *map(re.escape, REGISTRY_HOSTS)])
+)
 
 
 def name_of(page: Path) -> str:
@@ -296,3 +298,19 @@ def test_changelog_of_the_first_version_names_every_public_name() -> None:
     """Who reads the changelog finds every public name of the library."""
     named = set(code((ROOT / "CHANGELOG.md").read_text("utf-8")))
     assert [name for name in eventstore.__all__ if name not in named] == []
+
+
+def test_index_of_decisions_says_what_the_pages_say() -> None:
+    """The index has number, title and status of every decision, in order and without a hole."""
+    shown = [(row["no."], row["decision"], row["status"]) for row in rows(DOCS / "adr" / "README.md", "decision")]
+    expected = []
+    for page in sorted((DOCS / "adr").glob("[0-9]*.md")):
+        text = page.read_text("utf-8")
+        title = re.search(r"^# (\d+)\. (.+)$", text, re.MULTILINE)
+        status = re.search(r"^Status: ([a-z, ]+)\.", text, re.MULTILINE)
+        assert title is not None
+        assert status is not None
+        assert int(title[1]) == int(page.name[:4])
+        expected.append((page.name[:4], f"[{title[2]}]({page.name})", status[1]))
+    assert shown == expected
+    assert [int(number) for number, _, _ in shown] == list(range(1, len(shown) + 1))

@@ -70,9 +70,9 @@ def put(client: Any, *things: Mapping[str, Any]) -> None:
 
 def get(client: Any, owner: str, number: object) -> dict[str, Any] | None:
     """Return a thing, read consistently; None when it is not there."""
-    found: dict[str, Any] | None = client.get_item(
-        TableName=THINGS, Key=key(owner, number), ConsistentRead=True
-    ).get("Item")
+    found: dict[str, Any] | None = client.get_item(TableName=THINGS, Key=key(owner, number), ConsistentRead=True).get(
+        "Item"
+    )
     return found
 
 

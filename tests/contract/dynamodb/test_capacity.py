@@ -54,9 +54,7 @@ def test_nothing_is_told_unasked(client):
     Without ReturnConsumedCapacity, or with NONE, replies have no ConsumedCapacity.
     """
     assert "ConsumedCapacity" not in client.put_item(TableName=THINGS, Item=thing("ann", 1))
-    assert "ConsumedCapacity" not in client.get_item(
-        TableName=THINGS, Key=key("ann", 1), ReturnConsumedCapacity="NONE"
-    )
+    assert "ConsumedCapacity" not in client.get_item(TableName=THINGS, Key=key("ann", 1), ReturnConsumedCapacity="NONE")
 
 
 @pytest.mark.parametrize(("size_bytes", "expected"), [(100, 1), (1024, 1), (1025, 2), (10 * 1024, 10)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.dynamodb.shapes import BY_COLOUR, N, S, THINGS, code, create_things, key, numbers, put, thing
+from tests.contract.dynamodb.shapes import BY_COLOUR, THINGS, N, S, code, create_things, key, numbers, put, thing
 
 
 @pytest.fixture(autouse=True)

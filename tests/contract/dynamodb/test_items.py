@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.dynamodb.shapes import N, S, THINGS, code, create_things, get, key, put, refusal, thing
+from tests.contract.dynamodb.shapes import THINGS, N, S, code, create_things, get, key, put, refusal, thing
 
 
 @pytest.fixture(autouse=True)

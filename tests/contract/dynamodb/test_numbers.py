@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.dynamodb.shapes import N, S, THINGS, create_things, get, numbers, put, thing
+from tests.contract.dynamodb.shapes import THINGS, N, S, create_things, get, numbers, put, thing
 
 
 @pytest.fixture(autouse=True)

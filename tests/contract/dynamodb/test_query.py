@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.dynamodb.shapes import N, S, THINGS, code, create_things, key, numbers, put, thing
+from tests.contract.dynamodb.shapes import THINGS, N, S, code, create_things, key, numbers, put, thing
 
 
 @pytest.fixture(autouse=True)
@@ -178,9 +178,7 @@ def test_binaries_sort_by_their_bytes(client):
     for blob in (b"\xff", b"\x00\x01", b"\x00", b"\x7f", b"\x80"):
         client.put_item(TableName="blobs", Item={"grp": S("x"), "blob_id": {"B": blob}})
 
-    reply = client.query(
-        TableName="blobs", KeyConditionExpression="grp = :g", ExpressionAttributeValues={":g": S("x")}
-    )
+    reply = client.query(TableName="blobs", KeyConditionExpression="grp = :g", ExpressionAttributeValues={":g": S("x")})
 
     assert [item["blob_id"]["B"] for item in reply["Items"]] == [b"\x00", b"\x00\x01", b"\x7f", b"\x80", b"\xff"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.dynamodb.shapes import BY_COLOUR, N, S, THINGS, code, create_things, key, put, thing
+from tests.contract.dynamodb.shapes import BY_COLOUR, THINGS, N, S, code, create_things, key, put, thing
 
 EVERYTHING = {(f"owner-{owner}", str(number)) for owner in range(8) for number in range(3)}
 

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import WaiterError
 
-from tests.contract.dynamodb.shapes import BY_COLOUR, N, S, THINGS, code, create_things, put, thing
+from tests.contract.dynamodb.shapes import BY_COLOUR, THINGS, N, S, code, create_things, put, thing
 
 STRING_ID = {
     "BillingMode": "PAY_PER_REQUEST",
@@ -121,9 +121,7 @@ def test_a_table_may_have_a_partition_key_only(client):
     client.put_item(TableName="plain", Item={"id": S("x"), "note": S("b")})
 
     assert client.get_item(TableName="plain", Key={"id": S("x")})["Item"] == {"id": S("x"), "note": S("b")}
-    found = client.query(
-        TableName="plain", KeyConditionExpression="id = :i", ExpressionAttributeValues={":i": S("x")}
-    )
+    found = client.query(TableName="plain", KeyConditionExpression="id = :i", ExpressionAttributeValues={":i": S("x")})
     assert found["Count"] == 1
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.dynamodb.shapes import N, S, THINGS, code, create_things, key, put, reasons, thing
+from tests.contract.dynamodb.shapes import THINGS, N, S, code, create_things, key, put, reasons, thing
 
 API_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html"
 

@@ -79,8 +79,9 @@ def test_one_failed_condition_cancels_everything(client):
         ("ConditionalCheckFailed", None, True),
         ("None", None, False),
     ]
-    assert "[None, ConditionalCheckFailed, ConditionalCheckFailed, ConditionalCheckFailed, None]" in (
-        response["Error"]["Message"]
+    assert (
+        "[None, ConditionalCheckFailed, ConditionalCheckFailed, ConditionalCheckFailed, None]"
+        in (response["Error"]["Message"])
     )
     assert get(client, "ann", 9) is None
 

@@ -32,7 +32,9 @@ def test_lost_reply_after_the_write_is_found_out_by_asking_again(
     assert len(rows("inventory_outbox")) == 1
 
 
-def test_own_commit_is_recognised_when_the_token_is_forgotten(store: EventStore, client: FaultyClient, rows: Rows) -> None:
+def test_own_commit_is_recognised_when_the_token_is_forgotten(
+    store: EventStore, client: FaultyClient, rows: Rows
+) -> None:
     """
     After ten minutes DynamoDB forgets the token; then the commit id in the rows says that it was us.
     """
@@ -94,7 +96,9 @@ def test_a_fault_before_the_write_is_tried_again(
 
 
 @pytest.mark.parametrize("fault", [throttle, conflict])
-def test_endless_refusal_ends_in_throttled(store: EventStore, client: FaultyClient, fault: Callable[[], Exception]) -> None:
+def test_endless_refusal_ends_in_throttled(
+    store: EventStore, client: FaultyClient, fault: Callable[[], Exception]
+) -> None:
     """
     The number of attempts is bounded, and the caller hears when to come back.
     """

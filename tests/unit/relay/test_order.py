@@ -6,7 +6,9 @@ from eventstore.outbox_row import OutboxRow
 from relay.order import Absent, Present, Unreadable, make_plan
 
 
-def row(last: int, *, first: int | None = None, aggregate: str = "a", on_bus: bool = False, parked: bool = False) -> OutboxRow:
+def row(
+    last: int, *, first: int | None = None, aggregate: str = "a", on_bus: bool = False, parked: bool = False
+) -> OutboxRow:
     return OutboxRow(
         aggregate_id=aggregate,
         aggregate_type="T",

@@ -1,0 +1,47 @@
+"""The frame around all commands: sound streams, and one line with an exit code for whatever ends them early."""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from eventstore.cli import envelope, streams
+
+
+class Program(click.Group):
+    """A group of commands that shows no traceback for what a terminal, a pipe, a disk or a typing error can do."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        """Run the command that the arguments name, and exit."""
+        streams.make_sound()
+        given = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(given, prog_name, **{**extra, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(int(envelope.ExitCode.USAGE))
+        except click.ClickException as error:
+            context = getattr(error, "ctx", None)
+            envelope.fail(_advised(error, context), envelope.ExitCode.USAGE, as_json=_wants_envelope(context, given))
+        except click.Abort:
+            with contextlib.suppress(OSError):
+                click.echo("error: interrupted", err=True)
+            sys.exit(int(envelope.ExitCode.PARTIAL))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                click.echo(f"error: {streams.printable(str(error))}", err=True)
+            streams.abandon()
+            sys.exit(int(envelope.ExitCode.PARTIAL))
+        sys.exit(code if isinstance(code, int) else int(envelope.ExitCode.FINE))
+
+
+def _advised(error: click.ClickException, context: click.Context | None) -> str:
+    message = error.format_message().rstrip(".")
+    return message if context is None else f"{message}. Try `{context.command_path} --help`"
+
+
+def _wants_envelope(context: click.Context | None, given: Sequence[str]) -> bool:
+    """Tell whether the command prints an envelope and was asked to; its arguments could not be read to their end."""
+    return context is not None and "--json" in given and any(each.name == "as_json" for each in context.command.params)

@@ -1,0 +1,174 @@
+"""The daemon on the in-memory servers: shards that rotate, restarts, and a part that dies."""
+
+from typing import Any
+
+import pytest
+
+from eventstore import AggregateRef, EventStore, NewEvent, TableNames, tables
+from eventstore.ports import Part
+from eventstore.system import SystemRuntime
+from eventstore.testing import InMemoryDynamoDB
+from relay.assembly import AssemblySettings, Relay
+from relay.daemon import DaemonSettings, PartDiedError
+from relay.destinations.bus import Bus
+from relay.destinations.index import Index
+from relay.sweep import SweepSettings
+from relay.testing import InMemoryBroker, InMemoryIndex
+from tests.support.waiting import until
+
+NO_SWEEP = SweepSettings(min_age_seconds=3600.0, age_max_seconds=3600.0)
+"""So that a test of the feed is not helped by the sweep."""
+
+
+class World:
+    """A database with a feed, a bus, an index, and relays that come and go."""
+
+    def __init__(self) -> None:
+        self.runtime = SystemRuntime()
+        self.database = InMemoryDynamoDB()
+        self.client: Any = self.database.client()
+        tables.init(self.client, TableNames(), self.runtime)
+        self.store = EventStore.open(self.client)
+        self.broker, self.index = InMemoryBroker(runtime=self.runtime), InMemoryIndex(self.runtime)
+        self.broker.queue("all")
+        self.stop = self.runtime.flag()
+        self.appended: dict[str, int] = {}
+
+    def append(self, aggregate_id: str) -> None:
+        version = self.appended.get(aggregate_id, 0)
+        self.store.append(AggregateRef("ITEM", aggregate_id), [NewEvent("E", {})], expected_version=version)
+        self.appended[aggregate_id] = version + 1
+
+    def start(self, bus: Any = None, sweep: SweepSettings = NO_SWEEP) -> Part:
+        self.stop = self.runtime.flag()
+        relay = Relay(
+            client=self.client,
+            streams=self.database.streams_client(),
+            tables=TableNames(),
+            bus=bus or Bus(self.broker, self.runtime),
+            sides=(Index(self.index, self.runtime),),
+            runtime=self.runtime,
+            settings=AssemblySettings(sweep=sweep, daemon=DaemonSettings(discovery_seconds=1.0)),
+        )
+        return self.runtime.spawn("relay", relay.daemon(self.stop).run)
+
+    def end(self, part: Part) -> None:
+        self.stop.set()
+        assert part.join(30)
+        assert part.failure is None
+
+    def wait_until_settled(self) -> None:
+        until(lambda: not self.client.scan(TableName="inventory_outbox")["Items"], "the outbox is empty")
+
+    def on_bus(self) -> dict[str, list[int]]:
+        numbers: dict[str, list[int]] = {}
+        for message in self.broker.messages("all"):
+            numbers.setdefault(str(message.headers["cloudEvents_subject"]), []).append(
+                int(message.headers["cloudEvents_sequencenumber"]),
+            )
+        return numbers
+
+
+def test_it_follows_shards_from_parent_to_child() -> None:
+    """
+    The feed rotates while commits come; each reaches the bus once, in order, without the sweep's help.
+    """
+    world = World()
+    part = world.start()
+    for turn in range(4):
+        for number in range(10):
+            world.append(f"item-{number % 3}")
+        world.wait_until_settled()
+        if turn < 3:
+            world.database.rotate_shards("inventory_outbox")
+    world.end(part)
+
+    assert world.on_bus() == {name: list(range(1, last + 1)) for name, last in world.appended.items()}
+
+
+def test_a_restart_goes_on_where_the_checkpoint_is() -> None:
+    """
+    What was settled before the restart is not sent again, what came meanwhile is.
+    """
+    world = World()
+    for _ in range(5):
+        world.append("a")
+    part = world.start()
+    world.wait_until_settled()
+    world.end(part)
+    world.append("a")
+    part = world.start()
+    world.wait_until_settled()
+    world.end(part)
+
+    assert world.on_bus() == {"a": [1, 2, 3, 4, 5, 6]}
+
+
+def test_lost_checkpoints_repeat_nothing_that_is_settled() -> None:
+    """
+    All checkpoints are gone: the feed is read from its beginning, and the outbox says that nothing is owed.
+    """
+    world = World()
+    for _ in range(5):
+        world.append("a")
+    part = world.start()
+    world.wait_until_settled()
+    world.end(part)
+    for item in world.client.scan(TableName="inventory_relay")["Items"]:
+        if item["recordType"]["S"].startswith("checkpoint#"):
+            key = {name: item[name] for name in ("recordType", "recordKey")}
+            world.client.delete_item(TableName="inventory_relay", Key=key)
+    part = world.start()
+    world.append("b")
+    world.wait_until_settled()
+    world.end(part)
+
+    assert world.on_bus() == {"a": [1, 2, 3, 4, 5], "b": [1]}
+
+
+def test_what_the_feed_never_said_the_sweep_finds() -> None:
+    """
+    The stream is replaced while no relay runs, so the new one knows nothing of what is owed.
+    """
+    world = World()
+    for _ in range(3):
+        world.append("a")
+    switch = {"TableName": "inventory_outbox"}
+    world.client.update_table(**switch, StreamSpecification={"StreamEnabled": False})
+    world.client.update_table(
+        **switch,
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    part = world.start(sweep=SweepSettings(min_age_seconds=0.0, interval_seconds=0.5))
+    world.wait_until_settled()
+    world.end(part)
+
+    assert world.on_bus() == {"a": [1, 2, 3]}
+
+
+def test_a_dead_part_takes_the_process_down() -> None:
+    """
+    Half a relay is worse than none: the error says which part died, and of what.
+    """
+    world = World()
+
+    class Broken:
+        name = "bus"
+        in_order = True
+
+        def deliver(self, *_: Any) -> Any:
+            raise RuntimeError("a defect")
+
+        def idle(self) -> None:
+            """Nothing to do."""
+
+        def close(self) -> None:
+            """Nothing to do."""
+
+    world.append("a")
+    part = world.start(bus=Broken())
+
+    assert part.join(60)
+    assert isinstance(part.failure, PartDiedError)
+    with pytest.raises(PartDiedError, match="lane-bus: RuntimeError"):
+        raise part.failure

@@ -1,0 +1,155 @@
+"""One shard's pages, and errors that must never look like its end."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from relay.feed.position import Position
+from relay.feed.reader import FeedUnreadyError, ShardLostError, ShardReader
+
+
+class Script:
+    """A streams client that answers from a list and notes which iterators were asked for."""
+
+    def __init__(self, *replies: Any) -> None:
+        self._replies = list(replies)
+        self.places: list[dict[str, Any]] = []
+
+    def get_shard_iterator(self, **request: Any) -> Any:
+        self.places.append({key: request[key] for key in ("ShardIteratorType", "SequenceNumber") if key in request})
+        return {"ShardIterator": f"it-{len(self.places)}"}
+
+    def get_records(self, **request: Any) -> Any:
+        reply = self._replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+def refused(code: str, status: int = 400) -> Exception:
+    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "GetRecords")
+
+
+def record(position: str) -> dict[str, Any]:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return {
+        "eventName": "REMOVE",
+        "dynamodb": {"SequenceNumber": position, "Keys": {}, "ApproximateCreationDateTime": at},
+    }
+
+
+def reader(client: Script, after: Position | None = None) -> ShardReader:
+    return ShardReader(client, "arn", "shard-1", after, "inventory_outbox")  # type: ignore[arg-type]
+
+
+def test_a_new_shard_is_read_from_its_oldest_record() -> None:
+    """
+    TRIM_HORIZON, never LATEST: a child's first records are as owed as any.
+    """
+    client = Script({"Records": [], "NextShardIterator": "n"})
+
+    page = reader(client).next_page()
+
+    assert client.places == [{"ShardIteratorType": "TRIM_HORIZON"}]
+    assert not page.ended
+
+
+def test_it_goes_on_after_its_checkpoint() -> None:
+    """
+    The record of the checkpoint itself is not read again.
+    """
+    client = Script({"Records": [], "NextShardIterator": "n"})
+
+    reader(client, Position(41)).next_page()
+
+    assert client.places == [{"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": "41"}]
+
+
+def test_the_last_page_may_hold_records() -> None:
+    """
+    No next iterator means that the shard ends with this page, whose records count.
+    """
+    page = reader(Script({"Records": [record("7")]})).next_page()
+
+    assert page.ended
+    assert page.records == 1
+    assert page.position == Position(7)
+    assert page.newest_at_ms == 1_767_225_600_000
+
+
+def test_a_reply_cut_short_is_no_empty_page() -> None:
+    """
+    A body that ends early parses as a reply without records: it is asked for again.
+    """
+    client = Script({}, {"Records": [record("8")], "NextShardIterator": "n"})
+    shard = reader(client)
+
+    with pytest.raises(FeedUnreadyError):
+        shard.next_page()
+
+    assert shard.next_page().position == Position(8)
+
+
+def test_an_expired_iterator_is_replaced_after_the_last_record() -> None:
+    """
+    Nothing is read twice and nothing is passed over.
+    """
+    client = Script(
+        {"Records": [record("8")], "NextShardIterator": "n"},
+        refused("ExpiredIteratorException"),
+        {"Records": [], "NextShardIterator": "n"},
+    )
+    shard = reader(client)
+    shard.next_page()
+
+    with pytest.raises(FeedUnreadyError):
+        shard.next_page()
+    shard.next_page()
+
+    assert client.places[1] == {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": "8"}
+
+
+def test_trimmed_records_mean_starting_at_the_horizon() -> None:
+    """
+    What was trimmed is the sweep's; the feed goes on with what there is.
+    """
+    client = Script(refused("TrimmedDataAccessException"), {"Records": [], "NextShardIterator": "n"})
+    shard = reader(client, Position(3))
+
+    with pytest.raises(FeedUnreadyError):
+        shard.next_page()
+    shard.next_page()
+
+    assert client.places[1] == {"ShardIteratorType": "TRIM_HORIZON"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refused("ThrottlingException"),
+        refused("LimitExceededException"),
+        refused("InternalServerError", 500),
+        ReadTimeoutError(endpoint_url="http://127.0.0.1"),
+    ],
+)
+def test_a_passing_fault_is_neither_a_page_nor_an_end(fault: Exception) -> None:
+    """
+    Throttles, server errors and lost replies are asked again.
+    """
+    with pytest.raises(FeedUnreadyError):
+        reader(Script(fault)).next_page()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [refused("ResourceNotFoundException"), refused("AccessDeniedException"), refused("ValidationException")],
+)
+def test_a_lasting_fault_loses_the_shard_and_does_not_finish_it(fault: Exception) -> None:
+    """
+    No error may look like a shard that was read to its end.
+    """
+    with pytest.raises(ShardLostError):
+        reader(Script(fault)).next_page()

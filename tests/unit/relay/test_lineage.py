@@ -1,0 +1,72 @@
+"""Which shards may be read now."""
+
+from relay.feed.lineage import Shard, eligible, forgettable
+from relay.feed.pacing import Pacing
+from relay.feed.position import Position
+
+ROOT, CHILD, GRANDCHILD = Shard("s1", None), Shard("s2", "s1"), Shard("s3", "s2")
+
+
+def test_roots_first() -> None:
+    """
+    A child waits while its parent is listed and not finished.
+    """
+    assert eligible([CHILD, GRANDCHILD, ROOT], finished=set(), reading=set()) == [ROOT]
+
+
+def test_child_of_a_finished_parent() -> None:
+    """
+    It is its turn; its own child waits.
+    """
+    assert eligible([ROOT, CHILD, GRANDCHILD], finished={"s1"}, reading=set()) == [CHILD]
+
+
+def test_child_whose_parent_is_no_longer_listed() -> None:
+    """
+    A trimmed parent holds nothing up.
+    """
+    assert eligible([CHILD, GRANDCHILD], finished=set(), reading=set()) == [CHILD]
+
+
+def test_what_is_read_or_finished_is_not_opened_again() -> None:
+    """
+    Each shard is opened once.
+    """
+    assert eligible([ROOT, CHILD], finished={"s1"}, reading={"s2"}) == []
+
+
+def test_both_halves_of_a_split() -> None:
+    """
+    Two children of one parent are read side by side.
+    """
+    left, right = Shard("s2", "s1"), Shard("s3", "s1")
+
+    assert eligible([ROOT, left, right], finished={"s1"}, reading=set()) == [left, right]
+
+
+def test_finished_shards_are_forgotten_when_the_feed_forgets_them() -> None:
+    """
+    A checkpoint of a shard that nothing can point at is of no use.
+    """
+    assert forgettable({"s0", "s1"}, [ROOT, CHILD]) == ["s0"]
+
+
+def test_positions_compare_as_numbers() -> None:
+    """
+    As text, 9 would come after 10.
+    """
+    assert Position.parse("9") < Position.parse("10")
+    assert str(Position.parse("000000000000000000042")) == "42"
+
+
+def test_pacing_is_brisk_under_load_and_calm_in_silence() -> None:
+    """
+    A full page is followed at once, a partial one after the least pause, silence lets the pause grow to its bound.
+    """
+    pacing = Pacing(min_seconds=0.1, max_seconds=0.4, growth=2.0)
+
+    assert pacing.next_pause(0.4, records=1000, page_max=1000) == 0.0
+    assert pacing.next_pause(0.4, records=3, page_max=1000) == 0.1
+    assert pacing.next_pause(0.0, records=0, page_max=1000) == 0.2
+    assert pacing.next_pause(0.2, records=0, page_max=1000) == 0.4
+    assert pacing.next_pause(0.4, records=0, page_max=1000) == 0.4

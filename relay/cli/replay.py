@@ -8,7 +8,7 @@ from eventstore.system import SystemRuntime
 from relay import logs
 from relay import replay as replays
 from relay.cli.run import stop_on_signals
-from relay.cli.servers import build_relay, load_settings, open_store
+from relay.cli.servers import build_relay, load_settings, open_destinations, open_store
 
 _REFUSALS_MAX = 3
 
@@ -28,7 +28,9 @@ def replay(*, as_json: bool) -> None:
     stop_on_signals(stop)
     store_settings, settings = load_settings()
     logs.configure(settings.log_format, "warning")
-    relay = build_relay(open_store(store_settings), settings, runtime, refusals_max=_REFUSALS_MAX)
+    destinations = open_destinations(settings, runtime)
+    store = open_store(store_settings)
+    relay = build_relay(store, destinations, settings, runtime, refusals_max=_REFUSALS_MAX)
     console = envelope.console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

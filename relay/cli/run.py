@@ -9,7 +9,7 @@ from eventstore.cli import envelope
 from eventstore.ports import Flag
 from eventstore.system import SystemRuntime
 from relay import logs
-from relay.cli.servers import build_relay, load_settings, open_store
+from relay.cli.servers import build_relay, load_settings, open_destinations, open_store
 from relay.daemon import PartDiedError
 
 EXIT_PART_DIED = 70
@@ -32,8 +32,8 @@ def run() -> None:
     stop_on_signals(stop)
     store_settings, settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
-    store = open_store(store_settings)
-    relay = build_relay(store, settings, runtime)
+    destinations = open_destinations(settings, runtime)
+    relay = build_relay(open_store(store_settings), destinations, settings, runtime)
     relay.directory.stream()  # a table without a stream is said now, not in a loop
     try:
         relay.daemon(stop).run()

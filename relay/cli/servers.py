@@ -40,6 +40,19 @@ class Store:
     tables: TableNames
 
 
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where a command delivers.
+
+    Attributes:
+        bus: RabbitMQ.
+        index: Elasticsearch.
+    """
+
+    bus: Bus
+    index: Index
+
+
 def load_settings() -> tuple[StoreSettings, RelaySettings]:
     """Read all settings of a command that delivers.
 
@@ -74,51 +87,51 @@ def open_store(chosen: StoreSettings) -> Store:
     return Store(client, streams, chosen.tables)
 
 
-def build_relay(store: Store, settings: RelaySettings, runtime: Runtime, *, refusals_max: int | None = None) -> Relay:
-    """Return a relay on the real servers; it connects to the destinations when it delivers.
+def open_destinations(settings: RelaySettings, runtime: Runtime) -> Destinations:
+    """Return the destinations; they connect when something is delivered.
 
     Raises:
         SettingsError: An address cannot be read as one.
     """
-    bus = Bus(broker(settings), runtime, bus_settings(settings))
-    index = Index(index_client(settings), runtime, index_settings(settings))
+    url = settings.rabbitmq_url.get_secret_value()
+    faults = []
+    broker: RabbitBroker | None = None
+    client: ElasticsearchClient | None = None
+    try:
+        _ = urlsplit(url).port
+        broker = RabbitBroker(url, BusNames(settings.name_prefix))
+    except ValueError:  # whose message may hold the password
+        faults.append("RELAY_RABBITMQ_URL: is not of the form amqp://user:password@host:port/vhost")
+    try:
+        client = ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
+    except ValueError:  # likewise
+        faults.append("RELAY_ELASTICSEARCH_URL: is not http://host:port, or several of it with commas between")
+    if broker is None or client is None:
+        raise SettingsError("settings: " + "; ".join(faults))
+    return Destinations(
+        bus=Bus(broker, runtime, bus_settings(settings)),
+        index=Index(client, runtime, index_settings(settings)),
+    )
+
+
+def build_relay(
+    store: Store,
+    destinations: Destinations,
+    settings: RelaySettings,
+    runtime: Runtime,
+    *,
+    refusals_max: int | None = None,
+) -> Relay:
+    """Return a relay on the real servers."""
     return Relay(
         client=store.client,
         streams=store.streams,
         tables=store.tables,
-        bus=bus,
-        sides=(index,),
+        bus=destinations.bus,
+        sides=(destinations.index,),
         runtime=runtime,
         settings=assembly_settings(settings, refusals_max),
     )
-
-
-def broker(settings: RelaySettings) -> RabbitBroker:
-    """Return the bus's server.
-
-    Raises:
-        SettingsError: Its address cannot be read as one.
-    """
-    url = settings.rabbitmq_url.get_secret_value()
-    try:
-        _ = urlsplit(url).port
-        return RabbitBroker(url, BusNames(settings.name_prefix))
-    except ValueError:  # whose message may hold the password
-        raise SettingsError("RELAY_RABBITMQ_URL: is not of the form amqp://user:password@host:port/vhost") from None
-
-
-def index_client(settings: RelaySettings) -> ElasticsearchClient:
-    """Return the index's server.
-
-    Raises:
-        SettingsError: Its address cannot be read as one.
-    """
-    try:
-        return ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
-    except ValueError:  # whose message may hold the password
-        raise SettingsError(
-            "RELAY_ELASTICSEARCH_URL: is not of the form http://host:port, or several of it with commas between",
-        ) from None
 
 
 def bus_settings(settings: RelaySettings) -> BusSettings:

@@ -104,7 +104,7 @@ def test_every_page_below_docs_is_in_an_index() -> None:
 def test_no_file_names_a_place_that_users_do_not_have() -> None:
     """No file of the project holds a path of a developer's machine or the host of a package registry."""
     listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
         text=True,
         check=True,

@@ -1,6 +1,9 @@
-"""Gives every contract test a fresh, empty database: once in memory, once on DynamoDB Local."""
+"""Gives every contract test an empty database: once in memory, once on DynamoDB Local.
 
-import itertools
+DynamoDB Local keeps a database for each access key id, and four threads for it until it ends. So the tests of one run
+share a database, and leave it without tables; the few that ask which streams there are have one of their own.
+"""
+
 import os
 import uuid
 from collections.abc import Iterator
@@ -25,7 +28,7 @@ CONFIG = Config(
 
 
 class Database(NamedTuple):
-    """A fresh database behind the two low-level clients."""
+    """A database without tables, behind the two low-level clients."""
 
     client: Any
     streams: Any
@@ -37,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "local_differs(page, does): DynamoDB Local does otherwise than this page of the AWS documentation says",
     )
+    config.addinivalue_line("markers", "own_database: the test needs a database that no other test has used")
 
 
 def local_endpoint() -> str | None:
@@ -76,25 +80,39 @@ def connect(service: str, endpoint: str, access_key_id: str) -> Any:
     )
 
 
+def open_local(endpoint: str) -> Database:
+    """Return a database of DynamoDB Local that nobody has used."""
+    access_key_id = f"contract{uuid.uuid4().hex}"
+    return Database(*(connect(service, endpoint, access_key_id) for service in ("dynamodb", "dynamodbstreams")))
+
+
+@pytest.fixture(scope="session")
+def shared_local(local_server: str) -> Iterator[Database]:
+    """Give the database that the tests of this run share."""
+    database = open_local(local_server)
+    yield database
+    for client in database:
+        client.close()
+
+
 @pytest.fixture(params=["memory", pytest.param("local", marks=pytest.mark.servers)])
 def dynamodb(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """Give a fresh, empty database."""
+    """Give a database without tables."""
     if request.param == "memory":
         world = InMemoryDynamoDB()
         yield Database(world.client(), world.streams_client())
         return
-    endpoint = request.getfixturevalue("local_server")
     difference = request.node.get_closest_marker("local_differs")
     if difference is not None:
         page, does = difference.kwargs["page"], difference.kwargs["does"]
         request.applymarker(pytest.mark.xfail(reason=f"DynamoDB Local {does}; AWS: {page}", strict=True))
-    access_key_id = f"contract{uuid.uuid4().hex}"
-    database = Database(*(connect(service, endpoint, access_key_id) for service in ("dynamodb", "dynamodbstreams")))
+    if request.node.get_closest_marker("own_database"):
+        database = open_local(request.getfixturevalue("local_server"))
+    else:  # a database costs DynamoDB Local four threads that it never gives back, so the others share one
+        database = request.getfixturevalue("shared_local")
     yield database
-    for name in itertools.islice(database.client.list_tables()["TableNames"], 10):
+    for name in database.client.list_tables()["TableNames"]:
         database.client.delete_table(TableName=name)
-    for client in database:
-        client.close()
 
 
 @pytest.fixture

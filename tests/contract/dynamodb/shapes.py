@@ -1,6 +1,7 @@
 """Values, tables and refusals as the contract tests write them."""
 
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -122,10 +123,14 @@ def numbers(reply: Mapping[str, Any]) -> list[str]:
     return [item["num"]["N"] for item in reply["Items"]]
 
 
-def stream_arn(streams: Any) -> str:
-    """Return the address of the only stream of the table of things."""
-    (stream,) = streams.list_streams(TableName=THINGS)["Streams"]
-    return str(stream["StreamArn"])
+def new_token() -> str:
+    """Return a client request token that nobody has used."""
+    return uuid.uuid4().hex
+
+
+def stream_arn(client: Any) -> str:
+    """Return the address of the latest stream of the table of things."""
+    return str(client.describe_table(TableName=THINGS)["Table"]["LatestStreamArn"])
 
 
 def only_shard_id(streams: Any, arn: str) -> str:
@@ -134,19 +139,18 @@ def only_shard_id(streams: Any, arn: str) -> str:
     return str(shard["ShardId"])
 
 
-def iterator(streams: Any, kind: str = "TRIM_HORIZON", **further: Any) -> str:
-    """Return an iterator of the only shard of the only stream."""
-    arn = stream_arn(streams)
+def iterator(streams: Any, arn: str, kind: str = "TRIM_HORIZON", **further: Any) -> str:
+    """Return an iterator of the only shard of a stream."""
     reply = streams.get_shard_iterator(
         StreamArn=arn, ShardId=only_shard_id(streams, arn), ShardIteratorType=kind, **further
     )
     return str(reply["ShardIterator"])
 
 
-def read_feed(streams: Any, count: int, place: str | None = None) -> list[dict[str, Any]]:
-    """Return the records from a place on, the beginning by default; wait until there are `count` of them."""
+def read_feed(streams: Any, place: str, count: int) -> list[dict[str, Any]]:
+    """Return the records from a place on; wait until there are `count` of them."""
     records: list[dict[str, Any]] = []
-    following = place or iterator(streams)
+    following = place
     deadline = time.monotonic() + FEED_DEADLINE_SECONDS
     while len(records) < count:
         assert time.monotonic() < deadline, f"{len(records)} of {count} records came"

@@ -11,6 +11,7 @@ from tests.contract.dynamodb.shapes import (
     create_things,
     delete_action,
     key,
+    new_token,
     put,
     put_action,
     thing,
@@ -182,10 +183,10 @@ def test_a_repeated_transaction_costs_reads(client):
     """
     With a token that was used, a repeat costs two read units per started 4 KiB of each item.
     """
-    action = put_action(sized(1, 3000))
-    assert units(transact(client, action, ClientRequestToken="token-1")) == 6
+    action, token = put_action(sized(1, 3000)), new_token()
+    assert units(transact(client, action, ClientRequestToken=token)) == 6
 
-    assert units(transact(client, action, ClientRequestToken="token-1")) == 2
+    assert units(transact(client, action, ClientRequestToken=token)) == 2
 
 
 def test_a_transactional_read_costs_double(client):

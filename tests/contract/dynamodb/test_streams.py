@@ -14,6 +14,7 @@ from tests.contract.dynamodb.shapes import (
     delete_action,
     iterator,
     key,
+    new_token,
     only_shard_id,
     put,
     put_action,
@@ -34,19 +35,26 @@ def streamed(view_type="NEW_AND_OLD_IMAGES"):
 
 
 @pytest.fixture
-def things(client):
+def arn(client):
+    """Give the address of the stream of a new table of things."""
     create_things(client, **streamed())
+    return stream_arn(client)
+
+
+@pytest.fixture
+def horizon(arn, streams):
+    """Give an iterator of the beginning of that stream."""
+    return iterator(streams, arn)
 
 
 def positions(records):
     return [record["dynamodb"]["SequenceNumber"] for record in records]
 
 
-@pytest.mark.usefixtures("things")
 class TestRecords:
     """What a change leaves behind."""
 
-    def test_insert_modify_remove(self, client, streams):
+    def test_insert_modify_remove(self, client, streams, horizon):
         """
         A record tells what happened, to which key, and how the item looked before and after.
         """
@@ -54,7 +62,7 @@ class TestRecords:
         put(client, thing("ann", 1, note=S("b")))
         client.delete_item(TableName=THINGS, Key=key("ann", 1))
 
-        records = read_feed(streams, 3)
+        records = read_feed(streams, horizon, 3)
 
         assert [record["eventName"] for record in records] == ["INSERT", "MODIFY", "REMOVE"]
         assert [record["dynamodb"]["Keys"] for record in records] == [key("ann", 1)] * 3
@@ -62,13 +70,13 @@ class TestRecords:
         assert [record["dynamodb"].get("NewImage") for record in records] == [first, second, None]
         assert [record["dynamodb"].get("OldImage") for record in records] == [None, first, second]
 
-    def test_the_further_members(self, client, streams):
+    def test_the_further_members(self, client, streams, horizon):
         """
         Ids differ, sizes count keys and images, times are aware and about now.
         """
         put(client, thing("ann", 1, note=S("a")), thing("ann", 2))
 
-        first, second = read_feed(streams, 2)
+        first, second = read_feed(streams, horizon, 2)
 
         assert first["eventID"] != second["eventID"]
         assert (first["eventSource"], first["eventVersion"]) == ("aws:dynamodb", "1.1")
@@ -79,19 +87,19 @@ class TestRecords:
         assert abs((datetime.now(UTC) - created).total_seconds()) < 90  # DynamoDB Local rounds to minutes
         assert created.microsecond == 0
 
-    def test_positions_grow(self, client, streams):
+    def test_positions_grow(self, client, streams, horizon):
         """
         Positions are decimal texts of 21 to 40 digits, and grow as integers.
         """
         put(client, *(thing("ann", number) for number in range(20)))
 
-        found = positions(read_feed(streams, 20))
+        found = positions(read_feed(streams, horizon, 20))
 
         assert all(text.isdigit() and 21 <= len(text) <= 40 for text in found)
         numbers = [int(text) for text in found]
         assert numbers == sorted(set(numbers))
 
-    def test_what_changes_nothing_leaves_nothing(self, client, streams):
+    def test_what_changes_nothing_leaves_nothing(self, client, streams, horizon):
         """
         Equal puts, updates without effect, deletes of nothing, refused writes and checks leave no record.
         """
@@ -112,11 +120,11 @@ class TestRecords:
         client.transact_write_items(TransactItems=[check_action("ann", 1, "attribute_exists(num)")])
         put(client, thing("end", 1))
 
-        records = read_feed(streams, 2)
+        records = read_feed(streams, horizon, 2)
 
         assert [record["dynamodb"]["Keys"] for record in records] == [key("ann", 1), key("end", 1)]
 
-    def test_a_transaction_leaves_one_record_per_change(self, client, streams):
+    def test_a_transaction_leaves_one_record_per_change(self, client, streams, horizon):
         """
         Each changed item has a record; a cancelled transaction has none, a repeat no second one.
         """
@@ -127,8 +135,9 @@ class TestRecords:
             delete_action("ann", 2),
         ]
 
+        token = new_token()
         for _ in range(2):
-            client.transact_write_items(TransactItems=actions, ClientRequestToken="token-1")
+            client.transact_write_items(TransactItems=actions, ClientRequestToken=token)
         assert reasons(
             lambda: client.transact_write_items(
                 TransactItems=[put_action(thing("bob", 2)), check_action("bob", 3, "attribute_exists(num)")]
@@ -136,20 +145,20 @@ class TestRecords:
         )
         put(client, thing("end", 1))
 
-        records = read_feed(streams, 6)[2:]
+        records = read_feed(streams, horizon, 6)[2:]
 
         assert sorted((record["eventName"], str(record["dynamodb"]["Keys"])) for record in records[:-1]) == sorted(
             [("INSERT", str(key("bob", 1))), ("MODIFY", str(key("ann", 1))), ("REMOVE", str(key("ann", 2)))]
         )
         assert records[-1]["dynamodb"]["Keys"] == key("end", 1)
 
-    def test_a_batch_leaves_records_too(self, client, streams):
+    def test_a_batch_leaves_records_too(self, client, streams, horizon):
         """
         Batched writes are writes.
         """
         client.batch_write_item(RequestItems={THINGS: [{"PutRequest": {"Item": thing("ann", 1)}}]})
 
-        assert [record["eventName"] for record in read_feed(streams, 1)] == ["INSERT"]
+        assert [record["eventName"] for record in read_feed(streams, horizon, 1)] == ["INSERT"]
 
 
 @pytest.mark.parametrize(
@@ -166,27 +175,27 @@ def test_the_view_type_chooses_the_images(client, streams, view_type, images):
     A record has the keys, and the images that the stream was made for.
     """
     create_things(client, **streamed(view_type))
+    horizon = iterator(streams, stream_arn(client))
     put(client, thing("ann", 1, note=S("a")), thing("ann", 1, note=S("b")))
 
-    record = read_feed(streams, 2)[1]["dynamodb"]
+    record = read_feed(streams, horizon, 2)[1]["dynamodb"]
 
     assert {name for name in record if name.endswith("Image")} == images
     assert record["Keys"] == key("ann", 1)
     assert record["StreamViewType"] == view_type
 
 
-@pytest.mark.usefixtures("things")
 class TestReading:
     """Iterators and pages."""
 
-    def test_pages_join_without_gap_or_repeat(self, client, streams):
+    def test_pages_join_without_gap_or_repeat(self, client, streams, horizon):
         """
         NextShardIterator leads from page to page; an open shard always has one.
         """
         put(client, *(thing("ann", number) for number in range(7)))
-        read_feed(streams, 7)
+        read_feed(streams, horizon, 7)
 
-        place, pages = iterator(streams), []
+        place, pages = horizon, []
         for _ in range(4):
             reply = streams.get_records(ShardIterator=place, Limit=3)
             pages.append([record["dynamodb"]["Keys"]["num"]["N"] for record in reply["Records"]])
@@ -194,63 +203,61 @@ class TestReading:
 
         assert pages == [["0", "1", "2"], ["3", "4", "5"], ["6"], []]
 
-    def test_an_iterator_can_be_used_again(self, client, streams):
+    def test_an_iterator_can_be_used_again(self, client, streams, horizon):
         """
         A place is a place: reading from it twice gives the same.
         """
         put(client, thing("ann", 1))
-        place = iterator(streams)
+        assert positions(read_feed(streams, horizon, 1)) == positions(read_feed(streams, horizon, 1))
 
-        assert positions(read_feed(streams, 1, place)) == positions(read_feed(streams, 1, place))
-
-    def test_reading_from_a_position(self, client, streams):
+    def test_reading_from_a_position(self, client, streams, horizon, arn):
         """
         AT gives the record at a position first, AFTER the one behind it.
         """
         put(client, *(thing("ann", number) for number in range(4)))
-        found = positions(read_feed(streams, 4))
+        found = positions(read_feed(streams, horizon, 4))
 
-        at = iterator(streams, "AT_SEQUENCE_NUMBER", SequenceNumber=found[1])
-        after = iterator(streams, "AFTER_SEQUENCE_NUMBER", SequenceNumber=found[1])
+        at = iterator(streams, arn, "AT_SEQUENCE_NUMBER", SequenceNumber=found[1])
+        after = iterator(streams, arn, "AFTER_SEQUENCE_NUMBER", SequenceNumber=found[1])
 
         assert positions(streams.get_records(ShardIterator=at)["Records"]) == found[1:]
         assert positions(streams.get_records(ShardIterator=after)["Records"]) == found[2:]
 
-    def test_latest_sees_only_what_comes_later(self, client, streams):
+    def test_latest_sees_only_what_comes_later(self, client, streams, horizon, arn):
         """
         LATEST passes over what is there.
         """
         put(client, thing("ann", 1))
-        read_feed(streams, 1)
-        place = iterator(streams, "LATEST")
+        read_feed(streams, horizon, 1)
+        place = iterator(streams, arn, "LATEST")
         put(client, thing("ann", 2))
 
-        records = read_feed(streams, 1, place)
+        records = read_feed(streams, place, 1)
 
         assert [record["dynamodb"]["Keys"] for record in records] == [key("ann", 2)]
 
-    def test_a_page_has_at_most_a_thousand_records(self, client, streams):
+    def test_a_page_has_at_most_a_thousand_records(self, client, streams, horizon):
         """
         More than 1,000 cannot be asked for, and are not given.
         """
         for start in range(0, 1050, 25):
             requests = [{"PutRequest": {"Item": thing("ann", number)}} for number in range(start, start + 25)]
             client.batch_write_item(RequestItems={THINGS: requests})
-        assert len(read_feed(streams, 1050)) == 1050
+        assert len(read_feed(streams, horizon, 1050)) == 1050
 
-        assert len(streams.get_records(ShardIterator=iterator(streams))["Records"]) == 1000
-        assert code(lambda: streams.get_records(ShardIterator=iterator(streams), Limit=1001)) == "ValidationException"
-        assert code(lambda: streams.get_records(ShardIterator=iterator(streams), Limit=0)) == "ValidationException"
+        assert len(streams.get_records(ShardIterator=horizon)["Records"]) == 1000
+        assert code(lambda: streams.get_records(ShardIterator=horizon, Limit=1001)) == "ValidationException"
+        assert code(lambda: streams.get_records(ShardIterator=horizon, Limit=0)) == "ValidationException"
 
     @pytest.mark.local_differs(page=GET_RECORDS_PAGE, does="gives more than 1 MB a page")
-    def test_a_page_has_at_most_one_megabyte(self, client, streams):
+    def test_a_page_has_at_most_one_megabyte(self, client, streams, horizon):
         """
         1 MB of records, or 1,000 of them, whichever comes first.
         """
         put(client, *(thing("ann", number, body=S("x" * 300_000)) for number in range(6)))
-        assert len(read_feed(streams, 6)) == 6
+        assert len(read_feed(streams, horizon, 6)) == 6
 
-        assert len(streams.get_records(ShardIterator=iterator(streams))["Records"]) == 3
+        assert len(streams.get_records(ShardIterator=horizon)["Records"]) == 3
 
     @pytest.mark.parametrize(
         "request_",
@@ -260,29 +267,27 @@ class TestReading:
             pytest.param({"ShardIteratorType": "LATEST", "SequenceNumber": "1" * 21}, id="needless-position"),
         ],
     )
-    def test_an_unfit_place_is_refused(self, streams, request_):
+    def test_an_unfit_place_is_refused(self, streams, request_, arn):
         """
         A position goes with AT and AFTER, and has 21 digits or more.
         """
-        arn = stream_arn(streams)
         shard_id = only_shard_id(streams, arn)
 
         assert code(lambda: streams.get_shard_iterator(StreamArn=arn, ShardId=shard_id, **request_)) == (
             "ValidationException"
         )
 
-    def test_what_is_not_there_is_not_found(self, streams):
+    def test_what_is_not_there_is_not_found(self, streams, arn):
         """
         Streams and shards that do not exist are a ResourceNotFoundException, nonsense is a ValidationException.
         """
-        arn = stream_arn(streams)
         shard_id = only_shard_id(streams, arn)
-        horizon = {"ShardIteratorType": "TRIM_HORIZON"}
+        beginning = {"ShardIteratorType": "TRIM_HORIZON"}
 
         assert [
             code(lambda: streams.describe_stream(StreamArn=f"{arn}9")),
-            code(lambda: streams.get_shard_iterator(StreamArn=f"{arn}9", ShardId=shard_id, **horizon)),
-            code(lambda: streams.get_shard_iterator(StreamArn=arn, ShardId=f"{shard_id}9", **horizon)),
+            code(lambda: streams.get_shard_iterator(StreamArn=f"{arn}9", ShardId=shard_id, **beginning)),
+            code(lambda: streams.get_shard_iterator(StreamArn=arn, ShardId=f"{shard_id}9", **beginning)),
             code(lambda: streams.get_records(ShardIterator="nonsense")),
         ] == ["ResourceNotFoundException"] * 3 + ["ValidationException"]
 
@@ -290,17 +295,19 @@ class TestReading:
 class TestStreams:
     """Turning a stream on and off, and describing it."""
 
+    @pytest.mark.own_database
     def test_a_stream_is_listed_and_described(self, client, streams):
         """
         List, description and table agree on the stream.
         """
         create_things(client, **streamed("NEW_IMAGE"))
 
-        arn = stream_arn(streams)
+        arn = stream_arn(client)
         table = client.describe_table(TableName=THINGS)["Table"]
         description = streams.describe_stream(StreamArn=arn)["StreamDescription"]
 
-        assert table["LatestStreamArn"] == arn
+        (listed,) = streams.list_streams(TableName=THINGS)["Streams"]
+        assert table["LatestStreamArn"] == listed["StreamArn"] == arn
         assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         assert description["StreamArn"] == arn
         assert description["StreamLabel"] == table["LatestStreamLabel"] == arn.rpartition("/")[2]
@@ -314,6 +321,7 @@ class TestStreams:
         assert "ParentShardId" not in shard
         assert "LastEvaluatedShardId" not in description
 
+    @pytest.mark.own_database
     def test_a_table_without_stream_has_none(self, client, streams):
         """
         No stream is listed, and the table does not speak of one.
@@ -329,7 +337,7 @@ class TestStreams:
         Listing goes on behind a shard, and can be narrowed to its children.
         """
         create_things(client, **streamed())
-        arn = stream_arn(streams)
+        arn = stream_arn(client)
         shard_id = only_shard_id(streams, arn)
 
         behind = streams.describe_stream(StreamArn=arn, ExclusiveStartShardId=shard_id)
@@ -345,8 +353,9 @@ class TestStreams:
         """
         create_things(client, **streamed())
         put(client, *(thing("ann", number) for number in range(3)))
-        arn, place = stream_arn(streams), iterator(streams)
-        assert len(read_feed(streams, 3)) == 3
+        arn = stream_arn(client)
+        place = iterator(streams, arn)
+        assert len(read_feed(streams, place, 3)) == 3
 
         client.update_table(TableName=THINGS, StreamSpecification={"StreamEnabled": False})
         put(client, thing("ann", 9))
@@ -359,12 +368,13 @@ class TestStreams:
         assert (len(first["Records"]), len(last["Records"])) == (2, 1)
         assert "NextShardIterator" not in last
 
+    @pytest.mark.own_database
     def test_a_new_stream_has_a_new_address(self, client, streams):
         """
         Turned on again, the table has another stream, which the table names as its latest.
         """
         create_things(client, **streamed())
-        first = stream_arn(streams)
+        first = stream_arn(client)
         client.update_table(TableName=THINGS, StreamSpecification={"StreamEnabled": False})
 
         client.update_table(TableName=THINGS, **streamed("KEYS_ONLY"))
@@ -392,8 +402,9 @@ class TestStreams:
         """
         create_things(client, **streamed())
         put(client, thing("ann", 1))
-        arn, place = stream_arn(streams), iterator(streams)
-        assert len(read_feed(streams, 1)) == 1
+        arn = stream_arn(client)
+        place = iterator(streams, arn)
+        assert len(read_feed(streams, place, 1)) == 1
 
         client.delete_table(TableName=THINGS)
 

@@ -11,6 +11,7 @@ from tests.contract.dynamodb.shapes import (
     create_things,
     delete_action,
     get,
+    new_token,
     put,
     put_action,
     reasons,
@@ -27,6 +28,11 @@ PRESENT = "attribute_exists(owner_id)"
 @pytest.fixture(autouse=True)
 def things(client):
     create_things(client)
+
+
+@pytest.fixture
+def token():
+    return new_token()
 
 
 def transact(client, *actions, **further):
@@ -259,62 +265,62 @@ def test_tables_can_be_mixed(client):
     assert get(client, "ann", 2) is None
 
 
-def test_a_repeat_with_the_same_token_does_nothing_more(client):
+def test_a_repeat_with_the_same_token_does_nothing_more(client, token):
     """
     The same request with the same token succeeds again, although its condition would fail by now.
     """
     action = put_action(thing("ann", 1, note=S("x")), ConditionExpression=ABSENT)
-    transact(client, action, ClientRequestToken="token-1")
+    transact(client, action, ClientRequestToken=token)
     client.delete_item(TableName=THINGS, Key={"owner_id": S("ann"), "num": N(1)})
 
-    transact(client, action, ClientRequestToken="token-1")
+    transact(client, action, ClientRequestToken=token)
 
     assert get(client, "ann", 1) is None
     assert reasons(
-        lambda: transact(client, check_action("ann", 1, PRESENT), ClientRequestToken="token-2")
+        lambda: transact(client, check_action("ann", 1, PRESENT), ClientRequestToken=new_token())
     ) == ["ConditionalCheckFailed"]  # fmt: skip
 
 
-def test_a_token_belongs_to_one_request(client):
+def test_a_token_belongs_to_one_request(client, token):
     """
     The same token with another request is a mismatch, and nothing is written.
     """
-    transact(client, put_action(thing("ann", 1)), ClientRequestToken="token-1")
+    transact(client, put_action(thing("ann", 1)), ClientRequestToken=token)
 
-    refused = code(lambda: transact(client, put_action(thing("ann", 2)), ClientRequestToken="token-1"))
+    refused = code(lambda: transact(client, put_action(thing("ann", 2)), ClientRequestToken=token))
 
     assert refused == "IdempotentParameterMismatchException"
     assert get(client, "ann", 2) is None
 
 
-def test_attributes_may_come_in_another_order(client):
+def test_attributes_may_come_in_another_order(client, token):
     """
     It is the same request, however its maps are ordered.
     """
     item = thing("ann", 1, note=S("x"), body=S("y"))
-    transact(client, put_action(item, ConditionExpression=ABSENT), ClientRequestToken="token-1")
+    transact(client, put_action(item, ConditionExpression=ABSENT), ClientRequestToken=token)
 
     turned = dict(reversed(item.items()))
-    transact(client, put_action(turned, ConditionExpression=ABSENT), ClientRequestToken="token-1")
+    transact(client, put_action(turned, ConditionExpression=ABSENT), ClientRequestToken=token)
 
 
-def test_a_cancelled_transaction_leaves_its_token_unused(client):
+def test_a_cancelled_transaction_leaves_its_token_unused(client, token):
     """
     After a cancellation the same token is judged anew.
     """
     action = check_action("ann", 1, PRESENT)
-    assert reasons(lambda: transact(client, action, ClientRequestToken="token-1")) == ["ConditionalCheckFailed"]
+    assert reasons(lambda: transact(client, action, ClientRequestToken=token)) == ["ConditionalCheckFailed"]
 
     put(client, thing("ann", 1))
 
-    transact(client, action, ClientRequestToken="token-1")
+    transact(client, action, ClientRequestToken=token)
 
 
 def test_a_token_has_at_most_36_characters(client):
     """
     A longer token is refused.
     """
-    transact(client, put_action(thing("ann", 1)), ClientRequestToken="t" * 36)
+    transact(client, put_action(thing("ann", 1)), ClientRequestToken=new_token() + "t" * 4)
 
     refused = code(lambda: transact(client, put_action(thing("ann", 2)), ClientRequestToken="t" * 37))
 

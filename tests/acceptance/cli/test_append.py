@@ -1,0 +1,139 @@
+"""`eventstore append` as a process: what is stored, and what is refused whole."""
+
+import json
+
+import pytest
+
+from tests.acceptance.cli.commands import Terminal
+
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
+
+
+def line(**fields: object) -> str:
+    return json.dumps({"type": "STOCK_REMOVED", "data": {"quantity": 1}, **fields}) + "\n"
+
+
+def appending(terminal: Terminal, *arguments: str, lines: str | bytes):
+    stdin = lines.encode() if isinstance(lines, str) else lines
+    return terminal.run("eventstore", "append", "ITEM", "SKU-1", *arguments, stdin=stdin)
+
+
+def test_from_standard_input_and_from_a_file(terminal, corner, tmp_path):
+    """
+    The lines become events in their order, digits and letters kept; blank lines and a byte-order mark are passed over.
+    """
+    (tmp_path / "more.jsonl").write_bytes(b"\xef\xbb\xbf" + line(data={"price": 1.50, "name": "Öl"}).encode())
+
+    first = appending(
+        terminal,
+        "--expected-version=0",
+        lines="\n" + line(metadata={"user": "ada"}, schema_version=2, timestamp_ms=1_700_000_000_000) + "\n" + line(),
+    )
+    second = appending(terminal, "more.jsonl", "--expected-version=2", "--json", lines="")
+
+    stored = corner.store().load("SKU-1")
+    assert first.code == second.code == 0
+    assert first.out == f"SKU-1 is at version 2 (commit {stored[0].commit_id}).\n"
+    assert first.err == second.err == ""
+    assert second.document == {
+        "version": 1,
+        "status": "ok",
+        "data": {
+            "aggregate_type": "ITEM",
+            "aggregate_id": "SKU-1",
+            "commit_id": stored[2].commit_id,
+            "first_sequence": 3,
+            "version": 3,
+            "already_stored": False,
+        },
+        "diagnostics": [],
+    }
+    assert [event.sequence_number for event in stored] == [1, 2, 3]
+    assert (stored[0].metadata_json, stored[0].schema_version) == ('{"user":"ada"}', 2)
+    assert stored[0].timestamp_ms == 1_700_000_000_000
+    assert stored[2].data_json == '{"price":1.5,"name":"Öl"}'
+
+
+def test_another_writer_was_first(terminal, corner):
+    """
+    A wrong version and a wrong type end with 1, say what is so, and store nothing.
+    """
+    assert appending(terminal, "--expected-version=0", lines=line()).code == 0
+
+    found = terminal.run_all(
+        {
+            "behind": ["eventstore", "append", "ITEM", "SKU-1", "--expected-version=0"],
+            "ahead": ["eventstore", "append", "ITEM", "SKU-1", "--expected-version=7", "--json"],
+            "type": ["eventstore", "append", "ORDER", "SKU-1", "--expected-version=1"],
+        },
+        stdin=dict.fromkeys(("behind", "ahead", "type"), line().encode()),
+    )
+
+    assert {name: finished.code for name, finished in found.items()} == {"behind": 1, "ahead": 1, "type": 1}
+    assert found["behind"].error == "aggregate 'SKU-1' is at version 1, not 0: load it and decide again"
+    assert found["ahead"].document == {
+        "version": 1,
+        "status": "error",
+        "data": None,
+        "diagnostics": ["aggregate 'SKU-1' is at version 1, not 7: load it and decide again"],
+    }
+    assert "is of type 'ITEM', not 'ORDER'" in found["type"].error
+    assert len(corner.store().load("SKU-1")) == 1
+
+
+REFUSED = {
+    "no json": (line() + "{oops\n", "line 2: is no event: JSON is malformed"),
+    "no utf-8": (b'{"type": "A", "data": {"a": "\xff"}}\n', "line 1: is no event: 'utf-8' codec"),
+    "a list": (line(data=[1]), "line 1: is no event: Expected `object`, got `array`"),
+    "another field": (line(colour="red"), "line 1: is no event: Object contains unknown field `colour`"),
+    "too deep": ('{"type":"A","data":' + '{"a":' * 50_000 + "1" + "}" * 50_001, "nested too deeply"),
+    "no event": ("\n\n", "events: is empty"),
+    "99 events": (line() * 99, "events: 99 events, at most 98 are allowed"),
+    "an event over 400 KB": (line() + line(data={"a": "x" * 410_000}), "events[1]: "),
+    "a type with a dot": (line() + line(type="STOCK.REMOVED"), "events[1].type: is 'STOCK.REMOVED'; letters"),
+    "an empty type": (line(type=""), "events[0].type: is ''; letters"),
+    "a long routing key": (line(type="A" * 255), "events[0].type: 260 bytes, at most 255 are allowed"),
+}
+
+
+def test_bad_input(terminal, corner):
+    """
+    What cannot be stored as it is ends with 2 and a line that names the place; of the commit nothing is stored.
+    """
+    command = ["eventstore", "append", "ITEM", "SKU-1", "--expected-version=0"]
+    stdin = {name: lines.encode() if isinstance(lines, str) else lines for name, (lines, _) in REFUSED.items()}
+
+    found = terminal.run_all(dict.fromkeys(REFUSED, command), stdin)
+
+    assert {name: finished.code for name, finished in found.items()} == dict.fromkeys(REFUSED, 2)
+    assert {name: words for name, (_, words) in REFUSED.items() if words not in found[name].error} == {}
+    assert corner.store().load("SKU-1") == []
+    assert corner.client.scan(TableName="inventory_outbox")["Items"] == []
+
+
+def test_bad_arguments(terminal):
+    """
+    A bad name or number, an absent file and an endless input end with 2, in an envelope where that was asked for.
+    """
+    found = terminal.run_all(
+        {
+            "type": ["eventstore", "append", "IT EM", "SKU-1", "--expected-version=0"],
+            "id": ["eventstore", "append", "ITEM", "", "--expected-version=0"],
+            "version": ["eventstore", "append", "ITEM", "SKU-1", "--expected-version=-1"],
+            "no number": ["eventstore", "append", "ITEM", "SKU-1", "--json", "--expected-version=one"],
+            "no version": ["eventstore", "append", "ITEM", "SKU-1"],
+            "no file": ["eventstore", "append", "ITEM", "SKU-1", "absent.jsonl", "--expected-version=0"],
+            "endless": ["eventstore", "append", "ITEM", "SKU-1", "--expected-version=0"],
+        },
+        stdin={**dict.fromkeys(("type", "id", "version"), line().encode()), "endless": b"\n" * (33 * 1024 * 1024)},
+    )
+
+    assert {finished.code for finished in found.values()} == {2}
+    assert found["type"].error.startswith("aggregate.type: is 'IT EM'")
+    assert found["id"].error.startswith("aggregate.id: is empty")
+    assert found["version"].error.startswith("expected_version: is -1")
+    assert "Missing option '--expected-version'. Try `eventstore append --help`" in found["no version"].error
+    assert "absent.jsonl" in found["no file"].error
+    assert found["endless"].error == "input: 33,554,433 bytes, at most 33,554,432 are allowed"
+    assert found["no number"].document["status"] == "error"
+    assert found["no number"].document["diagnostics"] == [found["no number"].error]

@@ -1,0 +1,138 @@
+"""`eventstore show` as a process."""
+
+import pytest
+
+from eventstore import AggregateRef, NewEvent
+
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
+
+EVENT_KEYS = [
+    "aggregate_id",
+    "aggregate_type",
+    "sequence_number",
+    "type",
+    "schema_version",
+    "timestamp_ms",
+    "event_id",
+    "commit_id",
+    "epoch",
+    "data",
+    "metadata",
+]
+
+
+@pytest.fixture
+def history(corner):
+    """Three events of SKU-1, a second apart."""
+    events = [NewEvent("COUNTED", {"n": number}, {}, 1, 1_700_000_000_000 + number * 1000) for number in (1, 2, 3)]
+    corner.store().append(AggregateRef("ITEM", "SKU-1"), events, expected_version=0)
+    return corner.store().load("SKU-1")
+
+
+def test_text_lines_and_ranges(terminal, history):
+    """
+    A table for people, one JSON object per event for machines, `--after` and `--limit` for both; 1 for nothing.
+    """
+    found = terminal.run_all(
+        {
+            "text": ["eventstore", "show", "SKU-1"],
+            "json": ["eventstore", "show", "SKU-1", "--json"],
+            "range": ["eventstore", "show", "SKU-1", "--json", "--after=1", "--limit=1"],
+            "end": ["eventstore", "show", "SKU-1", "--after=3"],
+            "nobody": ["eventstore", "show", "SKU-2", "--json"],
+        },
+    )
+
+    assert {name: finished.code for name, finished in found.items()} == {
+        "text": 0,
+        "json": 0,
+        "range": 0,
+        "end": 1,
+        "nobody": 1,
+    }
+    rows = found["text"].out.splitlines()
+    assert rows[0].strip() == "aggregate SKU-1"
+    assert [cell.strip() for cell in rows[2].split("┃")[1:-1]] == ["no.", "time (UTC)", "type", "data"]
+    assert [cell.strip() for cell in rows[4].split("│")[1:-1]] == ["1", "2023-11-14 22:13:21", "COUNTED", '{"n":1}']
+    assert len(rows) == 8
+    assert [list(event) for event in found["json"].lines] == [EVENT_KEYS] * 3
+    assert found["json"].lines[0] == {
+        "aggregate_id": "SKU-1",
+        "aggregate_type": "ITEM",
+        "sequence_number": 1,
+        "type": "COUNTED",
+        "schema_version": 1,
+        "timestamp_ms": 1_700_000_001_000,
+        "event_id": history[0].event_id,
+        "commit_id": history[0].commit_id,
+        "epoch": 1,
+        "data": {"n": 1},
+        "metadata": {},
+    }
+    assert [event["sequence_number"] for event in found["range"].lines] == [2]
+    assert found["end"].error == "aggregate 'SKU-1' has no events after 3"
+    assert found["nobody"].error == "aggregate 'SKU-2' has no events"
+    assert found["end"].out == found["nobody"].out == ""
+
+
+NAMES = {
+    "[/red]": "[/red]",
+    "[bold]x": "[bold]x",
+    "new\nline": r"new\nline",
+    "\x1b[31mred": r"\x1b[31mred",
+    "\u202eback": r"\u202eback",
+    "Öl 🛢": "Öl 🛢",
+}
+
+
+def test_names_and_payloads_are_text_and_nothing_else(terminal, corner):
+    """
+    Markup is shown as it is, and what would steer a terminal is written out; JSON says everything exactly.
+    """
+    for name in NAMES:
+        corner.store().append(AggregateRef("ITEM", name), [NewEvent("A", {"t": name})], expected_version=0)
+
+    found = terminal.run_all(
+        {
+            "tail": ["eventstore", "tail"],
+            "json": ["eventstore", "tail", "--json"],
+            **{name: ["eventstore", "show", name] for name in ("[/red]", "new\nline")},
+        },
+    )
+
+    assert {finished.code for finished in found.values()} == {0}
+    cells = [row.split("│") for row in found["tail"].out.splitlines()[3:-1]]
+    assert [(cell[1].strip(), cell[2].strip()) for cell in cells] == [(shown, "1") for shown in NAMES.values()]
+    assert "\x1b" not in found["tail"].out
+    assert [(event["aggregate_id"], event["data"]) for event in found["json"].lines] == [
+        (name, {"t": name}) for name in NAMES
+    ]
+    assert found["[/red]"].out.splitlines()[0].strip() == "aggregate [/red]"
+    assert found["new\nline"].out.splitlines()[0].strip() == r"aggregate new\nline"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_in_a_place_without_the_letters(terminal, corner, encoding):
+    """
+    Letters that a terminal cannot show are written out; JSON is UTF-8 everywhere.
+    """
+    corner.store().append(AggregateRef("ITEM", "Öl 🛢"), [NewEvent("A", {"t": "🛢"})], expected_version=0)
+    there = terminal.with_settings(LC_ALL="C", PYTHONIOENCODING=encoding)
+
+    found = there.run_all({"text": ["eventstore", "tail"], "json": ["eventstore", "tail", "--json"]})
+
+    assert {finished.code for finished in found.values()} == {0}
+    assert b"\\U0001f6e2" in found["text"].raw
+    assert found["json"].document["data"] == {"t": "🛢"}
+
+
+def test_a_reader_that_has_seen_enough(terminal, corner):
+    """
+    With `| head` the command ends when its reader does, and complains of nothing.
+    """
+    item, store = AggregateRef("ITEM", "SKU-1"), corner.store()
+    store.append(item, [NewEvent("A", {"t": "x" * 1000})] * 98, expected_version=0)
+
+    for flags in ([], ["--json"]):
+        finished = terminal.shell('{ "$@"; echo "code $?" >&2; } | true', "eventstore", "show", "SKU-1", *flags)
+        assert finished.err == "code 1\n", flags

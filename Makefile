@@ -11,7 +11,7 @@ INPUT ?=
 LIMIT ?=
 SEED ?=
 
-.PHONY: help demo test test-fast check format dev up down status build clean
+.PHONY: help demo test test-fast check format dev up down status constraints build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ test: check ## All checks and tests; installs and starts the real servers
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
 	$(BIN)/pytest -m "not servers"
+
+constraints: $(VENV)/.dev ## Write constraints.txt anew from what is installed
+	@{ echo "# The versions that are tested together: names and versions only. \`make constraints\` writes it anew."; \
+	  $(BIN)/pip freeze --exclude-editable | grep -vE '^(pip|setuptools)=='; } > constraints.txt.new
+	mv constraints.txt.new constraints.txt
 
 build: $(VENV)/.dev ## Wheel and sdist in dist/
 	$(BIN)/python -m build --outdir dist

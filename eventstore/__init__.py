@@ -12,6 +12,7 @@ from eventstore.errors import (
     AggregateTypeError,
     CorruptRowError,
     DecideAgainError,
+    EndpointError,
     EventStoreError,
     InvalidInputError,
     LimitExceededError,
@@ -29,6 +30,7 @@ from eventstore.errors import (
 from eventstore.model import AggregateRef, AppendResult, NewEvent, RecordedEvent
 from eventstore.store import EventStore, StoreOptions
 from eventstore.table_names import TableNames
+from eventstore.tables import init as init_tables
 
 __all__ = [
     "AccessDeniedError",
@@ -39,6 +41,7 @@ __all__ = [
     "CorruptRowError",
     "DecideAgainError",
     "Endpoint",
+    "EndpointError",
     "EventStore",
     "EventStoreError",
     "InvalidInputError",
@@ -58,4 +61,5 @@ __all__ = [
     "UnreachableError",
     "WrongExpectedVersionError",
     "connect",
+    "init_tables",
 ]

@@ -21,6 +21,7 @@ from botocore.exceptions import (
 from eventstore.backoff import Backoff
 from eventstore.errors import (
     AccessDeniedError,
+    EndpointError,
     EventStoreError,
     RequestRefusedError,
     TableMissingError,
@@ -194,7 +195,7 @@ def connect(endpoint: Endpoint, *, connections_max: int = 32) -> tuple[DynamoCli
     The clients retry nothing themselves: the callers know which attempts are safe, and wait through the ports.
 
     Raises:
-        UnreachableError: The endpoint is no URL, or no region is known.
+        EndpointError: The endpoint is no URL, or no region is known.
     """
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -215,6 +216,7 @@ def connect(endpoint: Endpoint, *, connections_max: int = 32) -> tuple[DynamoCli
             session.client("dynamodbstreams", endpoint_url=endpoint.url, config=config),
         )
     except (BotoCoreError, ValueError) as error:
-        raise UnreachableError(f"no client for DynamoDB: {error}. Check region and endpoint") from error
+        reason = str(error).rstrip(".")
+        raise EndpointError(f"no client for DynamoDB can be made: {reason}; check endpoint and region") from error
     typed: tuple[DynamoClient, StreamsClient] = clients
     return typed

@@ -14,6 +14,7 @@ EventStoreError
 ├── SetUpError               an operator must act: tables or permissions
 │   ├── TableMissingError
 │   ├── TableLayoutError
+│   ├── EndpointError            no region, or an endpoint that is no URL
 │   └── AccessDeniedError
 ├── CorruptRowError          a stored row cannot be read
 └── RequestRefusedError      DynamoDB refused what we sent: a defect of this library
@@ -165,6 +166,10 @@ class TableLayoutError(SetUpError):
         super().__init__(f"table {table!r} has another layout: {'; '.join(differences)}. Use another table prefix")
         self.table = table
         self.differences = tuple(differences)
+
+
+class EndpointError(SetUpError):
+    """No client can be made: the region is unknown, or the endpoint is no URL. Name them in the settings."""
 
 
 class AccessDeniedError(SetUpError):

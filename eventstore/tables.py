@@ -13,6 +13,7 @@ from eventstore.backoff import Backoff
 from eventstore.errors import InvalidInputError, TableLayoutError, TryLaterError, UnreachableError
 from eventstore.outcomes import DynamoError, NotFoundError, RefusedError
 from eventstore.ports import DynamoClient, Runtime
+from eventstore.system import SystemRuntime
 from eventstore.table_names import TableNames
 
 READY_TIMEOUT_SECONDS = 60.0
@@ -84,8 +85,8 @@ def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str
 
 def init(
     client: DynamoClient,
-    tables: TableNames,
-    runtime: Runtime,
+    tables: TableNames | None = None,
+    runtime: Runtime | None = None,
     *,
     index_shards: int = store_record.INDEX_SHARDS_DEFAULT,
     progress: Callable[[str], None] = lambda _: None,
@@ -96,8 +97,8 @@ def init(
 
     Args:
         client: The DynamoDB client.
-        tables: Names of the tables.
-        runtime: Clock and waiting.
+        tables: Names of the tables; `inventory_…` when left out.
+        runtime: Clock and waiting; the machine's own when left out.
         index_shards: Write shards of each index key, 1 to 64, for a store that is new.
         progress: Told each table's name before it is created.
 
@@ -108,6 +109,8 @@ def init(
     """
     if not 1 <= index_shards <= 64:  # noqa: PLR2004 - said in the docstring
         raise InvalidInputError("index_shards", f"is {index_shards}, not 1 to 64")
+    tables = tables or TableNames()
+    runtime = runtime or SystemRuntime()
     requests = create_requests(load_template(), tables)
     try:
         missing = [request for request in requests if not _check(client, request)]

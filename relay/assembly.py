@@ -94,8 +94,8 @@ class Relay:
             stop=stop,
         )
 
-    def sweep(self) -> Sweep:
-        """Return a sweep with a pipeline of its own."""
+    def sweep(self, source: str = "sweep") -> Sweep:
+        """Return a sweep with a pipeline of its own; `source` names it in logs."""
         return Sweep(
             reader=self._reader,
             pipeline=self.pipeline(),
@@ -103,6 +103,7 @@ class Relay:
             lag=self._lag,
             runtime=self._runtime,
             settings=self._settings.sweep,
+            source=source,
         )
 
     def pipeline(self) -> Pipeline:

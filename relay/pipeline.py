@@ -21,6 +21,7 @@ from relay.work import is_settled, lacking
 
 LATE_TICKETS_MAX = 8
 _LANE_MARGIN_SECONDS = 30.0
+_LATE_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,19 @@ class Pipeline:
             settled += self._settler.mark(verdicts.delivered)
             for key, name, verdict in verdicts.parked:
                 self._settler.park(key, name, verdict)
+        return settled
+
+    def finish_late(self, timeout_seconds: float) -> int:
+        """Wait for what slow destinations still have to report, and settle it; return how many commits that settled.
+
+        Raises:
+            As `collect_late`.
+        """
+        deadline = self._runtime.monotonic() + timeout_seconds
+        settled = self.collect_late()
+        while self._late and self._runtime.monotonic() < deadline:
+            self._runtime.sleep(_LATE_LOOK_SECONDS)
+            settled += self.collect_late()
         return settled
 
     def _gives_up(self, attempt: int, stop: Flag) -> bool:

@@ -6,6 +6,8 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventstore.settings import SettingsError, env_file, explain
+from relay.destinations.bus_settings import MESSAGE_MAX_BYTES_DEFAULT
+from relay.destinations.index_settings import IndexSettings, PromotedType
 
 
 class RelaySettings(BaseSettings):
@@ -17,10 +19,14 @@ class RelaySettings(BaseSettings):
         name_prefix: First part of the names of exchange, queues, alias and indices.
         bus_window_messages: Messages that may be unconfirmed at once.
         bus_budget_seconds: How long one delivery to the bus may take before what is unconfirmed counts as unsent.
+        bus_message_max_bytes: Largest event body that is sent; a commit with a larger one is parked.
+        bus_queue_type: Type of the relay's own queues, `quorum` or `classic`.
         index_budget_seconds: How long a page waits for the index once the bus has it; after that the commit goes on
             without, and its row stays owed to the index.
         index_bulk_timeout_seconds: How long the index itself may take for a delivery.
         index_replicas: Copies of each index.
+        index_promoted: Payload path → `long`, `double`, `date` or `text`: copied to a typed field for ranges and full
+            text. As JSON, `{"price.amount": "double"}`.
         feed_poll_max_seconds: Longest pause between looks at a quiet shard; the delay of the first event after it.
         discovery_seconds: How often the feed is looked at for new shards.
         shards_max: Shards carried at the same time.
@@ -40,9 +46,12 @@ class RelaySettings(BaseSettings):
     name_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "inventory"
     bus_window_messages: Annotated[int, Field(ge=1, le=10_000)] = 500
     bus_budget_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
+    bus_message_max_bytes: Annotated[int, Field(ge=1, le=512 * 1024 * 1024)] = MESSAGE_MAX_BYTES_DEFAULT
+    bus_queue_type: Annotated[str, Field(pattern="^(quorum|classic)$")] = "quorum"
     index_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
     index_bulk_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
     index_replicas: Annotated[int, Field(ge=0, le=10)] = 1
+    index_promoted: dict[str, PromotedType] = Field(default_factory=dict)
     feed_poll_max_seconds: Annotated[float, Field(ge=0.05, le=10)] = 0.5
     discovery_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
     shards_max: Annotated[int, Field(ge=1, le=256)] = 16
@@ -75,6 +84,10 @@ class RelaySettings(BaseSettings):
                 f"RELAY_DRAIN_SECONDS ({self.drain_seconds:g}) must exceed"
                 f" RELAY_BUS_BUDGET_SECONDS ({self.bus_budget_seconds:g}), or a stop cuts off a delivery",
             )
+        try:
+            IndexSettings(promoted=self.index_promoted)
+        except ValueError as error:
+            faults.append(f"RELAY_INDEX_PROMOTED: {error}")
         if faults:
             raise ValueError("; ".join(faults))
         return self

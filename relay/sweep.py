@@ -91,6 +91,7 @@ class Sweep:
         lag: FeedLag,
         runtime: Runtime,
         settings: SweepSettings,
+        source: str = "sweep",
     ) -> None:
         self._reader = reader
         self._pipeline = pipeline
@@ -99,7 +100,8 @@ class Sweep:
         self._runtime = runtime
         self._settings = settings
         self._reported: set[CommitKey] = set()
-        self._log = structlog.get_logger().bind(source="sweep")
+        self._log = structlog.get_logger().bind(source=source)
+        self._source = source
 
     def run(self, stop: Flag) -> None:
         """Walk until the relay stops: at once again after a walk that settled something, gently otherwise."""
@@ -144,7 +146,7 @@ class Sweep:
             seen += len(page.rows)
             taken += len(rows)
             if rows:
-                result = self._pipeline.process(Page("sweep", rows, recheck=True), stop)
+                result = self._pipeline.process(Page(self._source, rows, recheck=True), stop)
                 settled += result.settled + self._pipeline.collect_late()
                 self._log_page(rows, result)
                 if not result.dealt_with:

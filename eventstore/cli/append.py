@@ -93,6 +93,6 @@ def _lines(source: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         if left < 0:
             raise LimitExceededError("input", limit=INPUT_MAX_BYTES, actual=INPUT_MAX_BYTES - left, unit="bytes")
         if number == 1:
-            line = line.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901 - some editors write one
+            line = line.removeprefix(_BYTE_ORDER_MARK)  # some editors write one
         if line.strip():
             yield number, line

@@ -11,7 +11,14 @@ import msgspec
 from rich.console import Console
 
 from eventstore.cli.streams import printable
-from eventstore.errors import DecideAgainError, EventStoreError, InvalidInputError, SetUpError, TryLaterError
+from eventstore.errors import (
+    CorruptRowError,
+    DecideAgainError,
+    EventStoreError,
+    InvalidInputError,
+    SetUpError,
+    TryLaterError,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +39,8 @@ class ExitCode(IntEnum):
     """A server is out of reach or refuses for load."""
     PARTIAL = 4
     """Stopped part-way; run it again to resume."""
+    DEFECT = 70
+    """A defect of this software (EX_SOFTWARE of sysexits.h); please report what was printed."""
 
 
 def print_line(value: object) -> None:
@@ -62,8 +71,10 @@ def exit_code_of(error: EventStoreError) -> ExitCode:
             return ExitCode.USAGE
         case TryLaterError():
             return ExitCode.UNREACHABLE
-        case _:
+        case CorruptRowError():
             return ExitCode.FOUND
+        case _:
+            return ExitCode.DEFECT
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -10,8 +10,6 @@ from relay import replay as replays
 from relay.cli.run import stop_on_signals
 from relay.cli.servers import build_relay, load_settings, open_destinations, open_store
 
-_REFUSALS_MAX = 3
-
 
 @click.command()
 @envelope.json_option
@@ -30,13 +28,13 @@ def replay(*, as_json: bool) -> None:
     logs.configure(settings.log_format, "warning")
     destinations = open_destinations(settings, runtime)
     store = open_store(store_settings)
-    relay = build_relay(store, destinations, settings, runtime, refusals_max=_REFUSALS_MAX)
+    relay = build_relay(store, destinations, settings, runtime, by_hand=True)
     console = envelope.console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the outbox")
         result = replays.replay(
-            relay.sweep(),
+            relay.sweep(source="replay"),
             relay.lanes,
             stop,
             lambda settled: progress.update(task, description=f"{settled:,} commits settled"),

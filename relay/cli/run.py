@@ -12,9 +12,6 @@ from relay import logs
 from relay.cli.servers import build_relay, load_settings, open_destinations, open_store
 from relay.daemon import PartDiedError
 
-EXIT_PART_DIED = 70
-"""EX_SOFTWARE of sysexits.h: start the relay again, and report the error it logged."""
-
 
 @click.command()
 @envelope.reports_errors
@@ -39,7 +36,7 @@ def run() -> None:
         relay.daemon(stop).run()
     except PartDiedError as error:
         click.echo(f"error: a part of the relay died: {error}. Start it again; nothing is lost", err=True)
-        raise SystemExit(EXIT_PART_DIED) from None
+        raise SystemExit(int(envelope.ExitCode.DEFECT)) from None
 
 
 def stop_on_signals(stop: Flag) -> None:

@@ -17,12 +17,15 @@ from relay.destinations.bus_settings import BusNames, BusSettings
 from relay.destinations.elasticsearch import ElasticsearchClient
 from relay.destinations.index import Index
 from relay.destinations.index_settings import IndexNames, IndexSettings
-from relay.destinations.rabbitmq import RabbitBroker
+from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings
 from relay.feed.pacing import Pacing
 from relay.feed.worker import WorkerSettings
 from relay.pipeline import PipelineSettings
 from relay.settings import RelaySettings
 from relay.sweep import SweepSettings
+
+_REFUSALS_MAX = 3
+_ANSWER_MARGIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ def open_destinations(settings: RelaySettings, runtime: Runtime) -> Destinations
     client: ElasticsearchClient | None = None
     try:
         _ = urlsplit(url).port
-        broker = RabbitBroker(url, BusNames(settings.name_prefix))
+        broker = RabbitBroker(
+            url,
+            BusNames(settings.name_prefix),
+            RabbitSettings(queue_type=settings.bus_queue_type),
+        )
     except ValueError:  # whose message may hold the password
         faults.append("RELAY_RABBITMQ_URL: is not of the form amqp://user:password@host:port/vhost")
     try:
@@ -120,9 +127,17 @@ def build_relay(
     settings: RelaySettings,
     runtime: Runtime,
     *,
-    refusals_max: int | None = None,
+    by_hand: bool = False,
 ) -> Relay:
-    """Return a relay on the real servers."""
+    """Return a relay on the real servers.
+
+    Args:
+        store: The tables.
+        destinations: Where it delivers.
+        settings: The relay's settings.
+        runtime: Clock, waiting and parts.
+        by_hand: A person waits for the end: give up on a bus that keeps refusing, and wait for the index's answer.
+    """
     return Relay(
         client=store.client,
         streams=store.streams,
@@ -130,13 +145,17 @@ def build_relay(
         bus=destinations.bus,
         sides=(destinations.index,),
         runtime=runtime,
-        settings=assembly_settings(settings, refusals_max),
+        settings=assembly_settings(settings, by_hand=by_hand),
     )
 
 
 def bus_settings(settings: RelaySettings) -> BusSettings:
     """Return the bus's part of the settings."""
-    return BusSettings(names=BusNames(settings.name_prefix), window=settings.bus_window_messages)
+    return BusSettings(
+        names=BusNames(settings.name_prefix),
+        window=settings.bus_window_messages,
+        message_max_bytes=settings.bus_message_max_bytes,
+    )
 
 
 def index_settings(settings: RelaySettings) -> IndexSettings:
@@ -145,11 +164,16 @@ def index_settings(settings: RelaySettings) -> IndexSettings:
         names=IndexNames(settings.name_prefix),
         bulk_timeout_seconds=settings.index_bulk_timeout_seconds,
         replicas=settings.index_replicas,
+        promoted=settings.index_promoted,
     )
 
 
-def assembly_settings(settings: RelaySettings, refusals_max: int | None = None) -> AssemblySettings:
+def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySettings:
     """Return the settings of the relay's parts."""
+    pipeline = PipelineSettings(side_budget_seconds=settings.index_budget_seconds)
+    if by_hand:
+        patience = settings.index_bulk_timeout_seconds + _ANSWER_MARGIN_SECONDS
+        pipeline = PipelineSettings(side_budget_seconds=patience, refusals_max=_REFUSALS_MAX)
     return AssemblySettings(
         daemon=DaemonSettings(
             discovery_seconds=settings.discovery_seconds,
@@ -161,7 +185,7 @@ def assembly_settings(settings: RelaySettings, refusals_max: int | None = None) 
             checkpoint_interval_seconds=settings.checkpoint_interval_seconds,
             recheck_lag_seconds=settings.sweep_min_age_seconds,
         ),
-        pipeline=PipelineSettings(side_budget_seconds=settings.index_budget_seconds, refusals_max=refusals_max),
+        pipeline=pipeline,
         sweep=SweepSettings(
             min_age_seconds=settings.sweep_min_age_seconds,
             interval_seconds=settings.sweep_interval_seconds,

@@ -34,7 +34,8 @@ class FeedPage:
         unreadable: Rows that say not even where they stand.
         records: How many change records it had, of any kind.
         position: Of its last record; None when it has none.
-        newest_at_ms: When its last record was written, by DynamoDB's clock (to the second); None when it has none.
+        oldest_at_ms: When its first record was written, by DynamoDB's clock (to the second); None when it has none.
+        newest_at_ms: When its last record was written, likewise.
         ended: The shard is closed and this is its last page.
     """
 
@@ -42,6 +43,7 @@ class FeedPage:
     unreadable: tuple[UnreadableRow, ...]
     records: int
     position: Position | None
+    oldest_at_ms: int | None
     newest_at_ms: int | None
     ended: bool
 
@@ -121,12 +123,17 @@ class ShardReader:
         if records:
             self._after = Position.parse(records[-1]["dynamodb"]["SequenceNumber"])
         self._iterator = reply.get("NextShardIterator")
-        newest = records[-1]["dynamodb"].get("ApproximateCreationDateTime") if records else None
         return FeedPage(
             rows=tuple(row for row in found if isinstance(row, OutboxRow)),
             unreadable=tuple(row for row in found if isinstance(row, UnreadableRow)),
             records=len(records),
             position=self._after if records else None,
-            newest_at_ms=None if newest is None else int(newest.timestamp() * 1000),
+            oldest_at_ms=_written_at_ms(records[0]) if records else None,
+            newest_at_ms=_written_at_ms(records[-1]) if records else None,
             ended=self._iterator is None,
         )
+
+
+def _written_at_ms(record: Mapping[str, Any]) -> int | None:
+    at = record["dynamodb"].get("ApproximateCreationDateTime")
+    return None if at is None else int(at.timestamp() * 1000)

@@ -7,7 +7,7 @@ from enum import StrEnum
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.errors import TryLaterError
+from eventstore.errors import EventStoreError, SetUpError, TryLaterError
 from eventstore.ports import Channel, Flag, Part, Runtime
 from relay.checkpoints import Checkpoints
 from relay.feed.directory import Stream
@@ -43,6 +43,7 @@ class WorkerSettings:
         recheck_margin_seconds: Records older than the start of this reader plus this margin may have been settled by
             a former one, so each row is asked for.
         recheck_lag_seconds: While the feed lags by more, the sweep may be ahead, so each row is asked for.
+        late_wait_seconds: At its end, how long it waits for a slow destination's report on pages it has passed.
         retry: Pauses when DynamoDB does not answer.
     """
 
@@ -50,6 +51,7 @@ class WorkerSettings:
     checkpoint_interval_seconds: float = 1.0
     recheck_margin_seconds: float = 5.0
     recheck_lag_seconds: float = 60.0
+    late_wait_seconds: float = 5.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.2, cap_seconds=5.0))
 
 
@@ -160,9 +162,11 @@ class ShardWorker:
             elif not self._deal_with(page):
                 break
             elif page.ended:
+                self._finish_late()
                 self._save(finished=True)
                 self._log.info("shard.finished")
                 return ShardState.FINISHED
+        self._finish_late()
         self._save(finished=False)
         return ShardState.STOPPED
 
@@ -175,7 +179,7 @@ class ShardWorker:
             try:
                 result = self._pipeline.process(Page("feed", page.rows, recheck), self._stop)
                 break
-            except TryLaterError as error:
+            except (TryLaterError, SetUpError) as error:  # an operator may set it right while we wait
                 attempt += 1
                 recheck = True
                 self._log.warning("page.retried", error=str(error), attempt=attempt)
@@ -190,18 +194,25 @@ class ShardWorker:
 
     def _needs_recheck(self, page: FeedPage) -> bool:
         """Tell whether somebody else may have settled rows of this page."""
-        if page.newest_at_ms is None:
-            return False
-        before_us = page.newest_at_ms < self._started_at_ms + self._settings.recheck_margin_seconds * 1000
+        if page.oldest_at_ms is None:
+            return True
+        before_us = page.oldest_at_ms < self._started_at_ms + self._settings.recheck_margin_seconds * 1000
         return before_us or self._lag.seconds() > self._settings.recheck_lag_seconds
 
     def _when_idle(self) -> None:
         try:
             self._pipeline.collect_late()
-        except TryLaterError as error:
+        except EventStoreError as error:
             self._log.warning("settle.postponed", error=str(error))  # the sweep finds what stays owed
         if self._runtime.monotonic() - self._saved_at >= self._settings.checkpoint_interval_seconds:
             self._save(finished=False)
+
+    def _finish_late(self) -> None:
+        """Settle what is about to be reported, so that it need not wait for the sweep."""
+        try:
+            self._pipeline.finish_late(self._settings.late_wait_seconds)
+        except EventStoreError as error:
+            self._log.warning("settle.postponed", error=str(error))
 
     def _save(self, *, finished: bool) -> None:
         """Write the checkpoint when it moved; an unwritten one is read from again, which does no harm."""
@@ -210,7 +221,7 @@ class ShardWorker:
             return
         try:
             self._checkpoints.save(self._stream, self._shard_id, self._dealt_with, finished=finished)
-        except TryLaterError as error:
+        except EventStoreError as error:
             self._log.warning("checkpoint.unwritten", error=str(error))
             return
         self._saved = self._dealt_with

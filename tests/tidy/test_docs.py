@@ -198,12 +198,9 @@ def test_attributes_of_errors_are_documented() -> None:
 
 
 def test_exit_codes_are_documented() -> None:
-    """The page has the codes of all commands, and of `relay run`."""
+    """The page has the codes of all commands."""
     shown = {int(code(row["code"])[0]) for row in rows(REFERENCE / "exit-codes.md", "code")}
-    run = (ROOT / "relay" / "cli" / "run.py").read_text("utf-8")
-    part_died = re.search(r"^EXIT_PART_DIED = (\d+)$", run, re.MULTILINE)
-    assert part_died is not None
-    assert shown == {int(each) for each in ExitCode} | {int(part_died[1])}
+    assert shown == {int(each) for each in ExitCode}
 
 
 def test_exit_codes_of_errors_are_documented() -> None:

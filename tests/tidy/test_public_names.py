@@ -18,6 +18,7 @@ EVENTSTORE = [
     "CorruptRowError",
     "DecideAgainError",
     "Endpoint",
+    "EndpointError",
     "EventStore",
     "EventStoreError",
     "InvalidInputError",
@@ -37,6 +38,7 @@ EVENTSTORE = [
     "UnreachableError",
     "WrongExpectedVersionError",
     "connect",
+    "init_tables",
 ]
 EVENTSTORE_TESTING = ["InMemoryDynamoDB"]
 RELAY_TESTING = ["InMemoryBroker", "InMemoryIndex"]

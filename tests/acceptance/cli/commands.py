@@ -84,6 +84,11 @@ class Command:
             thread.join(END_SECONDS)
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def out(self) -> str:
         """What it has said so far on standard output."""
         return self._said["out"].decode("utf-8", "replace")
@@ -106,10 +111,6 @@ class Command:
             timeout_seconds=SAY_SECONDS,
         )
         assert words in self.out or words in self.err, f"it ended: {self.out} {self.err}"
-
-    def count_said(self, words: str) -> int:
-        """Tell how often it has said something on standard error."""
-        return self.err.count(words)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

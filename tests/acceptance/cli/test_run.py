@@ -1,0 +1,112 @@
+"""`relay run` as a process: signals, a bus that comes late, logs."""
+
+import signal
+import time
+
+import pytest
+
+from eventstore import AggregateRef, NewEvent
+from tests.acceptance.cli.ports import door
+from tests.support.waiting import until
+from tests.support.witness import Witness
+
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
+
+DRAIN_DEFAULT_SECONDS = 20.0
+ITEM = AggregateRef("ITEM", "SKU-1")
+
+
+def events_named(command, name: str) -> list[dict]:
+    return [event for event in command.events if event["event"] == name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_it_stops_when_told(terminal, corner, number):
+    """
+    What was appended is carried; then a signal ends it with 0 before a drain could run out; every line of log is JSON.
+    """
+    with terminal.with_settings(RELAY_LOG_FORMAT="json").start("relay", "run") as relay:
+        corner.store().append(ITEM, [NewEvent("A", {})], expected_version=0)
+        relay.until_said("page.settled")
+        relay.signal(number)
+        told = time.monotonic()
+        finished = relay.end()
+        took = time.monotonic() - told
+
+    assert finished.code == 0
+    assert took < DRAIN_DEFAULT_SECONDS
+    assert finished.out == ""
+    names = [event["event"] for event in relay.events]
+    assert names[0] == "relay.started"
+    assert names[-2:] == ["relay.draining", "relay.stopped"]
+    assert {"level", "timestamp", "thread_name"} <= relay.events[0].keys()
+    assert corner.client.scan(TableName="inventory_outbox")["Count"] == 0
+
+
+def test_a_bus_that_comes_late(terminal, corner):
+    """
+    It stays up, says once that the bus is out of reach however often it tries, and delivers when the bus is there.
+    """
+    witness = Witness(corner)
+    with door(corner.rabbitmq_url) as bus:
+        there = terminal.with_settings(RELAY_RABBITMQ_URL=bus.url, RELAY_LOG_FORMAT="json")
+        with there.start("relay", "run") as relay:
+            corner.store().append(ITEM, [NewEvent("A", {}), NewEvent("B", {})], expected_version=0)
+            until(lambda: len(events_named(relay, "bus.refused")) >= 3, "the bus was tried three times")
+            troubled = events_named(relay, "destination.troubled")
+            bus.open()
+            until(lambda: len(witness.seen) >= 2, "both events came")
+            relay.until_said("page.settled")
+            relay.signal(signal.SIGTERM)
+            finished = relay.end()
+    witness.close()
+
+    assert [(event["destination"], event["kind"], event["level"]) for event in troubled] == [
+        ("bus", "outage", "warning"),
+    ]
+    assert str(bus.port) in troubled[0]["reason"]
+    assert len(events_named(relay, "destination.troubled")) == 1
+    assert len(events_named(relay, "destination.recovered")) == 1
+    assert witness.first_deliveries() == {"SKU-1": [1, 2]}
+    assert finished.code == 0
+
+
+def test_rabbitmq_refuses_the_password(terminal, corner):
+    """
+    It stays up, says once, as an error and without the password, that a person must act, and stops when told.
+    """
+    wrong = corner.rabbitmq_url.replace("guest:guest", "guest:sesame")
+    corner.store().append(ITEM, [NewEvent("A", {})], expected_version=0)
+
+    with terminal.with_settings(RELAY_RABBITMQ_URL=wrong, RELAY_LOG_FORMAT="json").start("relay", "run") as relay:
+        until(lambda: len(events_named(relay, "bus.refused")) >= 2, "the bus was tried twice")
+        relay.signal(signal.SIGTERM)
+        finished = relay.end()
+
+    (troubled,) = events_named(relay, "destination.troubled")
+    assert (troubled["kind"], troubled["level"]) == ("misconfigured", "error")
+    assert "check user and password" in troubled["reason"]
+    assert "sesame" not in finished.err
+    assert finished.code == 0
+
+
+def test_two_at_once(terminal, corner):
+    """
+    A second one beside the first costs repeats at most: everything comes, first deliveries in order, both stop well.
+    """
+    witness = Witness(corner)
+    with terminal.start("relay", "run") as one, terminal.start("relay", "run") as other:
+        one.until_said("shard.opened")
+        other.until_said("shard.opened")
+        store = corner.store()
+        for number in range(30):
+            store.append(ITEM, [NewEvent("A", {"n": number})], expected_version=number)
+        until(lambda: len(witness.first_deliveries().get("SKU-1", [])) >= 30, "every event came")
+        until(lambda: corner.client.scan(TableName="inventory_outbox")["Count"] == 0, "everything is settled")
+        for relay in (one, other):
+            relay.signal(signal.SIGTERM)
+        codes = [relay.end().code for relay in (one, other)]
+    witness.close()
+
+    assert codes == [0, 0]
+    assert witness.first_deliveries() == {"SKU-1": list(range(1, 31))}

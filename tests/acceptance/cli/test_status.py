@@ -1,0 +1,94 @@
+"""`relay status` as a process: what is owed, and to whom."""
+
+import pytest
+
+from eventstore import AggregateRef, NewEvent
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
+
+
+def counts(**changed: int) -> dict[str, object]:
+    nothing = {"rows": 0, "complete": True, "owed_to_bus": 0, "owed_to_index_only": 0, "parked": 0, "unreadable": 0}
+    return {**nothing, **changed}
+
+
+def test_with_and_without_owed_commits(terminal, corner):
+    """
+    It counts what lies in the outbox, says how old the oldest is, and needs no relay and no setting of one.
+    """
+    alone = terminal.with_settings(RELAY_RABBITMQ_URL=None, RELAY_ELASTICSEARCH_URL=None, RELAY_NAME_PREFIX=None)
+    empty = alone.run("relay", "status", "--json")
+    for number in (1, 2, 3):
+        item = AggregateRef("ITEM", f"SKU-{number}")
+        corner.store().append(item, [NewEvent("A", {}), NewEvent("B", {})], expected_version=0)
+    found = alone.run_all(
+        {
+            "json": ["relay", "status", "--json"],
+            "text": ["relay", "status"],
+            "some": ["relay", "status", "--rows-max", "2"],
+        },
+    )
+
+    assert (empty.code, empty.err) == (0, "")
+    (shard,) = empty.document["data"]["shards"]
+    assert empty.document == {
+        "version": 1,
+        "status": "ok",
+        "data": {
+            "table": "inventory_outbox",
+            "outbox": {**counts(), "oldest_age_seconds": None},
+            "shards": [{"shard": shard["shard"], "parent": None, "state": "unread", "checkpoint_at_ms": None}],
+        },
+        "diagnostics": [],
+    }
+    assert {finished.code for finished in found.values()} == {0}
+    outbox = found["json"].document["data"]["outbox"]
+    assert 0 <= outbox.pop("oldest_age_seconds") < 120
+    assert outbox == counts(rows=3, owed_to_bus=3)
+    cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in found["text"].out.splitlines()]
+    assert ["owed to the bus", "3"] in cells
+    assert [shard["shard"], "unread", "-"] in cells  # not cut, since this is no terminal
+    assert "Next: `relay run` delivers what is owed" in found["text"].out
+    assert "the first 2 rows only" in found["some"].out
+
+
+def test_while_a_relay_runs(terminal, corner):
+    """
+    The shard that a relay reads is shown as such, with the time of its checkpoint.
+    """
+    with terminal.start("relay", "run") as relay:
+        corner.store().append(AggregateRef("ITEM", "SKU-1"), [NewEvent("A", {})], expected_version=0)
+        relay.until_said("page.settled")
+        until(lambda: corner.client.scan(TableName="inventory_relay")["Count"] > 1, "a checkpoint is written")
+        data = terminal.run("relay", "status", "--json").document["data"]
+
+    assert data["outbox"] == {**counts(), "oldest_age_seconds": None}
+    (shard,) = data["shards"]
+    assert shard["state"] == "reading"
+    assert shard["checkpoint_at_ms"] > 1_700_000_000_000
+
+
+def test_the_set_up_is_not_as_it_must_be(untouched, terminal, corner):
+    """
+    Without tables, and without the outbox's stream, every command of the relay ends with 2 and says what to do.
+    """
+    corner.client.update_table(TableName="inventory_outbox", StreamSpecification={"StreamEnabled": False})
+    commands = {
+        "status": ["relay", "status", "--json"],
+        "replay": ["relay", "replay", "--json"],
+        "run": ["relay", "run"],
+    }
+
+    no_tables = untouched.run_all(commands)
+    no_stream = terminal.run_all(commands)
+
+    for found in (no_tables, no_stream):
+        assert {name: finished.code for name, finished in found.items()} == dict.fromkeys(commands, 2)
+        for name in ("status", "replay"):
+            assert found[name].document["diagnostics"] == [found[name].error]
+        assert found["run"].out == ""
+    for finished in no_tables.values():
+        assert "does not exist: run `eventstore init`" in finished.error
+    for finished in no_stream.values():
+        assert "table 'inventory_outbox' has another layout: its stream is off, not NEW_IMAGE" in finished.error

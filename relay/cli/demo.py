@@ -23,6 +23,7 @@ from relay.demo.search import FoundEvent
 from relay.demo.world import EmbeddedWorld, World
 
 _REFRESH_SECONDS = 0.2
+_SAY_SECONDS = 15.0
 
 
 @click.command()
@@ -62,7 +63,7 @@ def _plan(source: Path | None, limit: int | None, seed: int) -> tuple[list[Plann
 
 
 def _run_with_bars(job: MainJob, console: Console, runtime: Runtime) -> tuple[Figures, list[FoundEvent]]:
-    """Run the job in a part of its own and draw its progress until it ends."""
+    """Run the job in a part of its own and draw its progress until it ends; without a terminal, say it now and then."""
     outcome: list[tuple[Figures, list[FoundEvent]]] = []
     part = runtime.spawn("main-job", lambda: outcome.append(job.run()))
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -70,8 +71,13 @@ def _run_with_bars(job: MainJob, console: Console, runtime: Runtime) -> tuple[Fi
         appended = bars.add_task("commits appended", total=job.progress.planned)
         received = bars.add_task("events on the bus", total=None)
         indexed = bars.add_task("events in the index", total=None)
+        said_at = runtime.monotonic()
         while not part.join(_REFRESH_SECONDS):
             progress = job.progress
+            if not console.is_terminal and runtime.monotonic() - said_at >= _SAY_SECONDS:
+                said_at = runtime.monotonic()
+                said = f"{progress.appended:,} of {progress.planned:,} commits appended, {progress.received:,} events"
+                console.print(f"{said} on the bus", markup=False)
             events = progress.events or None
             bars.update(appended, completed=progress.appended)
             bars.update(received, completed=progress.received, total=events)
@@ -90,8 +96,8 @@ def _report(figures: Figures, found: list[FoundEvent], next_command: str, *, as_
         )
         return
     console = envelope.console()
-    title = f"main job on the {figures.stack} stack: {figures.input}"
-    table = Table(title=title, title_justify="left", show_header=False)
+    console.print(f"main job on the {figures.stack} stack: {figures.input}", markup=False)
+    table = Table(show_header=False)
     for label, value in _rows(figures):
         table.add_row(label, value)
     console.print(table)

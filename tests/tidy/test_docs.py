@@ -143,6 +143,8 @@ def default_as_text(field: FieldInfo) -> str:
     """Return a default as the page writes it."""
     if field.is_required():
         return "required"
+    if field.default_factory is not None:
+        return f"`{field.get_default(call_default_factory=True)}`"
     value = field.default
     if value is None:
         return "unset"

@@ -6,6 +6,7 @@ Every append also writes an outbox row in the same transaction; the `relay` pack
 """
 
 from eventstore.backoff import Backoff
+from eventstore.context import StoreOptions
 from eventstore.dynamo import Endpoint, connect
 from eventstore.errors import (
     AccessDeniedError,
@@ -28,7 +29,7 @@ from eventstore.errors import (
     WrongExpectedVersionError,
 )
 from eventstore.model import AggregateRef, AppendResult, NewEvent, RecordedEvent
-from eventstore.store import EventStore, StoreOptions
+from eventstore.store import EventStore
 from eventstore.table_names import TableNames
 from eventstore.tables import init as init_tables
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore import dynamo, event_row, limits
-from eventstore.backoff import Backoff
+from eventstore import dynamo, limits
+from eventstore.context import StoreContext
+from eventstore.decoding import OnCorrupt, decode_rows
 from eventstore.errors import InvalidInputError
+from eventstore.item import Item
 from eventstore.model import RecordedEvent
-from eventstore.ports import DynamoClient, Runtime
 from eventstore.table_names import TableNames
 
 
@@ -41,24 +42,40 @@ class Span:
 
 
 def read(
-    client: DynamoClient,
-    tables: TableNames,
+    context: StoreContext,
     aggregate_id: str,
     span: Span,
-    runtime: Runtime,
-    backoff: Backoff,
+    on_corrupt: OnCorrupt = None,
 ) -> Iterator[RecordedEvent]:
     """Yield the events of a span; a page is asked for when the one before it is used up."""
+    for items in _pages(context, aggregate_id, span):
+        yield from decode_rows(context.decoder, items, context.tables.events, on_corrupt)
+
+
+def current_version(context: StoreContext, aggregate_id: str) -> int:
+    """Return the number of an aggregate's last event, 0 when it has none; its key decides, whatever its row holds."""
+    for items in _pages(context, aggregate_id, Span(backwards=True, limit=1)):
+        for item in items:
+            return int(item["sequenceNumber"]["N"])
+    return 0
+
+
+def _pages(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[list[Item]]:
     if span.until is not None and span.until <= span.after:
         return
     left = span.limit
-    request = _request(tables, aggregate_id, span)
-    while True:
+    request = _request(context.tables, aggregate_id, span)
+    while True:  # as many pages as the span has; each moves on
         if left is not None:
             request["Limit"] = left
-        reply = dynamo.read(runtime, backoff, client.query, needs="Items", **request)
-        for item in reply["Items"]:
-            yield event_row.decode(item, tables.events)
+        reply = dynamo.read(
+            context.runtime,
+            context.options.read_backoff,
+            context.client.query,
+            needs="Items",
+            **request,
+        )
+        yield reply["Items"]
         if left is not None:
             left -= len(reply["Items"])
         if "LastEvaluatedKey" not in reply or left == 0:

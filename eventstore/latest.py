@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore import dynamo, event_row
-from eventstore.backoff import Backoff
+from eventstore import dynamo
+from eventstore.context import StoreContext
+from eventstore.decoding import decode_rows
 from eventstore.errors import ThrottledError
 from eventstore.item import row_key
 from eventstore.model import RecordedEvent
-from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
 
 BATCH_GET_MAX_KEYS = 100
 """Source: AWS, API reference of BatchGetItem."""
@@ -37,12 +36,8 @@ Key = tuple[int, str, int]
 
 
 def of_day(
-    client: DynamoClient,
-    tables: TableNames,
+    context: StoreContext,
     window: Window,
-    index_shards: int,
-    runtime: Runtime,
-    backoff: Backoff,
 ) -> list[RecordedEvent]:
     """Return the newest events of a window, oldest first.
 
@@ -54,22 +49,19 @@ def of_day(
         CorruptRowError: A stored row cannot be read.
     """
     keys: list[Key] = []
-    for shard in range(index_shards):
-        keys.extend(_keys_of_shard(client, tables, window, shard, runtime, backoff))
+    for shard in range(context.record.index_shards):
+        keys.extend(_keys_of_shard(context, window, shard))
     newest = heapq.nlargest(window.limit, keys)
-    return _bodies(client, tables, sorted(newest), runtime, backoff)
+    return _bodies(context, sorted(newest))
 
 
 def _keys_of_shard(
-    client: DynamoClient,
-    tables: TableNames,
+    context: StoreContext,
     window: Window,
     shard: int,
-    runtime: Runtime,
-    backoff: Backoff,
 ) -> list[Key]:
     request: dict[str, Any] = {
-        "TableName": tables.events,
+        "TableName": context.tables.events,
         "IndexName": "TimestampIndex",
         "KeyConditionExpression": "dayShard = :day AND #time >= :since",
         "ExpressionAttributeNames": {"#time": "timestamp"},
@@ -79,7 +71,13 @@ def _keys_of_shard(
     keys: list[Key] = []
     while len(keys) < window.limit:
         request["Limit"] = window.limit - len(keys)
-        reply = dynamo.read(runtime, backoff, client.query, needs="Items", **request)
+        reply = dynamo.read(
+            context.runtime,
+            context.options.read_backoff,
+            context.client.query,
+            needs="Items",
+            **request,
+        )
         keys.extend(_key(item) for item in reply["Items"])
         if "LastEvaluatedKey" not in reply:
             break
@@ -92,32 +90,26 @@ def _key(item: dict[str, Any]) -> Key:
 
 
 def _bodies(
-    client: DynamoClient,
-    tables: TableNames,
+    context: StoreContext,
     keys: list[Key],
-    runtime: Runtime,
-    backoff: Backoff,
 ) -> list[RecordedEvent]:
     found: dict[tuple[str, int], RecordedEvent] = {}
     for start in range(0, len(keys), BATCH_GET_MAX_KEYS):
         wanted = [row_key(key[1], key[2]) for key in keys[start : start + BATCH_GET_MAX_KEYS]]
-        for event in _batch_get(client, tables, wanted, runtime, backoff):
+        for event in _batch_get(context, wanted):
             found[event.aggregate_id, event.sequence_number] = event
     return [found[key[1], key[2]] for key in keys if (key[1], key[2]) in found]
 
 
 def _batch_get(
-    client: DynamoClient,
-    tables: TableNames,
+    context: StoreContext,
     keys: list[dict[str, Any]],
-    runtime: Runtime,
-    backoff: Backoff,
 ) -> Iterable[RecordedEvent]:
-    asked: dict[str, Any] = {tables.events: {"Keys": keys, "ConsistentRead": True}}
+    table, runtime, backoff = context.tables.events, context.runtime, context.options.read_backoff
+    asked: dict[str, Any] = {table: {"Keys": keys, "ConsistentRead": True}}
     for attempt in range(1, backoff.attempts_max + 1):
-        reply = dynamo.read(runtime, backoff, client.batch_get_item, needs="Responses", RequestItems=asked)
-        for item in reply["Responses"].get(tables.events, []):
-            yield event_row.decode(item, tables.events)
+        reply = dynamo.read(runtime, backoff, context.client.batch_get_item, needs="Responses", RequestItems=asked)
+        yield from decode_rows(context.decoder, reply["Responses"].get(table, []), table)
         asked = reply.get("UnprocessedKeys") or {}
         if not asked:
             return

@@ -1,60 +1,23 @@
 """The event store: append events to an aggregate, and read them back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
-from eventstore import commit, dynamo, history, latest, limits, store_record, validation, verdict
-from eventstore.backoff import Backoff
-from eventstore.errors import (
-    AggregateTypeError,
-    OutcomeUnknownError,
-    RequestRefusedError,
-    ThrottledError,
-    UnreachableError,
-    WrongExpectedVersionError,
-)
+from eventstore import appender, commit, history, latest, store_record, validation
+from eventstore.context import StoreContext, StoreOptions
+from eventstore.decoding import OnCorrupt
 from eventstore.ids import uuid7
 from eventstore.model import AggregateRef, AppendResult, NewEvent, RecordedEvent
-from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.system import SystemRuntime
 from eventstore.table_names import TableNames
 
 
-@dataclass(frozen=True, slots=True)
-class StoreOptions:
-    """How a store behaves.
-
-    Attributes:
-        embed_max_bytes: An outbox row up to this size carries its events, which spares the relay a read. Above 1,024
-            it costs more write units and makes delivery of large events a little faster.
-        append_backoff: Attempts of one append, and the delays between them.
-        read_backoff: Attempts of one read call, and the delays between them.
-    """
-
-    embed_max_bytes: int = limits.EMBED_MAX_BYTES_DEFAULT
-    append_backoff: Backoff = field(default_factory=Backoff)
-    read_backoff: Backoff = field(default_factory=Backoff)
-
-
 class EventStore:
     """Stores events once and in order, each commit together with its outbox row. Threads may share one store."""
 
-    def __init__(
-        self,
-        client: DynamoClient,
-        tables: TableNames,
-        record: store_record.StoreRecord,
-        *,
-        options: StoreOptions,
-        runtime: Runtime,
-    ) -> None:
-        """Prefer `EventStore.open`, which reads the record from the tables."""
-        self._client = client
-        self._tables = tables
-        self._record = record
-        self._options = options
-        self._runtime = runtime
+    def __init__(self, context: StoreContext) -> None:
+        """Prefer `EventStore.open`, which reads what is in force from the tables."""
+        self._context = context
 
     @classmethod
     def open(
@@ -82,7 +45,7 @@ class EventStore:
         options = options or StoreOptions()
         runtime = runtime or SystemRuntime()
         record = store_record.load(client, tables, runtime, options.read_backoff)
-        return cls(client, tables, record, options=options, runtime=runtime)
+        return cls(StoreContext(client, tables, record, options, runtime))
 
     def append(
         self,
@@ -120,11 +83,11 @@ class EventStore:
             events,
             expected_version,
             self._stamp(len(events)),
-            self._tables,
-            index_shards=self._record.index_shards,
-            embed_max_bytes=self._options.embed_max_bytes,
+            self._context.tables,
+            index_shards=self._context.record.index_shards,
+            embed_max_bytes=self._context.options.embed_max_bytes,
         )
-        return self._send(prepared)
+        return appender.send(self._context, prepared)
 
     def read(
         self,
@@ -135,6 +98,7 @@ class EventStore:
         backwards: bool = False,
         limit: int | None = None,
         consistent: bool = True,
+        on_corrupt: OnCorrupt = None,
     ) -> Iterator[RecordedEvent]:
         """Read one aggregate's events lazily, a page of at most 1 MB in memory at a time.
 
@@ -145,6 +109,7 @@ class EventStore:
             backwards: Newest first.
             limit: At most so many events.
             consistent: False halves the price and may miss the newest events.
+            on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
 
         Raises:
             InvalidInputError: The range is reversed, or the id cannot be one.
@@ -153,7 +118,7 @@ class EventStore:
         """
         validation.check_aggregate_id(aggregate_id)
         span = history.Span(after=after, until=until, backwards=backwards, limit=limit, consistent=consistent)
-        return history.read(self._client, self._tables, aggregate_id, span, self._runtime, self._options.read_backoff)
+        return history.read(self._context, aggregate_id, span, on_corrupt)
 
     def load(self, aggregate_id: str) -> list[RecordedEvent]:
         """Return all events of one aggregate, oldest first, by consistent reads; empty for one that does not exist.
@@ -169,7 +134,8 @@ class EventStore:
         Raises:
             As `read`.
         """
-        return next((event.sequence_number for event in self.read(aggregate_id, backwards=True, limit=1)), 0)
+        validation.check_aggregate_id(aggregate_id)
+        return history.current_version(self._context, aggregate_id)
 
     def latest_of_day(self, day: str, *, limit: int, since_ms: int = 0) -> list[RecordedEvent]:
         """Return the newest events of one day, oldest first, from the eventually consistent time index.
@@ -182,82 +148,12 @@ class EventStore:
         Raises:
             As `read`.
         """
-        return latest.of_day(
-            self._client,
-            self._tables,
-            latest.Window(day, since_ms, limit),
-            self._record.index_shards,
-            self._runtime,
-            self._options.read_backoff,
-        )
+        return latest.of_day(self._context, latest.Window(day, since_ms, limit))
 
     def _stamp(self, count: int) -> commit.Stamp:
         return commit.Stamp(
-            commit_id=uuid7(self._runtime),
-            event_ids=tuple(uuid7(self._runtime, counter=index) for index in range(count)),
-            now_ms=self._runtime.now_ms(),
-            epoch=self._record.epoch,
-        )
-
-    def _send(self, prepared: commit.PreparedCommit) -> AppendResult:
-        """Send the frozen request until it is decided or the attempts are used up."""
-        backoff = self._options.append_backoff
-        maybe_stored = False
-        last: DynamoError | None = None
-        for attempt in range(1, backoff.attempts_max + 1):
-            if attempt > 1:
-                self._runtime.sleep(backoff.delay_seconds(attempt - 1, self._runtime.uniform()))
-            try:
-                dynamo.call(self._client.transact_write_items, **prepared.request)
-                return self._result(prepared, attempt, already_stored=False)
-            except OutcomeLostError as error:
-                maybe_stored, last = True, error
-            except NotAppliedError as error:
-                last = error
-            except TransactionCancelledError as error:
-                last = error
-                if self._settles(error, prepared):
-                    return self._result(prepared, attempt, already_stored=True)
-            except DynamoError as error:
-                raise dynamo.public_error(error, table=self._tables.events) from error
-        if maybe_stored:
-            raise OutcomeUnknownError(prepared.aggregate.id, commit_id=prepared.commit_id) from last
-        if isinstance(last, NotAppliedError) and not last.reached:
-            raise UnreachableError(f"DynamoDB was not reached: {last}. Check the endpoint, or run `make up`") from last
-        raise ThrottledError(
-            f"the append to aggregate {prepared.aggregate.id!r} was refused {backoff.attempts_max} times ({last})",
-            retry_after_seconds=backoff.cap_seconds,
-        ) from last
-
-    def _settles(self, error: TransactionCancelledError, prepared: commit.PreparedCommit) -> bool:
-        """Tell whether the refusal says that our commit is stored; raise when it says that it never will be."""
-        match verdict.judge(error.reasons, prepared):
-            case verdict.AlreadyStored():
-                return True
-            case verdict.Retry():
-                return False
-            case verdict.OtherType(actual):
-                raise AggregateTypeError(
-                    prepared.aggregate.id,
-                    expected=prepared.aggregate.type,
-                    actual=actual,
-                ) from error
-            case verdict.OtherVersion():
-                raise WrongExpectedVersionError(
-                    prepared.aggregate.id,
-                    expected=prepared.expected_version,
-                    actual=self.current_version(prepared.aggregate.id),
-                ) from error
-            case verdict.Defect(code, message):
-                raise RequestRefusedError(code, message) from error
-
-    @staticmethod
-    def _result(prepared: commit.PreparedCommit, attempts: int, *, already_stored: bool) -> AppendResult:
-        return AppendResult(
-            aggregate=prepared.aggregate,
-            commit_id=prepared.commit_id,
-            first_sequence=prepared.events[0].sequence_number,
-            version=prepared.events[-1].sequence_number,
-            already_stored=already_stored,
-            attempts=attempts,
+            commit_id=uuid7(self._context.runtime),
+            event_ids=tuple(uuid7(self._context.runtime, counter=index) for index in range(count)),
+            now_ms=self._context.runtime.now_ms(),
+            epoch=self._context.record.epoch,
         )

@@ -157,10 +157,9 @@ class Terminal:
         """Start a command."""
         return self._start(str(FOLDER / name), *arguments, stdin=stdin)
 
-    def shell(self, line: str, name: str, *arguments: str) -> Finished:
-        """Run a line of shell, in which `"$@"` is the command, to its end."""
-        with self._start("sh", "-c", line, "sh", str(FOLDER / name), *arguments) as command:
-            return command.end()
+    def shell(self, line: str, name: str, *arguments: str) -> Command:
+        """Start a line of shell, in which `"$@"` is the command."""
+        return self._start("sh", "-c", line, "sh", str(FOLDER / name), *arguments)
 
     def _start(self, *arguments: str, stdin: bytes = b"") -> Command:
         base = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8"}
@@ -177,9 +176,13 @@ class Terminal:
         stdin: Mapping[str, bytes] | None = None,
     ) -> dict[str, Finished]:
         """Run commands side by side, each to its end."""
-        running = {name: self.start(*each, stdin=(stdin or {}).get(name, b"")) for name, each in commands.items()}
-        try:
-            return {name: command.end() for name, command in running.items()}
-        finally:
-            for command in running.values():
-                command.__exit__()
+        fed = stdin or {}
+        return end_all({name: self.start(*each, stdin=fed.get(name, b"")) for name, each in commands.items()})
+
+
+def end_all(running: Mapping[str, Command]) -> dict[str, Finished]:
+    """Wait for the end of commands that run side by side."""
+    with contextlib.ExitStack() as stack:
+        for command in running.values():
+            stack.enter_context(command)
+        return {name: command.end() for name, command in running.items()}

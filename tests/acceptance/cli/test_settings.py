@@ -3,6 +3,7 @@
 import pytest
 
 from eventstore import AggregateRef, NewEvent
+from tests.acceptance.cli.commands import end_all
 
 pytestmark = pytest.mark.acceptance
 
@@ -72,8 +73,9 @@ def test_addresses_that_are_none(bare):
         "no port": {"RELAY_ELASTICSEARCH_URL": "http://user:sesame@127.0.0.1"},
         "list": {"RELAY_ELASTICSEARCH_URL": "http://127.0.0.1:1,ftp://user:sesame@elsewhere"},
     }
-    running = {name: bare.with_settings(**base, **changed).start("relay", "run") for name, changed in bad.items()}
-    found = {name: command.end() for name, command in running.items()}
+    found = end_all(
+        {name: bare.with_settings(**{**base, **changed}).start("relay", "run") for name, changed in bad.items()},
+    )
 
     assert {name: finished.code for name, finished in found.items()} == dict.fromkeys(bad, 2)
     for name, changed in bad.items():

@@ -3,6 +3,7 @@
 import pytest
 
 from eventstore import AggregateRef, NewEvent
+from tests.acceptance.cli.commands import end_all
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
@@ -133,6 +134,9 @@ def test_a_reader_that_has_seen_enough(terminal, corner):
     item, store = AggregateRef("ITEM", "SKU-1"), corner.store()
     store.append(item, [NewEvent("A", {"t": "x" * 1000})] * 98, expected_version=0)
 
-    for flags in ([], ["--json"]):
-        finished = terminal.shell('{ "$@"; echo "code $?" >&2; } | true', "eventstore", "show", "SKU-1", *flags)
-        assert finished.err == "code 1\n", flags
+    line = '{ "$@"; echo "code $?" >&2; } | true'
+    flags: dict[str, list[str]] = {"text": [], "json": ["--json"]}
+
+    found = end_all({name: terminal.shell(line, "eventstore", "show", "SKU-1", *more) for name, more in flags.items()})
+
+    assert {name: finished.err for name, finished in found.items()} == dict.fromkeys(flags, "code 1\n")

@@ -11,7 +11,7 @@ INPUT ?=
 LIMIT ?=
 SEED ?=
 
-.PHONY: help demo test test-fast check format dev up down status constraints build clean
+.PHONY: help demo test test-fast acceptance-long check format dev up down status constraints build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ format: $(VENV)/.dev ## Format the code
 test: check ## All checks and tests; installs and starts the real servers
 	$(PYTHON) infra/local up
 	$(BIN)/pytest
+
+acceptance-long: $(VENV)/.dev ## The long versions of the acceptance tests (20,000 lines, 40 kills)
+	$(PYTHON) infra/local up
+	CRASH_TEST_LINES=20000 CRASH_TEST_KILLS=40 $(BIN)/pytest -m acceptance tests/acceptance
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
 	$(BIN)/pytest -m "not servers"

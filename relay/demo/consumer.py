@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from eventstore.ports import Runtime
 from relay.destinations.amqp_errors import FAILURES, broker_error
 from relay.destinations.bus_settings import BusNames
-from relay.destinations.rabbitmq import RabbitSettings, declare, open_connection, readable
+from relay.destinations.rabbitmq import RabbitSettings, address_of, declare, open_connection, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class RabbitConsumer:
             channel.basic_consume(self._queue, callback=self._came.append)
         except FAILURES as error:
             self._let_go()
-            raise broker_error(error, "connecting a consumer") from error
+            raise broker_error(error, f"connecting a consumer to {address_of(self._url)}") from error
 
     def receive(self, timeout_seconds: float) -> list[ReceivedMessage]:
         """See `Consumer.receive`. After an error the next call connects again; what was unacknowledged comes again.

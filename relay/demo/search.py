@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
-from relay.destinations.elasticsearch import connect
+from relay.destinations.elasticsearch import addresses_of, connect
 from relay.destinations.index_client import IndexLostError, IndexRefusedError
 from relay.destinations.index_settings import IndexNames
 
@@ -157,5 +157,6 @@ class ElasticsearchReader:
                 return {}  # nothing was indexed yet, so there is no index and no alias
             raise IndexRefusedError(error.status_code, str(error.message)) from error
         except (TransportError, OSError) as error:
-            raise IndexLostError(f"Elasticsearch does not answer {method} {path}: {error}") from error
+            where = addresses_of(self._client)
+            raise IndexLostError(f"Elasticsearch at {where} does not answer {method} {path}: {error}") from error
         return dict(reply.body)

@@ -124,7 +124,13 @@ class ElasticsearchClient:
         except ApiError as error:
             raise _refusal(error) from error
         except (TransportError, OSError) as error:
-            raise IndexLostError(f"Elasticsearch does not answer {method} {path}: {error}") from error
+            where = addresses_of(client)
+            raise IndexLostError(f"Elasticsearch at {where} does not answer {method} {path}: {error}") from error
+
+
+def addresses_of(client: Elasticsearch) -> str:
+    """Return where a client looks for Elasticsearch, without credentials."""
+    return ", ".join(node.base_url for node in client.transport.node_pool.all())
 
 
 def connect(urls: str, *, api_key: str | None = None, ca_certs: str | None = None) -> Elasticsearch:

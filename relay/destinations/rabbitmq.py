@@ -96,7 +96,7 @@ class RabbitBroker:
         except FAILURES as error:
             if connection is not None:
                 connection.collect()
-            raise broker_error(error, f"connecting to {_address(self._url)}") from error
+            raise broker_error(error, f"connecting to {address_of(self._url)}") from error
         return RabbitSession(connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds)
 
 
@@ -268,7 +268,7 @@ def _wire(message: Message) -> Any:
     )
 
 
-def _address(url: str) -> str:
+def address_of(url: str) -> str:
     """Return an address without its password."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -172,7 +172,8 @@ class RabbitSession:
             if not self._readable(timeout_seconds):
                 return
             with contextlib.suppress(TimeoutError):  # the rest of a frame is late; what came of it is kept
-                self._connection.drain_events(timeout=self._io_timeout_seconds)
+                # One frame. Not drain_events: a heartbeat is no event to it, so it would wait for the frame after that.
+                self._connection.blocking_read(self._io_timeout_seconds)
             timeout_seconds = 0
 
     def _on_return(self, error: Any, _exchange: str, _routing_key: str, message: Any) -> None:

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.servers
 
 QUICK = RabbitSettings(connect_timeout_seconds=1.0, io_timeout_seconds=1.0)
 BLOCKED = bytes.fromhex("01 0000 0000000f 000a003c 0a") + b"low memory" + b"\xce"
+HEARTBEAT = bytes.fromhex("08 0000 00000000 ce")
 UNBLOCKED = bytes.fromhex("01 0000 00000004 000a003d ce")
 
 
@@ -97,6 +98,18 @@ def test_half_a_frame_does_not_hold_a_poll(proxy, rabbit):
 
     proxy.say(UNBLOCKED[9:])
     assert list(session.poll(5)) == [Unblocked()]
+    session.close()
+
+
+def test_a_heartbeat_does_not_hold_a_poll(proxy, rabbit):
+    """A heartbeat is no event: the poll that meets one comes back at once, however long writes may take."""
+    session = RabbitBroker(proxy.through(rabbit.url), rabbit.names).connect()
+    runtime = SystemRuntime()
+    proxy.say(HEARTBEAT)
+    started = runtime.monotonic()
+
+    assert list(session.poll(1)) == []
+    assert runtime.monotonic() - started < 5
     session.close()
 
 

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventstore.dynamo import Endpoint
@@ -30,13 +31,19 @@ class StoreSettings(BaseSettings):
         table_prefix: First part of every table's name.
     """
 
-    model_config = SettingsConfigDict(env_prefix="EVENTSTORE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="EVENTSTORE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     dynamodb_endpoint_url: Annotated[str | None, Field(pattern=r"^https?://[^/\s]+/?$")] = None
     aws_region: str | None = None
     aws_access_key_id: str | None = None
     aws_secret_access_key: SecretStr | None = None
     table_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")] = PREFIX_DEFAULT
+
+    @field_validator("dynamodb_endpoint_url")
+    @classmethod
+    def _check_port(cls, url: str | None) -> str | None:
+        _ = urlsplit(url or "").port  # raises ValueError for what is no port
+        return url
 
     @property
     def tables(self) -> TableNames:
@@ -79,6 +86,8 @@ def load() -> StoreSettings:
         settings = StoreSettings(_env_file=env_file())
     except ValidationError as error:
         raise SettingsError(explain(error, "EVENTSTORE_")) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{env_file()} is no text in UTF-8: write it anew, or let `make up` do it") from error
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         raise SettingsError("set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID and EVENTSTORE_AWS_SECRET_ACCESS_KEY")
     return settings
@@ -89,5 +98,6 @@ def explain(error: ValidationError, prefix: str) -> str:
     faults = []
     for fault in error.errors(include_url=False, include_input=False):
         name = "_".join(str(part) for part in fault["loc"]).upper()
-        faults.append(f"{prefix}{name}: {fault['msg']}" if name else str(fault["msg"]))
+        words = str(fault["msg"]).removeprefix("Value error, ")
+        faults.append(f"{prefix}{name}: {words}" if name else words)
     return "settings: " + "; ".join(faults)

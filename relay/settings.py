@@ -39,7 +39,7 @@ class RelaySettings(BaseSettings):
         log_level: Least severe level that is logged.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RELAY_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="RELAY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     rabbitmq_url: Annotated[SecretStr, Field(min_length=1)]
     elasticsearch_url: Annotated[SecretStr, Field(min_length=1)]
@@ -101,6 +101,8 @@ def load() -> RelaySettings:
     """
     try:
         return RelaySettings(_env_file=env_file())
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{env_file()} is no text in UTF-8: write it anew, or let `make up` do it") from error
     except ValidationError as error:
         hint = "" if env_file() else ". `make up` starts local servers and writes .local/env"
         raise SettingsError(explain(error, "RELAY_") + hint) from error

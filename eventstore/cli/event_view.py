@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from rich.table import Column
 from rich.text import Text
 
 from eventstore.cli.streams import printable
@@ -29,9 +30,10 @@ def as_dict(event: RecordedEvent) -> dict[str, Any]:
     }
 
 
-def columns(*, with_aggregate: bool) -> tuple[str, ...]:
-    """Return the headings of a table of events."""
-    return (*(("aggregate",) if with_aggregate else ()), "no.", "time (UTC)", "type", "data")
+def columns(*, with_aggregate: bool) -> tuple[Column, ...]:
+    """Return the headings of a table of events; on a narrow terminal a cell is folded, never cut."""
+    names = (*(("aggregate",) if with_aggregate else ()), "no.", "time (UTC)", "type", "data")
+    return tuple(Column(name, overflow="fold") for name in names)
 
 
 def row(event: RecordedEvent, *, with_aggregate: bool) -> tuple[Text, ...]:

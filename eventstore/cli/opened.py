@@ -1,7 +1,12 @@
 """A store opened from the settings of this process."""
 
 from eventstore import dynamo, settings
+from eventstore.backoff import Backoff
+from eventstore.context import StoreOptions
 from eventstore.store import EventStore
+
+_READ_ATTEMPTS = 3
+"""A person waits: a server that takes connections and never answers is given up on after half a minute."""
 
 
 def open_store() -> EventStore:
@@ -13,4 +18,5 @@ def open_store() -> EventStore:
     """
     chosen = settings.load()
     client, _ = dynamo.connect(chosen.endpoint)
-    return EventStore.open(client, chosen.tables)
+    options = StoreOptions(read_backoff=Backoff(attempts_max=_READ_ATTEMPTS))
+    return EventStore.open(client, chosen.tables, options=options)

@@ -46,12 +46,13 @@ def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_js
     logs.configure("console", "warning")
     runtime = SystemRuntime()
     world: World = EmbeddedWorld(runtime) if stack == "embedded" else RealWorld(runtime)
+    job = MainJob(world, planned, name, runtime)
     try:
-        job = MainJob(world, planned, name, runtime)
         console = envelope.console(stderr=True)
         figures, found = _run_with_bars(job, console, runtime)
         _report(figures, found, world.next_command(), as_json=as_json)
     finally:
+        job.abort()
         world.close()
     raise SystemExit(0 if figures.is_clean else int(envelope.ExitCode.FOUND))
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 
 from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
@@ -99,7 +99,7 @@ def _print(found: survey.Survey, shards: list[Shard], known: dict[str, Checkpoin
     if not found.complete:
         owed.caption = f"the first {found.rows:,} rows only"
     console.print(owed)
-    feed = Table("shard", "state", "last checkpoint (UTC)")
+    feed = Table(Column("shard", overflow="fold"), "state", "last checkpoint (UTC)")
     for shard in shards:
         checkpoint = known.get(shard.id)
         feed.add_row(shard.id, _state(checkpoint), "-" if checkpoint is None else _time(checkpoint.updated_at_ms))

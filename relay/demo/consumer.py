@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from eventstore.ports import Runtime
 from relay.destinations.amqp_errors import FAILURES, broker_error
 from relay.destinations.bus_settings import BusNames
-from relay.destinations.rabbitmq import RabbitSettings, address_of, declare, open_connection, readable
+from relay.destinations.rabbitmq import RabbitSettings, address_of, check_address, declare, open_connection, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class RabbitConsumer:
         pattern: str = "#",
         prefetch: int = 500,
     ) -> None:
+        check_address(url)
         self._url = url
         self._queue = queue
         self._runtime = runtime

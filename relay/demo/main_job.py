@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eventstore.ports import Runtime
+from eventstore.ports import Part, Runtime
 from eventstore.store import EventStore
 from relay.demo import truth
 from relay.demo.audit import Audit
@@ -16,6 +16,7 @@ STALL_SECONDS = 90.0
 
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 1.0
+_ABORT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class MainJob:
         self._runtime = runtime
         self._audit = Audit()
         self._done = runtime.flag()
+        self._parts: tuple[Part, ...] = ()
         self.progress = Progress(len(planned))
 
     def run(self) -> tuple[Figures, list[FoundEvent]]:
@@ -102,6 +104,7 @@ class MainJob:
         started = self._runtime.monotonic()
         consumer = self._runtime.spawn("consumer", self._consume)
         writer = self._runtime.spawn("writer", self._write)
+        self._parts = (writer, consumer)
         while not writer.join(_POLL_SECONDS):
             self._world.check_relay()
         if writer.failure is not None:
@@ -114,6 +117,12 @@ class MainJob:
         if consumer.failure is not None:
             raise consumer.failure
         return self._count(seconds)
+
+    def abort(self) -> None:
+        """End early: nothing uses the world any more when this returns, unless a server does not answer."""
+        self._done.set()
+        for part in self._parts:
+            part.join(_ABORT_SECONDS)
 
     def _write(self) -> None:
         """Append everything; a version is known from the append before it, so nothing is read."""
@@ -142,7 +151,7 @@ class MainJob:
         """Wait until consumer, index and outbox agree, or until nothing moves any more."""
         before: tuple[int, int, int] | None = None
         moved_at = self._runtime.monotonic()
-        while self._runtime.monotonic() - moved_at < STALL_SECONDS:
+        while self._runtime.monotonic() - moved_at < STALL_SECONDS and not self._done.is_set():
             self._world.check_relay()
             self._world.index.refresh()
             self.progress.indexed = self._world.index.count()

@@ -1,6 +1,7 @@
 """DynamoDB Local, RabbitMQ and Elasticsearch, and a relay that is a process of its own, as in production."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,8 @@ class RealWorld:
             "EVENTSTORE_AWS_ACCESS_KEY_ID": run,  # DynamoDB Local keeps a database per access key id
             "EVENTSTORE_AWS_SECRET_ACCESS_KEY": "local",
             "RELAY_NAME_PREFIX": run,
+            "RELAY_LOG_LEVEL": "info",  # its log says when it reads the feed
+            "RELAY_LOG_FORMAT": "json",
             "RELAY_RABBITMQ_URL": settings.rabbitmq_url.get_secret_value(),
             "RELAY_ELASTICSEARCH_URL": settings.elasticsearch_url.get_secret_value(),
         }
@@ -66,13 +69,15 @@ class RealWorld:
         store_tables.init(self.client, self.tables, runtime)
         self._rabbitmq_url = settings.rabbitmq_url.get_secret_value()
         self._elasticsearch_url = settings.elasticsearch_url.get_secret_value()
-        self._index = ElasticsearchReader(self._elasticsearch_url, IndexNames(run))
-        self._consumer = RabbitConsumer(self._rabbitmq_url, run, runtime, BusNames(run))
         try:
-            self._consumer.connect()  # from here on it misses nothing
+            self._index = ElasticsearchReader(self._elasticsearch_url, IndexNames(run))
+            self._consumer = RabbitConsumer(self._rabbitmq_url, run, runtime, BusNames(run))
             self._index.count()
+            self._consumer.connect()  # from here on it misses nothing
         except (BrokerError, IndexClientError) as error:
             raise UnreachableError(f"{error}. Run `make status`, and `make up` to start what is missing") from error
+        except ValueError:  # whose message may hold a password
+            raise SettingsError("RELAY_RABBITMQ_URL or RELAY_ELASTICSEARCH_URL cannot be read as an address") from None
         self.index: IndexReader = self._index
         self.consumer: Consumer = self._consumer
         self._log = Path(tempfile.mkdtemp(prefix="relay-demo-")) / "relay.log"
@@ -123,6 +128,8 @@ class RealWorld:
             self._process.wait(_STOP_SECONDS)
         self._consumer.close()
         self._index.close()
+        if self._process is None or self._process.returncode == 0:
+            shutil.rmtree(self._log.parent, ignore_errors=True)  # a log that nobody needs
         clean_up.remove_bus(self._rabbitmq_url, BusNames(self._run), self._run)
         clean_up.remove_index(self._elasticsearch_url, IndexNames(self._run))
 

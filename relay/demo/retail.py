@@ -1,13 +1,16 @@
 """Lines of the UCI "Online Retail" form as commits: a stock code is an aggregate, a line an event."""
 
 import csv
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from eventstore.errors import InvalidInputError
+from eventstore.limits import COMMIT_MAX_EVENTS
 from eventstore.model import AggregateRef, NewEvent
+from eventstore.validation import TIMESTAMP_MIN_MS
 from relay.demo.planned import PlannedCommit
 
 AGGREGATE_TYPE = "INVENTORY_ITEM"
@@ -28,7 +31,11 @@ def commits(path: Path, limit: int | None) -> list[PlannedCommit]:
     """
     grouped: dict[tuple[str, str], list[NewEvent]] = {}
     for invoice, stock_code, event in islice(_lines(path), limit):
-        grouped.setdefault((invoice, stock_code), []).append(event)
+        events = grouped.setdefault((invoice, stock_code), [])
+        events.append(event)
+        if len(events) > COMMIT_MAX_EVENTS:
+            reason = f"has more than {COMMIT_MAX_EVENTS} lines of stock code {stock_code!r}, too many for a commit"
+            raise InvalidInputError(f"{path} invoice {invoice}", reason)
     return [
         PlannedCommit(AggregateRef(AGGREGATE_TYPE, stock_code), tuple(events))
         for (_, stock_code), events in grouped.items()
@@ -77,13 +84,19 @@ def _line(row: Mapping[str, str | None], where: str) -> tuple[str, str, NewEvent
 
 def _number(cells: Mapping[str, str], column: str, where: str) -> float:
     try:
-        return int(cells[column]) if column == "Quantity" else float(cells[column])
+        number = int(cells[column]) if column == "Quantity" else float(cells[column])
     except ValueError as error:
         raise InvalidInputError(where, f"{column} is {cells[column]!r}, which is no number") from error
+    if not math.isfinite(number):
+        raise InvalidInputError(where, f"{column} is {cells[column]!r}, which JSON cannot say")
+    return number
 
 
 def _time(text: str, where: str) -> int:
     try:
-        return int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp() * 1000)
+        at_ms = int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp() * 1000)
     except ValueError as error:
         raise InvalidInputError(where, f"InvoiceDate is {text!r}, not YYYY-MM-DD HH:MM:SS") from error
+    if at_ms < TIMESTAMP_MIN_MS:
+        raise InvalidInputError(where, f"InvoiceDate is {text!r}, before 1970")
+    return at_ms

@@ -73,8 +73,7 @@ class RabbitBroker:
     """
 
     def __init__(self, url: str, names: BusNames | None = None, settings: RabbitSettings | None = None) -> None:
-        if not url.startswith(SCHEMES):
-            raise ValueError("the address of RabbitMQ begins with amqp:// or amqps://")
+        check_address(url)
         self._url = url
         self._names = names or BusNames()
         self._settings = settings or RabbitSettings()
@@ -178,6 +177,20 @@ class RabbitSession:
 
     def _on_return(self, error: Any, _exchange: str, _routing_key: str, message: Any) -> None:
         self._inbox.append(Returned(message.properties["message_id"], error.reply_code, error.reply_text))
+
+
+def check_address(url: str) -> None:
+    """Look whether an address can be read.
+
+    Raises:
+        ValueError: It cannot; the message holds nothing of it, since it may hold a password.
+    """
+    if not url.startswith(SCHEMES):
+        raise ValueError("the address of RabbitMQ begins with amqp:// or amqps://")
+    try:
+        Address(url)  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError):
+        raise ValueError("the address of RabbitMQ is not amqp://user:password@host:port/vhost") from None
 
 
 def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> Any:

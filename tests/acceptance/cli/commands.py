@@ -18,6 +18,7 @@ END_SECONDS = 120.0
 """Far above what any command here takes: a machine may be busy, and a time-out must mean that it hangs."""
 
 SAY_SECONDS = 60.0
+MERCY_SECONDS = 30.0
 FOLDER = Path(sys.executable).parent
 
 
@@ -78,8 +79,12 @@ class Command:
 
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
+            self._process.terminate()  # which lets it end what it has started
+        try:
+            self._process.wait(MERCY_SECONDS)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-        self._process.wait(END_SECONDS)
+            self._process.wait(END_SECONDS)
         for thread in self._threads:
             thread.join(END_SECONDS)
 

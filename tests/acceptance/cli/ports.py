@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 CONNECT_SECONDS = 10.0
+HEARTBEAT = bytes.fromhex("08 0000 00000000 ce")
+"""A whole frame: type 8, channel 0, no payload, end. Source: AMQP 0-9-1, 2.3.7."""
 
 
 class Door:
-    """A port that refuses connections until it is opened, and then leads to a server."""
+    """A port that refuses connections until it is opened, and then leads to a server.
+
+    `heartbeats` counts those that RabbitMQ has sent through it.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -24,6 +29,7 @@ class Door:
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
+        self.heartbeats = 0
 
     def open(self) -> None:
         """Let connections through from now on."""
@@ -55,13 +61,17 @@ class Door:
                 with self._lock:
                     self._sockets += [client, server]
                 self._start(self._carry, client, server)
-                self._start(self._carry, server, client)
+                self._start(self._carry_back, server, client)
 
-    @staticmethod
-    def _carry(source: socket.socket, sink: socket.socket) -> None:
+    def _carry_back(self, server: socket.socket, client: socket.socket) -> None:
+        self._carry(server, client, counting=True)
+
+    def _carry(self, source: socket.socket, sink: socket.socket, *, counting: bool = False) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(65_536):
                 sink.sendall(chunk)
+                if counting:
+                    self.heartbeats += chunk.count(HEARTBEAT)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
 

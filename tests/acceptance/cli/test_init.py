@@ -107,10 +107,8 @@ def test_nobody_answers(terminal):
     """
     commands = {
         "init": ["eventstore", "init", "--json"],
-        "show": ["eventstore", "show", "SKU-1"],
         "tail": ["eventstore", "tail"],
         "status": ["relay", "status"],
-        "replay": ["relay", "replay"],
         "run": ["relay", "run"],
     }
     with nobody() as port:

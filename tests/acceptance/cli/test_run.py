@@ -8,11 +8,12 @@ import pytest
 from eventstore import AggregateRef, NewEvent
 from tests.acceptance.cli.ports import door
 from tests.support.waiting import until
-from tests.support.witness import Witness
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
 DRAIN_DEFAULT_SECONDS = 20.0
+PROMPT_SECONDS = 10.0
+"""Many times what it takes, and half of the shortest time-out that could end a wait in vain."""
 ITEM = AggregateRef("ITEM", "SKU-1")
 
 
@@ -43,11 +44,10 @@ def test_it_stops_when_told(terminal, corner, number):
     assert corner.client.scan(TableName="inventory_outbox")["Count"] == 0
 
 
-def test_a_bus_that_comes_late(terminal, corner):
+def test_a_bus_that_comes_late(terminal, corner, witness):
     """
     It stays up, says once that the bus is out of reach however often it tries, and delivers when the bus is there.
     """
-    witness = Witness(corner)
     with door(corner.rabbitmq_url) as bus:
         there = terminal.with_settings(RELAY_RABBITMQ_URL=bus.url, RELAY_LOG_FORMAT="json")
         with there.start("relay", "run") as relay:
@@ -59,7 +59,6 @@ def test_a_bus_that_comes_late(terminal, corner):
             relay.until_said("page.settled")
             relay.signal(signal.SIGTERM)
             finished = relay.end()
-    witness.close()
 
     assert [(event["destination"], event["kind"], event["level"]) for event in troubled] == [
         ("bus", "outage", "warning"),
@@ -69,6 +68,26 @@ def test_a_bus_that_comes_late(terminal, corner):
     assert len(events_named(relay, "destination.recovered")) == 1
     assert witness.first_deliveries() == {"SKU-1": [1, 2]}
     assert finished.code == 0
+
+
+def test_after_a_while_of_silence(terminal, corner, witness):
+    """
+    A heartbeat of an idle connection holds nothing up: what is appended then is delivered at once, and so is a signal.
+    """
+    store = corner.store()
+    with door(corner.rabbitmq_url) as bus:
+        bus.open()
+        with terminal.with_settings(RELAY_RABBITMQ_URL=bus.url).start("relay", "run") as relay:
+            store.append(ITEM, [NewEvent("A", {})], expected_version=0)
+            until(lambda: len(witness.seen) >= 1, "the first event came")
+            until(lambda: bus.heartbeats >= 1, "RabbitMQ has sent a heartbeat")
+            store.append(ITEM, [NewEvent("A", {})], expected_version=1)
+            until(lambda: len(witness.seen) >= 2, "the second event came", timeout_seconds=PROMPT_SECONDS)
+            relay.signal(signal.SIGTERM)
+            finished = relay.end(PROMPT_SECONDS)
+
+    assert finished.code == 0
+    assert "part.abandoned" not in finished.err
 
 
 def test_rabbitmq_refuses_the_password(terminal, corner):
@@ -90,11 +109,10 @@ def test_rabbitmq_refuses_the_password(terminal, corner):
     assert finished.code == 0
 
 
-def test_two_at_once(terminal, corner):
+def test_two_at_once(terminal, corner, witness):
     """
     A second one beside the first costs repeats at most: everything comes, first deliveries in order, both stop well.
     """
-    witness = Witness(corner)
     with terminal.start("relay", "run") as one, terminal.start("relay", "run") as other:
         one.until_said("shard.opened")
         other.until_said("shard.opened")
@@ -106,7 +124,6 @@ def test_two_at_once(terminal, corner):
         for relay in (one, other):
             relay.signal(signal.SIGTERM)
         codes = [relay.end().code for relay in (one, other)]
-    witness.close()
 
     assert codes == [0, 0]
     assert witness.first_deliveries() == {"SKU-1": list(range(1, 31))}

@@ -10,12 +10,11 @@ pytestmark = pytest.mark.acceptance
 ADDRESSES = {"RELAY_RABBITMQ_URL": "amqp://guest:guest@127.0.0.1:1//", "RELAY_ELASTICSEARCH_URL": "http://127.0.0.1:1"}
 
 
-@pytest.mark.parametrize("command", ["run", "replay"])
-def test_nothing_is_set(bare, command):
+def test_nothing_is_set(bare):
     """
     All variables that are missing are named at once, with what to do.
     """
-    finished = bare.run("relay", command)
+    finished = bare.run("relay", "run")
 
     assert (finished.code, finished.out) == (2, "")
     assert finished.error == (
@@ -68,7 +67,6 @@ def test_addresses_that_are_none(bare):
     base = {**ADDRESSES, "EVENTSTORE_AWS_REGION": "eu-central-1"}
     bad = {
         "port": {"RELAY_RABBITMQ_URL": "amqp://guest:sesame@127.0.0.1:port//"},
-        "range": {"RELAY_RABBITMQ_URL": "amqp://guest:sesame@127.0.0.1:70000//"},
         "scheme": {"RELAY_RABBITMQ_URL": "http://guest:sesame@127.0.0.1:5672"},
         "no port": {"RELAY_ELASTICSEARCH_URL": "http://user:sesame@127.0.0.1"},
         "list": {"RELAY_ELASTICSEARCH_URL": "http://127.0.0.1:1,ftp://user:sesame@elsewhere"},

@@ -5,7 +5,9 @@
 Every append also writes an outbox row in the same transaction; the `relay` package tells the rest of the world.
 """
 
+from eventstore.aimd import AimdSettings
 from eventstore.backoff import Backoff
+from eventstore.bulk import AppendOutcome, BulkProgress
 from eventstore.context import StoreOptions
 from eventstore.dynamo import Endpoint, connect
 from eventstore.errors import (
@@ -14,12 +16,22 @@ from eventstore.errors import (
     CorruptRowError,
     DecideAgainError,
     EndpointError,
+    EventSchemaError,
     EventStoreError,
+    IdempotencyConflictError,
+    IndexMissingError,
     InvalidInputError,
+    InvalidTokenError,
     LimitExceededError,
+    MissingExtraError,
     NotJsonError,
+    NotSettledError,
     OutcomeUnknownError,
+    ParkedError,
     RequestRefusedError,
+    SearchExpiredError,
+    SearchRefusedError,
+    SearchUnreachableError,
     SetUpError,
     TableLayoutError,
     TableMissingError,
@@ -28,39 +40,110 @@ from eventstore.errors import (
     UnreachableError,
     WrongExpectedVersionError,
 )
-from eventstore.model import AggregateRef, AppendResult, NewEvent, RecordedEvent
+from eventstore.event_metadata import metadata
+from eventstore.expectation import ANY, EXISTS, NO_EVENTS, Expectation
+from eventstore.limiter import LimiterState
+from eventstore.metrics import AppendCounts, StoreMetrics
+from eventstore.model import AggregateRef, Append, AppendResult, NewEvent, RecordedEvent, StoredForm, TypedEvent
+from eventstore.repository import (
+    NEVER,
+    CachePolicy,
+    JsonStateCodec,
+    Loaded,
+    Projection,
+    ReadModel,
+    Repository,
+    RepositoryStats,
+    SnapshotPolicy,
+    StateCodec,
+    Transacted,
+)
+from eventstore.schema import EventTypes, SchemaFinding, SchemaReport
 from eventstore.store import EventStore
 from eventstore.table_names import TableNames
 from eventstore.tables import init as init_tables
+from eventstore.timeline.query import ByAggregateType, ByTime, ByType
+from eventstore.timeline.reader import Page
+from eventstore.verify import Finding, FindingKind, Severity
+from eventstore.verify.counts import EventCount, StoreStats
+from eventstore.verify.verifier import WalkProgress
 
 __all__ = [
+    "ANY",
+    "EXISTS",
+    "NEVER",
+    "NO_EVENTS",
     "AccessDeniedError",
     "AggregateRef",
     "AggregateTypeError",
+    "AimdSettings",
+    "Append",
+    "AppendCounts",
+    "AppendOutcome",
     "AppendResult",
     "Backoff",
+    "BulkProgress",
+    "ByAggregateType",
+    "ByTime",
+    "ByType",
+    "CachePolicy",
     "CorruptRowError",
     "DecideAgainError",
     "Endpoint",
     "EndpointError",
+    "EventCount",
+    "EventSchemaError",
     "EventStore",
     "EventStoreError",
+    "EventTypes",
+    "Expectation",
+    "Finding",
+    "FindingKind",
+    "IdempotencyConflictError",
+    "IndexMissingError",
     "InvalidInputError",
+    "InvalidTokenError",
+    "JsonStateCodec",
     "LimitExceededError",
+    "LimiterState",
+    "Loaded",
+    "MissingExtraError",
     "NewEvent",
     "NotJsonError",
+    "NotSettledError",
     "OutcomeUnknownError",
+    "Page",
+    "ParkedError",
+    "Projection",
+    "ReadModel",
     "RecordedEvent",
+    "Repository",
+    "RepositoryStats",
     "RequestRefusedError",
+    "SchemaFinding",
+    "SchemaReport",
+    "SearchExpiredError",
+    "SearchRefusedError",
+    "SearchUnreachableError",
     "SetUpError",
+    "Severity",
+    "SnapshotPolicy",
+    "StateCodec",
+    "StoreMetrics",
     "StoreOptions",
+    "StoreStats",
+    "StoredForm",
     "TableLayoutError",
     "TableMissingError",
     "TableNames",
     "ThrottledError",
+    "Transacted",
     "TryLaterError",
+    "TypedEvent",
     "UnreachableError",
+    "WalkProgress",
     "WrongExpectedVersionError",
     "connect",
     "init_tables",
+    "metadata",
 ]

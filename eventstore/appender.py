@@ -1,10 +1,15 @@
-"""Sends one commit's frozen request until it is decided, and says what it came to."""
+"""Carries appends out: resolves what is expected, sends one frozen transaction until it is decided."""
 
-from eventstore import dynamo, history, verdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from eventstore import commit, dynamo, encoding, history, key_rows, settling, transaction, validation, verdict
 from eventstore.commit import PreparedCommit
 from eventstore.context import StoreContext
+from eventstore.deadline import Deadline
 from eventstore.errors import (
     AggregateTypeError,
+    EventStoreError,
     OutcomeUnknownError,
     RequestRefusedError,
     ThrottledError,
@@ -12,83 +17,314 @@ from eventstore.errors import (
     UnreachableError,
     WrongExpectedVersionError,
 )
-from eventstore.model import AppendResult
-from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
+from eventstore.expectation import Expectation, accepts
+from eventstore.idempotency import KeyRow
+from eventstore.ids import uuid7
+from eventstore.item import describe_key
+from eventstore.limiter import Limiter, Signal
+from eventstore.many import check_size
+from eventstore.metrics import AppendCounts, Counters, StoreMetrics
+from eventstore.model import Append, AppendResult, Waiter
+from eventstore.outcomes import DynamoError
+from eventstore.transaction import Transaction
+from eventstore.verdict import Again, Cause
+
+_CAUSES = {
+    Cause.THROTTLED: AppendCounts(throttles=1),
+    Cause.CONFLICT: AppendCounts(conflicts=1),
+    Cause.IN_PROGRESS: AppendCounts(conflicts=1),
+    Cause.LOST: AppendCounts(lost_replies=1),
+    Cause.UNREACHED: AppendCounts(unreached=1),
+}
 
 
-def send(context: StoreContext, prepared: PreparedCommit) -> AppendResult:
-    """Send a commit until it is stored or refused, or the attempts are used up.
+@dataclass(frozen=True, slots=True)
+class _Stale:
+    """Aggregates were not at the version that was sent.
 
-    Raises:
-        As `EventStore.append`, once the arguments are checked.
+    Attributes:
+        indices: Of their appends.
+        attempts: Requests sent until that was known.
     """
-    backoff, runtime = context.options.append_backoff, context.runtime
-    maybe_stored = False
-    last: DynamoError | None = None
-    for attempt in range(1, backoff.attempts_max + 1):
-        if attempt > 1:
-            runtime.sleep(backoff.delay_seconds(attempt - 1, runtime.uniform()))
+
+    indices: tuple[int, ...]
+    attempts: int
+
+
+class Appender:
+    """Appends for one store; threads share it, and with it its limiter.
+
+    Args:
+        context: The store's parts.
+    """
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self._counters = Counters(context.runtime)
+        self._limiter = Limiter(context.runtime, context.options.limiter, context.options.limiter_queue_max)
+        self._layout = commit.Layout(context.tables, context.record.index_shards, context.options.embed_max_bytes)
+        self._waiter: Waiter = self._wait_settled
+
+    def metrics(self) -> StoreMetrics:
+        """Return what was done so far."""
+        return StoreMetrics(self._counters.snapshot(), self._limiter.state())
+
+    def append(
+        self,
+        appends: Sequence[Append],
+        *,
+        deadline_seconds: float | None,
+        traceparent: str | None,
+        many: bool = False,
+    ) -> list[AppendResult]:
+        """Store appends to different aggregates in one transaction.
+
+        Args:
+            appends: One per aggregate; what they hold is checked here.
+            deadline_seconds: The call's time; None for the store's own.
+            traceparent: The trace the caller is in.
+            many: Whether errors name the appends by their index.
+
+        Raises:
+            As `EventStore.append`.
+        """
+        if deadline_seconds is not None:
+            validation.check_seconds(deadline_seconds, "deadline_seconds")
+        deadline = Deadline(self._context.runtime, deadline_seconds or self._context.options.append_deadline_seconds)
         try:
-            dynamo.call(context.client.transact_write_items, **prepared.request)
-            return _result(prepared, attempt, already_stored=False)
-        except OutcomeLostError as error:
-            maybe_stored, last = True, error
-        except NotAppliedError as error:
-            last = error
-        except TransactionCancelledError as error:
-            last = error
-            if _says_stored(context, error, prepared):
-                return _result(prepared, attempt, already_stored=True)
-        except DynamoError as error:
-            raise dynamo.public_error(error, table=context.tables.events) from error
-    raise _undecided(context, prepared, last, maybe_stored=maybe_stored) from last
+            taken = [self._take(append, _field(index, many=many)) for index, append in enumerate(appends)]
+            if many:
+                check_size(taken)
+            results = self._rounds(taken, deadline, traceparent, many=many)
+        except TryLaterError:
+            self._counters.add(AppendCounts(gave_up=1))
+            raise
+        except EventStoreError:
+            self._counters.add(AppendCounts(refused=1))
+            raise
+        events = sum(result.version - result.first_sequence + 1 for result in results)
+        repeats = sum(result.already_stored for result in results)
+        self._counters.add(AppendCounts(appends=len(results), events=events, repeats=repeats))
+        return results
 
+    def _take(self, append: Append, field: str) -> Append:
+        """Return an append with plain events, checked as far as it can be without encoding them."""
+        validation.check_append(append, field)
+        events = encoding.new_events(self._context.encoder, append.events, f"{field}events")
+        validation.check_events(append.aggregate, events, field)
+        return replace(append, events=events)
 
-def _says_stored(context: StoreContext, error: TransactionCancelledError, prepared: PreparedCommit) -> bool:
-    """Tell whether the refusal says that our commit is stored; raise when it says that it never will be."""
-    aggregate = prepared.aggregate
-    match verdict.judge(error.reasons, prepared):
-        case verdict.AlreadyStored():
-            return True
-        case verdict.Retry():
-            return False
-        case verdict.OtherType(actual):
-            raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=actual) from error
-        case verdict.OtherVersion():
+    def _rounds(
+        self,
+        appends: Sequence[Append],
+        deadline: Deadline,
+        traceparent: str | None,
+        *,
+        many: bool,
+    ) -> list[AppendResult]:
+        """Send with the versions of now, and again with newer ones where the caller leaves the version to us.
+
+        A new round is a new commit under a new id: the refused one can never be stored any more, since its place is
+        taken for ever.
+        """
+        backoff, attempts = self._context.options.contention_backoff, 0
+        for number in range(1, backoff.attempts_max + 1):
+            if number > 1 and not self._pause(
+                backoff.delay_seconds(number - 1, self._context.runtime.uniform()), deadline
+            ):
+                break
+            prepared = [
+                self._prepare(append, _field(index, many=many), traceparent) for index, append in enumerate(appends)
+            ]
+            sent = self._send(transaction.assemble(prepared, "appends" if many else "events"), deadline, attempts)
+            if not isinstance(sent, _Stale):
+                return sent
+            self._counters.add(AppendCounts(stale=1))
+            attempts = sent.attempts
+            for index in sent.indices:
+                self._raise_unless_open(appends[index])
+        raise ThrottledError(
+            f"other writers kept being quicker at aggregate {appends[0].aggregate.id!r}",
+            retry_after_seconds=backoff.cap_seconds,
+        )
+
+    def _prepare(self, append: Append, field: str, traceparent: str | None) -> PreparedCommit:
+        expected = append.expected_version
+        if isinstance(expected, Expectation):
+            version = history.current_version(self._context, append.aggregate.id)
+            if not accepts(expected, version):
+                raise WrongExpectedVersionError(append.aggregate.id, expected=expected, actual=version)
+            expected = version
+        runtime = self._context.runtime
+        stamp = commit.Stamp(
+            commit_id=uuid7(runtime),
+            event_ids=tuple(uuid7(runtime, counter=index) for index in range(len(append.events))),
+            now_ms=runtime.now_ms(),
+            epoch=self._context.record.epoch,
+            traceparent=traceparent,
+        )
+        return commit.prepare(append, expected, stamp, self._layout, field=field)
+
+    def _raise_unless_open(self, append: Append) -> None:
+        """Let an append go on whose version is left to us; it is read anew. A number is the caller's word."""
+        if isinstance(append.expected_version, int):
             raise WrongExpectedVersionError(
-                aggregate.id,
-                expected=prepared.expected_version,
-                actual=history.current_version(context, aggregate.id),
-            ) from error
-        case verdict.Defect(code, message):
-            raise RequestRefusedError(code, message) from error
+                append.aggregate.id,
+                expected=append.expected_version,
+                actual=history.current_version(self._context, append.aggregate.id),
+            )
+
+    def _send(self, sent: Transaction, deadline: Deadline, attempts_before: int) -> list[AppendResult] | _Stale:
+        """Send a transaction until it is decided, or attempts or time are used up."""
+        backoff, runtime = self._context.options.append_backoff, self._context.runtime
+        maybe_stored, last = False, Again(Cause.THROTTLED)
+        error: DynamoError | None = None
+        attempt = 0
+        while attempt < backoff.attempts_max:
+            if attempt and not self._pause(backoff.delay_seconds(attempt, runtime.uniform()), deadline):
+                break
+            slot = self._limiter.enter(deadline.left_seconds())
+            if slot is None:
+                break
+            attempt += 1
+            signal = Signal.SAYS_NOTHING
+            self._counters.add(AppendCounts(attempts=1))
+            try:
+                dynamo.call(self._context.client.transact_write_items, **sent.request)
+                signal = Signal.WENT_WELL
+                return self._results(sent, attempts_before + attempt, already_stored=False)
+            except DynamoError as raised:
+                error = raised
+                judged = verdict.judge(raised, sent)
+                if judged == Again(Cause.THROTTLED):
+                    signal = Signal.THROTTLED
+            finally:
+                self._limiter.leave(slot, signal)
+            if not isinstance(judged, Again):
+                decided = self._decide(judged, sent, error, attempts_before + attempt)
+                if decided is not None:
+                    return decided
+                judged = Again(Cause.CONFLICT)
+            last = judged
+            maybe_stored = maybe_stored or judged.maybe_stored
+            self._counters.add(_CAUSES[judged.cause])
+        raise self._gave_up(sent, last, attempt, maybe_stored=maybe_stored) from error
+
+    def _decide(
+        self,
+        judged: verdict.Verdict,
+        sent: Transaction,
+        error: DynamoError,
+        attempts: int,
+    ) -> list[AppendResult] | _Stale | None:
+        """Return what a verdict comes to, or raise it; None when nothing is decided after all."""
+        context = self._context
+        match judged:
+            case verdict.OwnCommit():
+                return self._results(sent, attempts, already_stored=True)
+            case verdict.KeysUsed(items):
+                return self._by_keys(sent, key_rows.complete(context, sent, items), attempts)
+            case verdict.Look(code, message):
+                if not self._is_there(sent):
+                    raise RequestRefusedError(code, message) from error
+                return self._results(sent, attempts, already_stored=True)
+            case verdict.Defect(code, message):
+                raise RequestRefusedError(code, message) from error
+            case verdict.SetUp() | Again():
+                raise dynamo.public_error(error, table=context.tables.events) from error
+            case verdict.OtherType() | verdict.LeftOver() | verdict.OtherVersion():
+                return self._refuse(judged, sent, error, attempts)
+
+    def _refuse(
+        self,
+        judged: verdict.OtherType | verdict.LeftOver | verdict.OtherVersion,
+        sent: Transaction,
+        error: DynamoError,
+        attempts: int,
+    ) -> list[AppendResult] | _Stale:
+        """Return or raise what a refusal of a type or a number comes to.
+
+        A key outranks it, also where DynamoDB did not show the key's row: a caller that has reloaded repeats at another
+        version.
+        """
+        by_keys = self._by_keys(sent, key_rows.complete(self._context, sent, {}), attempts)
+        if by_keys is not None:
+            return by_keys
+        match judged:
+            case verdict.OtherType(index, actual):
+                aggregate = sent.commits[index].aggregate
+                raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=actual) from error
+            case verdict.LeftOver(_, item):
+                raise key_rows.left_over(self._context, item, describe_key(item)) from error
+            case verdict.OtherVersion(indices):
+                return _Stale(indices, attempts)
+
+    def _by_keys(self, sent: Transaction, rows: Mapping[int, KeyRow], attempts: int) -> list[AppendResult] | None:
+        """Return the first results of commits whose keys were used before; None when no key was."""
+        if not rows:
+            return None
+        key_rows.check(sent, rows)
+        return [
+            AppendResult(
+                aggregate=each.aggregate,
+                commit_id=rows[index].commit_id,
+                first_sequence=rows[index].first,
+                version=rows[index].last,
+                already_stored=True,
+                attempts=attempts,
+                waiter=self._waiter,
+            )
+            for index, each in enumerate(sent.commits)
+        ]
+
+    def _is_there(self, sent: Transaction) -> bool:
+        """Tell whether the first event of the transaction is in the table, by a read that no write can be ahead of."""
+        first = sent.commits[0].events[0]
+        return settling.stored_commit_id(self._context, first.aggregate_id, first.sequence_number) == first.commit_id
+
+    def _results(self, sent: Transaction, attempts: int, *, already_stored: bool) -> list[AppendResult]:
+        return [
+            AppendResult(
+                aggregate=each.aggregate,
+                commit_id=each.commit_id,
+                first_sequence=each.events[0].sequence_number,
+                version=each.events[-1].sequence_number,
+                already_stored=already_stored,
+                attempts=attempts,
+                waiter=self._waiter,
+            )
+            for each in sent.commits
+        ]
+
+    def _wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None) -> None:
+        validation.check_seconds(timeout_seconds, "timeout_seconds")
+        settling.wait_settled(self._context, result, timeout_seconds, destination)
+
+    def _pause(self, seconds: float, deadline: Deadline) -> bool:
+        """Wait before the next attempt; False, at once, when the call's time would be over by then."""
+        if seconds >= deadline.left_seconds():
+            return False
+        self._context.runtime.sleep(seconds)
+        return True
+
+    def _gave_up(self, sent: Transaction, last: Again, attempts: int, *, maybe_stored: bool) -> TryLaterError:
+        """Return what is known when no attempt was decided."""
+        first = sent.commits[0]
+        if maybe_stored:
+            return OutcomeUnknownError(first.aggregate.id, commit_id=first.commit_id)
+        if last.cause is Cause.UNREACHED:
+            return UnreachableError(
+                f"the append to aggregate {first.aggregate.id!r} never reached DynamoDB in {attempts} attempts."
+                " Check the endpoint, or run `make up`",
+            )
+        waits = self._limiter.retry_after_seconds()
+        why = f"was refused {attempts} times ({last.cause.value})" if attempts else "did not get its turn in time"
+        return ThrottledError(
+            f"the append to aggregate {first.aggregate.id!r} {why}",
+            retry_after_seconds=max(waits, self._context.options.append_backoff.ceiling_seconds(max(attempts, 1))),
+        )
 
 
-def _undecided(
-    context: StoreContext,
-    prepared: PreparedCommit,
-    last: DynamoError | None,
-    *,
-    maybe_stored: bool,
-) -> TryLaterError:
-    """Return what is known when no attempt was decided."""
-    backoff = context.options.append_backoff
-    if maybe_stored:
-        return OutcomeUnknownError(prepared.aggregate.id, commit_id=prepared.commit_id)
-    if isinstance(last, NotAppliedError) and not last.reached:
-        return UnreachableError(f"DynamoDB was not reached: {last}. Check the endpoint, or run `make up`")
-    return ThrottledError(
-        f"the append to aggregate {prepared.aggregate.id!r} was refused {backoff.attempts_max} times ({last})",
-        retry_after_seconds=backoff.cap_seconds,
-    )
-
-
-def _result(prepared: PreparedCommit, attempts: int, *, already_stored: bool) -> AppendResult:
-    return AppendResult(
-        aggregate=prepared.aggregate,
-        commit_id=prepared.commit_id,
-        first_sequence=prepared.events[0].sequence_number,
-        version=prepared.events[-1].sequence_number,
-        already_stored=already_stored,
-        attempts=attempts,
-    )
+def _field(index: int, *, many: bool) -> str:
+    """Return the path of an append in the caller's arguments."""
+    return f"appends[{index}]." if many else ""

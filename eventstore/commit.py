@@ -1,14 +1,39 @@
-"""One append as one TransactWriteItems: built once, the same frozen bytes at every attempt."""
+"""One aggregate's part of a transaction: built once, the same frozen bytes at every attempt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from eventstore import event_row, jsontext, limits, outbox_row
+from eventstore import event_row, idempotency, jsontext, limits, outbox_row
 from eventstore.errors import LimitExceededError
+from eventstore.event_metadata import TRACEPARENT
+from eventstore.idempotency import KeyRow
 from eventstore.item import item_size, row_key
-from eventstore.model import AggregateRef, NewEvent, RecordedEvent
+from eventstore.model import AggregateRef, Append, NewEvent, RecordedEvent
 from eventstore.table_names import TableNames
+
+
+class Role(Enum):
+    """What an action of a transaction is there for."""
+
+    PREDECESSOR = "predecessor"
+    EVENT = "event"
+    OUTBOX = "outbox"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a transaction.
+
+    Attributes:
+        role: What it is there for.
+        request: Its part of TransactWriteItems.
+    """
+
+    role: Role
+    request: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +45,29 @@ class Stamp:
         event_ids: One per event, oldest first.
         now_ms: The writer's clock.
         epoch: The store's epoch.
+        traceparent: The trace the writer is in; for events that bring none.
     """
 
     commit_id: str
     event_ids: tuple[str, ...]
     now_ms: int
     epoch: int
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How rows are written.
+
+    Attributes:
+        tables: Names of the tables.
+        index_shards: Write shards of each index key.
+        embed_max_bytes: An outbox row up to this size carries its events.
+    """
+
+    tables: TableNames
+    index_shards: int
+    embed_max_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,69 +76,79 @@ class PreparedCommit:
 
     Attributes:
         aggregate: The aggregate.
-        expected_version: Events the caller believes it has.
+        expected_version: Events the aggregate must have.
         commit_id: Names the append.
         events: What will be stored.
-        request: Arguments of TransactWriteItems; its actions are, in order: the check of the predecessor (only when
-            `expected_version` > 0), the events, the outbox row.
+        key: The row of the caller's key, where there is one.
+        actions: In order: the check of the predecessor (only when `expected_version` > 0), the events, the outbox row,
+            the key's row (only with a key).
+        size_bytes: Of the rows.
     """
 
     aggregate: AggregateRef
     expected_version: int
     commit_id: str
     events: tuple[RecordedEvent, ...]
-    request: Mapping[str, Any]
+    key: KeyRow | None
+    actions: tuple[Action, ...]
+    size_bytes: int
 
 
-def prepare(
-    aggregate: AggregateRef,
-    events: Sequence[NewEvent],
-    expected_version: int,
-    stamp: Stamp,
-    tables: TableNames,
-    *,
-    index_shards: int,
-    embed_max_bytes: int,
-) -> PreparedCommit:
-    """Build the transaction of an append.
+def prepare(append: Append, expected_version: int, stamp: Stamp, layout: Layout, *, field: str = "") -> PreparedCommit:
+    """Build one aggregate's part of a transaction.
+
+    Args:
+        append: What to store.
+        expected_version: The number that its expectation came to.
+        stamp: What the outside world adds.
+        layout: How rows are written.
+        field: Path of the append in the caller's arguments, such as `appends[1].`, for errors.
 
     Raises:
         NotJsonError: A payload or metadata is not plain JSON.
-        LimitExceededError: An event is over 400 KB, or the whole over 4 MB.
+        LimitExceededError: An event is over 400 KB.
     """
-    first, last = expected_version + 1, expected_version + len(events)
-    recorded = tuple(
-        _record(aggregate, event, f"events[{index}]", first + index, (first, last), stamp, index)
-        for index, event in enumerate(events)
+    aggregate, tables = append.aggregate, layout.tables
+    span = expected_version + 1, expected_version + len(append.events)
+    events = tuple(
+        _record(aggregate, event, f"{field}events[{index}]", span, stamp, index)
+        for index, event in enumerate(append.events)
     )
-    rows = [event_row.encode(event, index_shards) for event in recorded]
-    outbox = outbox_row.encode(recorded, stamp.now_ms, embed_max_bytes)
-    _check_sizes(rows, outbox)
-    actions: list[dict[str, Any]] = []
+    rows = [event_row.encode(event, layout.index_shards) for event in events]
+    outbox = outbox_row.encode(events, stamp.now_ms, layout.embed_max_bytes)
+    size = item_size(outbox) + _size_of_events(rows, field)
+    actions: list[Action] = []
     if expected_version:
-        actions.append(_predecessor_check(aggregate, expected_version, tables.events))
-    actions.extend(_put(tables.events, row) for row in rows)
-    actions.append(_put(tables.outbox, outbox))
-    request = {"TransactItems": actions, "ClientRequestToken": stamp.commit_id}
-    return PreparedCommit(aggregate, expected_version, stamp.commit_id, recorded, request)
+        actions.append(Action(Role.PREDECESSOR, _predecessor_check(aggregate, expected_version, tables.events)))
+    actions.extend(Action(Role.EVENT, _put(tables.events, row)) for row in rows)
+    actions.append(Action(Role.OUTBOX, _put(tables.outbox, outbox)))
+    key = None
+    if append.idempotency_key is not None:
+        key = idempotency.row_of(events, append.idempotency_key, stamp.now_ms)
+        item = idempotency.encode(key)
+        size += item_size(item)
+        actions.append(Action(Role.KEY, _put(tables.idempotency, item)))
+    return PreparedCommit(aggregate, expected_version, stamp.commit_id, events, key, tuple(actions), size)
 
 
 def _record(
     aggregate: AggregateRef,
     event: NewEvent,
     field: str,
-    sequence_number: int,
     span: tuple[int, int],
     stamp: Stamp,
     index: int,
 ) -> RecordedEvent:
+    metadata = event.metadata
+    if stamp.traceparent is not None and TRACEPARENT not in metadata:
+        metadata = {**metadata, TRACEPARENT: stamp.traceparent}
     return RecordedEvent(
         aggregate_id=aggregate.id,
         aggregate_type=aggregate.type,
-        sequence_number=sequence_number,
+        sequence_number=span[0] + index,
         type=event.type,
         data_json=jsontext.encode(event.data, f"{field}.data"),
-        metadata_json=jsontext.encode(event.metadata, f"{field}.metadata"),
+        metadata_json=jsontext.encode(metadata, f"{field}.metadata"),
         schema_version=event.schema_version,
         timestamp_ms=stamp.now_ms if event.timestamp_ms is None else event.timestamp_ms,
         event_id=stamp.event_ids[index],
@@ -107,15 +159,14 @@ def _record(
     )
 
 
-def _check_sizes(rows: Sequence[Mapping[str, Any]], outbox: Mapping[str, Any]) -> None:
-    total = item_size(outbox)
+def _size_of_events(rows: Sequence[Mapping[str, Any]], field: str) -> int:
+    total = 0
     for index, row in enumerate(rows):
         size = item_size(row)
         if size > limits.ITEM_MAX_BYTES:
-            raise LimitExceededError(f"events[{index}]", limit=limits.ITEM_MAX_BYTES, actual=size, unit="bytes")
+            raise LimitExceededError(f"{field}events[{index}]", limit=limits.ITEM_MAX_BYTES, actual=size, unit="bytes")
         total += size
-    if total > limits.TRANSACTION_MAX_BYTES:
-        raise LimitExceededError("events", limit=limits.TRANSACTION_MAX_BYTES, actual=total, unit="bytes")
+    return total
 
 
 def _put(table: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from eventstore import limits
+from eventstore.aimd import AimdSettings
 from eventstore.backoff import Backoff
 from eventstore.decoding import EventDecoder, RowDecoder
+from eventstore.encoding import EventEncoder, PlainEncoder
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.store_record import StoreRecord
 from eventstore.table_names import TableNames
@@ -19,11 +21,27 @@ class StoreOptions:
             it costs more write units and makes delivery of large events a little faster.
         append_backoff: Attempts of one append, and the delays between them.
         read_backoff: Attempts of one read call, and the delays between them.
+        append_deadline_seconds: Time of an append that names none; nothing is sent after it. A request on its way is
+            waited for, which takes 10 s at most.
+        contention_backoff: Rounds of an append whose version is left to the store (`EXISTS`, `ANY`), and the delays
+            between them.
+        limiter: How many requests of appends may be on their way at once, and how throttles change that.
+        limiter_queue_max: Appends that may wait for their turn; more are turned away at once.
+        settle_backoff: Delays between two looks of `wait_settled`.
+        index_refresh_seconds: The index's `refresh_interval`: how late searches show what the index has taken.
     """
 
     embed_max_bytes: int = limits.EMBED_MAX_BYTES_DEFAULT
     append_backoff: Backoff = field(default_factory=Backoff)
     read_backoff: Backoff = field(default_factory=Backoff)
+    append_deadline_seconds: float = 60.0
+    contention_backoff: Backoff = field(
+        default_factory=lambda: Backoff(attempts_max=16, base_seconds=0.02, cap_seconds=1)
+    )
+    limiter: AimdSettings = field(default_factory=AimdSettings)
+    limiter_queue_max: int = 1024
+    settle_backoff: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.05, cap_seconds=1.0))
+    index_refresh_seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,7 @@ class StoreContext:
         options: How the store behaves.
         runtime: Clock, waiting and randomness.
         decoder: Makes events of rows, on every read path.
+        encoder: Makes events of what callers append, on every append path.
     """
 
     client: DynamoClient
@@ -45,3 +64,4 @@ class StoreContext:
     options: StoreOptions
     runtime: Runtime
     decoder: EventDecoder = field(default_factory=RowDecoder)
+    encoder: EventEncoder = field(default_factory=PlainEncoder)

@@ -23,6 +23,18 @@ class EventDecoder(Protocol):
         """
         ...
 
+    def interpret(self, event: RecordedEvent, source: str) -> RecordedEvent:
+        """Return an event as the program understands it, wherever it was read: upcast, with its typed payload.
+
+        Args:
+            event: As it was stored.
+            source: Where it was read, for errors: a table's or an index's name.
+
+        Raises:
+            EventSchemaError: The program cannot read events of this type and version.
+        """
+        ...
+
 
 class RowDecoder:
     """Takes rows as they were stored."""
@@ -30,6 +42,11 @@ class RowDecoder:
     def decode(self, item: Item, table: str) -> RecordedEvent:
         """Return the event of a row; see `EventDecoder`."""
         return event_row.decode(item, table)
+
+    def interpret(self, event: RecordedEvent, source: str) -> RecordedEvent:
+        """Return the event as it is; see `EventDecoder`."""
+        del source
+        return event
 
 
 def decode_rows(

@@ -3,24 +3,36 @@
 EventStoreError
 ├── InvalidInputError        the caller's input must change; nothing was sent
 │   ├── NotJsonError             a payload or metadata value is not plain JSON
-│   └── LimitExceededError       larger than DynamoDB or a routing key can take
+│   ├── InvalidTokenError        a page token is damaged, or of another query
+│   ├── LimitExceededError       larger than DynamoDB or a routing key can take
+│   ├── IdempotencyConflictError the key stands for something else already
+│   └── SearchExpiredError       the view behind a page token is gone: begin again
 ├── DecideAgainError         another writer was there: load the aggregate and decide again
 │   ├── WrongExpectedVersionError
 │   └── AggregateTypeError
 ├── TryLaterError            the same call may succeed later
 │   ├── ThrottledError
 │   ├── UnreachableError
-│   └── OutcomeUnknownError      stored or not: load the aggregate and look
+│   ├── OutcomeUnknownError      stored or not: load the aggregate and look
+│   ├── NotSettledError          bus or index do not have the commit yet
+│   └── SearchUnreachableError   the search index did not answer
 ├── SetUpError               an operator must act: tables or permissions
 │   ├── TableMissingError
 │   ├── TableLayoutError
+│   ├── IndexMissingError        a read needs an index that was left out
 │   ├── EndpointError            no region, or an endpoint that is no URL
-│   └── AccessDeniedError
+│   ├── AccessDeniedError
+│   ├── MissingExtraError        an optional dependency is not installed
+│   └── SearchRefusedError       the search index refuses: wrong server, wrong mapping, or a raw body it does not take
 ├── CorruptRowError          a stored row cannot be read
+│   └── EventSchemaError         nothing registered can read an event of this type and version
+├── ParkedError              a destination cannot take the commit: a person must look
 └── RequestRefusedError      DynamoDB refused what we sent: a defect of this library
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from eventstore.expectation import Expectation
 
 
 class EventStoreError(Exception):
@@ -44,13 +56,20 @@ class NotJsonError(InvalidInputError):
     """A payload or metadata value is not plain JSON; convert it before the append."""
 
 
+class InvalidTokenError(InvalidInputError):
+    """A page token is damaged, of another query, or of another version of this library; start that read again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("token", reason)
+
+
 class LimitExceededError(InvalidInputError):
     """Something is larger than the store can take; split it, or keep large bodies elsewhere and store a link.
 
     Attributes:
         limit: The largest value allowed.
         actual: What was given, in the same unit.
-        unit: `bytes`, `events` or `actions`.
+        unit: `bytes`, `events`, `actions` or `days`.
     """
 
     def __init__(self, field: str, *, limit: int, actual: int, unit: str) -> None:
@@ -58,6 +77,60 @@ class LimitExceededError(InvalidInputError):
         self.limit = limit
         self.actual = actual
         self.unit = unit
+
+
+class IdempotencyConflictError(InvalidInputError):
+    """An idempotency key was used before, for something else. Nothing was stored; give each content its own key.
+
+    Attributes:
+        aggregate_id: The key's scope.
+        key: The key.
+        stored_commit_id: The commit that was stored under it.
+        stored_digest: Digest of that commit's content.
+        given_commit_id: The commit that was refused now.
+        given_digest: Digest of its content. Where both digests are the same, the commit itself is a repeat, but other
+            appends of the same `append_many` are not.
+    """
+
+    def __init__(
+        self,
+        aggregate_id: str,
+        key: str,
+        *,
+        stored_commit_id: str,
+        stored_digest: str,
+        given_commit_id: str,
+        given_digest: str,
+    ) -> None:
+        what = (
+            "which was not stored together with the other appends of this call"
+            if stored_digest == given_digest
+            else f"whose content has the digest {stored_digest}, not {given_digest} as of commit {given_commit_id} now"
+        )
+        super().__init__(
+            "idempotency_key",
+            f"{key!r} of aggregate {aggregate_id!r} stands for commit {stored_commit_id}, {what}",
+        )
+        self.aggregate_id = aggregate_id
+        self.key = key
+        self.stored_commit_id = stored_commit_id
+        self.stored_digest = stored_digest
+        self.given_commit_id = given_commit_id
+        self.given_digest = given_digest
+
+
+class SearchExpiredError(InvalidInputError):
+    """The view behind a page token is gone: nobody asked for the next page in time, or the index was restarted.
+
+    Begin again without the token; or go on behind the last event with `new_view=True`, which also shows events that
+    were indexed meanwhile.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "token",
+            "names a view that is gone: begin again without the token, or go on behind it with new_view=True",
+        )
 
 
 class DecideAgainError(EventStoreError):
@@ -69,11 +142,11 @@ class WrongExpectedVersionError(DecideAgainError):
 
     Attributes:
         aggregate_id: The aggregate.
-        expected: The version the caller expected.
+        expected: The version the caller expected, or `EXISTS` where there are no events.
         actual: The version found by a consistent read after the refusal.
     """
 
-    def __init__(self, aggregate_id: str, *, expected: int, actual: int) -> None:
+    def __init__(self, aggregate_id: str, *, expected: int | Expectation, actual: int) -> None:
         super().__init__(
             f"aggregate {aggregate_id!r} is at version {actual}, not {expected}: load it and decide again",
         )
@@ -138,6 +211,26 @@ class OutcomeUnknownError(TryLaterError):
         self.commit_id = commit_id
 
 
+class NotSettledError(TryLaterError):
+    """A commit was not with the destinations in time. It is stored and owed, and will come there: wait again, or go on.
+
+    Attributes:
+        aggregate_id: Its aggregate.
+        commit_id: The commit.
+        delivered: Destinations that had it.
+    """
+
+    def __init__(self, aggregate_id: str, *, commit_id: str, delivered: Collection[str], reason: str) -> None:
+        super().__init__(f"commit {commit_id} of aggregate {aggregate_id!r} is stored, but {reason}")
+        self.aggregate_id = aggregate_id
+        self.commit_id = commit_id
+        self.delivered = frozenset(delivered)
+
+
+class SearchUnreachableError(TryLaterError):
+    """The search index was not reached, is overloaded or failing; asking again is safe."""
+
+
 class SetUpError(EventStoreError):
     """Tables, permissions or settings are not as they must be; an operator must act."""
 
@@ -168,12 +261,54 @@ class TableLayoutError(SetUpError):
         self.differences = tuple(differences)
 
 
+class IndexMissingError(SetUpError):
+    """A read needs an index that the table was made without; add it as `infra/tables.yaml` says, or read otherwise.
+
+    Attributes:
+        table: The table.
+        index: The index.
+    """
+
+    def __init__(self, table: str, index: str) -> None:
+        super().__init__(f"table {table!r} has no index {index!r}, which this read needs: add it to the table")
+        self.table = table
+        self.index = index
+
+
 class EndpointError(SetUpError):
     """No client can be made: the region is unknown, or the endpoint is no URL. Name them in the settings."""
 
 
 class AccessDeniedError(SetUpError):
     """The credentials are missing, wrong, or may not do this."""
+
+
+class MissingExtraError(SetUpError):
+    """Something needs a package that is not installed.
+
+    Attributes:
+        extra: The extra of `dynamo-eventstore` that brings it.
+    """
+
+    def __init__(self, what: str, *, extra: str) -> None:
+        super().__init__(f"{what} needs a package that is not installed: install `dynamo-eventstore[{extra}]`")
+        self.extra = extra
+
+
+class SearchRefusedError(SetUpError):
+    """The search index refuses a request for a reason that time does not heal.
+
+    The address is not Elasticsearch's, the index was made from another template, or a `raw` body is not understood.
+
+    Attributes:
+        status: HTTP status.
+        reason: Elasticsearch's words.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"the search index refuses: {reason} (status {status})")
+        self.status = status
+        self.reason = reason
 
 
 class CorruptRowError(EventStoreError):
@@ -190,6 +325,52 @@ class CorruptRowError(EventStoreError):
         self.table = table
         self.key = key
         self.field = field
+
+
+class EventSchemaError(CorruptRowError):
+    """The program cannot read an event of this type and schema version: register what the message names.
+
+    The row itself is sound. A link of the upcaster chain is missing, an upcaster raised, the class does not take the
+    payload, or the registry is strict and does not know the type or the version.
+
+    Attributes:
+        event_type: The event's type where reading stopped.
+        schema_version: The version where reading stopped.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        key: str,
+        field: str,
+        reason: str,
+        event_type: str,
+        schema_version: int,
+    ) -> None:
+        super().__init__(table, key=key, field=field, reason=reason)
+        self.event_type = event_type
+        self.schema_version = schema_version
+
+
+class ParkedError(EventStoreError):
+    """A destination cannot take a commit as it is; it is stored, and waits for a person to look at it.
+
+    Attributes:
+        aggregate_id: Its aggregate.
+        commit_id: The commit.
+        destination: Who cannot take it.
+        reason: Why, as the relay wrote it.
+    """
+
+    def __init__(self, aggregate_id: str, *, commit_id: str, destination: str, reason: str) -> None:
+        super().__init__(
+            f"commit {commit_id} of aggregate {aggregate_id!r} is stored, and parked for {destination}: {reason}",
+        )
+        self.aggregate_id = aggregate_id
+        self.commit_id = commit_id
+        self.destination = destination
+        self.reason = reason
 
 
 class RequestRefusedError(EventStoreError):

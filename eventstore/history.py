@@ -7,9 +7,9 @@ from typing import Any
 from eventstore import dynamo, limits
 from eventstore.context import StoreContext
 from eventstore.decoding import OnCorrupt, decode_rows
-from eventstore.errors import InvalidInputError
+from eventstore.errors import AggregateTypeError, InvalidInputError
 from eventstore.item import Item
-from eventstore.model import RecordedEvent
+from eventstore.model import AggregateRef, RecordedEvent
 from eventstore.table_names import TableNames
 
 
@@ -33,6 +33,10 @@ class Span:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
+        for field in ("after", "until", "limit"):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int | None) or (field == "after" and value is None):
+                raise InvalidInputError(field, f"is {value!r}; give a whole number")
         if self.after < 0:
             raise InvalidInputError("after", f"is {self.after}; sequence numbers count from 1")
         if self.until is not None and self.until < self.after:
@@ -43,25 +47,50 @@ class Span:
 
 def read(
     context: StoreContext,
-    aggregate_id: str,
+    aggregate: AggregateRef | str,
     span: Span,
     on_corrupt: OnCorrupt = None,
 ) -> Iterator[RecordedEvent]:
-    """Yield the events of a span; a page is asked for when the one before it is used up."""
-    for items in _pages(context, aggregate_id, span):
-        yield from decode_rows(context.decoder, items, context.tables.events, on_corrupt)
+    """Yield the events of a span; a page is asked for when the one before it is used up.
+
+    Raises:
+        AggregateTypeError: The aggregate was named with a type, and its events have another.
+    """
+    for items in pages(context, id_of(aggregate), span):
+        rows = (_of_type(item, aggregate) for item in items)
+        yield from decode_rows(context.decoder, rows, context.tables.events, on_corrupt)
 
 
-def current_version(context: StoreContext, aggregate_id: str) -> int:
-    """Return the number of an aggregate's last event, 0 when it has none; its key decides, whatever its row holds."""
-    for items in _pages(context, aggregate_id, Span(backwards=True, limit=1)):
+def current_version(context: StoreContext, aggregate: AggregateRef | str) -> int:
+    """Return the number of an aggregate's last event, 0 when it has none; its key decides, whatever its row holds.
+
+    Raises:
+        AggregateTypeError: The aggregate was named with a type, and its last event has another.
+    """
+    for items in pages(context, id_of(aggregate), Span(backwards=True, limit=1)):
         for item in items:
+            _of_type(item, aggregate)
             return int(item["sequenceNumber"]["N"])
     return 0
 
 
-def _pages(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[list[Item]]:
-    if span.until is not None and span.until <= span.after:
+def id_of(aggregate: AggregateRef | str) -> str:
+    """Return the id of an aggregate, with or without its type."""
+    return aggregate.id if isinstance(aggregate, AggregateRef) else aggregate
+
+
+def _of_type(item: Item, aggregate: AggregateRef | str) -> Item:
+    """Return an item of the aggregate, if its type is the one that the caller named; an unreadable one passes."""
+    if isinstance(aggregate, AggregateRef):
+        stored = item.get("aggregateType", {}).get("S", aggregate.type)
+        if stored != aggregate.type:
+            raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=stored)
+    return item
+
+
+def pages(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[list[Item]]:
+    """Yield the rows of a span as they are stored, a page of at most 1 MB at a time."""
+    if span.after >= (limits.SEQUENCE_NUMBER_MAX if span.until is None else span.until):
         return
     left = span.limit
     request = _request(context.tables, aggregate_id, span)

@@ -23,19 +23,27 @@ def _value_size(value: Mapping[str, Any]) -> int:
         case "S":
             return len(content.encode())
         case "N":
-            return len(content.lstrip("-").replace(".", "")) // 2 + 2
+            return _number_size(content)
         case "B":
             return len(content)
         case "BOOL" | "NULL":
             return 1
         case "SS":
             return sum(len(text.encode()) for text in content)
+        case "NS":
+            return sum(_number_size(number) for number in content)
+        case "BS":
+            return sum(len(part) for part in content)
         case "L":
             return 3 + sum(1 + _value_size(inner) for inner in content)
         case "M":
             return 3 + sum(1 + len(name.encode()) + _value_size(inner) for name, inner in content.items())
         case _:
-            raise AssertionError(f"no item of ours holds a {kind}")
+            raise AssertionError(f"DynamoDB has no kind {kind}")
+
+
+def _number_size(text: str) -> int:
+    return len(text.lstrip("-").replace(".", "")) // 2 + 2
 
 
 class ItemReader:

@@ -12,6 +12,9 @@ ITEM_MAX_BYTES = 400 * 1024
 PARTITION_KEY_MAX_BYTES = 2048
 """Source: AWS, "Quotas in Amazon DynamoDB", partition key length."""
 
+SORT_KEY_MAX_BYTES = 1024
+"""Source: AWS, "Quotas in Amazon DynamoDB", sort key length."""
+
 COMMIT_MAX_EVENTS = TRANSACTION_MAX_ACTIONS - 2
 """Events in one commit: beside them stand the outbox row and the check of the predecessor."""
 
@@ -20,6 +23,9 @@ ROUTING_KEY_MAX_BYTES = 255
 
 EMBED_MAX_BYTES_DEFAULT = 1024
 """An outbox row up to this size carries its events; DynamoDB counts writes in units of 1 KiB, so it costs nothing."""
+
+BATCH_GET_MAX_KEYS = 100
+"""Source: AWS, API reference of BatchGetItem."""
 
 BATCH_WRITE_MAX_ITEMS = 25
 """Source: AWS, API reference of BatchWriteItem."""

@@ -1,11 +1,13 @@
 """The values the library speaks in: aggregates, events before and after they are stored, and an append's result."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from eventstore import jsontext
+from eventstore.errors import InvalidInputError
+from eventstore.expectation import Expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class NewEvent:
     Attributes:
         type: What happened, `[A-Za-z0-9_-]+`; it becomes the second half of a routing key.
         data: The payload, plain JSON.
-        metadata: About the event, plain JSON; `correlation_id` and `traceparent` are passed on to the bus.
+        metadata: About the event, plain JSON, best made by `eventstore.metadata`; `correlation_id` and `traceparent`
+            are passed on to the bus. Inside of an OpenTelemetry span an append adds a missing `traceparent`.
         schema_version: Version of the payload's schema, 1 or more.
         timestamp_ms: When it happened, milliseconds since 1970 UTC; now when left out.
     """
@@ -38,6 +41,49 @@ class NewEvent:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = 1
     timestamp_ms: int | None = None
+
+    @staticmethod
+    def of(
+        payload: object, *, metadata: Mapping[str, Any] | None = None, timestamp_ms: int | None = None
+    ) -> "TypedEvent":
+        """Return an event whose payload is an object of a registered class; the append finds type and version by it.
+
+        Args:
+            payload: An object of a class that the store's `EventTypes` has.
+            metadata: As above.
+            timestamp_ms: As above.
+        """
+        return TypedEvent(payload, metadata or {}, timestamp_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedEvent:
+    """An event that is to be stored, its payload an object of a registered class. Made by `NewEvent.of`.
+
+    Attributes:
+        payload: The object.
+        metadata: As in `NewEvent`.
+        timestamp_ms: As in `NewEvent`.
+    """
+
+    payload: object
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredForm:
+    """What of an event lies in the table, where upcasters have changed what is read.
+
+    Attributes:
+        type: The stored type.
+        schema_version: The stored version of the payload's schema.
+        data_json: The stored payload, as JSON text.
+    """
+
+    type: str
+    schema_version: int
+    data_json: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +104,8 @@ class RecordedEvent:
         commit_first: First sequence number of that append.
         commit_last: Last sequence number of that append.
         epoch: The store's epoch when it was stored; raised when the store is restored from a backup.
+        upcast_from: What is stored, when upcasters changed type, version or payload; None otherwise.
+        payload_reader: Makes the typed payload; None when no class is registered.
     """
 
     aggregate_id: str
@@ -73,6 +121,22 @@ class RecordedEvent:
     commit_first: int
     commit_last: int
     epoch: int
+    upcast_from: StoredForm | None = None
+    payload_reader: "Callable[[RecordedEvent], Any] | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def stored(self) -> StoredForm:
+        """Type, schema version and payload as they lie in the table, whatever upcasters made of them."""
+        return self.upcast_from or StoredForm(self.type, self.schema_version, self.data_json)
+
+    @cached_property
+    def payload(self) -> Any:
+        """The payload as an object of its registered class, made at the first look; `data` where none is registered.
+
+        Raises:
+            EventSchemaError: The class does not take the stored payload.
+        """
+        return self.data if self.payload_reader is None else self.payload_reader(self)
 
     @cached_property
     def data(self) -> Any:
@@ -86,6 +150,23 @@ class RecordedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Append:
+    """One of several appends.
+
+    Attributes:
+        aggregate: The aggregate.
+        events: 1 to 98, oldest first, 97 with a key: `NewEvent`s, or what the store's `EventTypes` take.
+        expected_version: How many events the aggregate has, or `EXISTS`, or `ANY`.
+        idempotency_key: Makes a repeat safe for ever; scope: the aggregate.
+    """
+
+    aggregate: AggregateRef
+    events: Sequence[Any]
+    expected_version: int | Expectation
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AppendResult:
     """What an append did.
 
@@ -93,9 +174,12 @@ class AppendResult:
         aggregate: The aggregate.
         commit_id: The commit's id.
         first_sequence: Sequence number of the first event stored.
-        version: The aggregate's version now: the sequence number of the last event stored.
-        already_stored: An earlier attempt with the same commit id had stored it; nothing was stored twice.
+        version: The aggregate's version now: the sequence number of the last event stored. For a repeat under an
+            idempotency key, as of the first time.
+        already_stored: An earlier attempt, or an earlier call with the same idempotency key, had stored it; nothing
+            was stored twice.
         attempts: Requests sent for it, 1 when all went well.
+        waiter: The way back to the store, for `wait_settled`; neither compared nor shown.
     """
 
     aggregate: AggregateRef
@@ -104,3 +188,30 @@ class AppendResult:
     version: int
     already_stored: bool
     attempts: int
+    waiter: "Waiter | None" = field(default=None, compare=False, repr=False)
+
+    def wait_settled(self, timeout_seconds: float, destination: str | None = None) -> None:
+        """Return when bus and index have the commit, or the named one of them; see `EventStore.wait_settled`.
+
+        A result that went to another process has lost its store: use `EventStore.wait_settled` there.
+        """
+        if self.waiter is None:
+            raise InvalidInputError(
+                "result", "comes from another process and has lost its store: use EventStore.wait_settled"
+            )
+        self.waiter(self, timeout_seconds, destination)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without the way back to the store, which holds connections."""
+        return AppendResult, (
+            self.aggregate,
+            self.commit_id,
+            self.first_sequence,
+            self.version,
+            self.already_stored,
+            self.attempts,
+        )
+
+
+Waiter = Callable[[AppendResult, float, str | None], None]
+"""Waits until a result's commit is settled."""

@@ -1,15 +1,36 @@
 """The event store: append events to an aggregate, and read them back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from eventstore import appender, commit, history, latest, store_record, validation
+from eventstore import bulk, history, many, settling, store_record, validation
+from eventstore.appender import Appender
+from eventstore.bulk import AppendOutcome, OnBulkProgress
 from eventstore.context import StoreContext, StoreOptions
 from eventstore.decoding import OnCorrupt
-from eventstore.ids import uuid7
-from eventstore.model import AggregateRef, AppendResult, NewEvent, RecordedEvent
-from eventstore.ports import DynamoClient, Runtime
+from eventstore.encoding import AppendableEvent
+from eventstore.errors import InvalidInputError
+from eventstore.event_metadata import current_traceparent
+from eventstore.expectation import Expectation
+from eventstore.metrics import StoreMetrics
+from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
+from eventstore.ports import DynamoClient, Flag, Runtime
+from eventstore.schema import EventTypes, SchemaReport, check
+from eventstore.schema.check import OnScanned
+from eventstore.schema.decoder import SchemaDecoder
+from eventstore.schema.encoder import SchemaEncoder
+from eventstore.search.client import SearchClient
+from eventstore.search.event_search import EventSearch
+from eventstore.search.options import SearchOptions
 from eventstore.system import SystemRuntime
 from eventstore.table_names import TableNames
+from eventstore.timeline import follower, reader
+from eventstore.timeline.query import ByAggregateType, ByTime, ByType, EventQuery, of_day
+from eventstore.timeline.reader import Page
+from eventstore.verify import Finding, counter
+from eventstore.verify.counts import StoreStats
+from eventstore.verify.event_ids import EVENT_IDS_MAX, EventIds
+from eventstore.verify.verifier import OnWalked, Verifier
 
 
 class EventStore:
@@ -18,6 +39,7 @@ class EventStore:
     def __init__(self, context: StoreContext) -> None:
         """Prefer `EventStore.open`, which reads what is in force from the tables."""
         self._context = context
+        self._appender = Appender(context)
 
     @classmethod
     def open(
@@ -27,6 +49,7 @@ class EventStore:
         *,
         options: StoreOptions | None = None,
         runtime: Runtime | None = None,
+        events: EventTypes | None = None,
     ) -> "EventStore":
         """Open a store whose tables exist; one consistent read learns its epoch and its index shards.
 
@@ -35,6 +58,7 @@ class EventStore:
             tables: Names of the tables; `inventory_…` when left out.
             options: How the store behaves.
             runtime: Clock, waiting and randomness; the machine's own when left out.
+            events: Event types with their upcasters, classes and JSON Schemas; plain dicts alone when left out.
 
         Raises:
             TableMissingError: Run `eventstore init` first.
@@ -45,53 +69,161 @@ class EventStore:
         options = options or StoreOptions()
         runtime = runtime or SystemRuntime()
         record = store_record.load(client, tables, runtime, options.read_backoff)
-        return cls(StoreContext(client, tables, record, options, runtime))
+        context = StoreContext(client, tables, record, options, runtime)
+        if events is not None:
+            context = replace(context, decoder=SchemaDecoder(events), encoder=SchemaEncoder(events))
+        return cls(context)
+
+    @property
+    def context(self) -> StoreContext:
+        """The store's parts, for what is built on top of a store."""
+        return self._context
 
     def append(
         self,
         aggregate: AggregateRef,
-        events: Sequence[NewEvent],
+        events: Sequence[AppendableEvent],
         *,
-        expected_version: int,
+        expected_version: int | Expectation,
+        idempotency_key: str | None = None,
+        deadline_seconds: float | None = None,
     ) -> AppendResult:
         """Append events to one aggregate, all or none; they are owed to bus and index from that moment on.
 
         One TransactWriteItems: a row per event, the outbox row, and a check that event number `expected_version`
-        exists with this aggregate's type. Numbering has no holes, and nothing is read first.
+        exists with this aggregate's type. Numbering has no holes. With a number nothing is read first; `EXISTS` and
+        `ANY` cost a consistent read, and again a read and a transaction whenever another writer was quicker, within
+        `StoreOptions.contention_backoff`.
+
+        With an `idempotency_key` a repeat is safe for ever, also from another process, and at a later version: it gets
+        the first result, `already_stored`, whatever else has changed since. What counts as the same is types, schema
+        versions and payloads; ids, times and metadata may differ. It costs one more row written.
 
         Args:
             aggregate: The aggregate; created by its first append.
-            events: 1 to 98, oldest first; each at most 400 KB encoded, together with the outbox row at most 4 MB.
-            expected_version: How many events the caller believes the aggregate has; 0 for a new one.
+            events: 1 to 98 (97 with a key), oldest first; each at most 400 KB encoded, together with the outbox row at
+                most 4 MB. `NewEvent`s, or what the store's `EventTypes` take.
+            expected_version: How many events the caller believes the aggregate has, `NO_EVENTS` (0) for a new one; or
+                `EXISTS`, or `ANY`.
+            idempotency_key: 1 to 1,024 bytes of UTF-8; scope: the aggregate.
+            deadline_seconds: Nothing is sent after so much time, more than 0; by default
+                `StoreOptions.append_deadline_seconds`.
 
         Returns:
-            The new version, and whether an earlier attempt of this call had already stored it.
+            The new version, and whether an earlier attempt or call had already stored it. `result.wait_settled` waits
+            until bus and index have it.
 
         Raises:
             InvalidInputError: An argument cannot be stored; it names the field. Nothing was sent.
+            IdempotencyConflictError: The key stands for other content. Nothing was stored.
             WrongExpectedVersionError: Another writer came first. Load the aggregate and decide again.
             AggregateTypeError: The id belongs to another type. Use another id.
-            ThrottledError: DynamoDB refused every attempt. Nothing is stored; try later.
+            ThrottledError: Attempts, time, or room in the queue were used up. Nothing is stored; it says when to try
+                again.
             UnreachableError: DynamoDB was never reached. Nothing is stored; try later.
-            OutcomeUnknownError: The reply was lost at the last attempt; it says how to find out.
+            OutcomeUnknownError: The reply was lost at the last attempt. With a key: repeat the call. Without: it says
+                how to find out.
+            CorruptRowError: An outbox row without its events, or a damaged key row, is in the way.
+
+        Every case is a row of `docs/reference/append-decisions.md`.
 
         Source: limits of TransactWriteItems, AWS API reference; see `eventstore.limits`.
         """
-        validation.check_append(aggregate, events, expected_version)
-        prepared = commit.prepare(
-            aggregate,
-            events,
-            expected_version,
-            self._stamp(len(events)),
-            self._context.tables,
-            index_shards=self._context.record.index_shards,
-            embed_max_bytes=self._context.options.embed_max_bytes,
+        one = Append(aggregate, events, expected_version, idempotency_key)
+        return self._appender.append([one], deadline_seconds=deadline_seconds, traceparent=current_traceparent())[0]
+
+    def append_many(self, appends: Sequence[Append], *, deadline_seconds: float | None = None) -> list[AppendResult]:
+        """Append to several aggregates in one transaction, all or none.
+
+        Each aggregate gets a commit of its own, with its own outbox row, check and key row. Bus and index get each of
+        them for itself: what is atomic here is the store.
+
+        Args:
+            appends: Each of another aggregate; at most 100 actions together. An append counts its events, one for its
+                outbox row, one for its check (unless it expects `NO_EVENTS`) and one for its key. All have keys or
+                none has.
+            deadline_seconds: As in `append`.
+
+        Returns:
+            One result per append, in the same order.
+
+        Raises:
+            LimitExceededError: More than 100 actions, or more than 4 MB. Nothing was sent.
+            As `append`: `aggregate_id`, or `field` as `appends[2].…`, says which one; all are refused with it. Where
+            only some of the keys were used before, it is an `IdempotencyConflictError`.
+        """
+        many.check_together(appends)
+        return self._appender.append(
+            appends,
+            deadline_seconds=deadline_seconds,
+            traceparent=current_traceparent(),
+            many=True,
         )
-        return appender.send(self._context, prepared)
+
+    def append_all(
+        self,
+        appends: Iterable[Append],
+        *,
+        concurrency: int = 8,
+        deadline_seconds: float | None = None,
+        progress: OnBulkProgress | None = None,
+    ) -> Iterator[AppendOutcome]:
+        """Append many independent commits, several at a time; a refusal concerns one of them alone. For imports.
+
+        Outcomes come in input order. Appends of one aggregate are sent one after the other, in their order, also when
+        one before them was refused. At most four appends per unit of concurrency are read ahead, so that an input of
+        any length takes little memory. Nothing is sent until the iterator is used; one that is closed early waits for
+        what is on its way, and sends no more. An error of the input itself is raised behind the outcomes of what was
+        read before it. Give each append an idempotency key, and an import that was stopped can simply be run again.
+
+        Args:
+            appends: Any number.
+            concurrency: Appends on their way at once, 1 to 64, each in a thread of its own.
+            deadline_seconds: For each of them, as in `append`.
+            progress: Told how far it has come after each outcome, in the caller's thread; outcomes may be counted
+                before their turn to be given back.
+
+        Returns:
+            One outcome each: a result, or the error that `append` would have raised.
+
+        Raises:
+            InvalidInputError: `concurrency` or `deadline_seconds` cannot be.
+        """
+        if deadline_seconds is not None:
+            validation.check_seconds(deadline_seconds, "deadline_seconds")
+
+        def send(append: Append, traceparent: str | None) -> AppendResult:
+            return self._appender.append([append], deadline_seconds=deadline_seconds, traceparent=traceparent)[0]
+
+        return bulk.run(self._context.runtime, send, appends, concurrency=concurrency, progress=progress)
+
+    def wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None = None) -> None:
+        """Return when bus and index have a commit, so that the caller can read its own writes there.
+
+        Looks at the outbox row, with growing pauses, by TransactGetItems together with an event of the commit (2 read
+        units per 4 KB of each). For the index it then waits out one refresh interval,
+        `StoreOptions.index_refresh_seconds`.
+
+        Args:
+            result: Of an append to this store, also one of another process.
+            timeout_seconds: In all, more than 0.
+            destination: `bus` or `index`; every destination when left out.
+
+        Raises:
+            NotSettledError: Not in time. It is stored and owed, and will come there.
+            ParkedError: The destination (or, without one, any) cannot take the commit; a person must look at it.
+            InvalidInputError: The commit is not in this store.
+        """
+        validation.check_seconds(timeout_seconds, "timeout_seconds")
+        settling.wait_settled(self._context, result, timeout_seconds, destination)
+
+    def metrics(self) -> StoreMetrics:
+        """Return what this store has done since it was opened, and what its limiter is doing now."""
+        return self._appender.metrics()
 
     def read(
         self,
-        aggregate_id: str,
+        aggregate: AggregateRef | str,
         *,
         after: int = 0,
         until: int | None = None,
@@ -103,7 +235,7 @@ class EventStore:
         """Read one aggregate's events lazily, a page of at most 1 MB in memory at a time.
 
         Args:
-            aggregate_id: The aggregate; one that has no events yields nothing.
+            aggregate: The aggregate, or its id alone; one that has no events yields nothing.
             after: Only events with greater sequence numbers.
             until: Only events up to this sequence number.
             backwards: Newest first.
@@ -113,29 +245,244 @@ class EventStore:
 
         Raises:
             InvalidInputError: The range is reversed, or the id cannot be one.
+            AggregateTypeError: The aggregate was named with its type, and stored events have another.
             CorruptRowError: A stored row cannot be read.
             TryLaterError: DynamoDB did not answer in time; reading again is safe.
         """
-        validation.check_aggregate_id(aggregate_id)
+        validation.check_named(aggregate)
         span = history.Span(after=after, until=until, backwards=backwards, limit=limit, consistent=consistent)
-        return history.read(self._context, aggregate_id, span, on_corrupt)
+        return history.read(self._context, aggregate, span, on_corrupt)
 
-    def load(self, aggregate_id: str) -> list[RecordedEvent]:
+    def load(self, aggregate: AggregateRef | str) -> list[RecordedEvent]:
         """Return all events of one aggregate, oldest first, by consistent reads; empty for one that does not exist.
 
         Raises:
             As `read`.
         """
-        return list(self.read(aggregate_id))
+        return list(self.read(aggregate))
 
-    def current_version(self, aggregate_id: str) -> int:
+    def schema_check(self, *, scan: bool = True, on_scanned: OnScanned | None = None) -> SchemaReport:
+        """Look for events that this program cannot read, with what it was opened with as `events`.
+
+        Finds gaps in the chains of upcasters, and types without a class. With a scan also: types and versions in the
+        store that nothing is registered for, and, by trying one event of each, upcasters and classes that fail.
+
+        Args:
+            scan: Look into the table: an eventually consistent scan, half a read unit per 4 KB stored.
+            on_scanned: Told after each page how many events have been counted.
+
+        Raises:
+            InvalidInputError: The store was opened without `events`.
+            TryLaterError: DynamoDB did not answer in time.
+        """
+        return check.check(self._context, scan=scan, on_scanned=on_scanned)
+
+    def current_version(self, aggregate: AggregateRef | str) -> int:
         """Return how many events an aggregate has, by one consistent read of its last one.
 
         Raises:
             As `read`.
         """
-        validation.check_aggregate_id(aggregate_id)
-        return history.current_version(self._context, aggregate_id)
+        validation.check_named(aggregate)
+        return history.current_version(self._context, aggregate)
+
+    def read_type(
+        self,
+        event_type: str,
+        *,
+        from_ms: int | None = None,
+        until_ms: int | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> Iterator[RecordedEvent]:
+        """Read the events of one type, of all aggregates, lazily, in order of time, aggregate id and number.
+
+        Which events there are comes from an eventually consistent index: an event shows up a moment after its append.
+        What they hold is read consistently from the table. In memory are at most 1,000 keys of each write shard and
+        100 events.
+
+        Costs a Query per write shard and 1,000 keys in it (about 0.01 read units a key), and a BatchGetItem per 100
+        events (a read unit per 4 KB of each event). An event type that changed its name is read by each name.
+
+        Args:
+            event_type: As it was stored.
+            from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one.
+            until_ms: Only events with an earlier timestamp than this.
+            backwards: Newest first.
+            limit: At most so many rows.
+            on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
+
+        Raises:
+            InvalidInputError: The range is reversed, or an argument cannot be one.
+            IndexMissingError: The table was made without this index.
+            CorruptRowError: A stored row cannot be read.
+            TryLaterError: DynamoDB did not answer in time; reading again is safe.
+        """
+        return reader.read(self._context, ByType(event_type, from_ms, until_ms, backwards), limit, on_corrupt)
+
+    def read_aggregate_type(
+        self,
+        aggregate_type: str,
+        *,
+        from_ms: int | None = None,
+        until_ms: int | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> Iterator[RecordedEvent]:
+        """Read the events of all aggregates of one type; in all else, errors and costs included, as `read_type`."""
+        query = ByAggregateType(aggregate_type, from_ms, until_ms, backwards)
+        return reader.read(self._context, query, limit, on_corrupt)
+
+    def read_between(
+        self,
+        from_ms: int,
+        until_ms: int,
+        *,
+        backwards: bool = False,
+        limit: int | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> Iterator[RecordedEvent]:
+        """Read all events of a stretch of time, lazily, in order of time, aggregate id and number.
+
+        As `read_type`, from an index that has a key for each day: a day costs a Query per write shard also when
+        nothing happened on it. A year costs 365 x 4 Queries of half a read unit with 4 write shards, one after the
+        other, so that an empty year takes seconds.
+
+        Args:
+            from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one.
+            until_ms: Only events with an earlier timestamp than this, at most 3,660 days later.
+            backwards: Newest first.
+            limit: At most so many rows.
+            on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
+
+        Raises:
+            LimitExceededError: The range has more than 3,660 days.
+            As `read_type`.
+        """
+        return reader.read(self._context, ByTime(from_ms, until_ms, backwards), limit, on_corrupt)
+
+    def read_page(
+        self,
+        query: EventQuery,
+        *,
+        size: int = 100,
+        token: str | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> Page:
+        """Read one page of the events of all aggregates, with a token that gives the next.
+
+        A token is good for the query it came from, in any process, for as long as the events are there. Events that
+        are added meanwhile move nothing: none is given twice, and those behind the page's end come with later pages.
+        A page costs as many requests as reading so many events, and on its way past days without events one Query
+        per write shard and day.
+
+        Args:
+            query: `ByType`, `ByAggregateType` or `ByTime`.
+            size: At most so many events, 1 to 1,000.
+            token: `Page.token` of the page before; None for the first.
+            on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
+
+        Raises:
+            InvalidTokenError: The token is damaged, of another query, or of another version of this library.
+            As `read_type`.
+        """
+        return reader.read_page(self._context, query, size, token, on_corrupt)
+
+    def stream_events(
+        self,
+        from_ms: int,
+        *,
+        follow: bool = False,
+        overlap_seconds: float = follower.OVERLAP_SECONDS,
+        poll_seconds: float = follower.POLL_SECONDS,
+        stop: Flag | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> Iterator[RecordedEvent]:
+        """Read all events from a moment on, over the borders of days, up to now; with `follow`, also those that come.
+
+        A follower looks again every `poll_seconds`, and each look begins `overlap_seconds` before the time of the one
+        before it, since the index shows events late and writers' clocks differ. It drops what it has given, which it
+        remembers for that stretch, at most 100,000 events; with more of them it gives nothing twice, and looks back
+        less. An event that shows up later than the overlap, or is stored with an older timestamp, is not given; one
+        from a clock that is ahead of ours by more than the overlap comes when its time has come. Among the events of
+        different looks order is by arrival. For a feed that may miss nothing, consume the bus.
+
+        A look costs a Query per write shard, twice as many around midnight UTC, and a BatchGetItem per 100 new events.
+
+        Args:
+            from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one; at most 3,660 days ago.
+            follow: Go on until `stop` is raised.
+            overlap_seconds: How far each look goes back, 0 to 3,600.
+            poll_seconds: Pause between two looks, more than 0.
+            stop: Ends the stream, also while it waits.
+            on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead. A follower
+                may tell of a corrupt entry of the index at each look.
+
+        Raises:
+            As `read_between`.
+        """
+        following = follower.Following(overlap_seconds, poll_seconds)
+        return follower.stream(self._context, from_ms, following if follow else None, stop, on_corrupt)
+
+    def verify(
+        self,
+        aggregate_id: str | None = None,
+        *,
+        since_ms: int | None = None,
+        event_ids_max: int = EVENT_IDS_MAX,
+        progress: OnWalked = lambda _: None,
+    ) -> Iterator[Finding]:
+        """Look whether what is stored is as it must be, and yield what is not, while it is found; changes nothing.
+
+        Of each aggregate: numbers 1, 2, 3 … without holes, whole commits, one type, readable rows, index keys under
+        which reads by type and time find each event; timestamps that run backwards are a note. Of all together: no
+        event id twice. Outbox rows owe events that exist and say the same; idempotency keys name commits that exist.
+
+        What may be a commit that is just being stored is looked at up to three times before it is called a fault.
+        In memory are a page of rows, the place reached in one aggregate, and the last `event_ids_max` event ids (about
+        100 bytes each, for a moment 160). When there are more, a note says within how many a second use was looked for.
+
+        Args:
+            aggregate_id: Only this aggregate with what outbox and idempotency say of it: a few consistent Queries.
+            since_ms: Only aggregates with an event of this time, ms since 1970 UTC, or a later one, each with its
+                whole history, and all of the outbox. Which they are comes from the time index: an event that was
+                stored with an older timestamp, or whose index key is wrong, is not seen. Costs as `read_between` to
+                now, and two Queries per aggregate. With neither, a consistent Scan of events, outbox and
+                idempotency: a read unit per 4 KB that the store has.
+            event_ids_max: How many event ids are remembered.
+            progress: Told after each page.
+
+        Raises:
+            InvalidInputError: Both an aggregate and a time were given, or one of them cannot be one.
+            IndexMissingError: The table was made without the time index, and `since_ms` was given.
+            TryLaterError: DynamoDB did not answer in time; verify again.
+        """
+        if aggregate_id is not None and since_ms is not None:
+            raise InvalidInputError("since_ms", "is given together with an aggregate: choose one of them")
+        reader.check_count(event_ids_max, "event_ids_max")
+        walk = Verifier(self._context, EventIds(event_ids_max), progress)
+        if aggregate_id is not None:
+            validation.check_aggregate_id(aggregate_id)
+            return walk.one(aggregate_id)
+        if since_ms is not None:
+            return walk.since(walk.query_since(since_ms))
+        return walk.everything()
+
+    def stats(self, *, progress: OnWalked = lambda _: None) -> StoreStats:
+        """Count the store: events by type, aggregate type and day with their sizes, aggregates, commits, owed commits.
+
+        An eventually consistent Scan of events, outbox and idempotency: half a read unit per 4 KB that they hold. In
+        memory are a page of rows and the sums.
+
+        Args:
+            progress: Told after each page.
+
+        Raises:
+            TryLaterError: DynamoDB did not answer in time; count again.
+        """
+        return counter.count(self._context, progress)
 
     def latest_of_day(self, day: str, *, limit: int, since_ms: int = 0) -> list[RecordedEvent]:
         """Return the newest events of one day, oldest first, from the eventually consistent time index.
@@ -148,12 +495,15 @@ class EventStore:
         Raises:
             As `read`.
         """
-        return latest.of_day(self._context, latest.Window(day, since_ms, limit))
+        query = of_day(day, since_ms)
+        newest_first = list(reader.read(self._context, query, limit))
+        return newest_first[::-1]
 
-    def _stamp(self, count: int) -> commit.Stamp:
-        return commit.Stamp(
-            commit_id=uuid7(self._context.runtime),
-            event_ids=tuple(uuid7(self._context.runtime, counter=index) for index in range(count)),
-            now_ms=self._context.runtime.now_ms(),
-            epoch=self._context.record.epoch,
-        )
+    def search(self, client: SearchClient, options: SearchOptions | None = None) -> EventSearch:
+        """Return a search over the index that the relay fills from this store; nothing is sent yet.
+
+        Args:
+            client: `eventstore.search.elasticsearch.ElasticsearchSearch`, or `eventstore.testing.InMemorySearch`.
+            options: Where to look, what is promoted, and bounds; as the relay's settings say.
+        """
+        return EventSearch(client, options, context=self._context)

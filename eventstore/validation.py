@@ -5,56 +5,120 @@ from collections.abc import Mapping, Sequence
 
 from eventstore import limits
 from eventstore.errors import InvalidInputError, LimitExceededError
-from eventstore.model import AggregateRef, NewEvent
+from eventstore.expectation import Expectation
+from eventstore.model import AggregateRef, Append, NewEvent
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
+SECONDS_MAX = 86_400
 TIMESTAMP_MIN_MS = 0
 TIMESTAMP_MAX_MS = 253_402_300_799_999  # 9999-12-31, the last day that the day key and index names can say
 
 
-def check_append(aggregate: AggregateRef, events: Sequence[NewEvent], expected_version: int) -> None:
-    """Check what can be seen without encoding anything.
+def check_append(append: Append, field: str = "") -> None:
+    """Check an append, all but its events.
+
+    Args:
+        append: What the caller gave.
+        field: Its path in the caller's arguments, such as `appends[1].`.
 
     Raises:
         InvalidInputError: Names the field and what to change.
     """
-    check_aggregate(aggregate)
-    if isinstance(expected_version, bool) or not isinstance(expected_version, int):
-        raise InvalidInputError("expected_version", "is a count of events: 0 for a new aggregate, else a whole number")
-    if not 0 <= expected_version <= limits.SEQUENCE_NUMBER_MAX:
-        raise InvalidInputError("expected_version", f"is {expected_version}, not 0 to {limits.SEQUENCE_NUMBER_MAX}")
-    if not events:
-        raise InvalidInputError("events", "is empty; an append stores 1 to 98 events")
-    if len(events) > limits.COMMIT_MAX_EVENTS:
-        raise LimitExceededError("events", limit=limits.COMMIT_MAX_EVENTS, actual=len(events), unit="events")
+    check_aggregate(append.aggregate, f"{field}aggregate")
+    _check_expectation(append.expected_version, f"{field}expected_version")
+    if append.idempotency_key is not None:
+        check_text_key(append.idempotency_key, f"{field}idempotency_key", limits.SORT_KEY_MAX_BYTES)
+    events: object = append.events
+    if isinstance(events, str | bytes) or not isinstance(events, Sequence):
+        raise InvalidInputError(f"{field}events", f"is a {type(events).__name__}; give a list of events")
+    most = limits.COMMIT_MAX_EVENTS - (append.idempotency_key is not None)
+    if not append.events:
+        raise InvalidInputError(f"{field}events", f"is empty; an append stores 1 to {most} events")
+    if len(append.events) > most:
+        raise LimitExceededError(f"{field}events", limit=most, actual=len(append.events), unit="events")
+
+
+def check_events(aggregate: AggregateRef, events: Sequence[NewEvent], field: str = "") -> None:
+    """Check what can be seen of events without encoding them.
+
+    Raises:
+        InvalidInputError: Names the field and what to change.
+    """
     for index, event in enumerate(events):
-        _check_event(aggregate, event, f"events[{index}]")
+        _check_event(aggregate, event, f"{field}events[{index}]")
 
 
-def check_aggregate(aggregate: AggregateRef) -> None:
+def check_seconds(seconds: float, field: str) -> None:
+    """Check a length of time: seconds, more than 0.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    given: object = seconds
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given <= SECONDS_MAX:
+        raise InvalidInputError(field, f"is {given!r}; give seconds, more than 0 and at most {SECONDS_MAX:,}")
+
+
+def _check_expectation(expected: object, field: str) -> None:
+    if isinstance(expected, Expectation):
+        return
+    if isinstance(expected, bool) or not isinstance(expected, int):
+        raise InvalidInputError(
+            field, "is no expectation: give a count of events, 0 for a new aggregate, EXISTS or ANY"
+        )
+    if not 0 <= expected <= limits.SEQUENCE_NUMBER_MAX:
+        raise InvalidInputError(field, f"is {expected}, not 0 to {limits.SEQUENCE_NUMBER_MAX}")
+
+
+def check_aggregate(aggregate: AggregateRef, field: str = "aggregate") -> None:
     """Check an aggregate's type and id.
 
     Raises:
         InvalidInputError: Names the field and what to change.
     """
-    _check_name(aggregate.type, "aggregate.type")
-    check_aggregate_id(aggregate.id)
+    given: object = aggregate
+    if not isinstance(given, AggregateRef):
+        raise InvalidInputError(field, f"is a {type(given).__name__}; give an AggregateRef")
+    _check_name(aggregate.type, f"{field}.type")
+    check_aggregate_id(aggregate.id, f"{field}.id")
 
 
-def check_aggregate_id(aggregate_id: str) -> None:
+def check_named(aggregate: AggregateRef | str) -> None:
+    """Check an aggregate that is named by its id, with or without its type.
+
+    Raises:
+        InvalidInputError: Names the field and what to change.
+    """
+    if isinstance(aggregate, AggregateRef):
+        check_aggregate(aggregate)
+    else:
+        check_aggregate_id(aggregate)
+
+
+def check_aggregate_id(aggregate_id: str, field: str = "aggregate.id") -> None:
     """Check an aggregate's id.
 
     Raises:
         InvalidInputError: It is empty, too long, or no UTF-8.
     """
-    if not isinstance(aggregate_id, str) or not aggregate_id:
-        raise InvalidInputError("aggregate.id", "is empty or no text")
+    check_text_key(aggregate_id, field, limits.PARTITION_KEY_MAX_BYTES)
+
+
+def check_text_key(text: str, field: str, bytes_max: int) -> None:
+    """Check a text that becomes part of a key.
+
+    Raises:
+        InvalidInputError: It is empty, too long, or no UTF-8.
+    """
+    given: object = text
+    if not isinstance(given, str) or not given:
+        raise InvalidInputError(field, "is empty or no text")
     try:
-        size = len(aggregate_id.encode())
+        size = len(given.encode())
     except UnicodeEncodeError as error:
-        raise InvalidInputError("aggregate.id", "holds half of a surrogate pair") from error
-    if size > limits.PARTITION_KEY_MAX_BYTES:
-        raise LimitExceededError("aggregate.id", limit=limits.PARTITION_KEY_MAX_BYTES, actual=size, unit="bytes")
+        raise InvalidInputError(field, "holds half of a surrogate pair") from error
+    if size > bytes_max:
+        raise LimitExceededError(field, limit=bytes_max, actual=size, unit="bytes")
 
 
 def _check_event(aggregate: AggregateRef, event: NewEvent, field: str) -> None:

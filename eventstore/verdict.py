@@ -1,48 +1,113 @@
-"""What the refusal of an append's transaction means. Pure: the reasons in, a verdict out.
+"""What an answer to an append's transaction means. Pure: the outcome of one attempt in, a verdict out.
 
-    | any reason is                | and                                | verdict        |
-    | ---------------------------- | ---------------------------------- | -------------- |
-    | a validation error           |                                    | `Defect`       |
-    | a failed condition           | a row there is of our own commit   | `AlreadyStored`|
-    |                              | a row there has another type       | `OtherType`    |
-    |                              | otherwise                          | `OtherVersion` |
-    | only conflicts and throttles |                                    | `Retry`        |
-
-All reasons are looked at, in this order, since DynamoDB reports one per action and the telling one may stand anywhere.
+The rows of the decision table are in `docs/reference/append-decisions.md`. Of a cancelled transaction all reasons are
+looked at, since DynamoDB reports one per action and the telling one may stand anywhere: first those of key rows, whose
+answer holds whatever else has changed; then our own commit; then what can never succeed; then the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from eventstore.commit import PreparedCommit
-from eventstore.outcomes import CancellationReason
+from eventstore.commit import Role
+from eventstore.outcomes import (
+    CancellationReason,
+    DynamoError,
+    NotAppliedError,
+    OutcomeLostError,
+    RefusedError,
+    TransactionCancelledError,
+)
+from eventstore.transaction import Transaction
 
-_RETRYABLE = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"})
+_CONFLICT = "TransactionConflict"
+_CONDITION = "ConditionalCheckFailed"
+_KNOWN = _THROTTLED | {_CONFLICT, _CONDITION, "None"}
+
+
+class Cause(Enum):
+    """Why an attempt decided nothing."""
+
+    THROTTLED = "throttled"
+    CONFLICT = "in conflict with another transaction"
+    IN_PROGRESS = "an earlier attempt is still under way"
+    LOST = "the reply was lost"
+    UNREACHED = "not reached"
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyStored:
-    """An earlier attempt of this very commit succeeded."""
+class Again:
+    """Nothing was decided; the same request may succeed later."""
+
+    cause: Cause
+
+    @property
+    def maybe_stored(self) -> bool:
+        """Whether the attempt may have stored the commits all the same."""
+        return self.cause in (Cause.LOST, Cause.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCommit:
+    """An earlier attempt of this very transaction succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysUsed:
+    """Keys have rows of earlier commits: the answer is with them.
+
+    Attributes:
+        items: The rows that were in the way, by index of the commit.
+    """
+
+    items: Mapping[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The token was used for other bytes: whether the commits are stored must be read from the table."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class OtherType:
-    """The id belongs to another aggregate type."""
+    """An id belongs to another aggregate type.
 
+    Attributes:
+        index: Of the commit.
+        actual: The type found.
+    """
+
+    index: int
     actual: str
 
 
 @dataclass(frozen=True, slots=True)
 class OtherVersion:
-    """The aggregate is not at the expected version."""
+    """Aggregates are not at the expected version.
+
+    Attributes:
+        indices: Of the commits.
+    """
+
+    indices: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """Nothing was decided; the same request may succeed later."""
+class LeftOver:
+    """The event's place is free and its outbox row is there: left over from a history that is gone.
 
-    code: str
+    Attributes:
+        index: Of the commit.
+        item: The outbox row.
+    """
+
+    index: int
+    item: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +118,79 @@ class Defect:
     message: str
 
 
-Verdict = AlreadyStored | OtherType | OtherVersion | Retry | Defect
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """An operator must act: a table is missing, or credentials."""
 
 
-def judge(reasons: Sequence[CancellationReason], commit: PreparedCommit) -> Verdict:
-    """Return what the cancellation of a commit's transaction means."""
+Verdict = Again | OwnCommit | KeysUsed | Look | OtherType | OtherVersion | LeftOver | Defect | SetUp
+
+
+def judge(error: DynamoError, transaction: Transaction) -> Verdict:
+    """Return what the failure of an attempt means."""
+    match error:
+        case TransactionCancelledError(reasons=reasons):
+            return _judge_reasons(reasons, transaction)
+        case OutcomeLostError():
+            return Again(Cause.LOST)
+        case NotAppliedError(reached=False):
+            return Again(Cause.UNREACHED)
+        case NotAppliedError(code="TransactionInProgressException"):
+            return Again(Cause.IN_PROGRESS)
+        case NotAppliedError(code="TransactionConflictException"):
+            return Again(Cause.CONFLICT)
+        case NotAppliedError():
+            return Again(Cause.THROTTLED)
+        case RefusedError(code="IdempotentParameterMismatchException"):
+            return Look(error.code, error.message)
+        case RefusedError():
+            return Defect(error.code, error.message)
+        case _:
+            return SetUp()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """An action whose condition did not hold."""
+
+    index: int
+    role: Role
+    item: Mapping[str, Any] | None
+
+
+def _judge_reasons(reasons: Sequence[CancellationReason], transaction: Transaction) -> Verdict:
+    failed = [
+        _Failed(index, role, reason.item)
+        for reason, (index, role) in zip(reasons, transaction.roles, strict=False)
+        if reason.code == _CONDITION
+    ]
+    own = any(_text(each.item, "commitId") == transaction.commits[each.index].commit_id for each in failed)
+    keys = {each.index: each.item or {} for each in failed if each.role is Role.KEY}
+    if keys and not own:
+        return KeysUsed(keys)
+    if own:
+        return OwnCommit()
     for reason in reasons:
-        if reason.code not in _RETRYABLE and reason.code not in ("None", "ConditionalCheckFailed"):
+        if reason.code not in _KNOWN:
             return Defect(reason.code, reason.message)
-    failed = [reason for reason in reasons if reason.code == "ConditionalCheckFailed"]
     if failed:
-        return _judge_conditions([reason.item for reason in failed if reason.item], commit)
-    return Retry(next((reason.code for reason in reasons if reason.code in _RETRYABLE), "unknown"))
+        return _judge_conditions(failed, transaction)
+    throttled = any(reason.code in _THROTTLED for reason in reasons)
+    return Again(Cause.THROTTLED if throttled else Cause.CONFLICT)
 
 
-def _judge_conditions(rows: Sequence[dict[str, Any]], commit: PreparedCommit) -> Verdict:
-    if any(row.get("commitId", {}).get("S") == commit.commit_id for row in rows):
-        return AlreadyStored()
-    types = {row["aggregateType"]["S"] for row in rows if "aggregateType" in row}
-    others = types - {commit.aggregate.type}
-    if others:
-        return OtherType(min(others))
-    return OtherVersion()
+def _judge_conditions(failed: Sequence[_Failed], transaction: Transaction) -> Verdict:
+    by_events = [each for each in failed if each.role in (Role.PREDECESSOR, Role.EVENT)]
+    for each in by_events:
+        actual = _text(each.item, "aggregateType")
+        if actual is not None and actual != transaction.commits[each.index].aggregate.type:
+            return OtherType(each.index, actual)
+    stale = sorted({each.index for each in by_events})
+    if stale:
+        return OtherVersion(tuple(stale))
+    return LeftOver(failed[0].index, failed[0].item or {})
+
+
+def _text(item: Mapping[str, Any] | None, attribute: str) -> str | None:
+    value: str | None = (item or {}).get(attribute, {}).get("S")
+    return value

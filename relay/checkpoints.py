@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from eventstore import dynamo
 from eventstore.backoff import Backoff
-from eventstore.errors import ThrottledError
+from eventstore.errors import CorruptRowError, ThrottledError
 from eventstore.item import ItemReader
 from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError
 from eventstore.ports import DynamoClient, Runtime
@@ -56,10 +56,9 @@ class Checkpoints:
             reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
             for item in reply["Items"]:
                 row = ItemReader(item, self._table)
-                position = row.text_or_none("feedPosition")
                 checkpoint = Checkpoint(
                     row.text("recordKey"),
-                    None if position is None else Position.parse(position),
+                    _position(row, self._table),
                     row.text("state") == "finished",
                     row.integer("updatedAt"),
                 )
@@ -104,6 +103,15 @@ class Checkpoints:
             dynamo.call(self._client.delete_item, TableName=self._table, Key=key)
         except DynamoError as error:
             raise dynamo.public_error(error, table=self._table) from error
+
+
+def _position(row: ItemReader, table: str) -> Position | None:
+    text = row.text_or_none("feedPosition")
+    try:
+        return None if text is None else Position.parse(text)
+    except ValueError as error:
+        reason = f"is {text!r}, which is no position; delete the row, and the shard is read from its oldest record"
+        raise CorruptRowError(table, key=row.text("recordKey"), field="feedPosition", reason=reason) from error
 
 
 def _record_type(stream: Stream) -> str:

@@ -1,6 +1,6 @@
 """The long-lived relay: opens the feed's shards as they come, keeps the sweep going, and stops in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +17,7 @@ from relay.sweep import Sweep
 _TICK_SECONDS = 0.25
 _BRISK_SECONDS = 1.0
 _FAILED_DRAIN_SECONDS = 1.0
+_DISCOVERY_DRAIN_SECONDS = 1.0
 
 
 class PartDiedError(Exception):
@@ -65,8 +66,10 @@ class Daemon:
         self._runtime = runtime
         self._settings = settings
         self._stop = stop
-        self._workers: dict[tuple[str, str], ShardWorker] = {}
+        self._workers: Mapping[tuple[str, str], ShardWorker] = {}  # replaced, never changed: two parts look at it
+        self._lost_at: dict[tuple[str, str], float] = {}
         self._sweep_part: Part | None = None
+        self._discovery_part: Part | None = None
         self._looked_at = float("-inf")
         self._brisk = runtime.channel(1)
         self._log = structlog.get_logger()
@@ -80,11 +83,11 @@ class Daemon:
         for lane in self._lanes:
             lane.start()
         self._sweep_part = self._runtime.spawn("sweep", lambda: self._sweep.run(self._stop))
+        self._discovery_part = self._runtime.spawn("discovery", self._follow_feed)
         self._log.info("relay.started")
         try:
             while not self._stop.is_set():
                 self._watch()
-                self._look_at_feed()
                 self._stop.wait(_TICK_SECONDS)
         except PartDiedError:
             self._stop.set()
@@ -93,6 +96,12 @@ class Daemon:
         self._drain(self._settings.drain_seconds)
         self._watch()
         self._log.info("relay.stopped")
+
+    def _follow_feed(self) -> None:
+        """Look at the feed until the relay stops: a part of its own, since DynamoDB may take a minute not to answer."""
+        while not self._stop.is_set():
+            self._look_at_feed()
+            self._stop.wait(_TICK_SECONDS)
 
     def _look_at_feed(self) -> None:
         """Open the shards that may be read now; look again soon after a shard has ended."""
@@ -113,9 +122,9 @@ class Daemon:
         listing = self._directory.shards(stream)
         known = self._checkpoints.load(stream)
         finished = {shard_id for shard_id, checkpoint in known.items() if checkpoint.finished}
-        self._workers = {key: worker for key, worker in self._workers.items() if worker.state is ShardState.READING}
-        reading = {shard_id for label, shard_id in self._workers if label == stream.label}
-        for shard in lineage.eligible(listing, finished, reading):
+        self._leave_ended()
+        busy = {shard_id for label, shard_id in (*self._workers, *self._lost_at) if label == stream.label}
+        for shard in lineage.eligible(listing, finished, busy):
             if len(self._workers) >= self._settings.shards_max:
                 self._log.warning("shards.waiting", carried=len(self._workers))
                 break
@@ -123,9 +132,18 @@ class Daemon:
         for shard_id in lineage.forgettable(finished, listing):
             self._checkpoints.forget(stream, shard_id)
 
+    def _leave_ended(self) -> None:
+        """Forget shards that are read no longer; one that was lost is left alone for a while."""
+        now = self._runtime.monotonic()
+        patience = self._settings.discovery_seconds
+        self._lost_at = {key: at for key, at in self._lost_at.items() if now - at < patience}
+        ended = {key: worker for key, worker in self._workers.items() if worker.state is not ShardState.READING}
+        self._lost_at.update(dict.fromkeys((key for key in ended if ended[key].state is ShardState.LOST), now))
+        self._workers = {key: worker for key, worker in self._workers.items() if key not in ended}
+
     def _open(self, stream: Stream, shard_id: str, checkpoint: Checkpoint | None) -> None:
         worker = self._open_shard(shard_id, stream, checkpoint, self._stop, self._note_end)
-        self._workers[stream.label, shard_id] = worker
+        self._workers = {**self._workers, (stream.label, shard_id): worker}
         worker.start()
         position = checkpoint.position if checkpoint else None
         self._log.info("shard.opened", shard=shard_id, after=None if position is None else str(position))
@@ -136,8 +154,7 @@ class Daemon:
     def _parts(self) -> list[Part]:
         parts = [part for worker in self._workers.values() for part in worker.parts]
         parts.extend(lane.part for lane in self._lanes if lane.part is not None)
-        if self._sweep_part is not None:
-            parts.append(self._sweep_part)
+        parts.extend(part for part in (self._sweep_part, self._discovery_part) if part is not None)
         return parts
 
     def _watch(self) -> None:
@@ -153,7 +170,10 @@ class Daemon:
         deadline = self._runtime.monotonic() + seconds
         lane_parts = {lane.part for lane in self._lanes}
         for part in self._parts():
-            if part not in lane_parts and not part.join(max(0.0, deadline - self._runtime.monotonic())):
+            patience = max(0.0, deadline - self._runtime.monotonic())
+            if part is self._discovery_part:  # nothing is in flight there
+                patience = min(patience, _DISCOVERY_DRAIN_SECONDS)
+            if part not in lane_parts and not part.join(patience):
                 self._log.warning("part.abandoned", part=part.name)
         for lane in self._lanes:
             if not lane.stop(max(1.0, deadline - self._runtime.monotonic())):

@@ -8,7 +8,7 @@ from eventstore import dynamo, event_row
 from eventstore.backoff import Backoff
 from eventstore.errors import CorruptRowError, ThrottledError
 from eventstore.item import row_key
-from eventstore.latest import BATCH_GET_MAX_KEYS
+from eventstore.limits import BATCH_GET_MAX_KEYS
 from eventstore.model import RecordedEvent
 from eventstore.outbox_row import OutboxRow, with_events
 from eventstore.ports import DynamoClient, Runtime

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.ports import Channel, Part, Runtime
+from eventstore.ports import Channel, Flag, Part, Runtime
 from relay.breaker import Breaker
 from relay.destination import Chain, CommitKey, Destination, Report, Retry, Trouble, TroubleKind
 
@@ -22,10 +22,12 @@ class Ticket:
     Attributes:
         keys: The commits in it.
         reply: Where the report arrives.
+        withdrawn: Raised when nobody waits for the report any more; a delivery that has not begun is left out.
     """
 
     keys: tuple[CommitKey, ...]
     reply: Channel[Report]
+    withdrawn: Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,17 @@ class Lane:
     def stop(self, timeout_seconds: float) -> bool:
         """End the part and let go of the destination's connections; False when it did not end in time."""
         self._stop.set()
-        self._inbox.put(_Job((), 0.0, Ticket((), self._runtime.channel(1))), 0)  # wakes it up
+        self._inbox.put(_Job((), 0.0, self._ticket(())), 0)  # wakes it up
         return self._part is None or self._part.join(timeout_seconds)
 
     def submit(self, chains: Sequence[Chain], timeout_seconds: float) -> Ticket | None:
         """Hand commits over; None when the lane is still full of earlier ones after that time."""
-        ticket = Ticket(tuple(row.key for chain in chains for row in chain), self._runtime.channel(1))
+        ticket = self._ticket(tuple(row.key for chain in chains for row in chain))
         job = _Job(tuple(chains), self._budget_seconds, ticket)
         return ticket if self._inbox.put(job, timeout_seconds) else None
+
+    def _ticket(self, keys: tuple[CommitKey, ...]) -> Ticket:
+        return Ticket(keys, self._runtime.channel(1), self._runtime.flag())
 
     def _serve(self) -> None:
         try:
@@ -99,7 +104,7 @@ class Lane:
                 job = self._inbox.get(IDLE_SECONDS)
                 if job is None:
                     self._destination.idle()
-                elif job.chains:
+                elif job.chains and not job.ticket.withdrawn.is_set():
                     job.ticket.reply.put(self._deliver(job), 0)
         finally:
             self._destination.close()

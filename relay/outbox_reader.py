@@ -13,12 +13,24 @@ from eventstore.backoff import Backoff
 from eventstore.errors import ThrottledError
 from eventstore.item import row_key
 from eventstore.outbox_row import OutboxRow
-from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
+from eventstore.outcomes import (
+    DynamoError,
+    NotAppliedError,
+    OutcomeLostError,
+    RefusedError,
+    TransactionCancelledError,
+)
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.table_names import TableNames
-from relay.destination import CommitKey
+from relay.destination import BUS, CommitKey
 from relay.feed.change import UnreadableRow, of_row
 from relay.order import Absent, Answer, Present, Unreadable
+
+_TOO_MUCH = "ValidationError"
+"""Reason of a cancelled TransactGetItems that time does not heal. Source: AWS, API reference of TransactGetItems."""
+
+_EARLIER_ROWS_MIN = 100
+"""Rows that one query looks at, at least: of those it looks at, only the ones owed to the bus come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +63,41 @@ class OutboxReader:
             answers.update(self._ask_together(ordered[start : start + limits.TRANSACTION_MAX_ACTIONS]))
         return answers
 
-    def earlier(self, aggregate_id: str, below: int, limit: int) -> tuple[list[OutboxRow], bool]:
-        """Return an aggregate's owed commits that end below a number, lowest first, and whether there are more.
+    def earlier(self, aggregate_id: str, above: int, below: int, limit: int) -> tuple[list[OutboxRow], bool]:
+        """Return an aggregate's commits owed to the bus, lowest first, and whether there are more.
 
-        Only the row of an aggregate that is there counts here; one that is missing from the answer is asked about.
+        Only a row that is there counts here; one that is missing from the answer is asked about.
+
+        Args:
+            aggregate_id: The aggregate.
+            above: Commits that end at this number or lower are left out.
+            below: Commits that end at this number or higher are left out.
+            limit: Most commits to return.
         """
+        if above + 1 >= below:
+            return [], False
         rows: list[OutboxRow] = []
         request: dict[str, Any] = {
             "TableName": self._table,
-            "KeyConditionExpression": "aggregateId = :id AND sequenceNumber < :below",
-            "ExpressionAttributeValues": {":id": {"S": aggregate_id}, ":below": {"N": str(below)}},
+            "KeyConditionExpression": "aggregateId = :id AND sequenceNumber BETWEEN :lowest AND :highest",
+            "FilterExpression": "NOT contains(delivered, :bus)",  # rows that only another destination lacks may be many
+            "ExpressionAttributeValues": {
+                ":id": {"S": aggregate_id},
+                ":lowest": {"N": str(above + 1)},
+                ":highest": {"N": str(below - 1)},
+                ":bus": {"S": BUS},
+            },
             "ConsistentRead": True,
+            "Limit": max(limit, _EARLIER_ROWS_MIN),
         }
-        while len(rows) < limit:
-            request["Limit"] = limit - len(rows)
+        while True:  # as many pages as the aggregate has rows; each moves on
             reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
             readable = (of_row(item, self._table) for item in reply["Items"])
             rows.extend(row for row in readable if isinstance(row, OutboxRow))
-            if "LastEvaluatedKey" not in reply:
-                return rows, False
+            more = "LastEvaluatedKey" in reply
+            if not more or len(rows) >= limit:
+                return rows[:limit], more or len(rows) > limit
             request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
-        return rows, True
 
     def scan(self, start: Mapping[str, Any] | None, limit: int) -> ScanPage:
         """Return the next stretch of the outbox, at most `limit` rows."""
@@ -83,18 +109,27 @@ class OutboxReader:
         return ScanPage(rows, reply.get("LastEvaluatedKey"))
 
     def _ask_together(self, keys: list[CommitKey]) -> dict[CommitKey, Answer]:
-        """Ask for up to 100 rows in one transaction; keys in conflict are asked for again alone."""
+        """Ask for up to 100 rows in one transaction; keys in conflict are asked for again alone.
+
+        A transaction may also be refused because its rows are together larger than 4 MB; halves of it are not.
+        """
         answers: dict[CommitKey, Answer] = {}
         left = keys
         for attempt in range(1, self._backoff.attempts_max + 1):
             try:
                 answers.update(self._transact_get(left))
             except TransactionCancelledError as error:
+                if len(left) > 1 and any(reason.code == _TOO_MUCH for reason in error.reasons):
+                    return {**answers, **self._ask_halves(left)}
                 left, calm = _split(left, error)
                 if calm:
                     answers.update(self._ask_together(calm))
             except (NotAppliedError, OutcomeLostError):
                 pass  # nothing was learned; only a successful answer counts
+            except RefusedError as error:
+                if len(left) == 1:
+                    raise dynamo.public_error(error, table=self._table) from error
+                return {**answers, **self._ask_halves(left)}
             except DynamoError as error:
                 raise dynamo.public_error(error, table=self._table) from error
             else:
@@ -104,6 +139,10 @@ class OutboxReader:
             f"DynamoDB did not say what became of {len(left)} outbox rows",
             retry_after_seconds=self._backoff.cap_seconds,
         )
+
+    def _ask_halves(self, keys: list[CommitKey]) -> dict[CommitKey, Answer]:
+        middle = len(keys) // 2
+        return {**self._ask_together(keys[:middle]), **self._ask_together(keys[middle:])}
 
     def _transact_get(self, keys: list[CommitKey]) -> dict[CommitKey, Answer]:
         reply = dynamo.call(

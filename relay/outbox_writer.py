@@ -115,18 +115,25 @@ class OutboxWriter:
 
     def _delete_together(self, keys: Sequence[CommitKey]) -> None:
         left: list[Any] = [{"DeleteRequest": {"Key": row_key(*key)}} for key in keys]
-        for attempt in range(1, self._backoff.attempts_max + 1):
-            try:
-                reply = dynamo.call(self._client.batch_write_item, RequestItems={self._table: left})
-                left = (reply.get("UnprocessedItems") or {}).get(self._table, [])
-                if not left:
-                    return
-            except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
-                pass  # deleting again what is gone does no harm
-            except DynamoError as error:
-                raise dynamo.public_error(error, table=self._table) from error
-            self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
+        stalled = 0
+        while stalled < self._backoff.attempts_max:
+            unprocessed = self._try_to_delete(left)
+            if not unprocessed:
+                return
+            stalled = stalled + 1 if len(unprocessed) == len(left) else 1  # a part that went is progress
+            left = unprocessed
+            self._runtime.sleep(self._backoff.delay_seconds(stalled, self._runtime.uniform()))
         raise self._gave_up(len(left))
+
+    def _try_to_delete(self, requests: list[Any]) -> list[Any]:
+        """Return what is left to do."""
+        try:
+            reply = dynamo.call(self._client.batch_write_item, RequestItems={self._table: requests})
+        except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
+            return requests  # deleting again what is gone does no harm
+        except DynamoError as error:
+            raise dynamo.public_error(error, table=self._table) from error
+        return list((reply.get("UnprocessedItems") or {}).get(self._table, []))
 
     def _gave_up(self, count: int) -> ThrottledError:
         return ThrottledError(

@@ -1,7 +1,7 @@
 """The way of every commit to its destinations: order, deliver, settle. Feed, sweep and replay share it."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -20,6 +20,11 @@ from relay.settler import Settler
 from relay.work import is_settled, lacking
 
 LATE_TICKETS_MAX = 8
+
+READ_MAX_EVENTS = 2_000
+"""Events that one round reads by key, so that commits of large events do not fill the memory: 800 MB at the very worst,
+some megabytes as a rule. What is beyond goes in the next round."""
+
 _LANE_MARGIN_SECONDS = 30.0
 _LATE_LOOK_SECONDS = 0.05
 
@@ -31,33 +36,50 @@ class PipelineSettings:
     Attributes:
         side_budget_seconds: How long a page waits for a destination other than the bus once the bus has taken it.
         retry: Pauses between attempts at the bus.
-        refusals_max: Give a page up after so many attempts in a row that the bus refused; None, as in the daemon, goes
-            on until the relay stops: an outage of the bus is backpressure.
+        refusals_max: Give a page up after so many attempts in a row of which the bus took nothing; None, as in the
+            daemon, goes on until the relay stops: an outage of the bus is backpressure.
+        recheck_after_seconds: A page that is held up for so long asks again which of its commits are still owed: the
+            sweep or another relay may have delivered them meanwhile.
     """
 
     side_budget_seconds: float = 1.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.1, cap_seconds=5.0))
     refusals_max: int | None = None
+    recheck_after_seconds: float = 30.0
 
 
 @dataclass(slots=True)
 class _State:
-    """A page while it is worked on. `saved` is what the outbox is known to say of who has a commit."""
+    """A page while it is worked on: `rows` are those that are not dealt with.
+
+    `saved` is what the outbox is known to say of who has a commit; `confirmed` counts what the bus took.
+    """
 
     source: str
     rows: dict[CommitKey, OutboxRow]
     saved: dict[CommitKey, frozenset[str]]
     tried: dict[str, set[CommitKey]]
+    confirmed: int = 0
     settled: int = 0
+    late: int = 0
     parked: int = 0
-    waiting: set[CommitKey] = field(default_factory=set)
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Undone:
-    """Why a page needs another round. `refused`: the bus did not take something, so pause first."""
+    """What of a page needs another round. `refused`: the bus did not take something, so pause first."""
 
     refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A delivery that a slow destination has not reported on; `recorded` is what the outbox says of its commits."""
+
+    lane: Lane
+    ticket: Ticket
+    recorded: dict[CommitKey, frozenset[str]]
 
 
 class Pipeline:
@@ -84,7 +106,7 @@ class Pipeline:
         self._memory = memory
         self._runtime = runtime
         self._settings = settings
-        self._late: deque[tuple[Lane, Ticket]] = deque()
+        self._late: deque[_Late] = deque()
         self._log = structlog.get_logger()
 
     def process(self, page: Page, stop: Flag) -> PageResult:
@@ -101,29 +123,34 @@ class Pipeline:
             {key: row.delivered for key, row in rows.items()},
             {side.name: set() for side in self._sides},
         )
-        attempt = 0
-        recheck = page.recheck
+        attempt, recheck, asked_at = 0, page.recheck, self._runtime.monotonic()
         dealt_with = True
-        while state.rows and (undone := self._round(state, recheck=recheck)) is not None:
-            recheck = False
-            attempt = attempt + 1 if undone.refused else 0
-            if undone.refused and self._gives_up(attempt, stop):
+        while state.rows:
+            confirmed = state.confirmed
+            undone = self._round(state, recheck=recheck)
+            if undone is None:
+                break
+            attempt = attempt + 1 if undone.refused and state.confirmed == confirmed else 1
+            if self._gives_up(attempt, stop) if undone.refused else stop.is_set():
                 dealt_with = False
                 break
-        late = self._mark_rest(state)
-        return PageResult(dealt_with, state.settled, late, state.parked, len(state.waiting))
+            recheck = self._runtime.monotonic() - asked_at >= self._settings.recheck_after_seconds
+            if recheck:
+                asked_at = self._runtime.monotonic()
+        self._let_go(state, list(state.rows), frozenset())
+        return PageResult(dealt_with, state.settled, state.late, state.parked, state.waiting)
 
     def collect_late(self) -> int:
         """Settle what a slow destination has reported since it was last asked; return how many commits that settled."""
         settled = 0
         for _ in range(len(self._late)):
-            lane, ticket = self._late.popleft()
-            report = ticket.reply.get(0)
+            late = self._late.popleft()
+            report = late.ticket.reply.get(0)
             if report is None:
-                self._late.append((lane, ticket))
+                self._late.append(late)
                 continue
-            verdicts = rounds.judge_side(lane.name, report)
-            settled += self._settler.mark(verdicts.delivered)
+            verdicts = rounds.judge_side(late.lane.name, report)
+            settled += self._settler.mark(verdicts.delivered, late.recorded)
             for key, name, verdict in verdicts.parked:
                 self._settler.park(key, name, verdict)
         return settled
@@ -148,7 +175,7 @@ class Pipeline:
         return stop.wait(self._settings.retry.delay_seconds(attempt, self._runtime.uniform()))
 
     def _round(self, state: _State, *, recheck: bool) -> _Undone | None:
-        """Send what may go now and settle it; None when nothing is left for the bus to do."""
+        """Send what may go now and settle it, then let go of what is dealt with; None when that is all."""
         ordered = self._sequencer.order(state.rows.values(), recheck=recheck)
         for key, row in ordered.rows.items():
             if row is not state.rows.get(key):  # read just now, so that is what the outbox says
@@ -156,30 +183,36 @@ class Pipeline:
         state.rows = {key: rounds.refresh(state.rows.get(key), row) for key, row in ordered.rows.items()}
         for key in ordered.plan.on_bus & state.rows.keys():  # confirmed before, its settling failed or is under way
             state.rows[key] = rounds.taken(state.rows[key], frozenset({BUS}))
-        side_work = self._side_work(state)
-        wanted = {row.key for chain in ordered.plan.chains.values() for row in chain}.union(*side_work.values())
-        for row in self._events.complete([state.rows[key] for key in wanted]):
+        share = rounds.take_share(ordered.plan, state.rows, self._side_work(state), READ_MAX_EVENTS)
+        for name, keys in share.sides.items():
+            state.tried[name].update(keys)
+        for row in self._events.complete([state.rows[key] for key in share.keys]):
             state.rows[row.key] = row
-        work = rounds.dispatch(ordered.plan, state.rows, side_work)
+        work = rounds.dispatch(share, state.rows)
         self._deliver(state, work)
         self._park_defects(state, work)
-        state.waiting = set(ordered.plan.waiting)
         self._settle(state)
-        left = {key for key, row in state.rows.items() if BUS in lacking(row, self._names)} - state.waiting
-        return _Undone(refused=not left <= ordered.plan.deferred) if left else None
+        for_bus = {key for key, row in state.rows.items() if BUS in lacking(row, self._names)} - ordered.plan.waiting
+        left = for_bus.union(*self._side_work(state).values())
+        self._let_go(state, [key for key in state.rows if key not in left], ordered.plan.waiting)
+        if not left:
+            return None
+        planned = {row.key for chain in ordered.plan.chains.values() for row in chain}
+        put_off = ordered.plan.deferred | (planned - share.keys)
+        return _Undone(refused=not for_bus <= put_off)
 
     def _side_work(self, state: _State) -> dict[str, list[CommitKey]]:
-        """Return what the other destinations lack and were not yet asked to take with this page."""
-        work: dict[str, list[CommitKey]] = {}
-        for side in self._sides:
-            keys = [
+        """Return what other destinations lack, can be handed, and were not yet asked to take with this page."""
+        return {
+            side.name: []
+            if side.is_closed_off()
+            else [
                 key
                 for key, row in state.rows.items()
                 if side.name in lacking(row, self._names) and key not in state.tried[side.name]
             ]
-            state.tried[side.name].update(keys)
-            work[side.name] = [] if side.is_closed_off() else keys
-        return work
+            for side in self._sides
+        }
 
     def _deliver(self, state: _State, work: rounds.Dispatch) -> None:
         """Hand the work to all destinations at once; wait for the bus, and for the others within their budget."""
@@ -193,7 +226,7 @@ class Pipeline:
             self._apply(state, rounds.judge_bus(work.bus, self._ask_bus(state, work.bus)))
         deadline = self._runtime.monotonic() + self._settings.side_budget_seconds
         for side, ticket in tickets:
-            behind = any(lane is side for lane, _ in self._late)  # it has not even reported on an earlier page
+            behind = any(late.lane is side for late in self._late)  # it has not even reported on an earlier page
             budget = 0.0 if behind else max(0.0, deadline - self._runtime.monotonic())
             report = ticket.reply.get(budget)
             if report is None:
@@ -208,6 +241,8 @@ class Pipeline:
         report = None if ticket is None else ticket.reply.get(patience)
         if report is None:
             # The lane serves other pages, or its destination broke its promise. Whatever was sent counts as unsent.
+            if ticket is not None:
+                ticket.withdrawn.set()
             report = Report({row.key: Retry("lane busy") for chain in chains for row in chain})
         refused = rounds.reasons(report.outcomes.values())
         self._log.debug("bus.confirmed", source=state.source, commits=len(report.outcomes) - sum(refused.values()))
@@ -219,6 +254,7 @@ class Pipeline:
         for key, names in verdicts.delivered.items():
             if BUS in names:
                 self._memory.note(*key)
+                state.confirmed += 1
             state.rows[key] = rounds.taken(state.rows[key], names)
         for key, name, verdict in verdicts.parked:
             self._park(state, key, name, verdict)
@@ -239,14 +275,19 @@ class Pipeline:
             del state.rows[key]
             state.settled += 1
 
-    def _mark_rest(self, state: _State) -> int:
-        """Note what was confirmed of commits that stay owed; return how many the bus has and another one lacks."""
-        fresh = {key: row.delivered - state.saved[key] for key, row in state.rows.items()}
+    def _let_go(self, state: _State, keys: Sequence[CommitKey], waiting: Collection[CommitKey]) -> None:
+        """Note what was confirmed of commits that stay owed, and forget them: a long page must not pile them up."""
+        fresh = {key: state.rows[key].delivered - state.saved[key] for key in keys}
         self._settler.mark({key: names for key, names in fresh.items() if names})
-        on_bus = (row.delivered for row in state.rows.values() if BUS in row.delivered)
-        return sum(1 for delivered in on_bus if not is_settled(delivered, self._names))
+        for key in keys:
+            delivered = state.rows.pop(key).delivered
+            state.late += BUS in delivered and not is_settled(delivered, self._names)
+            state.waiting += key in waiting and BUS not in delivered
+            for late in self._late:
+                if key in late.recorded:
+                    late.recorded[key] = delivered
 
     def _remember_late(self, side: Lane, ticket: Ticket) -> None:
         if len(self._late) == LATE_TICKETS_MAX:
             self._late.popleft()  # its commits stay owed, and the sweep finds them
-        self._late.append((side, ticket))
+        self._late.append(_Late(side, ticket, dict.fromkeys(ticket.keys, frozenset())))

@@ -18,12 +18,14 @@ class ReplayResult:
 
     Attributes:
         settled: Commits whose rows went.
-        left: Rows that the last walk saw in the outbox, whatever the reason they are left.
+        left: Rows that the last walk left in the outbox, whatever the reason they are left.
+        complete: That walk saw all of the outbox; False when it was ended early, so that more may be left.
         trouble: What ailed the destinations, by name.
     """
 
     settled: int
     left: int
+    complete: bool
     trouble: dict[str, str]
 
 
@@ -57,7 +59,7 @@ def replay(
             # A row may be late (settled by the next walk), wait behind a parked one, or lack a troubled destination.
             if result.seen == 0 or fruitless == _WALKS_WITHOUT_PROGRESS_MAX or stop.is_set():
                 trouble = {lane.name: lane.trouble.reason for lane in lanes if lane.trouble is not None}
-                return ReplayResult(settled, result.seen, trouble)
+                return ReplayResult(settled, max(0, result.seen - result.settled), result.complete, trouble)
             if not result.settled:
                 stop.wait(_PAUSE_SECONDS)
     finally:

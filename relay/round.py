@@ -2,12 +2,60 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from eventstore.outbox_row import OutboxRow
 from relay.destination import BUS, Chain, CommitKey, Confirmed, Outcome, Park, Report
 from relay.order import Plan
 
 DEFECT_CLASS = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a page that one round takes, so that its events fit into memory.
+
+    Attributes:
+        chains: Per aggregate the commits for the bus, a prefix of what may go.
+        sides: Per other destination the commits for it.
+    """
+
+    chains: Mapping[str, tuple[OutboxRow, ...]]
+    sides: Mapping[str, tuple[CommitKey, ...]]
+
+    @property
+    def keys(self) -> frozenset[CommitKey]:
+        """All commits in it."""
+        chained = (row.key for chain in self.chains.values() for row in chain)
+        return frozenset(chained).union(*self.sides.values())
+
+
+def take_share(
+    plan: Plan,
+    rows: Mapping[CommitKey, OutboxRow],
+    side_work: Mapping[str, Iterable[CommitKey]],
+    events_max: int,
+) -> Share:
+    """Return what of a plan goes in this round: as many commits as have `events_max` events that must yet be read."""
+    left = events_max
+    taken: set[CommitKey] = set()
+
+    def fits(key: CommitKey) -> bool:
+        nonlocal left
+        row = rows[key]
+        count = 0 if key in taken or row.events is not None or row.defect is not None else row.last - row.first + 1
+        if count > left:
+            return False
+        left -= count
+        taken.add(key)
+        return True
+
+    chains = {
+        aggregate_id: fitting
+        for aggregate_id, chain in plan.chains.items()
+        if (fitting := tuple(takewhile(lambda row: fits(row.key), chain)))
+    }
+    return Share(chains, {name: tuple(key for key in keys if fits(key)) for name, keys in side_work.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +73,11 @@ class Dispatch:
     defects: tuple[tuple[CommitKey, str], ...]
 
 
-def dispatch(plan: Plan, rows: Mapping[CommitKey, OutboxRow], side_work: Mapping[str, Iterable[CommitKey]]) -> Dispatch:
-    """Return what to send of a planned page whose commits have their events."""
+def dispatch(share: Share, rows: Mapping[CommitKey, OutboxRow]) -> Dispatch:
+    """Return what to send of a share whose commits have their events."""
     chains: list[Chain] = []
     defects: list[tuple[CommitKey, str]] = []
-    for planned in plan.chains.values():
+    for planned in share.chains.values():
         chain: list[OutboxRow] = []
         for row in (rows[commit.key] for commit in planned):
             if row.defect is not None:
@@ -40,7 +88,7 @@ def dispatch(plan: Plan, rows: Mapping[CommitKey, OutboxRow], side_work: Mapping
         if chain:
             chains.append(tuple(chain))
     sides: dict[str, tuple[OutboxRow, ...]] = {}
-    for name, keys in side_work.items():
+    for name, keys in share.sides.items():
         wanted = [rows[key] for key in keys]
         defects.extend((row.key, name) for row in wanted if row.defect is not None)
         sides[name] = tuple(row for row in wanted if row.defect is None)

@@ -1,6 +1,6 @@
 """Puts a page in order: asks the outbox for what `relay.order` needs to know, until the plan is final."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from eventstore.outbox_row import OutboxRow
@@ -11,6 +11,9 @@ from relay.outbox_reader import OutboxReader
 
 CHAIN_MAX = 500
 """Earlier commits of one aggregate that are brought into one round."""
+
+BROUGHT_MAX = 5_000
+"""Earlier commits of all aggregates that are brought at a time; each aggregate gets its share, one at least."""
 
 QUESTIONS_MAX = 1_000
 """Rounds of questions for one page; each brings at least one commit nearer to its aggregate's beginning."""
@@ -57,8 +60,11 @@ class Sequencer:
                 break
             fresh = self._reader.ask(plan.unasked)
             answers.update(fresh)
-            for aggregate_id, last in _owing(fresh, already_searched=truncated):
-                earlier, more = self._reader.earlier(aggregate_id, last, CHAIN_MAX)
+            owing = _owing(fresh, already_searched=truncated)
+            on_bus = _highest(plan.on_bus, remembered)
+            limit = max(1, min(CHAIN_MAX, BROUGHT_MAX // max(1, len(owing))))
+            for aggregate_id, last in owing:
+                earlier, more = self._reader.earlier(aggregate_id, on_bus.get(aggregate_id, 0), last, limit)
                 for row in earlier:
                     known_rows.setdefault(row.key, row)
                 if more:
@@ -72,6 +78,14 @@ class Sequencer:
             elif isinstance(answer, Present):
                 known_rows[key] = answer.row
         return Ordered(plan, known_rows)
+
+
+def _highest(on_bus: Iterable[CommitKey], remembered: Mapping[str, int]) -> dict[str, int]:
+    """Return per aggregate the highest number that the bus is known to have."""
+    highest = dict(remembered)
+    for aggregate_id, last in on_bus:
+        highest[aggregate_id] = max(last, highest.get(aggregate_id, 0))
+    return highest
 
 
 def _owing(answers: dict[CommitKey, Answer], already_searched: set[str]) -> list[CommitKey]:

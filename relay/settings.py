@@ -5,9 +5,10 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventstore.search.fields import PromotedType
 from eventstore.settings import SettingsError, env_file, explain
 from relay.destinations.bus_settings import MESSAGE_MAX_BYTES_DEFAULT
-from relay.destinations.index_settings import IndexSettings, PromotedType
+from relay.destinations.index_settings import IndexSettings
 
 
 class RelaySettings(BaseSettings):

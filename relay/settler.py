@@ -1,6 +1,7 @@
 """Settles what destinations have taken: complete rows go in batches, the others are marked one by one."""
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 import structlog
 
@@ -8,6 +9,8 @@ from eventstore.outbox_row import OutboxRow
 from relay.destination import CommitKey, Park
 from relay.outbox_writer import OutboxWriter
 from relay.work import is_settled
+
+_NOTHING: Mapping[CommitKey, frozenset[str]] = MappingProxyType({})
 
 
 class Settler:
@@ -29,14 +32,26 @@ class Settler:
             self._writer.delete(complete)
         return complete
 
-    def mark(self, delivered: Mapping[CommitKey, frozenset[str]]) -> int:
+    def mark(
+        self,
+        delivered: Mapping[CommitKey, frozenset[str]],
+        recorded: Mapping[CommitKey, frozenset[str]] = _NOTHING,
+    ) -> int:
         """Note who has the commits that some destination still lacks; return how many were complete after all.
+
+        Args:
+            delivered: Per commit the destinations to note.
+            recorded: Per commit the destinations that are noted already; where both together are complete, the row
+                goes without another note.
 
         Raises:
             TryLaterError: Some marks may be missing; those commits are delivered again at worst.
         """
         complete = []
         for key, names in delivered.items():
+            if is_settled(names | recorded.get(key, frozenset()), self._destinations):
+                complete.append(key)
+                continue
             now = self._writer.add_delivered(key, names)
             if now is not None and is_settled(now, self._destinations):  # we saw the set complete, so the row is ours
                 complete.append(key)

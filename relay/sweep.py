@@ -4,7 +4,7 @@ First start, trimmed or replaced streams, a restore, an index that was down, a t
 rows that are work and older than they should be.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,7 +13,7 @@ from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError, TryLaterError
 from eventstore.outbox_row import OutboxRow
 from eventstore.ports import Flag, Runtime
-from relay.destination import CommitKey
+from relay.destination import BUS, CommitKey
 from relay.feed.change import UnreadableRow
 from relay.feed.lag import FeedLag
 from relay.lane import Lane
@@ -24,6 +24,9 @@ from relay.work import lacking
 
 _REPORTED_MAX = 10_000
 
+CLOCK_ERROR_MAX_SECONDS = 600.0
+"""A row whose time is further ahead is taken by the sweep all the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
@@ -33,7 +36,7 @@ class SweepSettings:
         min_age_seconds: A row younger than this is the feed's business.
         age_max_seconds: Whatever the feed's lag, an older row is taken.
         interval_seconds: Pause between walks that settle nothing.
-        page_pause_seconds: Pause between pages of a walk that has settled nothing so far.
+        page_pause_seconds: Pause after a page of which nothing was settled.
         page_max_rows: Rows in one page.
         retry: Pauses when DynamoDB does not answer.
     """
@@ -63,6 +66,19 @@ class WalkResult:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a stretch of a scan says of commits that the bus cannot have now.
+
+    Attributes:
+        keys: Commits above one that is parked for the bus.
+        blocked: The last commit below which they stand; hand it to the next stretch.
+    """
+
+    keys: frozenset[CommitKey]
+    blocked: CommitKey | None
+
+
 def threshold_seconds(settings: SweepSettings, feed_lag_seconds: float) -> float:
     """Return how old a row must be before the sweep takes it: the feed gets its chance first, also when it lags."""
     return min(settings.min_age_seconds + 2 * feed_lag_seconds, max(settings.age_max_seconds, settings.min_age_seconds))
@@ -75,8 +91,29 @@ def worth_taking(
     now_ms: int,
     age_seconds: float,
 ) -> bool:
-    """Tell whether a row is work for a destination that can be reached, and older than the threshold."""
-    return bool(lacking(row, names) - set(closed_off)) and now_ms - row.committed_at_ms >= age_seconds * 1000
+    """Tell whether a row is work for a destination that can be reached, and older than the threshold.
+
+    A time that lies far ahead says that the writer's clock is wrong, not that the row is young.
+    """
+    age_ms = now_ms - row.committed_at_ms
+    old = age_ms >= age_seconds * 1000 or age_ms < -CLOCK_ERROR_MAX_SECONDS * 1000
+    return old and bool(lacking(row, names) - set(closed_off))
+
+
+def behind_parked(rows: Iterable[OutboxRow | UnreadableRow], blocked: CommitKey | None) -> Behind:
+    """Find the commits that stand above one which is parked for the bus, or which nobody can read.
+
+    Args:
+        rows: A stretch of a scan, which brings an aggregate's rows together, in order.
+        blocked: What the stretch before it ended with.
+    """
+    keys: set[CommitKey] = set()
+    for row in rows:
+        if blocked is not None and row.aggregate_id == blocked[0] and row.key > blocked:
+            keys.add(row.key)
+        elif isinstance(row, UnreadableRow) or (BUS in row.parked and BUS not in row.delivered):
+            blocked = row.key
+    return Behind(frozenset(keys), blocked)
 
 
 class Sweep:
@@ -136,25 +173,29 @@ class Sweep:
             TryLaterError: DynamoDB did not answer; walk again.
         """
         seen = taken = settled = 0
-        start = None
+        start, blocked = None, None
         while not stop.is_set():
             page = self._reader.scan(start, self._settings.page_max_rows)
             self._report_unreadable(page.rows)
-            rows = self._choose([row for row in page.rows if isinstance(row, OutboxRow)], age_seconds)
+            behind = behind_parked(page.rows, blocked)
+            blocked = behind.blocked
+            rows = self._choose([row for row in page.rows if isinstance(row, OutboxRow)], behind.keys, age_seconds)
             if limit is not None:
                 rows = rows[: limit - taken]
             seen += len(page.rows)
             taken += len(rows)
+            progress = 0
             if rows:
                 result = self._pipeline.process(Page(self._source, rows, recheck=True), stop)
-                settled += result.settled + self._pipeline.collect_late()
+                progress = result.settled + self._pipeline.collect_late()
+                settled += progress
                 self._log_page(rows, result)
                 if not result.dealt_with:
                     break
             start = page.next_start
             if start is None or (limit is not None and taken >= limit):
                 return WalkResult(seen, taken, settled, complete=start is None)
-            if not settled:
+            if not progress:
                 stop.wait(self._settings.page_pause_seconds)
         return WalkResult(seen, taken, settled, complete=False)
 
@@ -164,17 +205,26 @@ class Sweep:
         while not stop.wait(min(1.0, self._settings.interval_seconds)):
             try:
                 self._pipeline.collect_late()
-            except TryLaterError as error:
+            except EventStoreError as error:
                 self._log.warning("settle.postponed", error=str(error))
             if self._runtime.monotonic() >= deadline:
                 return
 
-    def _choose(self, rows: list[OutboxRow], age_seconds: float | None) -> list[OutboxRow]:
+    def _choose(
+        self,
+        rows: list[OutboxRow],
+        behind: Collection[CommitKey],
+        age_seconds: float | None,
+    ) -> list[OutboxRow]:
         age = threshold_seconds(self._settings, self._lag.seconds()) if age_seconds is None else age_seconds
         names = [lane.name for lane in self._lanes]
         closed_off = [lane.name for lane in self._lanes if lane.is_closed_off()]
         now_ms = self._runtime.now_ms()
-        return [row for row in rows if worth_taking(row, names, closed_off, now_ms, age)]
+        return [
+            row
+            for row in rows
+            if worth_taking(row, names, [*closed_off, BUS] if row.key in behind else closed_off, now_ms, age)
+        ]
 
     def _report_unreadable(self, rows: Collection[OutboxRow | UnreadableRow]) -> None:
         """Say of each unreadable row once that a person must look; it stays owed until then."""

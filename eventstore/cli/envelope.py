@@ -16,6 +16,7 @@ from eventstore.errors import (
     DecideAgainError,
     EventStoreError,
     InvalidInputError,
+    ParkedError,
     SetUpError,
     TryLaterError,
 )
@@ -71,7 +72,7 @@ def exit_code_of(error: EventStoreError) -> ExitCode:
             return ExitCode.USAGE
         case TryLaterError():
             return ExitCode.UNREACHABLE
-        case CorruptRowError():
+        case CorruptRowError() | ParkedError():
             return ExitCode.FOUND
         case _:
             return ExitCode.DEFECT

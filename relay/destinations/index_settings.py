@@ -4,23 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
-_PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+from eventstore.search.fields import PREFIX_PATTERN, PROMOTED_PATH, PromotedType, alias_of
+
+_PREFIX = re.compile(PREFIX_PATTERN)
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 HTTP_BODY_MAX_BYTES = 100 * 1024 * 1024
 """Elasticsearch's default of `http.max_content_length`."""
-
-
-class PromotedType(StrEnum):
-    """Type of the typed copy of a payload field."""
-
-    LONG = "long"
-    DOUBLE = "double"
-    DATE = "date"
-    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +31,7 @@ class IndexNames:
     @property
     def alias(self) -> str:
         """Where readers look; the index template puts every month under it."""
-        return f"{self.prefix}-events"
+        return alias_of(self.prefix)
 
     @property
     def template(self) -> str:
@@ -93,7 +84,7 @@ class IndexSettings:
         faults += [
             f"promoted: {path!r} is no path such as price.amount"
             for path in self.promoted
-            if not _FIELD.fullmatch(path)
+            if not PROMOTED_PATH.fullmatch(path)
         ]
         faults += [
             f"promoted: {path!r} lies within {other!r}; promote one of them"

@@ -3,16 +3,14 @@
 from typing import Any
 
 from eventstore import jsontext
-from relay.destinations.index_settings import IndexSettings, PromotedType
+from eventstore.search.fields import KEYWORD_MAX_CHARACTERS, PromotedType
+from relay.destinations.index_settings import IndexSettings
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of the template. An older relay leaves a newer template alone."""
 
 PRIORITY = 200
 """Above Elasticsearch's own templates, which use up to 100, so that a stray pattern does not win."""
-
-IGNORE_ABOVE_CHARACTERS = 1024
-"""Longer payload values are kept but not findable: nobody looks for them whole, and a term has at most 32,766 bytes."""
 
 FLATTENED_DEPTH = jsontext.DEPTH_MAX + 8
 """Elasticsearch refuses a deeper document (default 20); appends are checked against `DEPTH_MAX`."""
@@ -34,7 +32,7 @@ def template(settings: IndexSettings) -> dict[str, Any]:
 
 def _properties(settings: IndexSettings) -> dict[str, Any]:
     keyword, number = {"type": "keyword"}, {"type": "long"}
-    flattened = {"type": "flattened", "ignore_above": IGNORE_ABOVE_CHARACTERS, "depth_limit": FLATTENED_DEPTH}
+    flattened = {"type": "flattened", "ignore_above": KEYWORD_MAX_CHARACTERS, "depth_limit": FLATTENED_DEPTH}
     properties: dict[str, Any] = {
         "aggregate_id": keyword,
         "aggregate_type": keyword,
@@ -42,6 +40,8 @@ def _properties(settings: IndexSettings) -> dict[str, Any]:
         "event_type": keyword,
         "event_id": keyword,
         "commit_id": keyword,
+        "commit_first": number,
+        "commit_last": number,
         "timestamp": {"type": "date", "format": "epoch_millis"},
         "schema_version": {"type": "integer"},
         "epoch": number,

@@ -158,12 +158,14 @@ class ShardWorker:
                 self._when_idle()
             elif isinstance(page, ShardLostError):
                 self._log.warning("shard.lost", error=str(page))
+                self._save(finished=False)
                 return ShardState.LOST
             elif not self._deal_with(page):
                 break
             elif page.ended:
                 self._finish_late()
-                self._save(finished=True)
+                if not self._save(finished=True):
+                    return ShardState.LOST  # nobody would know that it is finished
                 self._log.info("shard.finished")
                 return ShardState.FINISHED
         self._finish_late()
@@ -196,6 +198,9 @@ class ShardWorker:
         """Tell whether somebody else may have settled rows of this page."""
         if page.oldest_at_ms is None:
             return True
+        margin_ms = self._settings.recheck_lag_seconds * 1000
+        if self._runtime.now_ms() - page.oldest_at_ms > margin_ms:  # it was read long ago and waited for its turn
+            return True
         before_us = page.oldest_at_ms < self._started_at_ms + self._settings.recheck_margin_seconds * 1000
         return before_us or self._lag.seconds() > self._settings.recheck_lag_seconds
 
@@ -214,18 +219,19 @@ class ShardWorker:
         except EventStoreError as error:
             self._log.warning("settle.postponed", error=str(error))
 
-    def _save(self, *, finished: bool) -> None:
-        """Write the checkpoint when it moved; an unwritten one is read from again, which does no harm."""
+    def _save(self, *, finished: bool) -> bool:
+        """Write the checkpoint when it moved; an unwritten one (False) is read from again, which does no harm."""
         self._saved_at = self._runtime.monotonic()
         if not finished and (self._dealt_with is None or self._dealt_with == self._saved):
-            return
+            return True
         try:
             self._checkpoints.save(self._stream, self._shard_id, self._dealt_with, finished=finished)
         except EventStoreError as error:
             self._log.warning("checkpoint.unwritten", error=str(error))
-            return
+            return False
         self._saved = self._dealt_with
         self._log.debug("checkpoint.advanced", position=str(self._dealt_with), finished=finished)
+        return True
 
     def _log_page(self, page: FeedPage, result: PageResult) -> None:
         if page.rows:

@@ -28,6 +28,7 @@ class InMemoryIndex:
         self._body_max_bytes = body_max_bytes
         self._lock = (runtime or SystemRuntime()).lock()
         self._documents: dict[str, dict[str, dict[str, Any]]] = {}
+        self._sources: dict[str, bytes] = {}
         self._failure: IndexClientError | None = None
         self._refusals: dict[str, ItemVerdict] = {}
         self._busy = 0
@@ -111,6 +112,14 @@ class InMemoryIndex:
                     return documents[event_id]
         raise KeyError(event_id)
 
+    def sources(self) -> list[tuple[str, bytes]]:
+        """Return id and JSON text of every document, as they came: what `InMemorySearch` searches in.
+
+        InMemorySearch(documents=index.sources)
+        """
+        with self._lock:
+            return list(self._sources.items())
+
     def refresh(self) -> None:
         """Nothing to do: what was stored is found at once."""
 
@@ -156,6 +165,7 @@ class InMemoryIndex:
         if event_id in documents:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "document already exists")
         documents[event_id] = document
+        self._sources[event_id] = source
         return ItemVerdict(event_id, CREATED)
 
 

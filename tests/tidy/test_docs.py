@@ -13,9 +13,10 @@ import pytest
 from pydantic.fields import FieldInfo
 
 import eventstore
-from eventstore import AggregateRef, EventStore, NewEvent, TableNames, errors, tables
+from eventstore import AggregateRef, EventStore, NewEvent, Repository, SnapshotPolicy, TableNames, errors, tables
 from eventstore.backoff import Backoff
 from eventstore.cli.envelope import ExitCode, exit_code_of
+from eventstore.search.settings import SearchSettings
 from eventstore.settings import StoreSettings
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
@@ -163,12 +164,14 @@ def bounds_as_text(field: FieldInfo) -> str | None:
 def test_every_setting_is_documented() -> None:
     """The settings page has the variables that the code reads, and no others."""
     prefixed = {f"EVENTSTORE_{name.upper()}" for name in StoreSettings.model_fields}
-    prefixed |= {f"RELAY_{name.upper()}" for name in RelaySettings.model_fields}
+    prefixed |= {f"RELAY_{name.upper()}" for name in (*RelaySettings.model_fields, *SearchSettings.model_fields)}
     assert set(settings_as_documented()) == prefixed | sources.named_variables()
 
 
-@pytest.mark.parametrize("model", [StoreSettings, RelaySettings])
-def test_settings_have_the_documented_default_bounds_and_unit(model: type[StoreSettings | RelaySettings]) -> None:
+@pytest.mark.parametrize("model", [StoreSettings, SearchSettings, RelaySettings])
+def test_settings_have_the_documented_default_bounds_and_unit(
+    model: type[StoreSettings | SearchSettings | RelaySettings],
+) -> None:
     """Default, bounds and unit on the page are those of the code."""
     documented = settings_as_documented()
     for name, field in model.model_fields.items():
@@ -235,7 +238,9 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     store = EventStore.open(client, names)
     small, large = NewEvent("PLACED", {"quantity": 1}), NewEvent("PLACED", {"text": "x" * 2000})
     store.append(AggregateRef("Order", "small"), [small], expected_version=0)
-    store.append(AggregateRef("Order", "large"), [large], expected_version=0)
+    store.append(AggregateRef("Order", "large"), [large], expected_version=0, idempotency_key="a key")
+    policy = SnapshotPolicy.every(1)
+    Repository(store, aggregate_type="Order", initial=0, evolve=lambda n, _: n + 1, snapshots=policy).load("small")
     writer = OutboxWriter(client, names, runtime, Backoff())
     writer.park(("small", 1), "bus", Park("a reason", "a_class"))
     writer.add_delivered(("small", 1), ["index"])

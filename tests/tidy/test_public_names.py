@@ -6,44 +6,109 @@ from types import ModuleType
 import pytest
 
 import eventstore
+import eventstore.search
 import eventstore.testing
 import relay.testing
 
 EVENTSTORE = [
+    "ANY",
+    "EXISTS",
+    "NEVER",
+    "NO_EVENTS",
     "AccessDeniedError",
     "AggregateRef",
     "AggregateTypeError",
+    "AimdSettings",
+    "Append",
+    "AppendCounts",
+    "AppendOutcome",
     "AppendResult",
     "Backoff",
+    "BulkProgress",
+    "ByAggregateType",
+    "ByTime",
+    "ByType",
+    "CachePolicy",
     "CorruptRowError",
     "DecideAgainError",
     "Endpoint",
     "EndpointError",
+    "EventCount",
+    "EventSchemaError",
     "EventStore",
     "EventStoreError",
+    "EventTypes",
+    "Expectation",
+    "Finding",
+    "FindingKind",
+    "IdempotencyConflictError",
+    "IndexMissingError",
     "InvalidInputError",
+    "InvalidTokenError",
+    "JsonStateCodec",
     "LimitExceededError",
+    "LimiterState",
+    "Loaded",
+    "MissingExtraError",
     "NewEvent",
     "NotJsonError",
+    "NotSettledError",
     "OutcomeUnknownError",
+    "Page",
+    "ParkedError",
+    "Projection",
+    "ReadModel",
     "RecordedEvent",
+    "Repository",
+    "RepositoryStats",
     "RequestRefusedError",
+    "SchemaFinding",
+    "SchemaReport",
+    "SearchExpiredError",
+    "SearchRefusedError",
+    "SearchUnreachableError",
     "SetUpError",
+    "Severity",
+    "SnapshotPolicy",
+    "StateCodec",
+    "StoreMetrics",
     "StoreOptions",
+    "StoreStats",
+    "StoredForm",
     "TableLayoutError",
     "TableMissingError",
     "TableNames",
     "ThrottledError",
+    "Transacted",
     "TryLaterError",
+    "TypedEvent",
     "UnreachableError",
+    "WalkProgress",
     "WrongExpectedVersionError",
     "connect",
     "init_tables",
+    "metadata",
 ]
-EVENTSTORE_TESTING = ["InMemoryDynamoDB"]
+EVENTSTORE_TESTING = ["InMemoryDynamoDB", "InMemorySearch"]
+EVENTSTORE_SEARCH = [
+    "EventSearch",
+    "FacetCount",
+    "Facets",
+    "IndexLag",
+    "PromotedType",
+    "SearchClient",
+    "SearchOptions",
+    "SearchPage",
+    "SearchQuery",
+]
 RELAY_TESTING = ["InMemoryBroker", "InMemoryIndex"]
 
-PACKAGES = [(eventstore, EVENTSTORE), (eventstore.testing, EVENTSTORE_TESTING), (relay.testing, RELAY_TESTING)]
+PACKAGES = [
+    (eventstore, EVENTSTORE),
+    (eventstore.testing, EVENTSTORE_TESTING),
+    (eventstore.search, EVENTSTORE_SEARCH),
+    (relay.testing, RELAY_TESTING),
+]
 
 
 @pytest.mark.parametrize(("package", "names"), PACKAGES, ids=lambda value: getattr(value, "__name__", ""))

@@ -31,7 +31,8 @@ def test_the_whole_document():
     assert action == b'{"create":{"_index":"inventory-events-2025.01","_id":"order-1:3"}}'
     assert source.decode() == (
         '{"aggregate_id":"order-1","aggregate_type":"Order","sequence_number":3,"event_type":"Placed",'
-        '"event_id":"order-1:3","commit_id":"order-1:3-3","timestamp":1738367999999,"schema_version":1,"epoch":2,'
+        '"event_id":"order-1:3","commit_id":"order-1:3-3","commit_first":3,"commit_last":3,'
+        '"timestamp":1738367999999,"schema_version":1,"epoch":2,'
         '"data":{"price":12.50,"name":"é"},"metadata":{"user":"u"}}'
     )
 
@@ -93,7 +94,7 @@ def test_the_template():
 
     assert body["index_patterns"] == ["shop-events-*"]
     assert body["priority"] == 200
-    assert body["version"] == 1
+    assert body["version"] == 2
     assert body["template"]["aliases"] == {"shop-events": {}}
     assert body["template"]["settings"] == {"index": {"number_of_shards": 1, "number_of_replicas": 0}}
     mappings = body["template"]["mappings"]

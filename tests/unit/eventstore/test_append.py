@@ -1,6 +1,8 @@
 """Appends: numbering, expectations, and what is refused before anything is sent."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -141,6 +143,9 @@ def test_a_commit_over_4_mb_is_refused_before_the_wire(store: EventStore, client
         ({"a": float("inf")}, "events[0].data.a"),
         ({1: "a"}, "events[0].data"),
         ({"a": "\ud800"}, "events[0].data.a"),
+        ({"a": datetime(2026, 1, 1, tzinfo=UTC)}, "events[0].data.a"),
+        ({"a": {"b": [{"c": Decimal("1.5")}]}}, "events[0].data.a.b[0].c"),
+        ({"a": {"\ud800": 1}}, "events[0].data.a"),
     ],
 )
 def test_a_payload_that_is_not_json_is_named(
@@ -169,9 +174,19 @@ def test_a_payload_that_is_not_json_is_named(
         (ITEM, [], 0, "events"),
         (ITEM, [event()], -1, "expected_version"),
         (ITEM, [event()], True, "expected_version"),
+        (ITEM, [event()], "any", "expected_version"),
+        (ITEM, [event()], None, "expected_version"),
+        (ITEM, [event()], 10**16, "expected_version"),
+        ("item-1", [event()], 0, "aggregate"),
+        (AggregateRef("ITEM", 7), [event()], 0, "aggregate.id"),
+        (ITEM, "events", 0, "events"),
+        (ITEM, (event() for _ in range(2)), 0, "events"),
+        (ITEM, None, 0, "events"),
+        (ITEM, [{"type": "COUNTED"}], 0, "events[0]"),
+        (ITEM, [event(), NewEvent("T", {}, metadata=[])], 0, "events[1].metadata"),
         (ITEM, [NewEvent("a b", {})], 0, "events[0].type"),
         (ITEM, [NewEvent("T" * 251, {})], 0, "events[0].type"),
-        (ITEM, [NewEvent("T", [])], 0, "events[0].data"),  # type: ignore[arg-type]
+        (ITEM, [NewEvent("T", [])], 0, "events[0].data"),
         (ITEM, [NewEvent("T", {}, schema_version=0)], 0, "events[0].schema_version"),
         (ITEM, [NewEvent("T", {}, timestamp_ms=-1)], 0, "events[0].timestamp_ms"),
         (ITEM, [NewEvent("T", {}, timestamp_ms=10**15)], 0, "events[0].timestamp_ms"),
@@ -180,9 +195,9 @@ def test_a_payload_that_is_not_json_is_named(
 def test_bad_arguments_are_named(
     store: EventStore,
     client: FaultyClient,
-    aggregate: AggregateRef,
-    events: list[NewEvent],
-    expected: int,
+    aggregate: Any,
+    events: Any,
+    expected: Any,
     field: str,
 ) -> None:
     """
@@ -207,3 +222,15 @@ def test_payloads_come_back_as_they_went_in(store: EventStore) -> None:
     assert found.data == data
     assert list(found.data) == ["z", "a", "text"]
     assert found.data_json == '{"z":1180591620717411303424,"a":[1.5,null,true],"text":"zażółć 🐢"}'
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf"), True, "5"])
+def test_a_deadline_that_cannot_be_is_refused(store: EventStore, client: FaultyClient, seconds: Any) -> None:
+    """
+    A deadline is seconds, more than 0.
+    """
+    with pytest.raises(InvalidInputError) as caught:
+        store.append(ITEM, [event()], expected_version=0, deadline_seconds=seconds)
+
+    assert caught.value.field == "deadline_seconds"
+    assert client.sent == []

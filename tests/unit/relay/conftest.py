@@ -1,7 +1,8 @@
 """A relay's parts on the in-memory servers, without a daemon: tests hand pages in themselves."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,12 +17,48 @@ from relay.assembly import AssemblySettings, Relay
 from relay.destinations.bus import Bus
 from relay.destinations.bus_settings import BusSettings
 from relay.destinations.index import Index
+from relay.destinations.verdict import ItemVerdict
 from relay.feed.change import of_row
 from relay.page import Page, PageResult
 from relay.pipeline import Pipeline, PipelineSettings
 from relay.testing import InMemoryBroker, InMemoryIndex
 
 QUEUE = "all"
+
+READS = ("TransactGetItems", "BatchGetItem", "Query", "Scan", "GetItem")
+WRITES = ("BatchWriteItem", "UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems")
+CHARGED = frozenset({*READS, *WRITES})
+
+Trap = Callable[[str, Mapping[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]]
+"""Operation, request, and what carries it out."""
+
+
+class Way:
+    """The way of every call to DynamoDB: it counts them, and a test may set a trap on it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Mapping[str, Any], dict[str, Any]]] = []
+        self.trap: Trap | None = None
+        self.counts_units = False
+
+    def carry(self, operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Carry a call out, or spring the trap."""
+        if self.counts_units and operation in CHARGED:
+            assert isinstance(request, dict), "the client's own copy"
+            request["ReturnConsumedCapacity"] = "TOTAL"
+        reply = effect() if self.trap is None else self.trap(operation, request, effect)
+        self.calls.append((operation, request, reply))
+        return reply
+
+    def units(self, *operations: str) -> float:
+        """Return the capacity units that calls of these operations have used, once `counts_units` is set."""
+        used = (reply["ConsumedCapacity"] for name, _, reply in self.calls if name in operations)
+        lists = (each if isinstance(each, list) else [each] for each in used)
+        return sum(table["CapacityUnits"] for tables in lists for table in tables)
+
+    def count(self, operation: str) -> int:
+        """Return how many calls of an operation have come through."""
+        return sum(1 for name, _, _ in self.calls if name == operation)
 
 
 @dataclass
@@ -30,21 +67,26 @@ class Bench:
 
     Attributes:
         client: For looking into the tables, and for breaking rows.
+        way: Of every call to DynamoDB.
         store: Writes commits.
-        broker: The bus.
+        broker: The bus, behind our side of it, `bus`.
         index: The index.
         pipeline: Takes pages.
         relay: The parts behind it.
         runtime: The real clock.
+        another_relay: Returns a relay that shares nothing with this one but the servers, its lanes started or not.
     """
 
     client: Any
+    way: Way
     store: EventStore
     broker: InMemoryBroker
+    bus: Bus
     index: InMemoryIndex
     pipeline: Pipeline
     relay: Relay
     runtime: SystemRuntime
+    another_relay: Callable[..., Relay]
 
     def append(self, aggregate_id: str, *, count: int = 1, text: str = "") -> None:
         """Append a commit of that many events to an aggregate."""
@@ -65,7 +107,11 @@ class Bench:
 
     def process(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> PageResult:
         """Let the pipeline deal with a page."""
-        return self.pipeline.process(Page("feed", rows, recheck), self.runtime.flag())
+        return self.pipeline.process(self.page(rows, recheck=recheck), self.runtime.flag())
+
+    def page(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> Page:
+        """Return a page of the feed."""
+        return Page("feed", rows, recheck)
 
     def on_bus(self) -> list[tuple[str, int]]:
         """Return aggregate and number of every message, in the order in which the broker took them."""
@@ -73,6 +119,24 @@ class Bench:
             (str(message.headers["cloudEvents_subject"]), int(message.headers["cloudEvents_sequencenumber"]))
             for message in self.broker.messages(QUEUE)
         ]
+
+    def be_impatient(self) -> None:
+        """Let pages wait no time for the index, which is late in all that follows."""
+        self.relay._settings = replace(
+            self.relay._settings, pipeline=replace(self.relay._settings.pipeline, side_budget_seconds=0.0)
+        )
+        self.pipeline = self.relay.pipeline()
+
+    def hold_index(self) -> threading.Event:
+        """Let the index answer nothing until the returned event is set."""
+        go_on, bulk = threading.Event(), self.index.bulk
+
+        def held(body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
+            assert go_on.wait(30), "the test never let the index go on"
+            return bulk(body, timeout_seconds)
+
+        self.index.bulk = held  # type: ignore[method-assign]
+        return go_on
 
     def break_row(self, aggregate_id: str, last: int, **attributes: Any) -> None:
         """Overwrite attributes of an outbox row behind everybody's back; None removes one."""
@@ -89,28 +153,54 @@ class Bench:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     runtime = SystemRuntime()
-    database = InMemoryDynamoDB()
+    way = Way()
+    database = InMemoryDynamoDB(passage=way)
     client = database.client()
     tables.init(client, TableNames(), runtime)
     broker, index = InMemoryBroker(runtime=runtime), InMemoryIndex(runtime)
     broker.queue(QUEUE)
-    relay = Relay(
-        client=client,
-        streams=database.streams_client(),
-        tables=TableNames(),
-        bus=Bus(broker, runtime, BusSettings(last_call=0.0)),
-        sides=(Index(index, runtime),),
-        runtime=runtime,
-        settings=AssemblySettings(
-            pipeline=PipelineSettings(side_budget_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
-            bus_budget_seconds=1.0,
-            side_budget_seconds=5.0,
-        ),
-    )
+    relays: list[Relay] = []
+
+    def make_relay(bus: Bus) -> Relay:
+        relay = Relay(
+            client=client,
+            streams=database.streams_client(),
+            tables=TableNames(),
+            bus=bus,
+            sides=(Index(index, runtime),),
+            runtime=runtime,
+            settings=AssemblySettings(
+                pipeline=PipelineSettings(side_budget_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
+                bus_budget_seconds=1.0,
+                side_budget_seconds=5.0,
+            ),
+        )
+        relays.append(relay)
+        return relay
+
+    def start_relay(*, started: bool = True) -> Relay:
+        relay = make_relay(Bus(broker, runtime, BusSettings(last_call=0.0)))
+        for lane in relay.lanes if started else ():
+            lane.start()
+        return relay
+
+    bus = Bus(broker, runtime, BusSettings(last_call=0.0))
+    relay = make_relay(bus)
     for lane in relay.lanes:
         lane.start()
-    yield Bench(client, EventStore.open(client), broker, index, relay.pipeline(), relay, runtime)
-    for lane in relay.lanes:
+    yield Bench(
+        client,
+        way,
+        EventStore.open(client),
+        broker,
+        bus,
+        index,
+        relay.pipeline(),
+        relay,
+        runtime,
+        another_relay=start_relay,
+    )
+    for lane in (lane for relay in relays for lane in relay.lanes):
         assert lane.stop(10.0)
         assert lane.part is not None
         assert lane.part.failure is None

@@ -1,5 +1,6 @@
 """The daemon on the in-memory servers: shards that rotate, restarts, and a part that dies."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from eventstore import AggregateRef, EventStore, NewEvent, TableNames, tables
 from eventstore.ports import Part
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
+from eventstore.testing.dynamodb.errors import ServiceError
 from relay.assembly import AssemblySettings, Relay
 from relay.daemon import DaemonSettings, PartDiedError
 from relay.destinations.bus import Bus
@@ -16,8 +18,12 @@ from relay.sweep import SweepSettings
 from relay.testing import InMemoryBroker, InMemoryIndex
 from tests.support.waiting import until
 
+from .conftest import Way
+
 NO_SWEEP = SweepSettings(min_age_seconds=3600.0, age_max_seconds=3600.0)
 """So that a test of the feed is not helped by the sweep."""
+
+BRISK = DaemonSettings(discovery_seconds=1.0)
 
 
 class World:
@@ -25,7 +31,8 @@ class World:
 
     def __init__(self) -> None:
         self.runtime = SystemRuntime()
-        self.database = InMemoryDynamoDB()
+        self.way = Way()
+        self.database = InMemoryDynamoDB(passage=self.way)
         self.client: Any = self.database.client()
         tables.init(self.client, TableNames(), self.runtime)
         self.store = EventStore.open(self.client)
@@ -39,7 +46,12 @@ class World:
         self.store.append(AggregateRef("ITEM", aggregate_id), [NewEvent("E", {})], expected_version=version)
         self.appended[aggregate_id] = version + 1
 
-    def start(self, bus: Any = None, sweep: SweepSettings = NO_SWEEP) -> Part:
+    def start(
+        self,
+        bus: Any = None,
+        sweep: SweepSettings = NO_SWEEP,
+        daemon: DaemonSettings = BRISK,
+    ) -> Part:
         self.stop = self.runtime.flag()
         relay = Relay(
             client=self.client,
@@ -48,7 +60,7 @@ class World:
             bus=bus or Bus(self.broker, self.runtime),
             sides=(Index(self.index, self.runtime),),
             runtime=self.runtime,
-            settings=AssemblySettings(sweep=sweep, daemon=DaemonSettings(discovery_seconds=1.0)),
+            settings=AssemblySettings(sweep=sweep, daemon=daemon, bus_budget_seconds=1.0),
         )
         return self.runtime.spawn("relay", relay.daemon(self.stop).run)
 
@@ -172,3 +184,80 @@ def test_a_dead_part_takes_the_process_down() -> None:
     assert isinstance(part.failure, PartDiedError)
     with pytest.raises(PartDiedError, match="lane-bus: RuntimeError"):
         raise part.failure
+
+
+class Refusal:
+    """A trap that refuses one operation, on one table if named, and lets the others through."""
+
+    def __init__(self, operation: str, table: str | None = None) -> None:
+        self._operation = operation
+        self._table = table
+
+    def __call__(
+        self, operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        if operation == self._operation and self._table in (None, request.get("TableName")):
+            raise ServiceError("AccessDeniedException", "told to refuse")
+        return effect()
+
+
+def occurrences(log_events: list[Any], name: str) -> int:
+    return sum(1 for event in log_events if event["event"] == name)
+
+
+def test_a_shard_that_cannot_be_read_is_left_alone_for_a_while(log_events: list[Any]) -> None:
+    """
+    The right to read the feed is missing: the shard is not opened again at each look at the feed.
+    """
+    world = World()
+    world.way.trap = Refusal("GetShardIterator")
+    part = world.start(daemon=DaemonSettings(discovery_seconds=3600.0))
+    until(lambda: occurrences(log_events, "shard.lost") > 0, "the shard is lost")
+    looks = world.way.count("DescribeStream")
+    until(lambda: world.way.count("DescribeStream") >= looks + 2, "the feed is looked at twice more")
+    world.end(part)
+
+    assert occurrences(log_events, "shard.lost") == 1
+
+
+def test_a_shard_whose_end_cannot_be_noted_is_left_alone_for_a_while(log_events: list[Any]) -> None:
+    """
+    The right to write checkpoints is missing: a finished shard is not read again and again.
+    """
+    world = World()
+    world.way.trap = Refusal("PutItem", "inventory_relay")
+    part = world.start(daemon=DaemonSettings(discovery_seconds=3600.0))
+    until(lambda: occurrences(log_events, "shard.opened") > 0, "the shard is read")
+    world.database.rotate_shards("inventory_outbox")
+    until(lambda: occurrences(log_events, "checkpoint.unwritten") > 0, "its end cannot be noted")
+    looks = world.way.count("DescribeStream")
+    until(lambda: world.way.count("DescribeStream") >= looks + 2, "the feed is looked at twice more")
+    world.end(part)
+
+    assert occurrences(log_events, "shard.opened") == 1
+
+
+def test_a_checkpoint_nobody_can_read_is_named(log_events: list[Any]) -> None:
+    """
+    The feed is not followed by guesswork and the relay does not fall over: a warning names the row, the sweep delivers.
+    """
+    world = World()
+    world.append("a")
+    label = world.client.describe_table(TableName="inventory_outbox")["Table"]["LatestStreamLabel"]
+    world.client.put_item(
+        TableName="inventory_relay",
+        Item={
+            "recordType": {"S": f"checkpoint#{label}"},
+            "recordKey": {"S": "shard-1"},
+            "state": {"S": "reading"},
+            "updatedAt": {"N": "0"},
+            "feedPosition": {"S": "next to the door"},
+        },
+    )
+    part = world.start(sweep=SweepSettings(min_age_seconds=0.0, interval_seconds=0.5))
+    world.wait_until_settled()
+    world.end(part)
+
+    (reason,) = {event["error"] for event in log_events if event["event"] == "feed.unlisted"}
+    assert "shard-1" in reason
+    assert "feedPosition" in reason

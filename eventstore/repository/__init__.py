@@ -1,0 +1,23 @@
+"""States folded from events: of aggregates to decide on, and of views to show."""
+
+from eventstore.repository.loader import Loaded
+from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
+from eventstore.repository.projection import Projection
+from eventstore.repository.read_model import ReadModel
+from eventstore.repository.repository import Repository, Transacted
+from eventstore.repository.state_codec import JsonStateCodec, StateCodec
+from eventstore.repository.stats import RepositoryStats
+
+__all__ = [
+    "NEVER",
+    "CachePolicy",
+    "JsonStateCodec",
+    "Loaded",
+    "Projection",
+    "ReadModel",
+    "Repository",
+    "RepositoryStats",
+    "SnapshotPolicy",
+    "StateCodec",
+    "Transacted",
+]

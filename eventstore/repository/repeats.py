@@ -1,0 +1,43 @@
+"""Whether a command was carried out before: what stands under its idempotency key."""
+
+from functools import partial
+
+from eventstore import dynamo, idempotency, settling
+from eventstore.context import StoreContext
+from eventstore.errors import AggregateTypeError
+from eventstore.model import AggregateRef, AppendResult
+
+
+def first_result(context: StoreContext, aggregate: AggregateRef, key: str) -> AppendResult | None:
+    """Return what was stored under a key of an aggregate; None when it was never used.
+
+    The read is transactional: a plain one may predate a commit that is being applied.
+
+    Raises:
+        AggregateTypeError: The id belongs to another type.
+        CorruptRowError: The key's row cannot be read.
+        TryLaterError: DynamoDB did not answer in time.
+    """
+    table = context.tables.idempotency
+    reply = dynamo.read(
+        context.runtime,
+        context.options.read_backoff,
+        context.client.transact_get_items,
+        needs="Responses",
+        TransactItems=[{"Get": {"TableName": table, "Key": idempotency.key_of(aggregate.id, key)}}],
+    )
+    item = reply["Responses"][0].get("Item")
+    if not item:
+        return None
+    row = idempotency.decode(item, table)
+    if row.aggregate_type != aggregate.type:
+        raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=row.aggregate_type)
+    return AppendResult(
+        aggregate=aggregate,
+        commit_id=row.commit_id,
+        first_sequence=row.first,
+        version=row.last,
+        already_stored=True,
+        attempts=0,
+        waiter=partial(settling.wait_settled, context),
+    )

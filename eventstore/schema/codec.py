@@ -1,0 +1,104 @@
+"""Objects become plain JSON values and come back: dataclasses and Structs by msgspec, pydantic models by themselves.
+
+pydantic is never imported here: whoever registers one of its models has done so.
+"""
+
+import dataclasses
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from eventstore.errors import InvalidInputError
+
+T = TypeVar("T")
+
+
+class Codec(Protocol[T]):
+    """Takes objects of one class to plain JSON values and back."""
+
+    def to_plain(self, value: T) -> Any:
+        """Return the object as dicts, lists and the like.
+
+        Raises:
+            TypeError: It holds something that cannot be said in JSON.
+            ValueError: Likewise.
+        """
+        ...
+
+    def from_text(self, text: str) -> T:
+        """Return the object that a JSON text stands for.
+
+        Raises:
+            ValueError: The class does not take it.
+        """
+        ...
+
+
+class MsgspecCodec(Generic[T]):
+    """Dataclasses, Structs, and whatever else msgspec can decode by type."""
+
+    def __init__(self, cls: type[T]) -> None:
+        self._class = cls
+
+    @cached_property
+    def _decoder(self) -> "msgspec.json.Decoder[T]":
+        return msgspec.json.Decoder(self._class)  # made at first use: annotations may name what comes later in a module
+
+    def to_plain(self, value: T) -> Any:
+        """See `Codec`."""
+        return _with_lists(msgspec.to_builtins(value, str_keys=True, order="deterministic"))
+
+    def from_text(self, text: str) -> T:
+        """See `Codec`."""
+        return self._decoder.decode(text)
+
+
+class PydanticCodec(Generic[T]):
+    """pydantic models, spoken to by their own methods."""
+
+    def __init__(self, cls: type[T]) -> None:
+        self._class: Any = cls
+
+    def to_plain(self, value: T) -> Any:
+        """See `Codec`."""
+        model: Any = value
+        return model.model_dump(mode="json", by_alias=True)
+
+    def from_text(self, text: str) -> T:
+        """See `Codec`."""
+        made: T = self._class.model_validate_json(text)
+        return made
+
+
+def is_pydantic(cls: type) -> bool:
+    """Tell whether a class is a pydantic model, without importing pydantic."""
+    return hasattr(cls, "model_validate_json") and hasattr(cls, "__pydantic_validator__")
+
+
+def codec_for(cls: type[T], field: str = "cls") -> Codec[T]:
+    """Return the codec of an event class.
+
+    Raises:
+        InvalidInputError: It is no dataclass, Struct or pydantic model, or its objects are no JSON objects.
+    """
+    if not isinstance(cls, type):
+        raise InvalidInputError(field, f"is {cls!r}; give a dataclass, a msgspec.Struct or a pydantic model")
+    if is_pydantic(cls):
+        return PydanticCodec(cls)
+    if issubclass(cls, msgspec.Struct):
+        if cls.__struct_config__.array_like:
+            raise InvalidInputError(field, f"{cls.__name__} is `array_like`; a payload is a JSON object")
+        return MsgspecCodec(cls)
+    if dataclasses.is_dataclass(cls):
+        return MsgspecCodec(cls)
+    raise InvalidInputError(field, f"{cls.__name__} is neither a dataclass, nor a msgspec.Struct, nor a pydantic model")
+
+
+def _with_lists(value: Any) -> Any:
+    """Return the value with lists for tuples, as JSON has no others."""
+    if isinstance(value, dict):
+        return {key: _with_lists(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_lists(inner) for inner in value]
+    return value

@@ -1,0 +1,51 @@
+"""How a search behaves: where it looks, what is promoted, and its bounds."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eventstore.backoff import Backoff
+from eventstore.errors import InvalidInputError
+from eventstore.search.fields import PREFIX_PATTERN, PROMOTED_PATH, PromotedType, alias_of
+
+PREFIX_DEFAULT = "inventory"
+TIMEOUT_MAX_SECONDS = 300.0
+KEEP_ALIVE_MAX_SECONDS = 24 * 3600
+"""Elasticsearch's default of `search.max_keep_alive`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How a search behaves.
+
+    Attributes:
+        prefix: First part of the index names, as the relay has it.
+        promoted: Payload path → type, as the relay has them; only these can be searched by range and full text.
+        timeout_seconds: Longest wait for one reply.
+        backoff: Attempts of one call, and the delays between them.
+        keep_alive_seconds: How long the view behind a page is kept for the next one to be asked for.
+    """
+
+    prefix: str = PREFIX_DEFAULT
+    promoted: Mapping[str, PromotedType] = field(default_factory=dict)
+    timeout_seconds: float = 10.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(attempts_max=4, base_seconds=0.1))
+    keep_alive_seconds: int = 300
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not isinstance(self.prefix, str) or not re.fullmatch(PREFIX_PATTERN, self.prefix):
+            reason = f"is {self.prefix!r}; use 1 to 64 lower-case letters, digits, '_' and '-'"
+            raise InvalidInputError("options.prefix", reason)
+        for path in self.promoted:
+            if not PROMOTED_PATH.fullmatch(path):
+                raise InvalidInputError("options.promoted", f"has {path!r}, which is no path such as price.amount")
+        if not 0 < self.timeout_seconds <= TIMEOUT_MAX_SECONDS:
+            raise InvalidInputError("options.timeout_seconds", f"is {self.timeout_seconds}; it is above 0, at most 300")
+        if not 1 <= self.keep_alive_seconds <= KEEP_ALIVE_MAX_SECONDS:
+            raise InvalidInputError("options.keep_alive_seconds", f"is {self.keep_alive_seconds}; it is 1 to 86,400")
+
+    @property
+    def alias(self) -> str:
+        """Where it looks."""
+        return alias_of(self.prefix)

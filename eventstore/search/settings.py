@@ -1,0 +1,52 @@
+"""Where commands find the search index: the variables of the relay, since both mean the same index."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from eventstore.errors import InvalidInputError
+from eventstore.search.fields import PREFIX_PATTERN, PromotedType
+from eventstore.search.options import PREFIX_DEFAULT, SearchOptions
+from eventstore.settings import SettingsError, env_file, explain
+
+
+class SearchSettings(BaseSettings):
+    """Where the search index is. Environment variables carry the prefix `RELAY_`, as the relay reads them.
+
+    Attributes:
+        elasticsearch_url: Where the index is, `http://host:port`.
+        name_prefix: First part of the names of alias and indices.
+        index_promoted: Payload path → type of the fields that are promoted.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RELAY_", frozen=True, extra="ignore")
+
+    elasticsearch_url: Annotated[SecretStr, Field(min_length=1)]
+    name_prefix: Annotated[str, Field(pattern=f"^{PREFIX_PATTERN}$")] = PREFIX_DEFAULT
+    index_promoted: dict[str, PromotedType] = Field(default_factory=dict)
+
+    @property
+    def options(self) -> SearchOptions:
+        """How a search of this index behaves."""
+        return SearchOptions(prefix=self.name_prefix, promoted=self.index_promoted)
+
+
+def load() -> SearchSettings:
+    """Read the settings; the environment wins over the env file.
+
+    Raises:
+        SettingsError: Names every fault and the variable to set.
+    """
+    try:
+        settings = SearchSettings(_env_file=env_file())
+    except ValidationError as error:
+        hint = "" if env_file() else ". `make up` starts local servers and writes .local/env"
+        raise SettingsError(explain(error, "RELAY_") + hint) from error
+    if not settings.elasticsearch_url.get_secret_value().startswith(("http://", "https://")):
+        raise SettingsError("settings: RELAY_ELASTICSEARCH_URL: must begin with http:// or https://")
+    try:
+        _ = settings.options
+    except InvalidInputError as error:
+        raise SettingsError(f"settings: RELAY_INDEX_PROMOTED: {error.reason}") from error
+    return settings

@@ -1,0 +1,199 @@
+"""What is wanted of the events of all aggregates, and which partitions of which index hold it. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from eventstore import jsontext
+from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.event_row import day_of
+from eventstore.timeline.place import Place
+from eventstore.validation import TIMESTAMP_MAX_MS, TIMESTAMP_MIN_MS
+
+DAY_MS = 86_400_000
+DAYS_MAX = 3_660
+"""Days in one read by time, ten years. Each costs a request per write shard, also when nothing happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByType:
+    """The events of one type, of all aggregates.
+
+    Attributes:
+        event_type: As stored.
+        from_ms: Only events with this timestamp or a later one; None for all.
+        until_ms: Only events with an earlier timestamp than this; None for all.
+        backwards: Newest first.
+    """
+
+    event_type: str
+    from_ms: int | None = None
+    until_ms: int | None = None
+    backwards: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        _check_name(self.event_type, "event_type")
+        _check_range(self.from_ms, self.until_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class ByAggregateType:
+    """The events of all aggregates of one type.
+
+    Attributes:
+        aggregate_type: As stored.
+        from_ms: Only events with this timestamp or a later one; None for all.
+        until_ms: Only events with an earlier timestamp than this; None for all.
+        backwards: Newest first.
+    """
+
+    aggregate_type: str
+    from_ms: int | None = None
+    until_ms: int | None = None
+    backwards: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        _check_name(self.aggregate_type, "aggregate_type")
+        _check_range(self.from_ms, self.until_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class ByTime:
+    """The events of a stretch of time.
+
+    Attributes:
+        from_ms: Only events with this timestamp or a later one.
+        until_ms: Only events with an earlier timestamp than this; at most 3,660 days later.
+        backwards: Newest first.
+    """
+
+    from_ms: int
+    until_ms: int
+    backwards: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, and what would ask for more days than anybody means."""
+        for field, value in (("from_ms", self.from_ms), ("until_ms", self.until_ms)):
+            if value is None:
+                raise InvalidInputError(field, "is missing: a read by time needs both ends")
+        _check_range(self.from_ms, self.until_ms)
+        days = len(_days(self.from_ms, self.until_ms))
+        if days > DAYS_MAX:
+            raise LimitExceededError("until_ms", limit=DAYS_MAX, actual=days, unit="days")
+
+
+EventQuery = ByType | ByAggregateType | ByTime
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A stretch of one partition of an index.
+
+    Attributes:
+        index: Name of the index.
+        attribute: The index's partition key.
+        value: Its value, write shard included.
+        low_ms: Only entries with this timestamp or a later one.
+        high_ms: Only entries with this timestamp or an earlier one.
+    """
+
+    index: str
+    attribute: str
+    value: str
+    low_ms: int
+    high_ms: int
+
+
+def stages(query: EventQuery, index_shards: int, given: Place | None = None) -> Iterator[list[Partition]]:
+    """Yield what must be read: the partitions of one list are merged, the lists follow one another.
+
+    Args:
+        query: What is wanted.
+        index_shards: Write shards of the store.
+        given: The last event that the reader has; earlier ones, in the direction of reading, are left out.
+    """
+    low = TIMESTAMP_MIN_MS if query.from_ms is None else query.from_ms
+    high = TIMESTAMP_MAX_MS if query.until_ms is None else query.until_ms - 1
+    if given is not None:
+        low, high = (low, min(high, given.timestamp_ms)) if query.backwards else (max(low, given.timestamp_ms), high)
+    if low > high:
+        return
+    match query:
+        case ByType(event_type):
+            yield _sharded("EventTypeIndex", "eventTypeShard", event_type, low, high, index_shards)
+        case ByAggregateType(aggregate_type):
+            yield _sharded("AggregateTypeIndex", "aggregateTypeShard", aggregate_type, low, high, index_shards)
+        case ByTime():
+            days = _days(low, high + 1)
+            for day in reversed(days) if query.backwards else days:
+                start = day * DAY_MS
+                edges = max(low, start), min(high, start + DAY_MS - 1)
+                yield _sharded("TimestampIndex", "dayShard", day_of(start), *edges, index_shards)
+
+
+def of_day(day: str, since_ms: int = 0) -> ByTime:
+    """Return the query for one day's events, newest first.
+
+    Args:
+        day: UTC day, `YYYY-MM-DD`.
+        since_ms: Only events with this timestamp or a later one.
+
+    Raises:
+        InvalidInputError: It is no day.
+    """
+    try:
+        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except (TypeError, ValueError):
+        raise InvalidInputError("day", f"is {day!r}, no day of the form YYYY-MM-DD") from None
+    start_ms = round(start.timestamp()) * 1000
+    end_ms = start_ms + DAY_MS
+    return ByTime(min(max(start_ms, since_ms), end_ms), end_ms, backwards=True)
+
+
+def describe(query: EventQuery) -> str:
+    """Return a text that is the same for equal queries alone."""
+    match query:
+        case ByType(value):
+            subject = ["type", value]
+        case ByAggregateType(value):
+            subject = ["aggregate type", value]
+        case ByTime():
+            subject = ["time"]
+    return jsontext.encode([*subject, query.from_ms, query.until_ms, query.backwards], "query")
+
+
+def _sharded(index: str, attribute: str, value: str, low: int, high: int, index_shards: int) -> list[Partition]:
+    return [Partition(index, attribute, f"{value}#{shard}", low, high) for shard in range(index_shards)]
+
+
+def _days(from_ms: int, until_ms: int) -> range:
+    """Return the numbers, since 1970, of the days that a stretch touches."""
+    if from_ms >= until_ms:
+        return range(0)
+    return range(from_ms // DAY_MS, (until_ms - 1) // DAY_MS + 1)
+
+
+def _check_name(name: str, field: str) -> None:
+    if not isinstance(name, str) or not name:
+        raise InvalidInputError(field, "is empty or no text")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(field, "holds half of a surrogate pair") from error
+
+
+def _check_range(from_ms: int | None, until_ms: int | None) -> None:
+    for field, value, highest in (
+        ("from_ms", from_ms, TIMESTAMP_MAX_MS),
+        ("until_ms", until_ms, TIMESTAMP_MAX_MS + 1),
+    ):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidInputError(field, "is whole milliseconds since 1970-01-01 UTC")
+        if not TIMESTAMP_MIN_MS <= value <= highest:
+            raise InvalidInputError(field, f"is {value}, outside of the years 1970 to 9999")
+    if from_ms is not None and until_ms is not None and until_ms < from_ms:
+        raise InvalidInputError("until_ms", f"is {until_ms}, below from_ms={from_ms}: the range is reversed")

@@ -1,0 +1,156 @@
+"""The public names of packages, found in their source without running it: what each one is, and what is said of it."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.tidy.pages import ROOT
+
+PACKAGES = (
+    "eventstore",
+    "eventstore.repository",
+    "eventstore.schema",
+    "eventstore.search",
+    "eventstore.aio",
+    "eventstore.testing",
+    "relay.testing",
+)
+"""Packages whose `__all__` is a promise to users."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something that has a public name.
+
+    Attributes:
+        name: The name it is imported by.
+        module: Where it is defined, such as `eventstore.model`.
+        node: Its definition: a class, a function, or an assignment.
+        doc: Its docstring; of an assignment the string right below.
+    """
+
+    name: str
+    module: str
+    node: ast.stmt
+    doc: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it can be raised."""
+        return isinstance(self.node, ast.ClassDef) and self.name.endswith("Error")
+
+
+def exported(package: str) -> list[str]:
+    """Return a package's `__all__`."""
+    for statement in _parsed(package).body:
+        if isinstance(statement, ast.Assign) and _targets(statement) == ["__all__"]:
+            return list(ast.literal_eval(statement.value))
+    raise AssertionError(f"{package} has no __all__")
+
+
+def find(module: str, name: str) -> Thing:
+    """Return what a name of a module stands for, following its imports."""
+    tree = _parsed(module)
+    for index, statement in enumerate(tree.body):
+        match statement:
+            case ast.ClassDef(name=found) | ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found):
+                if found == name:
+                    return Thing(name, module, statement, ast.get_docstring(statement) or "")
+            case ast.Assign() | ast.AnnAssign() if name in _targets(statement):
+                return Thing(name, module, statement, _string_below(tree, index))
+            case ast.ImportFrom(module=str(origin), names=names):
+                for alias in names:
+                    if (alias.asname or alias.name) == name:
+                        found_there = find(origin, alias.name)
+                        return Thing(name, found_there.module, found_there.node, found_there.doc)
+            case _:
+                pass
+    raise AssertionError(f"{module} has no name {name}")
+
+
+def functions(thing: Thing) -> Iterator[tuple[str, Function, str]]:
+    """Yield the public functions of a class as name, definition and docstring; of bases without a public name, too.
+
+    A magic method counts when it has a docstring, and the constructor always.
+    """
+    assert isinstance(thing.node, ast.ClassDef)
+    seen = set()
+    for owner in _lineage(thing):
+        for node in owner.body:
+            if not isinstance(node, Function) or node.name in seen:
+                continue
+            seen.add(node.name)
+            doc = ast.get_docstring(node) or ""
+            if not node.name.startswith("_") or node.name == "__init__" or (node.name.endswith("__") and doc):
+                yield node.name, node, doc
+
+
+def fields(thing: Thing) -> list[ast.AnnAssign]:
+    """Return the public fields of a class, with those of bases without a public name before them."""
+    return [
+        node
+        for owner in reversed(_lineage(thing))
+        for node in owner.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_")
+    ]
+
+
+def decorators(node: ast.ClassDef | Function) -> set[str]:
+    """Return the names of decorators, arguments left out."""
+    return {ast.unparse(each.func if isinstance(each, ast.Call) else each) for each in node.decorator_list}
+
+
+def _lineage(thing: Thing) -> list[ast.ClassDef]:
+    """Return a class and its bases of this project that users cannot name, nearest first."""
+    assert isinstance(thing.node, ast.ClassDef)
+    line = [thing.node]
+    for base in thing.node.bases:
+        name = ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
+        if name in _public_names() or "." in name:
+            continue
+        try:
+            parent = find(thing.module, name)
+        except (AssertionError, FileNotFoundError):
+            continue  # of another project
+        if isinstance(parent.node, ast.ClassDef):
+            line.extend(_lineage(parent))
+    return line
+
+
+@cache
+def _public_names() -> frozenset[str]:
+    return frozenset(name for package in PACKAGES if path_of(package).exists() for name in exported(package))
+
+
+@cache
+def _parsed(module: str) -> ast.Module:
+    return ast.parse(path_of(module).read_text("utf-8"))
+
+
+def path_of(module: str) -> Path:
+    """Return the file of a module or package."""
+    base = ROOT / module.replace(".", "/")
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _targets(statement: ast.stmt) -> list[str]:
+    match statement:
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case _:
+            return []
+
+
+def _string_below(tree: ast.Module, index: int) -> str:
+    match tree.body[index + 1 : index + 2]:
+        case [ast.Expr(value=ast.Constant(value=str(text)))]:
+            return inspect.cleandoc(text)
+        case _:
+            return ""

@@ -1,0 +1,124 @@
+"""A relay that is told to stop ends in time, whatever does not answer."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from eventstore.ports import Part
+from relay.daemon import DaemonSettings
+from relay.destinations.broker import BrokerLostError
+from tests.support.waiting import until
+
+from .test_daemon import World
+
+DRAIN_SECONDS = 2.0
+A_LITTLE_SECONDS = 3.0
+"""Lanes get a second each beyond the drain time; the rest is for a busy machine."""
+
+QUICK = DaemonSettings(discovery_seconds=1.0, drain_seconds=DRAIN_SECONDS)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Give an event for what hangs to wait for; set at the end, so that no thread outlives the test."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def names(log_events: list[Any]) -> list[str]:
+    return [event["event"] for event in log_events]
+
+
+def ends_in_time(world: World, part: Part) -> bool:
+    world.stop.set()
+    return part.join(DRAIN_SECONDS + A_LITTLE_SECONDS) and part.failure is None
+
+
+def test_nothing_to_do(world: World, log_events: list[Any]) -> None:
+    """
+    A quiet relay ends well within its drain time, and leaves no part behind.
+    """
+    part = world.start(daemon=QUICK)
+    until(lambda: "shard.opened" in names(log_events), "the shard is read")
+
+    assert ends_in_time(world, part)
+    assert "part.abandoned" not in names(log_events)
+
+
+def test_dynamodb_does_not_answer(world: World, gate: threading.Event, log_events: list[Any]) -> None:
+    """
+    Every call hangs, the look at the feed included.
+    """
+    hanging = threading.Event()
+
+    def hang(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if operation == "DescribeTable":
+            hanging.set()
+        assert gate.wait(60)
+        return effect()
+
+    part = world.start(daemon=QUICK)
+    until(lambda: "shard.opened" in names(log_events), "the shard is read")
+    world.way.trap = hang
+    assert hanging.wait(30)
+
+    assert ends_in_time(world, part)
+    assert "part.abandoned" in names(log_events)
+
+
+def test_the_bus_is_down(world: World, log_events: list[Any]) -> None:
+    """
+    The page in hand is given up; its row stays owed.
+    """
+    world.broker.refuse_connections(BrokerLostError("down"))
+    part = world.start(daemon=QUICK)
+    world.append("a")
+    until(lambda: "bus.refused" in names(log_events), "the bus refused")
+
+    assert ends_in_time(world, part)
+    assert "part.abandoned" not in names(log_events)
+    assert len(world.client.scan(TableName="inventory_outbox")["Items"]) == 1
+
+
+def test_the_broker_takes_messages_and_says_nothing(world: World, log_events: list[Any]) -> None:
+    """
+    The delivery's budget ends the wait for confirms, and the page is not tried again.
+    """
+    world.broker.stall()
+    part = world.start(daemon=QUICK)
+    world.append("a")
+    until(lambda: world.on_bus() != {}, "the broker took it")
+
+    assert ends_in_time(world, part)
+    assert len(world.client.scan(TableName="inventory_outbox")["Items"]) == 1
+
+
+def test_the_index_hangs(world: World, gate: threading.Event, log_events: list[Any]) -> None:
+    """
+    What the bus has is noted, and the lane that hangs is left behind.
+    """
+    hanging = threading.Event()
+
+    def hang(_body: bytes, _timeout_seconds: float) -> Any:
+        hanging.set()
+        assert gate.wait(60)
+        return []
+
+    world.index.bulk = hang  # type: ignore[method-assign]
+    part = world.start(daemon=QUICK)
+    world.append("a")
+    assert hanging.wait(30)
+    until(lambda: world.on_bus() != {}, "the bus has it")
+
+    assert ends_in_time(world, part)
+    assert "lane-index" in [event["part"] for event in log_events if event["event"] == "part.abandoned"]
+    (row,) = world.client.scan(TableName="inventory_outbox")["Items"]
+    assert row["delivered"] == {"SS": ["bus"]}

@@ -236,8 +236,8 @@ class Pipeline:
 
     def _ask_bus(self, state: _State, chains: Sequence[Chain]) -> Report:
         patience = self._bus.budget_seconds + _LANE_MARGIN_SECONDS
-        ticket = self._bus.submit(chains, timeout_seconds=patience)
         self._log.debug("bus.publishing", source=state.source, commits=sum(len(chain) for chain in chains))
+        ticket = self._bus.submit(chains, timeout_seconds=patience)
         report = None if ticket is None else ticket.reply.get(patience)
         if report is None:
             # The lane serves other pages, or its destination broke its promise. Whatever was sent counts as unsent.

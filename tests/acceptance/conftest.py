@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.servers import Corner, make_corner
+from tests.support.witness import Witness
 
 
 @pytest.fixture
@@ -13,3 +14,11 @@ def corner() -> Iterator[Corner]:
     made = make_corner()
     yield made
     made.remove()
+
+
+@pytest.fixture
+def witness(corner: Corner) -> Iterator[Witness]:
+    """A subscriber of everything on the bus, from before the test's first event on."""
+    made = Witness(corner)
+    yield made
+    made.close()

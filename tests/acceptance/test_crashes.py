@@ -88,6 +88,7 @@ def proxy_to(url: str) -> Proxy:
 
 def test_killed_at_the_worst_moments_it_loses_nothing_and_inverts_nothing(
     corner: Corner,
+    witness: Witness,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
@@ -98,7 +99,6 @@ def test_killed_at_the_worst_moments_it_loses_nothing_and_inverts_nothing(
     dice = random.Random(SEED)
     mixed = [*planned, *large_commits()]
     dice.shuffle(mixed)
-    witness = Witness(corner)
     with (
         proxy_to(corner.rabbitmq_url) as bus,
         proxy_to(corner.environment["EVENTSTORE_DYNAMODB_ENDPOINT_URL"]) as tables,
@@ -130,7 +130,6 @@ def test_killed_at_the_worst_moments_it_loses_nothing_and_inverts_nothing(
             relay.close()
     stored = sum(writer.acknowledged.values())
     until(lambda: len({seen.event_id for seen in witness.seen}) >= stored, "everything is consumed")
-    witness.close()
     record_property("input", source)
     record_property("events", stored)
     record_property("messages", len(witness.seen))
@@ -187,21 +186,19 @@ def check(corner: Corner, witness: Witness, writer: Writer) -> None:
     index.close()
 
 
-def test_replay_alone_empties_the_outbox_in_order(corner: Corner) -> None:
+def test_replay_alone_empties_the_outbox_in_order(corner: Corner, witness: Witness) -> None:
     """
     No relay runs; `relay replay` delivers all that is owed, in order, and leaves nothing.
     """
     writer = Writer(corner, [*scenario.commits(SEED, 150), *list(large_commits())[:12]])
     until(lambda: not writer.is_writing(), "everything is appended", timeout_seconds=120)
     assert writer.failure is None
-    witness = Witness(corner)
 
     done = run_replay(corner)
 
     assert done.returncode == 0, done.stderr
     stored = sum(writer.acknowledged.values())
     until(lambda: len(witness.seen) >= stored, "everything is consumed")
-    witness.close()
     assert len(witness.seen) == stored
     check(corner, witness, writer)
 

@@ -1,13 +1,11 @@
 """Terminals at which the commands are typed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.cli.commands import Terminal
 from tests.support.servers import Corner
-from tests.support.witness import Witness
 
 
 @pytest.fixture
@@ -26,11 +24,3 @@ def terminal(corner: Corner, bare: Terminal) -> Terminal:
 def untouched(corner: Corner, terminal: Terminal) -> Terminal:
     """A terminal at a database without any table."""
     return terminal.with_settings(EVENTSTORE_AWS_ACCESS_KEY_ID=f"{corner.run}new")
-
-
-@pytest.fixture
-def witness(corner: Corner) -> Iterator[Witness]:
-    """A subscriber of everything on the bus, from before the test's first event on."""
-    made = Witness(corner)
-    yield made
-    made.close()

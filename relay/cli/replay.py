@@ -44,16 +44,17 @@ def replay(*, as_json: bool) -> None:
 
 def _report(result: replays.ReplayResult, *, as_json: bool) -> None:
     code = envelope.ExitCode.FINE
-    if result.left:
+    if result.left or not result.complete:
         code = envelope.ExitCode.UNREACHABLE if result.trouble else envelope.ExitCode.PARTIAL
     diagnostics = [f"{name}: {reason}" for name, reason in result.trouble.items()]
     if as_json:
         data = {"settled": result.settled, "left": result.left}
         envelope.print_envelope(data, status="ok" if code == 0 else "incomplete", diagnostics=diagnostics)
     else:
-        click.echo(f"{result.settled:,} commits settled, {result.left:,} left in the outbox.")
+        least = "" if result.complete else "at least "
+        click.echo(f"{result.settled:,} commits settled, {least}{result.left:,} left in the outbox.")
         for line in diagnostics:
             click.echo(f"error: {line}", err=True)
-        if result.left:
+        if code is not envelope.ExitCode.FINE:
             click.echo("Next: `relay status` shows what is left and why; run `relay replay` again to resume.", err=True)
     raise SystemExit(int(code))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Pacing:
     """Adaptive polling of one shard.
 
-    GetRecords costs a request whether or not it brings anything, and a shard allows five a second.
+    GetRecords costs a request whether or not it brings anything; a throttle is answered by backing off, not here.
 
     Attributes:
         min_seconds: Pause after a page that was not full, while records come.

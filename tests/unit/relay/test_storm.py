@@ -1,0 +1,141 @@
+"""Everything goes wrong at once: three deliverers of two relays, pages in any order, faults on every side."""
+
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+
+from eventstore.errors import TryLaterError
+from eventstore.outbox_row import OutboxRow
+from eventstore.ports import Flag
+from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled
+from relay.destinations.index_client import IndexLostError
+from relay.page import Page
+from relay.pipeline import Pipeline
+from tests.support.waiting import until
+
+from .conftest import Bench
+
+AGGREGATES = 6
+COMMITS = 240
+TURNS_MAX = 2_000
+
+
+class Gremlin:
+    """A trap that throttles, loses replies, cancels transactions and leaves parts of batches undone, by chance."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def __call__(
+        self, operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        chance = self._random.random()
+        if chance < 0.04:
+            raise ServiceError("ThrottlingException", "slow down")
+        if operation == "TransactGetItems" and chance < 0.1:
+            codes = [self._random.choice(["None", "TransactionConflict"]) for _ in request["TransactItems"]]
+            raise transaction_cancelled(
+                [{"Code": code, "Message": ""} for code in (*codes[:-1], "TransactionConflict")]
+            )
+        if operation == "BatchWriteItem" and chance < 0.1:
+            return {"UnprocessedItems": request["RequestItems"]}
+        reply = effect()
+        if chance > 0.97:
+            raise ServiceError("InternalServerError", "the reply is lost", status=500)
+        return reply
+
+
+def pages_of(rows: list[OutboxRow], chance: random.Random) -> list[list[OutboxRow]]:
+    """Cut rows into pages and swap some of the rows, and some of the pages."""
+    rows = sorted(rows, key=lambda row: row.last + chance.random() * 6)
+    pages = []
+    while rows:
+        size = chance.randint(1, 25)
+        pages.append(rows[:size])
+        rows = rows[size:]
+    return sorted(pages, key=lambda page: page[0].last + chance.random() * 10)
+
+
+def carry(pipeline: Pipeline, pages: list[list[OutboxRow]], stop: Flag) -> None:
+    """Deal with pages as a shard's worker does."""
+    for page in pages:
+        done, recheck = False, False
+        while not done:
+            try:
+                done = pipeline.process(Page("feed", page, recheck), stop).dealt_with
+            except TryLaterError:
+                recheck = True
+
+
+def harass(bench: Bench, chance: random.Random) -> None:
+    """Let one thing go wrong with a destination."""
+    match chance.randint(0, 4):
+        case 0:
+            bench.broker.nack_next(chance.randint(1, 5))
+        case 1:
+            bench.broker.drop_after(chance.randint(0, 40), taken=chance.random() < 0.5)
+        case 2:
+            bench.index.busy_next(chance.randint(1, 20))
+        case 3:
+            bench.index.lose_reply(IndexLostError("lost"))
+        case _:
+            bench.broker.drop_connections()
+
+
+def calm_down(bench: Bench) -> None:
+    """End the storm; the breaker forgets it too, so that the test need not wait for its cool-off."""
+    bench.way.trap = None
+    bench.broker.nack_next(0)
+    bench.index.busy_next(0)
+    bench.index._lost_replies.clear()
+    for lane in bench.relay.lanes:
+        lane._breaker = lane._breaker and lane._breaker.succeeded()
+
+
+def first_deliveries(bench: Bench) -> dict[str, list[int]]:
+    """Return per aggregate the numbers on the bus, each where it came first."""
+    first: dict[str, list[int]] = {}
+    for aggregate_id, number in dict.fromkeys(bench.on_bus()):
+        first.setdefault(aggregate_id, []).append(number)
+    return first
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_lost_and_first_deliveries_are_in_order(bench: Bench, seed: int) -> None:
+    """
+    At the end every event is on the bus and in the index, and each aggregate's numbers first came in order.
+    """
+    chance = random.Random(seed)
+    for number in range(COMMITS):
+        bench.append(f"item-{number % AGGREGATES}", count=chance.randint(1, 3), text="x" * chance.choice([1, 1200]))
+    rows = bench.outbox()
+    last = {row.aggregate_id: row.last for row in rows}
+    other = bench.another_relay()
+    for relay in (bench.relay, other):
+        relay._memory._aggregates_max = 3  # so that it forgets
+    bench.way.trap = Gremlin(seed)
+    stop = bench.runtime.flag()
+    parts = [
+        bench.runtime.spawn("carrier", partial(carry, pipeline, pages_of(rows, chance), stop))
+        for pipeline in (bench.pipeline, bench.relay.pipeline(), other.pipeline())
+    ]
+    for turn in range(TURNS_MAX):
+        if not any(part.is_alive() for part in parts):
+            break
+        harass(bench, chance)
+        parts[turn % len(parts)].join(0.02)
+    calm_down(bench)
+    for part in parts:
+        assert part.join(30), "the storm does not end"
+        assert part.failure is None
+    sweep = bench.relay.sweep()
+    until(
+        lambda: not bench.outbox() or sweep.walk(stop, age_seconds=0.0).seen < 0,
+        "the sweep settles what is left",
+    )
+
+    assert first_deliveries(bench) == {aggregate_id: list(range(1, top + 1)) for aggregate_id, top in last.items()}
+    assert bench.index.count() == sum(last.values())

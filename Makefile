@@ -11,7 +11,7 @@ INPUT ?=
 LIMIT ?=
 SEED ?=
 
-.PHONY: help demo test test-fast acceptance-long check format dev up down status constraints build clean
+.PHONY: help demo test test-fast acceptance-long check format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ constraints: $(VENV)/.dev ## Write constraints.txt anew from what is installed
 	@{ echo "# The versions that are tested together: names and versions only. \`make constraints\` writes it anew."; \
 	  $(BIN)/pip freeze --exclude-editable | grep -vE '^(pip|setuptools)=='; } > constraints.txt.new
 	mv constraints.txt.new constraints.txt
+
+api-docs: $(VENV)/.dev ## Write docs/reference/api anew from the docstrings
+	$(BIN)/python -m tests.tidy.api_pages
 
 build: $(VENV)/.dev ## Wheel and sdist in dist/
 	$(BIN)/python -m build --outdir dist

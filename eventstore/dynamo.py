@@ -194,6 +194,10 @@ def connect(endpoint: Endpoint, *, connections_max: int = 32) -> tuple[DynamoCli
 
     The clients retry nothing themselves: the callers know which attempts are safe, and wait through the ports.
 
+    Args:
+        endpoint: Where DynamoDB is.
+        connections_max: Connections that each client keeps, which is how many requests it has on their way at once.
+
     Raises:
         EndpointError: The endpoint is no URL, or no region is known.
     """

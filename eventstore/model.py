@@ -194,6 +194,10 @@ class AppendResult:
         """Return when bus and index have the commit, or the named one of them; see `EventStore.wait_settled`.
 
         A result that went to another process has lost its store: use `EventStore.wait_settled` there.
+
+        Raises:
+            InvalidInputError: The result comes from another process.
+            As `EventStore.wait_settled`.
         """
         if self.waiter is None:
             raise InvalidInputError(

@@ -12,6 +12,7 @@ from eventstore.encoding import AppendableEvent
 from eventstore.errors import InvalidInputError
 from eventstore.event_metadata import current_traceparent
 from eventstore.expectation import Expectation
+from eventstore.history_pages import Span
 from eventstore.metrics import StoreMetrics
 from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
 from eventstore.ports import DynamoClient, Flag, Runtime
@@ -250,7 +251,7 @@ class EventStore:
             TryLaterError: DynamoDB did not answer in time; reading again is safe.
         """
         validation.check_named(aggregate)
-        span = history.Span(after=after, until=until, backwards=backwards, limit=limit, consistent=consistent)
+        span = Span(after=after, until=until, backwards=backwards, limit=limit, consistent=consistent)
         return history.read(self._context, aggregate, span, on_corrupt)
 
     def load(self, aggregate: AggregateRef | str) -> list[RecordedEvent]:

@@ -103,6 +103,7 @@ def init(
         progress: Told each table's name before it is created.
 
     Raises:
+        InvalidInputError: `index_shards` is out of its bounds. Nothing was sent.
         TableLayoutError: A table exists with another layout. Nothing was created.
         UnreachableError: DynamoDB did not answer.
         AccessDeniedError: The credentials may not do this.

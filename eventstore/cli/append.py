@@ -1,51 +1,55 @@
 """`eventstore append`: store the events of a file or of standard input as one commit."""
 
-from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 import click
-import msgspec
 
-from eventstore.cli import envelope
+from eventstore.cli import envelope, event_lines
+from eventstore.cli.event_lines import EventLine
+from eventstore.cli.expected import expectation
 from eventstore.cli.opened import open_store
 from eventstore.cli.streams import printable
-from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.expectation import Expectation
 from eventstore.limits import COMMIT_MAX_EVENTS
 from eventstore.model import AggregateRef, NewEvent
-
-INPUT_MAX_BYTES = 32 * 1024 * 1024
-"""A commit holds 4 MB; JSON text may spell it in up to six times as many bytes, and have some blank lines."""
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-class EventLine(msgspec.Struct, forbid_unknown_fields=True):
-    """One line of input: an event."""
-
-    type: str
-    data: dict[str, Any]
-    metadata: dict[str, Any] = {}
-    schema_version: int = 1
-    timestamp_ms: int | None = None
 
 
 @click.command()
 @click.argument("aggregate_type")
 @click.argument("aggregate_id")
 @click.argument("source", type=click.File("rb"), default="-")
-@click.option("--expected-version", type=int, required=True, help="Events the aggregate has now; 0 for a new one.")
+@click.option(
+    "--expected-version",
+    type=expectation,
+    metavar="N|new|exists|any",
+    required=True,
+    help="Events the aggregate has now; `new` for none, `exists` for one or more, `any` for whatever is so.",
+)
+@click.option("--idempotency-key", default=None, help="Makes a repeat safe for ever; scope: the aggregate.")
 @envelope.json_option
 @envelope.reports_errors
-def append(aggregate_type: str, aggregate_id: str, source: IO[bytes], expected_version: int, *, as_json: bool) -> None:
+def append(
+    aggregate_type: str,
+    aggregate_id: str,
+    source: IO[bytes],
+    expected_version: int | Expectation,
+    idempotency_key: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Append the events in SOURCE (JSON lines; standard input by default) to one aggregate, all or none.
 
     A line is {"type": "...", "data": {...}} and may add "metadata", "schema_version" and "timestamp_ms".
 
-    Exit codes: 0 stored, 1 another version or another type (decide again), 2 bad input (nothing is stored), settings or
-    tables, 3 DynamoDB is out of reach or the outcome is unknown.
+    With an idempotency key the command can be repeated at any time: the events are stored once, and a repeat says so.
+
+    Exit codes: 0 stored, now or by an earlier call with the same key, 1 another version or another type (decide again),
+    2 bad input, or a key that stands for other events (nothing is stored), settings or tables, 3 DynamoDB is out of
+    reach, or the outcome is unknown.
     """
     events = parse_lines(source)
-    result = open_store().append(AggregateRef(aggregate_type, aggregate_id), events, expected_version=expected_version)
+    aggregate = AggregateRef(aggregate_type, aggregate_id)
+    result = open_store().append(aggregate, events, expected_version=expected_version, idempotency_key=idempotency_key)
     if as_json:
         envelope.print_envelope(
             {
@@ -58,7 +62,10 @@ def append(aggregate_type: str, aggregate_id: str, source: IO[bytes], expected_v
             },
         )
         return
-    click.echo(f"{printable(aggregate_id)} is at version {result.version} (commit {result.commit_id}).")
+    earlier = idempotency_key is not None and result.already_stored
+    state = "was stored up to" if earlier else "is at"
+    suffix = " under this key before" if earlier else ""
+    click.echo(f"{printable(aggregate_id)} {state} version {result.version} (commit {result.commit_id}){suffix}.")
 
 
 def parse_lines(source: IO[bytes]) -> list[NewEvent]:
@@ -68,31 +75,8 @@ def parse_lines(source: IO[bytes]) -> list[NewEvent]:
         InvalidInputError: A line is no event; it names the line. Or the input is longer than a commit can be.
     """
     events: list[NewEvent] = []
-    for number, line in _lines(source):
+    for number, line in event_lines.numbered(source, input_max_bytes=event_lines.LINE_MAX_BYTES):
         if len(events) > COMMIT_MAX_EVENTS:
             break  # one too many is enough to be refused; a file of any size is not read to its end
-        try:
-            parsed = msgspec.json.decode(line, type=EventLine)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InvalidInputError(f"line {number}", f"is no event: {error}") from error
-        except RecursionError as error:
-            raise InvalidInputError(f"line {number}", "is no event: it is nested too deeply") from error
-        events.append(
-            NewEvent(parsed.type, parsed.data, parsed.metadata, parsed.schema_version, parsed.timestamp_ms),
-        )
+        events.append(event_lines.decode(line, number, EventLine, "event").event())
     return events
-
-
-def _lines(source: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank, with their numbers; never more than the bound in memory."""
-    left = INPUT_MAX_BYTES
-    number = 0
-    while line := source.readline(left + 1):
-        number += 1
-        left -= len(line)
-        if left < 0:
-            raise LimitExceededError("input", limit=INPUT_MAX_BYTES, actual=INPUT_MAX_BYTES - left, unit="bytes")
-        if number == 1:
-            line = line.removeprefix(_BYTE_ORDER_MARK)  # some editors write one
-        if line.strip():
-            yield number, line

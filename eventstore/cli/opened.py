@@ -3,14 +3,18 @@
 from eventstore import dynamo, settings
 from eventstore.backoff import Backoff
 from eventstore.context import StoreOptions
+from eventstore.schema import EventTypes
 from eventstore.store import EventStore
 
 _READ_ATTEMPTS = 3
 """A person waits: a server that takes connections and never answers is given up on after half a minute."""
 
 
-def open_store() -> EventStore:
+def open_store(events: EventTypes | None = None) -> EventStore:
     """Return the store that environment and env file name.
+
+    Args:
+        events: What a program knows about its events; left out, they are shown as they are stored.
 
     Raises:
         SetUpError: Settings are wrong, or the tables are not there.
@@ -19,4 +23,4 @@ def open_store() -> EventStore:
     chosen = settings.load()
     client, _ = dynamo.connect(chosen.endpoint)
     options = StoreOptions(read_backoff=Backoff(attempts_max=_READ_ATTEMPTS))
-    return EventStore.open(client, chosen.tables, options=options)
+    return EventStore.open(client, chosen.tables, options=options, events=events)

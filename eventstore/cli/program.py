@@ -2,7 +2,9 @@
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -34,7 +36,20 @@ class Program(click.Group):
                 click.echo(f"error: {streams.printable(str(error))}", err=True)
             streams.abandon()
             sys.exit(int(envelope.ExitCode.PARTIAL))
+        except Exception as defect:  # noqa: BLE001 - a person at a terminal is shown no traceback, whatever it is
+            with contextlib.suppress(OSError):
+                click.echo(f"error: {_reported(defect)}", err=True)
+            streams.abandon()
+            sys.exit(int(envelope.ExitCode.DEFECT))
         sys.exit(code if isinstance(code, int) else int(envelope.ExitCode.FINE))
+
+
+def _reported(defect: Exception) -> str:
+    """Return what a report of a defect needs: what it was, and where."""
+    frames = traceback.extract_tb(defect.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    words = streams.printable(" ".join(str(defect).split()))
+    return f"a defect of this software; please report it: {type(defect).__name__}: {words}{place}"
 
 
 def _advised(error: click.ClickException, context: click.Context | None) -> str:

@@ -1,14 +1,15 @@
-"""`eventstore show`: one aggregate's history."""
+"""`eventstore show`: one aggregate's history, as of now or earlier, and what changed from event to event."""
+
+from collections.abc import Iterator
 
 import click
-from rich.table import Table
-from rich.text import Text
 
-from eventstore.cli import envelope
-from eventstore.cli.event_view import as_dict, columns, row
+from eventstore.cli import diff_view, envelope, moment
+from eventstore.cli.event_list import EventList
+from eventstore.cli.moment import AsOf
 from eventstore.cli.opened import open_store
-from eventstore.cli.streams import printable
 from eventstore.limits import SEQUENCE_NUMBER_MAX
+from eventstore.model import RecordedEvent
 
 
 @click.command()
@@ -19,27 +20,60 @@ from eventstore.limits import SEQUENCE_NUMBER_MAX
     default=0,
     help="Only events with greater sequence numbers.",
 )
+@click.option(
+    "--as-of",
+    type=moment.as_of,
+    metavar="N|TIME",
+    default=None,
+    help="Only what was there then: up to this sequence number, or before the first event later than this time"
+    " (2025-01-31, 2025-01-31T12:30Z, 12h ago as `12h`).",
+)
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=None, help="At most so many events.")
+@click.option("--diff", "as_diff", is_flag=True, help="What each payload says otherwise than the one before it.")
 @envelope.json_lines_option
 @envelope.reports_errors
-def show(aggregate_id: str, after: int, limit: int | None, *, as_lines: bool) -> None:
-    """Show the events of AGGREGATE_ID, oldest first.
+def show(
+    aggregate_id: str, after: int, as_of: AsOf | None, limit: int | None, *, as_diff: bool, as_lines: bool
+) -> None:
+    """Show the events of AGGREGATE_ID, oldest first, as they are stored.
 
-    Exit codes: 0 events were shown, 1 it has none in that range, 2 settings or tables, 3 DynamoDB is out of reach.
+    --diff compares the payload of each event with that of the event before it of the same type, path by path: + is new,
+    ~ has changed, - is gone. With --json it is added to each line as "diff". The history is then read from its
+    beginning, also with --after.
+
+    A row that cannot be read is named on standard error, and its neighbours are shown.
+
+    Exit codes: 0 events were shown, 1 it has none in that range, or a row cannot be read, 2 arguments, settings or
+    tables, 3 DynamoDB is out of reach.
     """
-    events = open_store().read(aggregate_id, after=after, limit=limit)
-    count = 0
-    if as_lines:
-        for count, event in enumerate(events, start=1):  # noqa: B007 - the count is wanted after the loop
-            envelope.print_line(as_dict(event))
+    place = as_of or AsOf()
+    if place.sequence is not None and place.sequence <= after:
+        raise click.BadParameter(f"{place.sequence} is not above --after {after}", param_hint="--as-of")
+    listed = EventList(as_lines=as_lines, with_aggregate=False, title=f"aggregate {aggregate_id}")
+    from_number = 0 if as_diff else after
+    stored = open_store().read(
+        aggregate_id,
+        after=from_number,
+        until=place.sequence,
+        limit=None if as_diff else limit,
+        on_corrupt=listed.on_corrupt,
+    )
+    events = _until(stored, place.at_ms)
+    if as_diff:
+        count = diff_view.show(events, listed, after=after, limit=limit, as_lines=as_lines)
     else:
-        title = Text(f"aggregate {printable(aggregate_id)}")
-        table = Table(*columns(with_aggregate=False), title=title, title_justify="left")
-        for event in events:
-            table.add_row(*row(event, with_aggregate=False))
-        count = table.row_count
-        if count:
-            envelope.console().print(table)
+        count = listed.print(events)
+    listed.end()
     if not count:
         after_text = f" after {after}" if after else ""
-        envelope.fail(f"aggregate {aggregate_id!r} has no events{after_text}", envelope.ExitCode.FOUND, as_json=False)
+        at_text = " at that time" if place.at_ms is not None else ""
+        message = f"aggregate {aggregate_id!r} has no events{after_text}{at_text}"
+        envelope.fail(message, envelope.ExitCode.FOUND, as_json=False)
+
+
+def _until(events: Iterator[RecordedEvent], at_ms: int | None) -> Iterator[RecordedEvent]:
+    """Yield the events before the first one with a later timestamp, as `Repository.load` does."""
+    for event in events:
+        if at_ms is not None and event.timestamp_ms > at_ms:
+            return
+        yield event

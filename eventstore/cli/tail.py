@@ -1,52 +1,119 @@
-"""`eventstore tail`: the newest events of a day, and the ones that come."""
+"""`eventstore tail`: the newest events, of a day or a type, and the ones that come."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import click
-from rich.table import Table
 
 from eventstore.cli import envelope
-from eventstore.cli.event_view import as_dict, columns, row
+from eventstore.cli.event_list import EventList
+from eventstore.cli.event_view import line
 from eventstore.cli.opened import open_store
+from eventstore.decoding import OnCorrupt
 from eventstore.event_row import day_of
 from eventstore.model import RecordedEvent
-from eventstore.ports import Runtime
 from eventstore.store import EventStore
 from eventstore.system import SystemRuntime
+from eventstore.timeline.follower import OVERLAP_SECONDS
+from eventstore.timeline.query import DAY_MS
 
-POLL_SECONDS = 1.0
-OVERLAP_MS = 10_000
 FOLLOW_LIMIT = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events are shown.
+
+    Attributes:
+        event_type: Only this type; None for all.
+        aggregate_type: Only aggregates of this type; None for all.
+        from_ms: The first moment; None for the beginning.
+        until_ms: The moment behind the last; None for no end.
+    """
+
+    event_type: str | None
+    aggregate_type: str | None
+    from_ms: int | None
+    until_ms: int | None
+
+    def takes(self, event: RecordedEvent) -> bool:
+        """Tell whether an event has these types."""
+        return self.event_type in (None, event.type) and self.aggregate_type in (None, event.aggregate_type)
+
+    def newest(self, store: EventStore, limit: int, on_corrupt: OnCorrupt) -> list[RecordedEvent]:
+        """Return the newest of these events, oldest first."""
+        found = filter(self.takes, self._backwards(store, on_corrupt))
+        return list(islice(found, limit))[::-1]
+
+    def _backwards(self, store: EventStore, on_corrupt: OnCorrupt) -> Iterator[RecordedEvent]:
+        from_ms, until_ms = self.from_ms, self.until_ms
+        if self.event_type is not None:
+            return store.read_type(
+                self.event_type, from_ms=from_ms, until_ms=until_ms, backwards=True, on_corrupt=on_corrupt
+            )
+        if self.aggregate_type is not None:
+            return store.read_aggregate_type(
+                self.aggregate_type, from_ms=from_ms, until_ms=until_ms, backwards=True, on_corrupt=on_corrupt
+            )
+        assert from_ms is not None, "without a type a day is looked at"
+        assert until_ms is not None, "likewise"
+        return store.read_between(from_ms, until_ms, backwards=True, on_corrupt=on_corrupt)
+
+
 @click.command()
-@click.option("--day", default=None, help="UTC day, YYYY-MM-DD; today by default.")
+@click.option("--day", default=None, help="UTC day, YYYY-MM-DD; today by default, all days with a type.")
+@click.option("--type", "event_type", default=None, help="Only events of this type.")
+@click.option("--aggregate-type", default=None, help="Only events of aggregates of this type.")
 @click.option("-n", "--limit", type=click.IntRange(1, FOLLOW_LIMIT), default=20, show_default=True, help="So many.")
 @click.option("--follow", is_flag=True, help="Go on with new events until interrupted.")
 @envelope.json_lines_option
 @envelope.reports_errors
-def tail(day: str | None, limit: int, *, follow: bool, as_lines: bool) -> None:
-    """Show the newest events of one day, in the order of their timestamps.
+def tail(
+    day: str | None,
+    event_type: str | None,
+    aggregate_type: str | None,
+    limit: int,
+    *,
+    follow: bool,
+    as_lines: bool,
+) -> None:
+    """Show the newest events in the order of their timestamps: of one day, or of a type, whenever they happened.
+
+    With both types, events of the one are read until enough of them are of the other.
 
     --follow goes on with events of the last ten seconds and later; what is stored with an older timestamp is not seen.
 
-    Exit codes: 0 also when the day has no events and when interrupted, 2 a bad day, settings or tables, 3 DynamoDB is
-    out of reach.
+    A row that cannot be read is named on standard error, and its neighbours are shown.
+
+    Exit codes: 0 also when there are no such events and when --follow is interrupted, 1 a row cannot be read, 2 a bad
+    day, settings or tables, 3 DynamoDB is out of reach.
     """
+    if follow and day is not None:
+        raise click.UsageError("--follow goes on from now, and --day is one day: give one of the two")
     runtime = SystemRuntime()
-    wanted = None if day is None else _parse_day(day)
+    shown_day = None if day is None else _parse_day(day)
+    if shown_day is None and event_type is None and aggregate_type is None:
+        shown_day = day_of(runtime.now_ms())
+    wanted = Wanted(event_type, aggregate_type, *_span(shown_day))
+    listed = EventList(as_lines=as_lines, with_aggregate=True)
     store = open_store()
-    shown_day = wanted or day_of(runtime.now_ms())
     if not follow:
-        events = store.latest_of_day(shown_day, limit=limit)
-        _print(events, as_lines=as_lines, heading=True)
-        if not events and not as_lines:
-            click.echo(f"no events on {shown_day} (UTC)", err=True)
+        count = listed.print(wanted.newest(store, limit, listed.on_corrupt))
+        listed.end()
+        if not count and not as_lines:
+            click.echo("no such events" if shown_day is None else f"no events on {shown_day} (UTC)", err=True)
         return
     try:
-        seen = store.latest_of_day(shown_day, limit=FOLLOW_LIMIT)
-        _print(seen[-limit:], as_lines=as_lines, heading=False)
-        _follow(store, wanted, seen, runtime, as_lines=as_lines)
+        now_ms = runtime.now_ms()
+        seen = wanted.newest(store, FOLLOW_LIMIT, listed.on_corrupt)
+        _print(seen[-limit:], listed, as_lines=as_lines)
+        since_ms = max(0, now_ms - round(OVERLAP_SECONDS * 1000))
+        known = {event.event_id for event in seen}
+        for event in store.stream_events(since_ms, follow=True, on_corrupt=listed.on_corrupt):
+            if wanted.takes(event) and event.event_id not in known:
+                _print([event], listed, as_lines=as_lines)
     except KeyboardInterrupt:
         return
 
@@ -58,29 +125,20 @@ def _parse_day(text: str) -> str:
         raise click.BadParameter(f"{text!r} is no day of the form YYYY-MM-DD", param_hint="--day") from None
 
 
-def _follow(store: EventStore, day: str | None, seen: list[RecordedEvent], runtime: Runtime, *, as_lines: bool) -> None:
-    """Look again every second, a little into the past: the index lags and clocks differ."""
-    while True:  # until the person at the terminal has seen enough
-        runtime.sleep(POLL_SECONDS)
-        now_ms = runtime.now_ms()
-        newest_ms = max((event.timestamp_ms for event in seen), default=0)
-        since_ms = max(0, min(newest_ms, now_ms) - OVERLAP_MS)  # a timestamp may lie ahead: it is the writer's word
-        events = store.latest_of_day(day or day_of(now_ms), limit=FOLLOW_LIMIT, since_ms=since_ms)
-        known = {event.event_id for event in seen}
-        _print([event for event in events if event.event_id not in known], as_lines=as_lines, heading=False)
-        if len(events) == FOLLOW_LIMIT and events[0].event_id not in known:
-            click.echo(f"only the newest {FOLLOW_LIMIT:,} events since the last look are shown", err=True)
-        seen = events or seen
+def _span(day: str | None) -> tuple[int | None, int | None]:
+    """Return the first moment of a day, and the one behind its last."""
+    if day is None:
+        return None, None
+    start_ms = round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+    if start_ms < 0:
+        raise click.BadParameter(f"{day} is before 1970", param_hint="--day")
+    return start_ms, start_ms + DAY_MS
 
 
-def _print(events: list[RecordedEvent], *, as_lines: bool, heading: bool) -> None:
+def _print(events: list[RecordedEvent], listed: EventList, *, as_lines: bool) -> None:
+    """Print events that come one by one: nobody knows how wide the columns of a table would have to be."""
     if as_lines:
-        for event in events:
-            envelope.print_line(as_dict(event))
+        listed.print(events)
         return
-    if not events:
-        return
-    table = Table(*columns(with_aggregate=True), show_header=heading, box=None if not heading else Table().box)
     for event in events:
-        table.add_row(*row(event, with_aggregate=True))
-    envelope.console().print(table)
+        click.echo(line(event))

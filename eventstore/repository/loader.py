@@ -5,6 +5,7 @@ from typing import Generic, Literal, TypeVar
 
 from eventstore import history
 from eventstore.context import StoreContext
+from eventstore.history_pages import Span
 from eventstore.repository.cache import Entry, StateCache
 from eventstore.repository.folding import Fold, Folded, fold
 from eventstore.repository.policy import CachePolicy, Mark, SnapshotPolicy, snapshot_due
@@ -134,7 +135,7 @@ class StateLoader(Generic[S]):
         until: int | None = None,
         until_ms: int | None = None,
     ) -> Folded[S]:
-        span = history.Span(after=base.version, until=until)
+        span = Span(after=base.version, until=until)
         events = history.read(self._context, aggregate_id, span)  # a row that cannot be read is never passed over here
         folded = fold(self._rule, Folded(base.state, base.version), events, until_ms)
         self.tally.add("events_read", folded.events)

@@ -1,7 +1,9 @@
 """Search over what the relay put into the index: a typed query builder, pages, counts, facets, and how fresh it is.
 
-from eventstore.search import SearchQuery, SearchOptions
-from eventstore.search.elasticsearch import ElasticsearchSearch
+    from eventstore.search import SearchQuery, SearchOptions
+    from eventstore.search.elasticsearch import ElasticsearchSearch
+
+The client has a module of its own, which loads Elasticsearch's library.
 """
 
 from eventstore.search.client import SearchClient

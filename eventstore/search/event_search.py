@@ -248,6 +248,7 @@ class EventSearch:
             Elasticsearch's reply; one without hits when there is no index yet.
 
         Raises:
+            InvalidInputError: The body is no dict.
             NotJsonError: The body is not plain JSON.
             SearchRefusedError: Elasticsearch does not understand it; the message holds its words.
             As `find`.

@@ -16,7 +16,12 @@ NAME = "facet"
 
 @dataclass(frozen=True, slots=True)
 class FacetCount:
-    """One value and how many events have it; a day is `YYYY-MM-DD`, UTC."""
+    """One value.
+
+    Attributes:
+        value: The value as text; a day is `YYYY-MM-DD`, UTC.
+        count: How many events have it.
+    """
 
     value: str
     count: int

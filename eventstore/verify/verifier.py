@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from eventstore import history, idempotency, limits, outbox_row
+from eventstore import idempotency, limits, outbox_row
 from eventstore.context import StoreContext
 from eventstore.errors import CorruptRowError
+from eventstore.history_pages import Span, pages
 from eventstore.item import Item, row_key
 from eventstore.timeline import bodies, reader
 from eventstore.timeline.place import batches
@@ -178,8 +179,8 @@ class Verifier:
             yield from self._look_again(lambda row=row: self._judge_outbox(row))  # type: ignore[misc]
 
     def _judge_outbox(self, row: outbox_row.OutboxRow) -> Iterator[Finding]:
-        span = history.Span(after=row.first - 1, until=row.last)
-        items = [item for page in history.pages(self._context, row.aggregate_id, span) for item in page]
+        span = Span(after=row.first - 1, until=row.last)
+        items = [item for page in pages(self._context, row.aggregate_id, span) for item in page]
         return judge_outbox(row, items, self._context.tables.events)
 
     def _keys(self, aggregate_id: str | None) -> Iterator[Finding]:

@@ -22,6 +22,10 @@ PACKAGES = (
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+_CALLED = frozenset(
+    {"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__iter__", "__aiter__"}
+)
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -58,8 +62,8 @@ def find(module: str, name: str) -> Thing:
     tree = _parsed(module)
     for index, statement in enumerate(tree.body):
         match statement:
-            case ast.ClassDef(name=found) | ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found):
-                if found == name:
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                if statement.name == name and "overload" not in decorators(statement):
                     return Thing(name, module, statement, ast.get_docstring(statement) or "")
             case ast.Assign() | ast.AnnAssign() if name in _targets(statement):
                 return Thing(name, module, statement, _string_below(tree, index))
@@ -76,7 +80,7 @@ def find(module: str, name: str) -> Thing:
 def functions(thing: Thing) -> Iterator[tuple[str, Function, str]]:
     """Yield the public functions of a class as name, definition and docstring; of bases without a public name, too.
 
-    A magic method counts when it has a docstring, and the constructor always.
+    Of magic methods the constructor counts, and what users call by some syntax when it explains itself.
     """
     assert isinstance(thing.node, ast.ClassDef)
     seen = set()
@@ -86,7 +90,8 @@ def functions(thing: Thing) -> Iterator[tuple[str, Function, str]]:
                 continue
             seen.add(node.name)
             doc = ast.get_docstring(node) or ""
-            if not node.name.startswith("_") or node.name == "__init__" or (node.name.endswith("__") and doc):
+            is_wanted = not node.name.startswith("_") or node.name == "__init__" or (node.name in _CALLED and doc)
+            if is_wanted and "overload" not in decorators(node):
                 yield node.name, node, doc
 
 
@@ -98,6 +103,17 @@ def fields(thing: Thing) -> list[ast.AnnAssign]:
         for node in owner.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_")
     ]
+
+
+def annotation(node: ast.expr | None) -> str:
+    """Return an annotation as text, without the quotes that put off its reading."""
+    match node:
+        case None:
+            return ""
+        case ast.Constant(value=str(text)):
+            return text
+        case _:
+            return ast.unparse(node)
 
 
 def decorators(node: ast.ClassDef | Function) -> set[str]:

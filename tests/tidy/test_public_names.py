@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 import eventstore
+import eventstore.aio
 import eventstore.search
 import eventstore.testing
 import relay.testing
@@ -89,7 +90,25 @@ EVENTSTORE = [
     "init_tables",
     "metadata",
 ]
-EVENTSTORE_TESTING = ["InMemoryDynamoDB", "InMemorySearch"]
+EVENTSTORE_AIO = [
+    "AsyncEventSearch",
+    "AsyncEventStore",
+    "AsyncProjection",
+    "AsyncRepository",
+    "AsyncStream",
+    "ThreadPools",
+]
+EVENTSTORE_TESTING = [
+    "DeciderSpec",
+    "InMemoryDynamoDB",
+    "InMemoryEventStore",
+    "InMemorySearch",
+    "ManualRuntime",
+    "ProjectionSpec",
+    "history",
+    "in_memory_store",
+    "recorded",
+]
 EVENTSTORE_SEARCH = [
     "EventSearch",
     "FacetCount",
@@ -105,6 +124,7 @@ RELAY_TESTING = ["InMemoryBroker", "InMemoryIndex"]
 
 PACKAGES = [
     (eventstore, EVENTSTORE),
+    (eventstore.aio, EVENTSTORE_AIO),
     (eventstore.testing, EVENTSTORE_TESTING),
     (eventstore.search, EVENTSTORE_SEARCH),
     (relay.testing, RELAY_TESTING),

@@ -74,7 +74,7 @@ class InMemoryDynamoDB:
         """Carry out one operation by its name on the wire, such as `PutItem`; all calls of all clients come here.
 
         Raises:
-            ServiceError: The service refuses; clients turn it into botocore's ClientError.
+            As the service refuses; clients turn it into botocore's ClientError.
         """
         handler = OPERATIONS[operation]
 

@@ -172,3 +172,38 @@ def test_bad_arguments(terminal):
     assert found["endless"].error == "input: 33,554,433 bytes, at most 33,554,432 are allowed"
     assert found["no number"].document["status"] == "error"
     assert found["no number"].document["diagnostics"] == [found["no number"].error]
+
+
+@pytest.mark.servers
+def test_a_key_makes_a_repeat_safe(terminal, corner):
+    """
+    A repeat says so and stores nothing, also at a later version; other events under the same key end with 2.
+    """
+    with_key = ["--expected-version=new", "--idempotency-key=order-7"]
+    first = appending(terminal, *with_key, lines=line())
+    later = appending(terminal, "--expected-version=any", lines=line())
+
+    repeat = appending(terminal, *with_key, lines=line())
+    document = appending(terminal, *with_key, "--json", lines=line()).document
+    other = appending(terminal, *with_key, lines=line(data={"quantity": 2}))
+
+    commit = corner.store().load("SKU-1")[0].commit_id
+    assert (first.code, later.code, repeat.code, other.code) == (0, 0, 0, 2)
+    assert repeat.out == f"SKU-1 was stored up to version 1 (commit {commit}) under this key before.\n"
+    assert (document["data"]["version"], document["data"]["already_stored"]) == (1, True)
+    assert other.error.startswith(f"idempotency_key: 'order-7' of aggregate 'SKU-1' stands for commit {commit}")
+    assert corner.store().current_version("SKU-1") == 2
+
+
+@pytest.mark.servers
+def test_expectations_in_words(terminal, corner):
+    """
+    `new` wants no events, `exists` some, `any` nothing; another word ends with 2 and names the words there are.
+    """
+    words = ["exists", "new", "exists", "any", "some"]
+    found = [appending(terminal, f"--expected-version={word}", lines=line()) for word in words]
+
+    assert [finished.code for finished in found] == [1, 0, 0, 0, 2]
+    assert found[0].error == "aggregate 'SKU-1' is at version 0, not EXISTS: load it and decide again"
+    assert "'some' is no expectation; give a count of events, or new, exists or any" in found[4].error
+    assert corner.store().current_version("SKU-1") == 3

@@ -68,7 +68,7 @@ def test_the_bus_is_out_of_reach(terminal, corner, witness):
         until(lambda: len(witness.seen) >= 24, "every event came")
 
     assert refused.code == 3
-    assert refused.out == "0 commits settled, 12 left in the outbox.\n"
+    assert refused.out == "0 commits settled, at least 12 left in the outbox.\n"  # the walk ended early
     assert f"error: bus: RabbitMQ was lost while connecting to amqp://127.0.0.1:{bus.port}" in refused.err
     assert "run `relay replay` again to resume" in refused.err
     assert "guest:guest" not in refused.err

@@ -1,8 +1,13 @@
 """`eventstore show` as a process."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from eventstore import AggregateRef, NewEvent
+from eventstore.cli import envelope
+from eventstore.cli.event_list import EventList
 from tests.acceptance.cli.commands import end_all
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
@@ -140,3 +145,127 @@ def test_a_reader_that_has_seen_enough(terminal, corner):
     found = end_all({name: terminal.shell(line, "eventstore", "show", "SKU-1", *more) for name, more in flags.items()})
 
     assert {name: finished.err for name, finished in found.items()} == dict.fromkeys(flags, "code 1\n")
+
+
+def test_as_of(terminal, history):
+    """
+    By number or by time: up to the first event that is later; where nothing was there yet, the exit code is 1.
+    """
+    show = ["eventstore", "show", "SKU-1", "--json"]
+    found = terminal.run_all(
+        {
+            "number": [*show, "--as-of", "2"],
+            "time": [*show, "--as-of", "1700000002000"],
+            "before": [*show, "--as-of", "2023-11-14T22:13:20Z"],
+            "not above": [*show, "--as-of", "2", "--after", "2"],
+        },
+    )
+
+    codes = {name: finished.code for name, finished in found.items()}
+    assert codes == {"number": 0, "time": 0, "before": 1, "not above": 2}
+    shown = {name: [event["data"]["n"] for event in finished.lines] for name, finished in found.items()}
+    assert shown["number"] == shown["time"] == [1, 2]
+    assert found["before"].error == "aggregate 'SKU-1' has no events at that time"
+    assert "2 is not above --after 2" in found["not above"].error
+
+
+def test_diff(terminal, corner):
+    """
+    Each payload against the one before it of the same type, by path; events that are passed over still count as before.
+    """
+    priced = [
+        {"price": {"amount": 1, "currency": "EUR"}, "tags": ["a"], "a.b": 1},
+        {"price": {"amount": 1.0, "currency": "EUR"}, "tags": ["a", "b"]},
+        {"tags": ["a", "b"], "price": {"currency": "EUR", "amount": 1.0}},
+    ]
+    events = [NewEvent("PRICED", data, timestamp_ms=1_700_000_000_000) for data in priced]
+    moved = NewEvent("MOVED", {"price": {"amount": 9}}, timestamp_ms=1_700_000_000_000)
+    corner.store().append(AggregateRef("ITEM", "SKU-1"), [events[0], moved, *events[1:]], expected_version=0)
+
+    found = terminal.run_all(
+        {
+            "text": ["eventstore", "show", "SKU-1", "--diff"],
+            "json": ["eventstore", "show", "SKU-1", "--diff", "--json", "--after", "2", "--limit", "1"],
+        },
+    )
+
+    assert {finished.code for finished in found.values()} == {0}
+    assert found["text"].out.splitlines() == [
+        "1  2023-11-14 22:13:20  PRICED  (the first of its type)",
+        "    + price.amount: 1",
+        '    + price.currency: "EUR"',
+        '    + tags: ["a"]',
+        '    + "a.b": 1',
+        "2  2023-11-14 22:13:20  MOVED  (the first of its type)",
+        "    + price.amount: 9",
+        "3  2023-11-14 22:13:20  PRICED  (against 1)",
+        "    ~ price.amount: 1 -> 1.0",
+        '    ~ tags: ["a"] -> ["a","b"]',
+        '    - "a.b": 1',
+        "4  2023-11-14 22:13:20  PRICED  (against 3)",
+        "    = as before",
+    ]
+    (event,) = found["json"].lines
+    assert (event["sequence_number"], event["data"]) == (3, priced[1])
+    assert event["diff"] == {
+        "against": 1,
+        "added": {},
+        "changed": {"price.amount": {"from": 1, "to": 1.0}, "tags": {"from": ["a"], "to": ["a", "b"]}},
+        "removed": {'"a.b"': 1},
+    }
+
+
+def test_rows_that_cannot_be_read(terminal, corner, history):
+    """
+    Each is named on standard error and ends the command with 1; its neighbours are shown.
+    """
+    key = {"aggregateId": {"S": "SKU-1"}, "sequenceNumber": {"N": "2"}}
+    corner.client.update_item(TableName="inventory_events", Key=key, UpdateExpression="REMOVE eventData")
+    key["sequenceNumber"] = {"N": "3"}
+    corner.client.update_item(
+        TableName="inventory_events",
+        Key=key,
+        UpdateExpression="SET eventData = :text",
+        ExpressionAttributeValues={":text": {"S": "{oops"}},
+    )
+
+    found = terminal.run_all(
+        {
+            "show": ["eventstore", "show", "SKU-1", "--json"],
+            "diff": ["eventstore", "show", "SKU-1", "--diff"],
+            "tail": ["eventstore", "tail", "--type", "COUNTED", "--json"],
+        },
+    )
+
+    assert {name: finished.code for name, finished in found.items()} == dict.fromkeys(found, 1)
+    for finished in found.values():
+        errors = finished.err.splitlines()
+        assert len(errors) == 2
+        assert {"SKU-1/2" in errors[0], "SKU-1/3" in errors[1]} == {True}
+    assert [event["data"] for event in found["show"].lines] == [{"n": 1}]
+    assert [event["data"] for event in found["tail"].lines] == [{"n": 1}]
+    assert found["diff"].out.splitlines()[1:] == ["    + n: 1"]
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_on_a_terminal_of_some_columns(corner, monkeypatch, width):
+    """
+    Without colours nothing is cut or runs over the edge; where there is room, times stay in one piece.
+    """
+    data = {"text": "forty words or so, which do not fit into one line"}
+    event = NewEvent("SOMETHING_WITH_A_LONG_NAME", data, timestamp_ms=1_700_000_000_000)
+    corner.store().append(AggregateRef("ITEM", "SKU-1"), [event], expected_version=0)
+    paper = io.StringIO()
+    monkeypatch.setattr(envelope, "console", lambda: Console(file=paper, width=width, color_system=None))
+
+    EventList(as_lines=False, with_aggregate=True).print(corner.store().load("SKU-1"))
+
+    lines = paper.getvalue().splitlines()
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    whole = ["".join(column) for column in zip(*cells, strict=True)]
+    assert max(map(len, lines)) <= width
+    assert whole[:2] == ["SKU-1", "1"]
+    assert whole[2].replace(" ", "") == "2023-11-1422:13:20"
+    assert whole[3] == "SOMETHING_WITH_A_LONG_NAME"
+    assert whole[4].replace(" ", "") == '{"text":"fortywordsorso,whichdonotfitintooneline"}'
+    assert (cells[0][2] == "2023-11-14 22:13:20") is (width == 80)

@@ -62,3 +62,53 @@ def test_follow(terminal, corner):
     assert finished.code == 0
     assert [event["data"]["n"] for event in finished.lines] == [3, 4, 5, 6]
     assert finished.err == ""
+
+
+def test_types(terminal, corner):
+    """
+    Of one event type, one aggregate type, or both, on whatever day; a day narrows it down.
+    """
+    store = corner.store()
+    old = [NewEvent("A", {"n": 1}, timestamp_ms=DAY_MS), NewEvent("B", {"n": 2}, timestamp_ms=DAY_MS)]
+    store.append(ITEM, [*old, NewEvent("A", {"n": 3})], expected_version=0)
+    store.append(AggregateRef("ORDER", "7"), [NewEvent("A", {"n": 4})], expected_version=0)
+
+    tail = ["eventstore", "tail", "--json"]
+    found = terminal.run_all(
+        {
+            "type": [*tail, "--type", "A"],
+            "both": [*tail, "--type", "A", "--aggregate-type", "ITEM", "-n", "1"],
+            "day": [*tail, "--aggregate-type", "ITEM", "--day", "2023-11-14"],
+            "none": ["eventstore", "tail", "--type", "C"],
+            "day and follow": [*tail, "--day", "2023-11-14", "--follow"],
+        },
+    )
+
+    codes = {name: finished.code for name, finished in found.items()}
+    assert codes == {**dict.fromkeys(found, 0), "day and follow": 2}
+    shown = {name: [event["data"]["n"] for event in finished.lines] for name, finished in found.items()}
+    assert shown["type"] == [1, 3, 4]
+    assert (shown["both"], shown["day"]) == ([3], [1, 2])
+    assert (found["none"].out, found["none"].err) == ("", "no such events\n")
+    assert "--follow goes on from now" in found["day and follow"].error
+
+
+def test_follow_a_type(terminal, corner):
+    """
+    Only that type comes, a line of text each, and what would steer a terminal is written out.
+    """
+    store = corner.store()
+    store.append(ITEM, [NewEvent("A", {"n": 1}), NewEvent("B", {"n": 2})], expected_version=0)
+
+    with terminal.start("eventstore", "tail", "--follow", "--type", "A") as command:
+        command.until_said('{"n":1}')
+        store.append(ITEM, [NewEvent("B", {"n": 3}), NewEvent("A", {"n": 4})], expected_version=2)
+        command.until_said('{"n":4}')
+        command.signal(signal.SIGINT)
+        finished = command.end()
+
+    assert (finished.code, finished.err) == (0, "")
+    assert [line.split("  ")[1:] for line in finished.out.splitlines()] == [
+        ["SKU-1 1", "A", '{"n":1}'],
+        ["SKU-1 4", "A", '{"n":4}'],
+    ]

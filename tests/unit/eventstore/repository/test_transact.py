@@ -157,7 +157,8 @@ def test_a_state_from_a_store_that_was_replaced_is_dropped(
     """
     Memory and snapshot know events that exist no more: the conflict shows it, and the events decide.
     """
-    fill(1, 1, 1)
+    for _ in range(3):
+        fill(1)
     items = items_of(stocks, snapshots=SnapshotPolicy.every(1))
     items.load("item-1")
     for number in ("2", "3"):

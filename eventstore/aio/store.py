@@ -1,0 +1,367 @@
+"""The event store for asyncio: the calls of `EventStore`, awaited."""
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from eventstore.aio import inputs
+from eventstore.aio.following import follow as follow_events
+from eventstore.aio.search import AsyncEventSearch
+from eventstore.aio.stream import AsyncStream, paged
+from eventstore.aio.threads import ThreadPools, Threads
+from eventstore.bulk import AppendOutcome, OnBulkProgress
+from eventstore.context import StoreContext, StoreOptions
+from eventstore.decoding import OnCorrupt
+from eventstore.encoding import AppendableEvent
+from eventstore.expectation import Expectation
+from eventstore.metrics import StoreMetrics
+from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
+from eventstore.ports import DynamoClient, Flag, Runtime
+from eventstore.schema import EventTypes, SchemaReport
+from eventstore.schema.check import OnScanned
+from eventstore.search.client import SearchClient
+from eventstore.search.options import SearchOptions
+from eventstore.store import EventStore
+from eventstore.table_names import TableNames
+from eventstore.timeline import follower
+from eventstore.timeline.query import EventQuery
+from eventstore.timeline.reader import Page
+from eventstore.verify import Finding
+from eventstore.verify.counts import StoreStats
+from eventstore.verify.event_ids import EVENT_IDS_MAX
+from eventstore.verify.verifier import OnWalked
+
+T = TypeVar("T")
+
+OUTCOMES_PER_PAGE = 16
+"""Outcomes of `append_all` that are handed over together, when they come fast."""
+
+
+class AsyncEventStore:
+    """An `EventStore` for asyncio; arguments, results and errors are the same. Tasks, also of several loops, share it.
+
+    Threads do the work, since the client of DynamoDB blocks: at most `ThreadPools.calls` for calls, and
+    `ThreadPools.long` for those that may take long. No call blocks the event loop.
+
+    A task that is cancelled goes on at once. What waited for a thread is called off; what had begun goes on in its
+    thread to its end, which time-outs and bounds of attempts bring about, and nobody hears of its result. Functions
+    that you hand over (`progress`, `on_corrupt`, `decide`, `evolve`, upcasters) run in such a thread, with the
+    context variables of your task.
+
+        async with await AsyncEventStore.open(client) as store:
+            await store.append(aggregate, events, expected_version=NO_EVENTS)
+    """
+
+    def __init__(self, store: EventStore, threads: ThreadPools | None = None) -> None:
+        """Put threads behind a store that is open; `AsyncEventStore.open` does both.
+
+        Args:
+            store: The store.
+            threads: How many; 16 and 8 when left out.
+        """
+        pools = threads or ThreadPools()
+        self._store = store
+        self._calls = Threads("eventstore-aio-call", pools.calls, pools.waiting_max)
+        self._long = Threads("eventstore-aio-long", pools.long, pools.waiting_max)
+
+    @classmethod
+    async def open(
+        cls,
+        client: DynamoClient,
+        tables: TableNames | None = None,
+        *,
+        options: StoreOptions | None = None,
+        runtime: Runtime | None = None,
+        events: EventTypes | None = None,
+        threads: ThreadPools | None = None,
+    ) -> "AsyncEventStore":
+        """Open a store; see `EventStore.open`. Close it with `async with`, or `aclose`.
+
+        Args:
+            client: As in `EventStore.open`.
+            tables: Likewise.
+            options: Likewise.
+            runtime: Likewise.
+            events: Likewise.
+            threads: How many stand behind it; 16 and 8 when left out.
+        """
+        store = await asyncio.to_thread(
+            EventStore.open, client, tables, options=options, runtime=runtime, events=events
+        )
+        return cls(store, threads)
+
+    async def aclose(self) -> None:
+        """Refuse further calls, and wait for those under way. Safe to repeat."""
+        await self._calls.aclose()
+        await self._long.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def blocking(self) -> EventStore:
+        """The store behind it, for code that blocks."""
+        return self._store
+
+    @property
+    def threads(self) -> Threads:
+        """The threads for calls, for what is built on top of a store."""
+        return self._calls
+
+    @property
+    def context(self) -> StoreContext:
+        """See `EventStore.context`."""
+        return self._store.context
+
+    async def append(
+        self,
+        aggregate: AggregateRef,
+        events: Sequence[AppendableEvent],
+        *,
+        expected_version: int | Expectation,
+        idempotency_key: str | None = None,
+        deadline_seconds: float | None = None,
+    ) -> AppendResult:
+        """Append events to one aggregate, all or none; see `EventStore.append`.
+
+        When the task is cancelled meanwhile, the events may be stored or not: an append whose request was sent is not
+        taken back, and its result reaches nobody. With an `idempotency_key`, repeat it: that stores nothing twice.
+        Without one, load the aggregate and look. `deadline_seconds` begins when a thread takes the call up.
+        """
+        return await self._calls.run(
+            lambda: self._store.append(
+                aggregate,
+                events,
+                expected_version=expected_version,
+                idempotency_key=idempotency_key,
+                deadline_seconds=deadline_seconds,
+            )
+        )
+
+    async def append_many(
+        self, appends: Sequence[Append], *, deadline_seconds: float | None = None
+    ) -> list[AppendResult]:
+        """See `EventStore.append_many`; for a cancellation see `append`."""
+        return await self._calls.run(lambda: self._store.append_many(appends, deadline_seconds=deadline_seconds))
+
+    def append_all(
+        self,
+        appends: Iterable[Append] | AsyncIterable[Append],
+        *,
+        concurrency: int = 8,
+        deadline_seconds: float | None = None,
+        progress: OnBulkProgress | None = None,
+    ) -> AsyncStream[AppendOutcome]:
+        """Append many independent commits, several at a time; see `EventStore.append_all`.
+
+        Besides a thread of the pool for long calls it has `concurrency` threads of its own while it runs. Closing the
+        stream waits for the appends on their way; cancelling its reader does not: they go on to their end.
+
+        Args:
+            appends: Any number, also from an async source, which runs in the event loop. A thread of the pool waits
+                for it.
+            concurrency: As in `EventStore.append_all`.
+            deadline_seconds: Likewise.
+            progress: Likewise, but called in a thread of the pool.
+        """
+        stop = self.context.runtime.flag()
+        if not isinstance(appends, Iterable):
+            appends = inputs.blocking(appends, asyncio.get_running_loop(), stop)
+        outcomes = self._store.append_all(
+            appends,
+            concurrency=concurrency,
+            deadline_seconds=deadline_seconds,
+            progress=progress,
+        )
+        return AsyncStream(paged(self._long, outcomes, self.context.runtime, size=OUTCOMES_PER_PAGE, stop=stop))
+
+    async def wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None = None) -> None:
+        """See `EventStore.wait_settled`. Await this one: `result.wait_settled` would block the event loop.
+
+        It takes a thread of the pool for long calls, after a cancellation until `timeout_seconds` are over.
+        """
+        await self._long.run(lambda: self._store.wait_settled(result, timeout_seconds, destination))
+
+    def metrics(self) -> StoreMetrics:
+        """See `EventStore.metrics`."""
+        return self._store.metrics()
+
+    def read(
+        self,
+        aggregate: AggregateRef | str,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        consistent: bool = True,
+        on_corrupt: OnCorrupt = None,
+    ) -> AsyncStream[RecordedEvent]:
+        """See `EventStore.read`."""
+        events = self._store.read(
+            aggregate,
+            after=after,
+            until=until,
+            backwards=backwards,
+            limit=limit,
+            consistent=consistent,
+            on_corrupt=on_corrupt,
+        )
+        return AsyncStream(paged(self._calls, events, self.context.runtime))
+
+    async def load(self, aggregate: AggregateRef | str) -> list[RecordedEvent]:
+        """See `EventStore.load`."""
+        return await self._calls.run(lambda: self._store.load(aggregate))
+
+    async def schema_check(self, *, scan: bool = True, on_scanned: OnScanned | None = None) -> SchemaReport:
+        """See `EventStore.schema_check`. Cancelled, it ends with the page that it is reading."""
+        stop = self.context.runtime.flag()
+        told = _ending(stop, on_scanned)
+        return await self._long.run(lambda: self._store.schema_check(scan=scan, on_scanned=told), stop)
+
+    async def current_version(self, aggregate: AggregateRef | str) -> int:
+        """See `EventStore.current_version`."""
+        return await self._calls.run(lambda: self._store.current_version(aggregate))
+
+    def read_type(
+        self,
+        event_type: str,
+        *,
+        from_ms: int | None = None,
+        until_ms: int | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> AsyncStream[RecordedEvent]:
+        """See `EventStore.read_type`."""
+        events = self._store.read_type(
+            event_type,
+            from_ms=from_ms,
+            until_ms=until_ms,
+            backwards=backwards,
+            limit=limit,
+            on_corrupt=on_corrupt,
+        )
+        return AsyncStream(paged(self._calls, events, self.context.runtime))
+
+    def read_aggregate_type(
+        self,
+        aggregate_type: str,
+        *,
+        from_ms: int | None = None,
+        until_ms: int | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> AsyncStream[RecordedEvent]:
+        """See `EventStore.read_aggregate_type`."""
+        events = self._store.read_aggregate_type(
+            aggregate_type,
+            from_ms=from_ms,
+            until_ms=until_ms,
+            backwards=backwards,
+            limit=limit,
+            on_corrupt=on_corrupt,
+        )
+        return AsyncStream(paged(self._calls, events, self.context.runtime))
+
+    def read_between(
+        self,
+        from_ms: int,
+        until_ms: int,
+        *,
+        backwards: bool = False,
+        limit: int | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> AsyncStream[RecordedEvent]:
+        """See `EventStore.read_between`."""
+        events = self._store.read_between(from_ms, until_ms, backwards=backwards, limit=limit, on_corrupt=on_corrupt)
+        return AsyncStream(paged(self._calls, events, self.context.runtime))
+
+    async def read_page(
+        self,
+        query: EventQuery,
+        *,
+        size: int = 100,
+        token: str | None = None,
+        on_corrupt: OnCorrupt = None,
+    ) -> Page:
+        """See `EventStore.read_page`."""
+        return await self._calls.run(
+            lambda: self._store.read_page(query, size=size, token=token, on_corrupt=on_corrupt)
+        )
+
+    def stream_events(
+        self,
+        from_ms: int,
+        *,
+        follow: bool = False,
+        overlap_seconds: float = follower.OVERLAP_SECONDS,
+        poll_seconds: float = follower.POLL_SECONDS,
+        on_corrupt: OnCorrupt = None,
+    ) -> AsyncStream[RecordedEvent]:
+        """See `EventStore.stream_events`. A follower ends when it is closed or cancelled.
+
+        Between two looks it takes no thread; the pause is by the event loop's clock.
+        """
+        so_far = self._store.stream_events(
+            from_ms, overlap_seconds=overlap_seconds, poll_seconds=poll_seconds, on_corrupt=on_corrupt
+        )  # says at once what is wrong with the arguments, and sends nothing before it is used
+        if not follow:
+            return AsyncStream(paged(self._calls, so_far, self.context.runtime))
+        following = follower.Following(overlap_seconds, poll_seconds)
+        return AsyncStream(follow_events(self._calls, self.context, from_ms, following, on_corrupt))
+
+    def verify(
+        self,
+        aggregate_id: str | None = None,
+        *,
+        since_ms: int | None = None,
+        event_ids_max: int = EVENT_IDS_MAX,
+        progress: OnWalked = lambda _: None,
+    ) -> AsyncStream[Finding]:
+        """See `EventStore.verify`. Closed or cancelled, it ends with the page that it is reading."""
+        stop = self.context.runtime.flag()
+        findings = self._store.verify(
+            aggregate_id, since_ms=since_ms, event_ids_max=event_ids_max, progress=_ending(stop, progress)
+        )
+        return AsyncStream(paged(self._long, findings, self.context.runtime, stop=stop))
+
+    async def stats(self, *, progress: OnWalked = lambda _: None) -> StoreStats:
+        """See `EventStore.stats`. Cancelled, it ends with the page that it is reading."""
+        stop = self.context.runtime.flag()
+        told = _ending(stop, progress)
+        return await self._long.run(lambda: self._store.stats(progress=told), stop)
+
+    async def latest_of_day(self, day: str, *, limit: int, since_ms: int = 0) -> list[RecordedEvent]:
+        """See `EventStore.latest_of_day`."""
+        return await self._calls.run(lambda: self._store.latest_of_day(day, limit=limit, since_ms=since_ms))
+
+    def search(self, client: SearchClient, options: SearchOptions | None = None) -> AsyncEventSearch:
+        """See `EventStore.search`."""
+        return AsyncEventSearch(self._store.search(client, options), self._calls, self.context.runtime)
+
+
+class _EndedError(Exception):
+    """Ends a walk that nobody awaits any more; reaches nobody."""
+
+
+def _ending(stop: Flag, progress: Callable[[T], None] | None) -> Callable[[T], None]:
+    """Return a progress function that ends the walk once the flag is raised."""
+
+    def told(progressed: T) -> None:
+        if stop.is_set():
+            raise _EndedError
+        if progress is not None:
+            progress(progressed)
+
+    return told

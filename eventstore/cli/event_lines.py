@@ -1,0 +1,69 @@
+"""Events as lines of JSON: read one by one, within bounds, each fault with the number of its line."""
+
+from collections.abc import Iterator
+from typing import IO, Any, TypeVar
+
+import msgspec
+
+from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.model import NewEvent
+
+T = TypeVar("T")
+
+LINE_MAX_BYTES = 32 * 1024 * 1024
+"""A commit holds 4 MB; JSON text may spell it in up to six times as many bytes, and have some space between."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class EventLine(msgspec.Struct, forbid_unknown_fields=True):
+    """An event as JSON."""
+
+    type: str
+    data: dict[str, Any]
+    metadata: dict[str, Any] = {}
+    schema_version: int = 1
+    timestamp_ms: int | None = None
+
+    def event(self) -> NewEvent:
+        """Return the event it stands for."""
+        return NewEvent(self.type, self.data, self.metadata, self.schema_version, self.timestamp_ms)
+
+
+def numbered(source: IO[bytes], *, input_max_bytes: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, with their numbers from 1; a byte-order mark is passed over.
+
+    Args:
+        source: The input; at most one line of it is in memory.
+        input_max_bytes: Bound of the whole input; None bounds each line alone.
+
+    Raises:
+        LimitExceededError: The input, or a line of it, is longer.
+    """
+    left = LINE_MAX_BYTES if input_max_bytes is None else input_max_bytes
+    most, number = left, 0
+    while line := source.readline(left + 1):
+        number += 1
+        if len(line) > left:
+            field = f"line {number}" if input_max_bytes is None else "input"
+            raise LimitExceededError(field, limit=most, actual=most - left + len(line), unit="bytes")
+        if input_max_bytes is not None:
+            left -= len(line)
+        if number == 1:
+            line = line.removeprefix(_BYTE_ORDER_MARK)  # some editors write one
+        if line.strip():
+            yield number, line
+
+
+def decode(line: bytes, number: int, kind: type[T], what: str) -> T:
+    """Return the value of a line.
+
+    Raises:
+        InvalidInputError: It is none; the error names the line.
+    """
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"line {number}", f"is no {what}: {error}") from error
+    except RecursionError as error:
+        raise InvalidInputError(f"line {number}", f"is no {what}: it is nested too deeply") from error

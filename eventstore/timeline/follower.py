@@ -71,6 +71,17 @@ def _until_stopped(events: Iterator[RecordedEvent], stop: Flag | None) -> Iterat
         yield event
 
 
+def look(context: StoreContext, seen: Seen, overlap_ms: int, on_corrupt: OnCorrupt) -> Iterator[RecordedEvent]:
+    """Yield what is new since the look before it; one that is used up counts as done."""
+    now_ms = context.runtime.now_ms()
+    until_ms = min(now_ms + overlap_ms + 1, TIMESTAMP_MAX_MS + 1)
+    seen.begin_pass(now_ms - overlap_ms)
+    query = ByTime(seen.low_ms, max(seen.low_ms, until_ms))
+    fresh = (place for place in reader.places(context, query, on_corrupt=on_corrupt) if seen.admit(place))
+    yield from bodies.at(context, fresh, on_corrupt)
+    seen.end_pass()
+
+
 def _follow(
     context: StoreContext, from_ms: int, following: Following, stop: Flag | None, on_corrupt: OnCorrupt
 ) -> Iterator[RecordedEvent]:
@@ -78,14 +89,5 @@ def _follow(
     seen = Seen(from_ms)
     stop = stop or context.runtime.flag()
     while not stop.is_set():
-        now_ms = context.runtime.now_ms()
-        until_ms = min(now_ms + overlap_ms + 1, TIMESTAMP_MAX_MS + 1)
-        seen.begin_pass(now_ms - overlap_ms)
-        query = ByTime(seen.low_ms, max(seen.low_ms, until_ms))
-        fresh = (place for place in reader.places(context, query, on_corrupt=on_corrupt) if seen.admit(place))
-        for event in bodies.at(context, fresh, on_corrupt):
-            yield event
-            if stop.is_set():
-                return
-        seen.end_pass()
+        yield from _until_stopped(look(context, seen, overlap_ms, on_corrupt), stop)
         stop.wait(following.poll_seconds)

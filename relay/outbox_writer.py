@@ -104,6 +104,8 @@ class OutboxWriter:
                     ReturnValues="ALL_NEW",
                     **request,
                 )
+                if "Attributes" not in reply:
+                    raise OutcomeLostError("the reply lacks Attributes")  # noqa: TRY301 - it is met again right below
                 return dict(reply["Attributes"])
             except ConditionFailedError:
                 return None

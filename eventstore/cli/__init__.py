@@ -3,6 +3,7 @@
 import click
 
 from eventstore.cli.append import append
+from eventstore.cli.dev_server import dev_server
 from eventstore.cli.import_events import import_events
 from eventstore.cli.init import init
 from eventstore.cli.program import Program
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (init, append, import_events, show, tail, search, stats, verify, schema):
+for command in (init, append, import_events, show, tail, search, stats, verify, schema, dev_server):
     main.add_command(command)

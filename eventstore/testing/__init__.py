@@ -6,7 +6,7 @@ is an `EventStore` on a DynamoDB in memory, with its tables, and with a clock th
 """
 
 from eventstore.testing.builders import history, recorded
-from eventstore.testing.dynamodb import InMemoryDynamoDB
+from eventstore.testing.dynamodb import InMemoryDynamoDB, Weather
 from eventstore.testing.given import DeciderSpec, ProjectionSpec
 from eventstore.testing.manual import ManualRuntime
 from eventstore.testing.memory_store import InMemoryEventStore, in_memory_store
@@ -19,6 +19,7 @@ __all__ = [
     "InMemorySearch",
     "ManualRuntime",
     "ProjectionSpec",
+    "Weather",
     "history",
     "in_memory_store",
     "recorded",

@@ -105,6 +105,7 @@ EVENTSTORE_TESTING = [
     "InMemorySearch",
     "ManualRuntime",
     "ProjectionSpec",
+    "Weather",
     "history",
     "in_memory_store",
     "recorded",

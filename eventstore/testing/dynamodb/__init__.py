@@ -9,14 +9,16 @@
     feed, shard, iterators
     expressions parsed once, compiled into small objects
     capacity    what a request costs
+    weather     what goes wrong on request, and how often: `Weather`
+    faults      what acts on it: chance, journey, hiding, lateness, sharding
 
-Nothing goes wrong by itself. What can go wrong on AWS has one place here where a test can make it happen: the way of
-a call and its reply is `database.Passage`; the order and time in which records of a commit enter the feed, and their
-shard, is `feed.Placing`; when an index follows is `Table.apply`; what a read sees is `Table.get` and `Rows`; splits,
-rotation and trimming are methods of `Feed` and `Shard`.
+Nothing goes wrong by itself. What can go wrong on AWS is a chance in a `Weather`. A test that wants one certain thing
+to happen at one certain moment has `database.Passage`, the way of a call and its reply; `feed.Placing`, the order in
+which records of a commit enter the feed; and `split_shard` and `rotate_shards` of the database.
 """
 
 from eventstore.testing.dynamodb.client import DynamoDBClient, DynamoDBStreamsClient
 from eventstore.testing.dynamodb.database import InMemoryDynamoDB
+from eventstore.testing.dynamodb.weather import Weather
 
-__all__ = ["DynamoDBClient", "DynamoDBStreamsClient", "InMemoryDynamoDB"]
+__all__ = ["DynamoDBClient", "DynamoDBStreamsClient", "InMemoryDynamoDB", "Weather"]

@@ -6,8 +6,13 @@ from typing import Any, TypeAlias
 
 from botocore.exceptions import WaiterError
 
-from eventstore.testing.dynamodb.client_errors import ClientExceptions, client_error, response_metadata
-from eventstore.testing.dynamodb.errors import ServiceError
+from eventstore.testing.dynamodb.client_errors import (
+    ClientExceptions,
+    client_error,
+    connection_error,
+    response_metadata,
+)
+from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from eventstore.testing.dynamodb.parameters import check_parameters
 
 Reply: TypeAlias = dict[str, Any]
@@ -35,6 +40,8 @@ class _Client:
             reply = self._call_service(operation, request)
         except ServiceError as error:
             raise client_error(error, operation, request_id) from None
+        except ConnectionLostError as error:
+            raise connection_error(error) from None
         reply["ResponseMetadata"] = response_metadata(request_id, 200)
         return reply
 
@@ -46,7 +53,8 @@ class DynamoDBClient(_Client):
     """The calls of boto3's `dynamodb` client.
 
     Requests, replies and errors have the shapes of that client. Every call raises `botocore.exceptions.ClientError`
-    when the service refuses, and `botocore.exceptions.ParamValidationError` for parameters it does not take.
+    when the service refuses, `ConnectionClosedError` when the weather loses a request or a reply, and
+    `botocore.exceptions.ParamValidationError` for parameters it does not take.
     """
 
     def batch_get_item(self, **request: Any) -> Reply:

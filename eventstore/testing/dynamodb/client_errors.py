@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
-from eventstore.testing.dynamodb.errors import ServiceError
+from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 
 MODELLED_CODES = frozenset(
     {
@@ -47,6 +47,11 @@ def client_error(error: ServiceError, operation: str, request_id: str) -> Client
         **error.members,
     }
     return _CLASSES.get(error.code, ClientError)(response, operation)  # type: ignore[arg-type]
+
+
+def connection_error(_error: ConnectionLostError) -> ConnectionClosedError:
+    """Return the exception that a boto3 client raises when it gets no reply; it does not say what took effect."""
+    return ConnectionClosedError(endpoint_url="memory:")
 
 
 def response_metadata(request_id: str, status: int) -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from random import Random
 from threading import Lock
 from typing import Any, Protocol
 
 from eventstore.system import SystemRuntime
 from eventstore.testing.dynamodb.client import DynamoDBClient, DynamoDBStreamsClient
 from eventstore.testing.dynamodb.engine import Engine, WallClock
+from eventstore.testing.dynamodb.faults import Faults
 from eventstore.testing.dynamodb.feed import Feed, InCommitOrder, Placing
-from eventstore.testing.dynamodb.operations import OPERATIONS
+from eventstore.testing.dynamodb.hiding import Flight
+from eventstore.testing.dynamodb.operations import OPERATIONS, Operation
+from eventstore.testing.dynamodb.weather import FAULTS, Weather
 
 REGION_DEFAULT = "eu-central-1"
 
@@ -40,7 +44,12 @@ class InMemoryDynamoDB:
     """A DynamoDB in this process: tables, transactions, indexes, and streams with shards.
 
     It answers as AWS documents; where DynamoDB Local does otherwise, AWS is followed. Nothing goes wrong by itself:
-    tables are ready at once, indexes are up to date, feeds keep the order of commits, and nothing is trimmed.
+    tables are ready at once, indexes are up to date, feeds keep the order of commits, and nothing is trimmed. What is
+    to go wrong is asked for by a `Weather`:
+
+        database = InMemoryDynamoDB(weather=Weather(throttle=0.1, swap_records=0.5), random=Random(7))
+
+    From one seed, and calls in one order on one clock, comes one course of things.
 
     Args:
         clock: Tells the time, for idempotency tokens, streams and creation dates; the machine's by default.
@@ -49,6 +58,8 @@ class InMemoryDynamoDB:
         shard_count: How many shards a stream starts with.
         placing: How the records of a commit enter a stream; in the order of the request by default.
         passage: What stands between a call and its effect; nothing by default.
+        weather: What goes wrong, and how often; nothing by default.
+        random: Decides when; seeded with 0 by default.
     """
 
     def __init__(
@@ -60,23 +71,54 @@ class InMemoryDynamoDB:
         shard_count: int = 1,
         placing: Placing | None = None,
         passage: Passage | None = None,
+        weather: Weather | None = None,
+        random: Random | None = None,
     ) -> None:
+        self._clock = clock or SystemRuntime()
+        self._random = random or Random(0)  # noqa: S311 - faults are to be repeatable
         self._engine = Engine(
-            clock or SystemRuntime(),
+            self._clock,
             region=region,
             placing=placing or InCommitOrder(),
             shard_count=shard_count,
         )
         self._lock = lock or Lock()
         self._passage = passage or OpenPassage()
+        self._faults: Faults | None = None
+        if weather is not None:
+            self.weather = weather
+
+    @property
+    def weather(self) -> Weather:
+        """What goes wrong from now on; what is late already comes at its time, or before.
+
+        `Weather()` ends all faults.
+        """
+        return Weather() if self._faults is None else self._faults.chance.weather
+
+    @weather.setter
+    def weather(self, weather: Weather) -> None:
+        with self._lock:
+            if self._faults is not None:
+                self._faults.chance.weather = weather
+            elif weather != Weather():
+                self._faults = Faults(weather, self._random, self._clock)
+                self._engine.let_fail(self._faults)
+
+    @property
+    def met(self) -> Mapping[str, int]:
+        """How often each fault was met until now, by its name in `Weather`."""
+        return dict.fromkeys(FAULTS, 0) if self._faults is None else dict(self._faults.chance.met)
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Reply:
         """Carry out one operation by its name on the wire, such as `PutItem`; all calls of all clients come here.
 
         Raises:
-            As the service refuses; clients turn it into botocore's ClientError.
+            As the service refuses, or as the connection breaks; clients turn it into botocore's exceptions.
         """
         handler = OPERATIONS[operation]
+        if self._faults is not None:
+            return self._call_in_weather(self._faults, operation, handler, request)
 
         def effect() -> Reply:
             with self._lock:
@@ -84,9 +126,44 @@ class InMemoryDynamoDB:
 
         return self._passage.carry(operation, request, effect)
 
+    def _call_in_weather(self, faults: Faults, operation: str, handler: Operation, request: Mapping[str, Any]) -> Reply:
+        opened: list[Flight] = []
+
+        def effect() -> Reply:
+            with self._lock:
+                faults.catch_up()
+                faults.journey.go(operation, request)
+                reply = handler(self._engine, request)
+                flight = faults.hiding.take_opened()
+                if flight is not None:
+                    opened.append(flight)
+                return faults.journey.come_back(operation, reply)
+
+        reply = self._passage.carry(operation, request, effect)
+        if opened:  # a reply that came through says that everything is applied; one that got lost leaves that to time
+            with self._lock:
+                for flight in opened:
+                    faults.hiding.land(flight)
+        return reply
+
     def client(self) -> DynamoDBClient:
         """Return a client with the calls of boto3's low-level `dynamodb` client."""
         return DynamoDBClient(self.call)
+
+    def observer(self) -> DynamoDBClient:
+        """Return a client for those who watch: it sees the tables as they are, meets no fault and takes no passage.
+
+        It is for reads. A write by it would overtake what is late.
+        """
+        return DynamoDBClient(self._observe)
+
+    def _observe(self, operation: str, request: Mapping[str, Any]) -> Reply:
+        with self._lock:
+            self._engine.faults = None
+            try:
+                return OPERATIONS[operation](self._engine, request)
+            finally:
+                self._engine.faults = self._faults
 
     def streams_client(self) -> DynamoDBStreamsClient:
         """Return a client with the calls of boto3's low-level `dynamodbstreams` client."""

@@ -7,13 +7,17 @@ The engine is plain state. It takes no lock, starts no thread and reads no clock
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from eventstore.testing.dynamodb.errors import stream_not_found, table_not_found
 from eventstore.testing.dynamodb.feed import Feed, Placing
-from eventstore.testing.dynamodb.items import Change
+from eventstore.testing.dynamodb.items import Change, StoredItem
+from eventstore.testing.dynamodb.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.tokens import Tokens
+
+if TYPE_CHECKING:
+    from eventstore.testing.dynamodb.faults import Faults
 
 ACCOUNT = "000000000000"
 
@@ -39,6 +43,9 @@ class Engine:
         region: Named in addresses and records.
         placing: How records enter feeds.
         shard_count: How many shards a feed starts with.
+
+    Attributes:
+        faults: What goes wrong; None while nothing ever does.
     """
 
     def __init__(self, clock: WallClock, *, region: str, placing: Placing, shard_count: int) -> None:
@@ -46,6 +53,7 @@ class Engine:
         self.tables: dict[str, Table] = {}
         self.feeds: dict[str, Feed] = {}
         self.tokens = Tokens()
+        self.faults: Faults | None = None
         self._clock = clock
         self._placing = placing
         self._shard_count = shard_count
@@ -74,11 +82,25 @@ class Engine:
         """Return the address of a table of this name."""
         return f"arn:aws:dynamodb:{self.region}:{ACCOUNT}:table/{name}"
 
-    def commit(self, changes: Sequence[Change]) -> list[Mapping[str, list[int]]]:
+    def let_fail(self, faults: "Faults") -> None:
+        """Let things go wrong from now on."""
+        self.faults = faults
+        for feed in self.feeds.values():
+            feed.after_split = faults.sharding.follow_split
+
+    def see(self, table: Table, key: Key, *, consistent: bool) -> StoredItem | None:
+        """Return an item as a plain read sees it."""
+        return table.get(key) if self.faults is None else self.faults.hiding.get(table, key, consistent=consistent)
+
+    def commit(
+        self, changes: Sequence[Change], *, token: str | None = None, is_transaction: bool = False
+    ) -> Sequence[Mapping[str, list[int]]]:
         """Carry out changes, all of them; return for each the sizes of the index writes it caused.
 
         The order of the changes is the order in which they reach the feeds, unless `Placing` decides otherwise.
         """
+        if self.faults is not None:
+            return self.faults.commit(changes, token, is_transaction=is_transaction)
         written: list[Mapping[str, list[int]]] = []
         by_feed: defaultdict[str, list[Change]] = defaultdict(list)
         for change in changes:
@@ -106,12 +128,16 @@ class Engine:
             shard_count=self._shard_count,
             placing=self._placing,
         )
+        if self.faults is not None:
+            table.feed.after_split = self.faults.sharding.follow_split
         self.feeds[arn] = table.feed
 
     def close_feed(self, table: Table) -> None:
         """Close a table's feed; what it holds stays readable."""
         if table.feed is not None:
-            table.feed.disable()
+            if self.faults is not None:
+                self.faults.close_feed()
+            table.feed.disable(self.now_ms())
             table.feed = None
 
     def latest_feed(self, table: Table) -> Feed | None:

@@ -1,6 +1,7 @@
 """What the in-memory DynamoDB refuses, in the words of the service.
 
-    ServiceError        code, message and members of the reply; `client_errors` turns it into botocore's ClientError
+    ServiceError         code, message and members of the reply; `client_errors` turns it into botocore's ClientError
+    ConnectionLostError  no reply; `client_errors` turns it into botocore's ConnectionClosedError
 
 Every refusal that the service makes goes through here, so that one place knows codes and shapes.
 """
@@ -27,6 +28,13 @@ class ServiceError(Exception):
         self.message = message
         self.status = status
         self.members = dict(members or {})
+
+
+class ConnectionLostError(Exception):
+    """The connection broke: nobody on this side knows whether the call took effect."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__(f"the connection was closed {when}")
 
 
 def validation(message: str) -> ServiceError:
@@ -56,6 +64,11 @@ def conditional_check_failed(item: Mapping[str, Any] | None) -> ServiceError:
         "The conditional request failed",
         members={} if item is None else {"Item": item},
     )
+
+
+def transaction_conflict() -> ServiceError:
+    """Return the refusal of a write to an item that a transaction under way has changed."""
+    return ServiceError("TransactionConflictException", "Transaction is ongoing for the item")
 
 
 def transaction_cancelled(reasons: Sequence[Mapping[str, Any]]) -> ServiceError:

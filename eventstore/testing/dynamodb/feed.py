@@ -7,8 +7,9 @@
 Order is promised by AWS per item only, so `Placing` is where a test may put records elsewhere than they came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol
 
 from eventstore.testing.dynamodb.errors import stream_not_found
@@ -92,6 +93,8 @@ class Feed:
         self._open: list[Shard[FeedRecord]] = []
         self._placing = placing
         self._position = _POSITION_FIRST
+        self._shard_count = 0
+        self.after_split: Callable[[Shard[FeedRecord], Sequence[Shard[FeedRecord]], int], None] | None = None
         self._keeps_new = view_type in {"NEW_IMAGE", "NEW_AND_OLD_IMAGES"}
         self._keeps_old = view_type in {"OLD_IMAGE", "NEW_AND_OLD_IMAGES"}
         for part in HashRange(0, 1 << HASH_BITS).parts(shard_count):
@@ -99,9 +102,17 @@ class Feed:
 
     def offer(self, changes: Sequence[Change], now_ms: int) -> None:
         """Take the changes of one commit; those that changed nothing leave no record."""
-        records = [self._record(change, now_ms) for change in changes if not change.is_none]
+        records = self.records(changes, now_ms)
         if records:
-            self._placing.place(self, records)
+            self.place(records)
+
+    def records(self, changes: Sequence[Change], now_ms: int) -> list[FeedRecord]:
+        """Return the records of changes; those that changed nothing have none."""
+        return [self._record(change, now_ms) for change in changes if not change.is_none]
+
+    def place(self, records: Sequence[FeedRecord]) -> None:
+        """Let records enter the feed, as `Placing` decides."""
+        self._placing.place(self, records)
 
     def _record(self, change: Change, now_ms: int) -> FeedRecord:
         present = change.new or change.old
@@ -139,25 +150,46 @@ class Feed:
         """Close a shard and open children, which share its part of the hash space; return the children."""
         parent = self.shard(shard_id)
         assert parent.is_open, "only an open shard can be split"
-        self._close(parent)
-        return [self._open_shard(now_ms, part, parent) for part in parent.hash_range.parts(into)]
+        self._close(parent, now_ms)
+        children = [self._open_shard(now_ms, part, parent) for part in parent.hash_range.parts(into)]
+        if self.after_split is not None:
+            self.after_split(parent, children, now_ms)
+        return children
 
     def rotate(self, now_ms: int) -> list[Shard[FeedRecord]]:
         """Close every open shard and open one child of each, as AWS does about every four hours."""
         return [child for shard in tuple(self._open) for child in self.split(shard.shard_id, now_ms, into=1)]
 
-    def disable(self) -> None:
+    def has_older(self, before_ms: int) -> bool:
+        """Tell whether there is something that `trim` would remove."""
+        return any(
+            shard.records[0].created_ms < before_ms if shard.records else self._is_over(shard, before_ms)
+            for shard in self.shards
+        )
+
+    def trim(self, before_ms: int) -> None:
+        """Remove records that are older, from the old end of each shard, and shards that are closed, old and empty."""
+        for shard in self.shards:
+            shard.trim(sum(1 for _ in takewhile(lambda record: record.created_ms < before_ms, shard.records)))
+        self.shards = [shard for shard in self.shards if shard.records or not self._is_over(shard, before_ms)]
+
+    @staticmethod
+    def _is_over(shard: Shard[FeedRecord], before_ms: int) -> bool:
+        return not shard.is_open and shard.closed_ms < before_ms
+
+    def disable(self, now_ms: int) -> None:
         """Close the feed for good; what it holds stays readable."""
         self.is_enabled = False
         for shard in tuple(self._open):
-            self._close(shard)
+            self._close(shard, now_ms)
 
-    def _close(self, shard: Shard[FeedRecord]) -> None:
-        shard.close(self._position)
+    def _close(self, shard: Shard[FeedRecord], now_ms: int) -> None:
+        shard.close(self._position, now_ms)
         self._open.remove(shard)
 
     def _open_shard(self, now_ms: int, hash_range: HashRange, parent: Shard[FeedRecord] | None) -> Shard[FeedRecord]:
-        number = len(self.shards) + 1
+        self._shard_count += 1
+        number = self._shard_count
         shard: Shard[FeedRecord] = Shard(
             shard_id=f"shardId-{now_ms:020d}-{number:08x}",
             parent_id=None if parent is None else parent.shard_id,

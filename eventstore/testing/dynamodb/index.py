@@ -111,6 +111,17 @@ class Index:
         attributes = {name: value for name, value in stored.attributes.items() if name in self.projected}
         return StoredItem(attributes, sum(text_bytes(name) + value_bytes(value) for name, value in attributes.items()))
 
+    def write_sizes(self, change: Change) -> list[int]:
+        """Return the sizes of the index writes that a change will cost when it is applied."""
+        old, new = self.entry(change.old), self.entry(change.new)
+        if old is None or new is None:
+            return [entry.item.size_bytes for entry in (old, new) if entry is not None]
+        if (old.partition, old.sort) != (new.partition, new.sort):
+            return [old.item.size_bytes, new.item.size_bytes]
+        if old.item.attributes == new.item.attributes:
+            return []
+        return [max(old.item.size_bytes, new.item.size_bytes)]
+
     def apply(self, change: Change) -> list[int]:
         """Follow a change of the table; return the sizes of the index writes it cost, in bytes.
 

@@ -38,6 +38,10 @@ class Shard(Generic[Record]):
         hash_range: Its part of the hash space.
         starting_position: No record of it has a lower position.
         ending_position: No record of it has a higher position; None while it is open.
+        closed_ms: When it was closed.
+        trimmed_position: The position of the last record that was trimmed; None when none was.
+        listed_ms: Listings tell of it from then on.
+        shown_open_until_ms: Listings say until then that it is open.
     """
 
     def __init__(self, *, shard_id: str, parent_id: str | None, hash_range: HashRange, starting_position: int) -> None:
@@ -46,7 +50,11 @@ class Shard(Generic[Record]):
         self.hash_range = hash_range
         self.starting_position = starting_position
         self.ending_position: int | None = None
+        self.closed_ms = 0
         self.trimmed_count = 0
+        self.trimmed_position: int | None = None
+        self.listed_ms = 0
+        self.shown_open_until_ms = 0
         self._positions: list[int] = []
         self._records: list[Record] = []
 
@@ -68,9 +76,10 @@ class Shard(Generic[Record]):
         self._positions.append(position)
         self._records.append(record)
 
-    def close(self, last_position: int) -> None:
+    def close(self, last_position: int, now_ms: int) -> None:
         """Close it; `last_position` is the last one its feed has given away."""
         assert self.is_open
+        self.closed_ms = now_ms
         self.ending_position = max(last_position, self.starting_position)
 
     def place_at(self, position: int) -> int:
@@ -80,6 +89,20 @@ class Shard(Generic[Record]):
     def place_after(self, position: int) -> int:
         """Return the place of the first record after a position."""
         return self.trimmed_count + bisect_right(self._positions, position)
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records it still holds."""
+        return self._records
+
+    def trim(self, count: int) -> None:
+        """Remove its oldest `count` records."""
+        if count == 0:
+            return
+        assert 0 < count <= len(self._records)
+        self.trimmed_position = self._positions[count - 1]
+        self.trimmed_count += count
+        del self._positions[:count], self._records[:count]
 
     def read(self, place: int, limit: int) -> Sequence[tuple[int, Record]]:
         """Return up to `limit` records with their positions, from a place on."""

@@ -1,7 +1,7 @@
 """A table: items by key, its indexes, and the feed of its changes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.feed import Feed
@@ -10,6 +10,9 @@ from eventstore.testing.dynamodb.items import Change, StoredItem
 from eventstore.testing.dynamodb.rows import Rows
 from eventstore.testing.dynamodb.schema import Key, KeySchema
 from eventstore.testing.dynamodb.values import Item, KeyPart
+
+if TYPE_CHECKING:
+    from eventstore.testing.dynamodb.hiding import Before
 
 
 def _whole(part: KeyPart) -> KeyPart:
@@ -26,6 +29,10 @@ class Table:
         indexes: Its global secondary indexes by name.
         definition: What CreateTable said of it.
         created_ms: When it was made.
+
+    Attributes:
+        unapplied: Items that a transaction under way has changed, as consistent reads still see them.
+        stale: Changed items, as eventually consistent reads still see them.
     """
 
     def __init__(
@@ -46,6 +53,8 @@ class Table:
         self.created_ms = created_ms
         self.feed: Feed | None = None
         self.rows = Rows(leading=_whole)
+        self.unapplied: dict[Key, Before] = {}
+        self.stale: dict[Key, Before] = {}
         self._indexes = tuple(self.indexes.values())
 
     def get(self, key: Key) -> StoredItem | None:
@@ -73,11 +82,15 @@ class Table:
         """Carry out a change; return the sizes of the writes it cost in each index that it touched, in bytes."""
         if change.old is change.new:
             return {}
+        self.store(change)
+        return self._apply_to_indexes(change) if self._indexes else {}
+
+    def store(self, change: Change) -> None:
+        """Carry out a change of the items alone; the indexes do not hear of it."""
         if change.new is None:
             self.rows.remove(*change.key)
         else:
             self.rows.put(*change.key, change.new)
-        return self._apply_to_indexes(change) if self._indexes else {}
 
     def _apply_to_indexes(self, change: Change) -> dict[str, list[int]]:
         written = {index.name: index.apply(change) for index in self._indexes}

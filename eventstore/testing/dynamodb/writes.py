@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventstore.testing.dynamodb.errors import conditional_check_failed, validation
+from eventstore.testing.dynamodb.errors import conditional_check_failed, transaction_conflict, validation
 from eventstore.testing.dynamodb.expressions import updates
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
 from eventstore.testing.dynamodb.expressions.compiled import Compiled
@@ -51,9 +51,12 @@ class Write(ABC):
         """Return what the write does to the item that is there now.
 
         Raises:
-            ServiceError: ConditionalCheckFailedException, or ValidationException when the item is not fit for it.
+            ServiceError: ConditionalCheckFailedException, ValidationException when the item is not fit for it, or
+                TransactionConflictException.
         """
         key = self.checked_key()
+        if key in self.table.unapplied:
+            raise transaction_conflict()
         old = self.table.get(key)
         condition = self._condition
         if condition is not None:

@@ -13,7 +13,7 @@ from tests.acceptance.cli.commands import end_all
 pytestmark = pytest.mark.acceptance
 
 COMMANDS = {
-    "eventstore": ["init", "append", "import", "show", "tail", "search", "stats", "verify", "schema"],
+    "eventstore": ["init", "append", "import", "show", "tail", "search", "stats", "verify", "schema", "dev-server"],
     "relay": ["run", "status", "replay", "demo"],
 }
 PROGRAMS = {"eventstore": eventstore, "relay": relay}

@@ -1,4 +1,4 @@
-"""Gives every contract test an empty database: once in memory, once on DynamoDB Local.
+"""Gives every contract test an empty database: in memory, in memory behind HTTP, and on DynamoDB Local.
 
 DynamoDB Local keeps a database for each access key id, and four threads for it until it ends. So the tests of one run
 share a database, and leave it without tables; the few that ask which streams there are have one of their own.
@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import boto3
@@ -16,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventstore.testing import InMemoryDynamoDB
+from eventstore.testing.http import DevServer
 
 ENDPOINT_VARIABLE = "EVENTSTORE_DYNAMODB_ENDPOINT_URL"
 ENV_FILE = Path(__file__).parents[3] / ".local" / "env"
@@ -80,8 +82,8 @@ def connect(service: str, endpoint: str, access_key_id: str) -> Any:
     )
 
 
-def open_local(endpoint: str) -> Database:
-    """Return a database of DynamoDB Local that nobody has used."""
+def open_server(endpoint: str) -> Database:
+    """Return a database of a server that nobody has used."""
     access_key_id = f"contract{uuid.uuid4().hex}"
     return Database(*(connect(service, endpoint, access_key_id) for service in ("dynamodb", "dynamodbstreams")))
 
@@ -89,25 +91,43 @@ def open_local(endpoint: str) -> Database:
 @pytest.fixture(scope="session")
 def shared_local(local_server: str) -> Iterator[Database]:
     """Give the database that the tests of this run share."""
-    database = open_local(local_server)
+    database = open_server(local_server)
     yield database
     for client in database:
         client.close()
 
 
-@pytest.fixture(params=["memory", pytest.param("local", marks=pytest.mark.servers)])
+@pytest.fixture(scope="session")
+def dev_server() -> Iterator[str]:
+    """Give the address of the in-memory DynamoDB behind HTTP."""
+    server = DevServer()
+    thread = Thread(target=server.serve, name="dev-server", daemon=True)
+    thread.start()
+    yield server.url
+    server.stop()
+    thread.join(5)
+    server.close()
+
+
+@pytest.fixture(params=["memory", "http", pytest.param("local", marks=pytest.mark.servers)])
 def dynamodb(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Give a database without tables."""
     if request.param == "memory":
         world = InMemoryDynamoDB()
         yield Database(world.client(), world.streams_client())
         return
+    if request.param == "http":
+        database = open_server(request.getfixturevalue("dev_server"))
+        yield database
+        for client in database:
+            client.close()
+        return
     difference = request.node.get_closest_marker("local_differs")
     if difference is not None:
         page, does = difference.kwargs["page"], difference.kwargs["does"]
         request.applymarker(pytest.mark.xfail(reason=f"DynamoDB Local {does}; AWS: {page}", strict=True))
     if request.node.get_closest_marker("own_database"):
-        database = open_local(request.getfixturevalue("local_server"))
+        database = open_server(request.getfixturevalue("local_server"))
     else:  # a database costs DynamoDB Local four threads that it never gives back, so the others share one
         database = request.getfixturevalue("shared_local")
     yield database

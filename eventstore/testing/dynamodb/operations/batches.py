@@ -1,12 +1,13 @@
 """BatchWriteItem and BatchGetItem."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
+from eventstore.testing.dynamodb.faults import Faults
 from eventstore.testing.dynamodb.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.values import Item, copy_item
@@ -31,25 +32,45 @@ def _read_write(table: Table, entry: Mapping[str, Any]) -> Write:
 
 def batch_write_item(engine: Engine, request: Request) -> Reply:
     """Carry out BatchWriteItem; nothing stays unprocessed without a fault."""
+    faults = engine.faults
     if not request["RequestItems"]:
         raise validation("BatchWriteItem must have some requests set")
     writes: list[Write] = []
+    entries_of: list[tuple[str, Mapping[str, Any]]] = []
     for name, entries in request["RequestItems"].items():
         if not entries:
             raise validation(f"The batch write request list for a table cannot be null or empty: {name}")
         table = engine.table(name)
         writes.extend(_read_write(table, entry) for entry in entries)
+        entries_of.extend((name, entry) for entry in entries)
     if len(writes) > BATCH_WRITE_MAX:
         raise validation("Too many items requested for the BatchWriteItem call")
     keys = [(write.table.name, write.checked_key()) for write in writes]
     if len(set(keys)) != len(keys):
         raise validation("Provided list of item keys contains duplicates")
     tally = Tally(request)
-    for write in writes:
+    put_off: frozenset[int] = frozenset()
+    if faults is not None:
+        put_off = _put_off(faults, writes)
+    unprocessed: dict[str, list[Mapping[str, Any]]] = {}
+    for place, write in enumerate(writes):
+        if place in put_off:
+            name, entry = entries_of[place]
+            unprocessed.setdefault(name, []).append(entry)
+            continue
         change = write.change()
         (index_sizes,) = engine.commit([change])
         tally.write(write.table.name, change.larger_bytes, index_sizes)
-    return tally.add_list_to({"UnprocessedItems": {}})
+    return tally.add_list_to({"UnprocessedItems": unprocessed})
+
+
+def _put_off(faults: Faults, writes: Sequence[Write]) -> frozenset[int]:
+    """Return which writes stay unprocessed: a part of them by chance, and those that a transaction is in the way of."""
+    chosen: frozenset[int] = frozenset()
+    if len(writes) > 1 and faults.chance.meets("unprocessed"):
+        chosen = faults.chance.some(len(writes))
+    blocked = [place for place, write in enumerate(writes) if write.checked_key() in write.table.unapplied]
+    return chosen.union(blocked)
 
 
 def _read_keys(table: Table, wanted: Mapping[str, Any]) -> list[Key]:
@@ -67,6 +88,11 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
         raise validation("Too many items requested for the BatchGetItem call")
     tally = Tally(request)
     left_bytes = BATCH_GET_MAX_BYTES
+    count = sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values())
+    put_off: frozenset[int] = frozenset()
+    if engine.faults is not None and count > 1 and engine.faults.chance.meets("unprocessed"):
+        put_off = engine.faults.chance.some(count)
+    number = -1
     responses: dict[str, list[Item]] = {}
     unprocessed: dict[str, dict[str, Any]] = {}
     for name, wanted in request["RequestItems"].items():
@@ -75,11 +101,13 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
         projection = arguments.projection()
         arguments.finish()
         found_items = responses.setdefault(name, [])
-        units_factor = 1 if wanted.get("ConsistentRead") else EVENTUAL_FACTOR
+        consistent = bool(wanted.get("ConsistentRead"))
+        units_factor = 1 if consistent else EVENTUAL_FACTOR
         for place, key in enumerate(_read_keys(table, wanted)):
-            found = table.get(key)
+            number += 1
+            found = engine.see(table, key, consistent=consistent)
             size = 0 if found is None else found.size_bytes
-            if size > left_bytes:
+            if size > left_bytes or number in put_off:
                 rest = unprocessed.setdefault(name, {**wanted, "Keys": []})
                 rest["Keys"].append(wanted["Keys"][place])
                 continue

@@ -90,8 +90,9 @@ def get_item(engine: Engine, request: Request) -> Reply:
     arguments = Arguments(request)
     projection = arguments.projection()
     arguments.finish()
-    tally = Tally(request, 1 if request.get("ConsistentRead") else EVENTUAL_FACTOR)
-    found = table.get(key)
+    consistent = bool(request.get("ConsistentRead"))
+    tally = Tally(request, 1 if consistent else EVENTUAL_FACTOR)
+    found = engine.see(table, key, consistent=consistent)
     tally.read(table.name, 0 if found is None else found.size_bytes)
     reply: Reply = {}
     if found is not None:

@@ -1,7 +1,8 @@
 """Query and Scan, a page at a time."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
@@ -12,6 +13,7 @@ from eventstore.testing.dynamodb.expressions.compiled import Compiled
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.key_conditions import LABEL, KeyRange, key_range
 from eventstore.testing.dynamodb.expressions.projections import Projection
+from eventstore.testing.dynamodb.faults import Faults
 from eventstore.testing.dynamodb.index import Index
 from eventstore.testing.dynamodb.items import StoredItem
 from eventstore.testing.dynamodb.rows import Rows, Segment, hash_of
@@ -23,6 +25,8 @@ PAGE_MAX_BYTES = 1024 * 1024
 """A page ends with the item that reaches this. Source: AWS, API reference of Query."""
 
 SEGMENTS_MAX = 1_000_000
+SHORT_PAGE_MAX = 10
+"""A page that ends early, with no limit of its own, ends before that many items."""
 
 _SELECTS = frozenset({"ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"})
 
@@ -160,7 +164,23 @@ def query(engine: Engine, request: Request) -> Reply:
     after = _start_within(source, sought, request.get("ExclusiveStartKey"))
     forward = request.get("ScanIndexForward", True)
     items = source.rows.query(sought.partition, sought.bounds, after=after, forward=forward)
-    return _read_page(items, source, wanted, _tally(request))
+    if engine.faults is None:
+        return _read_page(items, source, wanted, _tally(request))
+    with _seen(engine.faults, source, request, sought.partition):
+        return _read_page(items, source, _shortened(engine.faults, wanted), _tally(request))
+
+
+def _seen(faults: Faults, source: Source, request: Request, partition: KeyPart | None) -> AbstractContextManager[None]:
+    """Let the items be those that this read sees; an index has ways of its own to be late."""
+    if source.index is not None:
+        return nullcontext()
+    return faults.hiding.seen(source.table, partition, consistent=bool(request.get("ConsistentRead")))
+
+
+def _shortened(faults: Faults, wanted: Wanted) -> Wanted:
+    if wanted.limit == 1 or not faults.chance.meets("short_page"):
+        return wanted
+    return replace(wanted, limit=faults.chance.whole(1, (wanted.limit or SHORT_PAGE_MAX) - 1))
 
 
 def _check_filter(source: Source, wanted: Wanted) -> None:
@@ -190,7 +210,11 @@ def scan(engine: Engine, request: Request) -> Reply:
     after = None if start is None else source.place_of(start)
     if after is not None and not segment.contains(hash_of(after[0])):
         raise validation("The provided starting key is invalid: it does not lie in the segment")
-    return _read_page(source.rows.scan(after, segment), source, wanted, _tally(request))
+    items = source.rows.scan(after, segment)
+    if engine.faults is None:
+        return _read_page(items, source, wanted, _tally(request))
+    with _seen(engine.faults, source, request, None):
+        return _read_page(items, source, _shortened(engine.faults, wanted), _tally(request))
 
 
 def _segment(request: Request) -> Segment:

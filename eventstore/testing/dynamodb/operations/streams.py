@@ -7,6 +7,7 @@ from typing import Any
 
 from eventstore.testing.dynamodb.engine import Engine, moment
 from eventstore.testing.dynamodb.errors import ServiceError, validation
+from eventstore.testing.dynamodb.faults import Faults
 from eventstore.testing.dynamodb.feed import Feed, FeedRecord
 from eventstore.testing.dynamodb.iterators import ShardIterator
 from eventstore.testing.dynamodb.shard import Shard
@@ -57,9 +58,15 @@ def describe_stream(engine: Engine, request: Request) -> Reply:
     limit = _limit(request, SHARDS_MAX)
     start = request.get("ExclusiveStartShardId", "")
     parent_id = _read_parent(request.get("ShardFilter"))
+    faults = engine.faults
+    if faults is not None:
+        faults.sharding.trim(feed)
     shards = [
         shard for shard in feed.shards if shard.shard_id > start and parent_id in {None, shard.parent_id}
     ]  # fmt: skip
+    if faults is not None:
+        shards = faults.sharding.listed(shards)
+        limit = faults.sharding.listing_limit(limit, len(shards))
     description: Reply = {
         "StreamArn": feed.arn,
         "StreamLabel": feed.label,
@@ -71,7 +78,7 @@ def describe_stream(engine: Engine, request: Request) -> Reply:
             {"AttributeName": name, "KeyType": kind}
             for name, kind in zip(feed.schema.names, ("HASH", "RANGE"), strict=False)
         ],
-        "Shards": [_describe_shard(shard) for shard in shards[:limit]],
+        "Shards": [_describe_shard(shard, faults) for shard in shards[:limit]],
     }
     if len(shards) > limit:
         description["LastEvaluatedShardId"] = shards[limit - 1].shard_id
@@ -87,9 +94,10 @@ def _read_parent(shard_filter: Mapping[str, Any] | None) -> str | None:
     return parent_id
 
 
-def _describe_shard(shard: Shard[FeedRecord]) -> Reply:
+def _describe_shard(shard: Shard[FeedRecord], faults: Faults | None) -> Reply:
     positions = {"StartingSequenceNumber": str(shard.starting_position)}
-    if shard.ending_position is not None:
+    is_shown_open = faults is not None and faults.sharding.is_shown_open(shard)
+    if shard.ending_position is not None and not is_shown_open:
         positions["EndingSequenceNumber"] = str(shard.ending_position)
     description: Reply = {"ShardId": shard.shard_id, "SequenceNumberRange": positions}
     if shard.parent_id is not None:
@@ -100,6 +108,8 @@ def _describe_shard(shard: Shard[FeedRecord]) -> Reply:
 def get_shard_iterator(engine: Engine, request: Request) -> Reply:
     """Carry out GetShardIterator."""
     feed = engine.feed(request["StreamArn"])
+    if engine.faults is not None:
+        engine.faults.sharding.trim(feed)
     shard = feed.shard(request["ShardId"])
     place = _place(shard, request["ShardIteratorType"], request.get("SequenceNumber"))
     return {"ShardIterator": ShardIterator(feed.arn, shard.shard_id, place, engine.now_ms()).text}
@@ -118,7 +128,14 @@ def _place(shard: Shard[FeedRecord], kind: str, text: str | None) -> int:
     end = shard.ending_position
     if position < shard.starting_position or (end is not None and position > end):
         raise validation(f"{_INVALID}: Invalid SequenceNumber, which does not lie in the shard")
+    if shard.trimmed_position is not None and position <= shard.trimmed_position:
+        raise _trimmed()
     return shard.place_at(position) if kind == "AT_SEQUENCE_NUMBER" else shard.place_after(position)
+
+
+def _trimmed() -> ServiceError:
+    detail = "The operation attempted to read past the oldest stream record in a shard"
+    return ServiceError("TrimmedDataAccessException", detail)
 
 
 def get_records(engine: Engine, request: Request) -> Reply:
@@ -126,10 +143,15 @@ def get_records(engine: Engine, request: Request) -> Reply:
     limit = _limit(request, RECORDS_MAX)
     iterator = ShardIterator.read(request["ShardIterator"])
     feed = engine.feed(iterator.stream_arn)
+    faults = engine.faults
+    if faults is not None:
+        faults.sharding.check_iterator(iterator.issued_ms)
+        faults.sharding.trim(feed)
     shard = feed.shard(iterator.shard_id)
     if iterator.place < shard.trimmed_count:
-        detail = "The operation attempted to read past the oldest stream record in a shard"
-        raise ServiceError("TrimmedDataAccessException", detail)
+        raise _trimmed()
+    if faults is not None:
+        limit = faults.sharding.page_limit(limit, shard.end - iterator.place)
     records: list[Reply] = []
     size = 0
     for position, record in shard.read(iterator.place, limit):
@@ -139,7 +161,8 @@ def get_records(engine: Engine, request: Request) -> Reply:
         records.append(_record(engine, feed, position, record))
     reply: Reply = {"Records": records}
     following = iterator.place + len(records)
-    if shard.is_open or following < shard.end:
+    is_end = not shard.is_open and following == shard.end
+    if not is_end or (faults is not None and faults.sharding.lingers(len(records))):
         reply["NextShardIterator"] = ShardIterator(feed.arn, shard.shard_id, following, engine.now_ms()).text
     return reply
 

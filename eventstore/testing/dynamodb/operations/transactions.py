@@ -26,6 +26,7 @@ TRANSACTION_MAX_BYTES = 4 * 1024 * 1024
 
 _REASON_CODES = {
     "ConditionalCheckFailedException": "ConditionalCheckFailed",
+    "TransactionConflictException": "TransactionConflict",
     "ValidationException": "ValidationError",
 }
 _NO_REASON = {"Code": "None"}
@@ -89,9 +90,12 @@ def transact_write_items(engine: Engine, request: Request) -> Reply:
     if token is not None:
         digest = digest_of(actions)
         if engine.tokens.is_repeat(token, digest, engine.now_ms()):
+            if engine.faults is not None:
+                engine.faults.hiding.refuse_token(token)
             return _answer_repeat(writes, tally)
     changes = _decide(writes)
-    for change, index_sizes in zip(changes, engine.commit(changes), strict=True):
+    written = engine.commit(changes, token=token, is_transaction=True)
+    for change, index_sizes in zip(changes, written, strict=True):
         tally.write(change.table.name, change.larger_bytes, index_sizes)
     if token is not None:
         engine.tokens.keep(token, digest, engine.now_ms())
@@ -136,6 +140,8 @@ def transact_get_items(engine: Engine, request: Request) -> Reply:
     if len(wanted) < len(actions):
         raise transaction_cancelled(reasons)
     _check_distinct([(get.table.name, get.key) for get in wanted])
+    if engine.faults is not None:
+        engine.faults.hiding.read_whole([(get.table, get.key) for get in wanted])
     return tally.add_list_to({"Responses": [_answer_get(get, tally) for get in wanted]})
 
 

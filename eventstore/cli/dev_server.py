@@ -1,0 +1,56 @@
+"""`eventstore dev-server`: the in-memory DynamoDB over HTTP, also in rough weather."""
+
+import signal
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from eventstore.cli import envelope
+from eventstore.cli.streams import printable
+from eventstore.errors import EndpointError
+
+PORT_DEFAULT = 8000
+
+
+@click.command("dev-server")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT_DEFAULT,
+    show_default=True,
+    help="Where to listen; 0 takes a free port.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; nobody is asked who.")
+@click.option("--rough", is_flag=True, help="Let everything go wrong that AWS permits, now and then.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides when, with --rough.")
+@envelope.reports_errors
+def dev_server(port: int, host: str, seed: int, *, rough: bool) -> None:
+    """Serve an in-memory DynamoDB, with streams, to any AWS client, until interrupted.
+
+    Every access key id has a database of its own; any secret will do. Nothing is kept when the server ends.
+
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 the address is taken or is none of this machine.
+    """
+    from eventstore.testing.dynamodb import Weather  # noqa: PLC0415 - what serves tests is loaded by this command alone
+    from eventstore.testing.http import DevServer  # noqa: PLC0415 - likewise
+
+    try:
+        server = DevServer(port, host=host, weather=Weather.rough() if rough else None, seed=seed)
+    except OSError as error:
+        reason = printable(str(error))
+        raise EndpointError(f"cannot listen at {host}, port {port}: {reason}; choose another --port") from error
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        click.echo(server.url)
+        if not server.is_on_loopback:
+            click.echo(f"warning: whoever reaches {host} may read and change everything", err=True)
+        server.serve()
+    except KeyboardInterrupt:
+        return
+    finally:
+        server.close()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -135,7 +135,9 @@ class OutboxWriter:
             return requests  # deleting again what is gone does no harm
         except DynamoError as error:
             raise dynamo.public_error(error, table=self._table) from error
-        return list((reply.get("UnprocessedItems") or {}).get(self._table, []))
+        if "UnprocessedItems" not in reply:
+            return requests  # a body that was cut short; a whole one says it, also when it is empty
+        return list(reply["UnprocessedItems"].get(self._table, []))
 
     def _gave_up(self, count: int) -> ThrottledError:
         return ThrottledError(

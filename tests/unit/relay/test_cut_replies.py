@@ -29,3 +29,24 @@ def test_a_mark_whose_reply_is_cut_short_is_made_again(bench: Bench) -> None:
     assert writer.add_delivered(("a", 1), {"bus"}) == {"bus"}
     assert cut == ["UpdateItem"]
     assert bench.row("a", 1).delivered == {"bus"}
+
+
+def test_deletes_whose_reply_is_cut_short_are_made_again(bench: Bench) -> None:
+    """
+    A reply that does not say what is unprocessed may hide that nothing was: the rows are deleted again.
+    """
+    bench.append("a")
+    cut: list[str] = []
+
+    def cut_once(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if operation == "BatchWriteItem" and not cut:
+            cut.append(operation)
+            return {}
+        return effect()
+
+    bench.way.trap = cut_once
+    OutboxWriter(bench.client, TableNames(), bench.runtime, Backoff(attempts_max=2, base_seconds=0.001)).delete(
+        [("a", 1)]
+    )
+    assert cut == ["BatchWriteItem"]
+    assert bench.outbox() == []

@@ -1,0 +1,119 @@
+"""What is drawn from a seed: a stream of numbers per purpose, and which faults strike how often.
+
+To add a fault: a line in `FAULTS`, and at the place where it strikes `if chance.strikes("its.name"):`.
+"""
+
+from collections.abc import Collection
+from random import Random
+from typing import Any
+
+from tests.simulation.coverage import Coverage
+
+FAULTS: dict[str, float] = {
+    # Of calls of DynamoDB, per call
+    "dynamo.throttle": 0.02,
+    "dynamo.conflict": 0.03,
+    "dynamo.unreachable": 0.01,
+    "dynamo.error": 0.01,
+    "dynamo.lost_before": 0.02,
+    "dynamo.lost_after": 0.03,
+    "dynamo.cut_reply": 0.02,
+    "dynamo.slow": 0.05,
+    "dynamo.hidden": 0.35,
+    "dynamo.unprocessed": 0.1,
+    "dynamo.short_page": 0.3,
+    # Of the feed, per call or per commit
+    "feed.cut_reply": 0.02,
+    "feed.empty_page": 0.1,
+    "feed.short_page": 0.3,
+    "feed.expired_iterator": 0.02,
+    "feed.late_listing": 0.2,
+    "feed.late_record": 0.4,
+    "feed.swapped_records": 0.3,
+    # Of the in-memory DynamoDB itself, by the names of its `Weather`
+    "aws.list_late": 0.3,
+    "aws.open_parent": 0.3,
+    "aws.short_listing": 0.3,
+    "aws.linger_at_end": 0.3,
+    "aws.delay_index": 0.3,
+    # Of the bus, per message or poll
+    "bus.nack": 0.02,
+    "bus.drop_before": 0.004,
+    "bus.drop_after": 0.004,
+    "bus.late_taking": 0.5,
+    # Of the index, per request
+    "index.busy_item": 0.05,
+    "index.failed_item": 0.03,
+    "index.lost_before": 0.02,
+    "index.lost_after": 0.03,
+    "index.cut_reply": 0.01,
+    "index.slow": 0.05,
+    "index.too_large": 0.01,
+    # Of processes, per step
+    "crash.relay": 0.002,
+    "crash.writer": 0.002,
+    "crash.operator": 0.002,
+    "crash.consumer": 0.05,
+    "pause": 0.001,
+    # Of the weather, per look
+    "weather.bus_down": 0.03,
+    "weather.bus_stalled": 0.03,
+    "weather.bus_blocked": 0.03,
+    "weather.bus_unroutable": 0.05,
+    "weather.index_down": 0.04,
+    "weather.index_refuses": 0.02,
+    "weather.split_shard": 0.05,
+    "weather.rotate_shards": 0.05,
+    "weather.trim": 0.04,
+    "weather.replace_stream": 0.01,
+    "weather.replay": 0.1,
+    "weather.stop_relay": 0.02,
+    # Of what is written, per append
+    "event.poison": 0.02,
+    "event.too_large": 0.01,
+}
+"""Each kind of fault with its usual chance."""
+
+_ENABLED = 0.7
+
+
+class Chance:
+    """The seed's word on everything that is not the order of parts.
+
+    Args:
+        seed: The seed.
+        coverage: Told of every fault that strikes.
+        without: Kinds of faults that are left out, whatever the seed says.
+    """
+
+    def __init__(self, seed: str, coverage: Coverage, without: Collection[str] = ()) -> None:
+        self._seed = seed
+        self._coverage = coverage
+        self._streams: dict[str, Random] = {}
+        draw = Random(f"faults {seed}")
+        drawn = {
+            name: rate * draw.choice((0.3, 1.0, 2.5)) * (draw.random() < _ENABLED) for name, rate in FAULTS.items()
+        }
+        self.rates = {name: rate for name, rate in drawn.items() if rate and name not in without}
+        self.is_stormy = False
+
+    def stream(self, purpose: str) -> Random:
+        """Return the stream of numbers of a purpose, so that one purpose does not disturb another."""
+        found = self._streams.get(purpose)
+        if found is None:
+            found = self._streams[purpose] = Random(f"{purpose} {self._seed}")
+        return found
+
+    def rates_of(self, group: str) -> dict[str, Any]:
+        """Return the rates of a group of faults, by their names without it: those that another one draws."""
+        named = ((name.partition("."), rate) for name, rate in self.rates.items())
+        return {name: min(1.0, rate) for (prefix, _, name), rate in named if prefix == group}
+
+    def strikes(self, name: str) -> bool:
+        """Tell whether a fault strikes now."""
+        assert name in FAULTS, f"{name} is no kind of fault; add it to FAULTS"
+        rate = self.rates.get(name)
+        if rate is None or not self.is_stormy or self.stream(name).random() >= rate:
+            return False
+        self._coverage.faults[name] += 1
+        return True

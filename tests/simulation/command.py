@@ -1,0 +1,171 @@
+"""`python -m tests.simulation`: many seeds, one seed again, or the planted bugs."""
+
+# ruff: noqa: T201 - a command talks to a person
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from tests.simulation.chance import FAULTS
+from tests.simulation.coverage import Coverage
+from tests.simulation.planted import BUGS
+from tests.simulation.shrink import command, promise_of, shrink
+from tests.simulation.world import Plan, Run, simulate
+
+PLANTED_SEEDS_MAX = 200
+COVERED_RUNS_MIN = 100
+"""So many runs meet every kind of fault; fewer are not expected to."""
+
+_CHUNK = 5
+_FAILURES_SHOWN = 5
+
+
+@dataclass(slots=True)
+class Tally:
+    """What some runs came to.
+
+    Attributes:
+        coverage: What they met.
+        steps: Of all of them.
+        fewest: Steps of the shortest.
+        failures: Seed and promise of those that failed.
+    """
+
+    coverage: Coverage = field(default_factory=Coverage)
+    steps: int = 0
+    fewest: int = sys.maxsize
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, seed: int, run: Run) -> None:
+        """Add a run."""
+        self.coverage.add(run.coverage)
+        self.steps += run.steps
+        self.fewest = min(self.fewest, run.steps)
+        promise = promise_of(run)
+        if promise is not None:
+            self.failures.append((seed, promise))
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another process has run."""
+        self.coverage.add(other.coverage)
+        self.steps += other.steps
+        self.fewest = min(self.fewest, other.fewest)
+        self.failures += other.failures
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; return the exit code: 0 all promises were kept, 1 one was broken."""
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets must be that of the run which is repeated
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *arguments], environment)  # noqa: S606
+    options = _parser().parse_args(arguments)
+    if options.planted == "all":
+        return _find_all(options.jobs)
+    plan = Plan(
+        options.seed,
+        writers=options.writers,
+        appends=options.appends,
+        without=frozenset(filter(None, options.without.split(","))),
+        keep_log=options.log is not None,
+    )
+    if options.runs == 1:
+        return _repeat(plan, options.planted, options.log, no_shrink=options.no_shrink)
+    if options.planted is not None:
+        return _say_found(options.planted, *_find(options.planted))
+    return _run_many(plan.seed, options.runs, options.jobs)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--runs", type=int, default=200, help="seeds to run (200)")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed (0)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    parser.add_argument("--planted", choices=[*BUGS, "all"], help="plant a bug, and look for the seed that finds it")
+    parser.add_argument("--writers", type=int, help="instead of the seed's number")
+    parser.add_argument("--appends", type=int, help="of each writer, instead of the seed's number")
+    parser.add_argument("--without", default="", help="kinds of faults to leave out, with commas between")
+    parser.add_argument("--log", type=argparse.FileType("w"), help="with --runs 1: write a line per step to this file")
+    parser.add_argument("--no-shrink", action="store_true", help="with --runs 1: do not look for a smaller run")
+    return parser
+
+
+def _run_many(first: int, runs: int, jobs: int) -> int:
+    began = time.monotonic()
+    tally = Tally()
+    for part in _spread(first, runs, jobs):
+        tally.merge(part)
+    seconds = time.monotonic() - began
+    print("\n".join(tally.coverage.lines()))
+    print(
+        f"{runs:,} seeds, {tally.steps:,} steps (at least {tally.fewest:,} a seed) in {seconds:.1f} s:"
+        f" {runs / seconds:.1f} seeds and {tally.steps / seconds:,.0f} steps a second"
+    )
+    for seed, promise in sorted(tally.failures)[:_FAILURES_SHOWN]:
+        print(f"FAILED seed {seed}: {promise}\n  repeat and shrink it: {command(Plan(seed))}")
+    missed = tally.coverage.never_met(FAULTS) if runs >= COVERED_RUNS_MIN else []
+    if missed:
+        print(f"FAILED: never met: {', '.join(missed)}")
+    return 1 if tally.failures or missed else 0
+
+
+def _spread(first: int, runs: int, jobs: int) -> Iterator[Tally]:
+    chunks = [range(start, min(start + _CHUNK, first + runs)) for start in range(first, first + runs, _CHUNK)]
+    if jobs == 1:
+        yield from map(_run_chunk, chunks)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_run_chunk, chunks)
+
+
+def _run_chunk(seeds: Sequence[int]) -> Tally:
+    tally = Tally()
+    for seed in seeds:
+        tally.add(seed, simulate(Plan(seed)))
+    return tally
+
+
+def _repeat(plan: Plan, bug: str | None, log: object, *, no_shrink: bool) -> int:
+    with BUGS[bug]() if bug is not None else nullcontext():
+        run = simulate(plan)
+        print(f"seed {plan.seed}: {run.steps:,} steps, {run.seconds:.0f} simulated seconds, trace {run.trace}")
+        if log is not None:
+            print("\n".join(run.log or ()), file=log)  # type: ignore[call-overload]
+        promise = promise_of(run)
+        if promise is None:
+            return 0
+        print(f"FAILED {run.failure}")
+        if not no_shrink:
+            smaller, again = shrink(plan, promise, simulate)
+            print(f"shrunk to {again.steps:,} steps: {again.failure}\n  {command(smaller, bug)} --no-shrink")
+    return 1
+
+
+def _find_all(jobs: int) -> int:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        codes = [_say_found(name, *found) for name, found in zip(BUGS, pool.map(_find, BUGS), strict=True)]
+    return max(codes)
+
+
+def _find(name: str) -> tuple[int | None, str, int]:
+    """Return the first seed that finds a bug, the promise it breaks, and the steps it took."""
+    with BUGS[name]():
+        for seed in range(PLANTED_SEEDS_MAX):
+            run = simulate(Plan(seed))
+            promise = promise_of(run)
+            if promise is not None:
+                return seed, promise, run.steps
+    return None, "", 0
+
+
+def _say_found(name: str, seed: int | None, promise: str, steps: int) -> int:
+    if seed is None:
+        print(f"FAILED {name}: not found in {PLANTED_SEEDS_MAX} seeds")
+        return 1
+    print(f"found {name:<30} seed {seed:>3} after {steps:>6,} steps: {promise}")
+    return 0

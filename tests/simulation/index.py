@@ -1,0 +1,73 @@
+"""The search index of a simulation: an `IndexClient` with bulk verdicts, and what goes wrong with them."""
+
+import json
+from collections.abc import Sequence
+
+from relay.destinations.index_client import IndexLostError, IndexRefusedError, TooLargeError
+from relay.destinations.verdict import CONFLICT, ItemVerdict
+from tests.simulation.chance import Chance
+from tests.simulation.ledger import Ledger
+from tests.simulation.scheduler import Scheduler
+
+CREATED = 201
+
+
+class SimulatedIndex:
+    """Where documents end up; the weather sets `is_down` and `refuses`."""
+
+    def __init__(self, scheduler: Scheduler, chance: Chance, ledger: Ledger) -> None:
+        self._scheduler = scheduler
+        self._chance = chance
+        self._ledger = ledger
+        self.is_down = False
+        self.refuses = False
+
+    def prepare(self, timeout_seconds: float) -> None:
+        """See `IndexClient.prepare`."""
+        self._scheduler.step("index.prepare")
+        self._answer_or_not(timeout_seconds)
+
+    def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
+        """See `IndexClient.bulk`."""
+        self._scheduler.step("index.bulk")
+        self._answer_or_not(timeout_seconds)
+        lines = body.split(b"\n")[:-1]
+        if len(lines) > 2 and self._chance.strikes("index.too_large"):
+            raise TooLargeError("told to be small")
+        if self._chance.strikes("index.lost_before"):
+            raise IndexLostError("lost on the way there")
+        verdicts = [self._create(action, source) for action, source in zip(lines[::2], lines[1::2], strict=True)]
+        if self._chance.strikes("index.slow"):
+            seconds = self._chance.stream("index.slow").uniform(0.1, 8.0)
+            self._scheduler.wait("index.slow", None, min(seconds, timeout_seconds))
+            if seconds >= timeout_seconds:
+                raise IndexLostError("no answer in time")
+        self._scheduler.step("index.answered")
+        if self._chance.strikes("index.lost_after"):
+            raise IndexLostError("lost on the way back")
+        if self._chance.strikes("index.cut_reply"):
+            return verdicts[:-1]
+        return verdicts
+
+    def close(self) -> None:
+        """See `IndexClient.close`."""
+
+    def _answer_or_not(self, timeout_seconds: float) -> None:
+        if self.is_down:
+            self._scheduler.wait("index.down", None, min(timeout_seconds, 0.2))
+            raise IndexLostError("down")
+        if self.refuses:
+            raise IndexRefusedError(403, "told to refuse")
+
+    def _create(self, action: bytes, source: bytes) -> ItemVerdict:
+        event_id = json.loads(action)["create"]["_id"]
+        if self._chance.strikes("index.busy_item"):
+            return ItemVerdict(event_id, 429, "es_rejected_execution_exception", "told to be busy")
+        if self._chance.strikes("index.failed_item"):
+            return ItemVerdict(event_id, 503, "unavailable_shards_exception", "told to fail")
+        if json.loads(source)["data"].get("poison"):
+            return ItemVerdict(event_id, 400, "document_parsing_exception", "poison")
+        if event_id in self._ledger.taken.indexed:
+            return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "there already")
+        self._ledger.taken.indexed.add(event_id)
+        return ItemVerdict(event_id, CREATED)

@@ -1,0 +1,240 @@
+"""One run: a world of a seed, in which writers write, the relay relays and everything goes wrong, and then calms."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from eventstore import tables
+from eventstore.table_names import TableNames
+from eventstore.testing import InMemoryDynamoDB
+from eventstore.testing.dynamodb.weather import Weather as AwsWeather
+from tests.simulation import settings as world_settings
+from tests.simulation.broker import SimulatedBroker
+from tests.simulation.chance import Chance
+from tests.simulation.checkers import Checkers
+from tests.simulation.consumers import SimulatedQueue
+from tests.simulation.coverage import Coverage
+from tests.simulation.dynamo import SimulatedPassage
+from tests.simulation.feed import SimulatedFeed
+from tests.simulation.index import SimulatedIndex
+from tests.simulation.ledger import Ledger
+from tests.simulation.primitives import SimulatedRuntime
+from tests.simulation.processes import Processes
+from tests.simulation.scheduler import Process, Scheduler
+from tests.simulation.weather import Weather
+from tests.simulation.writers import Writer
+
+STEPS_MAX = 400_000
+STEPS_MIN = 500
+"""A run of a quick seed goes on until it has done so much."""
+
+DRAIN_SECONDS = 600.0
+"""When faults have stopped, everything that can go is gone after so much simulated time."""
+
+STOP_SECONDS = 120.0
+_LOOK_SECONDS = 1.0
+_LOOKS_PER_CHECK = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to simulate; with all but the seed left out, the seed decides.
+
+    Attributes:
+        seed: The seed.
+        writers: How many, when not the seed's number.
+        appends: Of each writer, when not the seed's number.
+        without: Kinds of faults to leave out.
+        keep_log: Whether to keep a line per step.
+    """
+
+    seed: int
+    writers: int | None = None
+    appends: int | None = None
+    without: frozenset[str] = frozenset()
+    keep_log: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run came to.
+
+    Attributes:
+        failure: What was broken; None when all was well.
+        steps: Calls of ports.
+        trace: A digest of every step.
+        seconds: Simulated time.
+        coverage: What was met.
+        log: A line per step, when asked for.
+    """
+
+    failure: BaseException | None
+    steps: int
+    trace: str
+    seconds: float
+    coverage: Coverage = field(default_factory=Coverage)
+    log: list[str] | None = None
+
+
+def simulate(plan: Plan) -> Run:
+    """Run one world to its end, and return what it came to."""
+    world = World(plan)
+    failure: BaseException | None = None
+    with _marking(world.coverage):
+        try:
+            world.scheduler.run(world.live)
+        except Exception as error:  # noqa: BLE001 - it is what the caller wants to hear of
+            failure = error
+    scheduler = world.scheduler
+    world.count_aws_faults()
+    return Run(failure, scheduler.steps, scheduler.trace_hash(), scheduler.seconds, world.coverage, scheduler.log)
+
+
+class World:
+    """All of it put together."""
+
+    def __init__(self, plan: Plan) -> None:
+        seed = str(plan.seed)
+        self._settings = world_settings.draw(seed, writers=plan.writers, appends=plan.appends)
+        self.coverage = Coverage()
+        self.scheduler = Scheduler(seed, stickiness=self._settings.stickiness, steps_max=STEPS_MAX)
+        self.scheduler.log = [] if plan.keep_log else None
+        self._chance = Chance(seed, self.coverage, plan.without)
+        self._runtime = SimulatedRuntime(self.scheduler, Process("world"), seed)
+        self._ledger = Ledger(self.scheduler)
+        self._passage = SimulatedPassage(self.scheduler, self._chance)
+        self._checkers = Checkers(self._ledger, self._passage, self._settings.message_max_bytes)
+        self._passage.feed = SimulatedFeed(self._chance, self._checkers.watch_outbox)
+        self._passage.on_effect = self._checkers.watch_call
+        self._passage.database = InMemoryDynamoDB(
+            clock=self._runtime,
+            lock=nullcontext(),
+            shard_count=self._settings.shards,
+            placing=self._passage.feed,
+            passage=self._passage,
+            random=self._chance.stream("aws"),
+        )
+        self._broker = SimulatedBroker(self.scheduler, self._chance, self._ledger, self._settings.window)
+        self._index = SimulatedIndex(self.scheduler, self._chance, self._ledger)
+        self._processes = Processes(
+            seed,
+            self._settings,
+            scheduler=self.scheduler,
+            chance=self._chance,
+            ledger=self._ledger,
+            passage=self._passage,
+            broker=self._broker,
+            index=self._index,
+        )
+        self._weather = Weather(
+            self.scheduler,
+            self._chance,
+            passage=self._passage,
+            broker=self._broker,
+            index=self._index,
+            processes=self._processes,
+        )
+        self._writers = [
+            Writer(f"writer{number}", self._settings.appends, self._settings.aggregates, self._chance, self._ledger)
+            for number in range(self._settings.writers)
+        ]
+
+    def live(self) -> None:
+        """Live through a storm and the calm after it."""
+        with self._passage.direct():
+            tables.init(self._passage.database.client(), TableNames(), self._runtime)
+            self._store = self._processes.open_store(self._runtime)
+        self._join("everything", None)
+        self._join("one type", "MOVED")
+        self.scheduler.on_step = self._processes.strike
+        self._chance.is_stormy = True
+        self._passage.database.weather = AwsWeather(**self._chance.rates_of("aws"))
+        self._storm()
+        self._passage.database.weather = AwsWeather()
+        self._weather.clear_up()
+        self._calm()
+        self._end()
+
+    def count_aws_faults(self) -> None:
+        """Add what the in-memory DynamoDB did by itself."""
+        for name, count in self._passage.database.met.items():
+            if count:
+                self.coverage.faults[f"aws.{name}"] += count
+
+    def _storm(self) -> None:
+        looks = 0
+        while self.scheduler.seconds < self._settings.storm_seconds:
+            self._look_after_writers()
+            self._weather.look()
+            self._consume()
+            looks += 1
+            if looks == _LOOKS_PER_CHECK:
+                self._join("late", None)
+            if looks % _LOOKS_PER_CHECK == 0:
+                self._checkers.look_at_all(self._store)
+            if self._is_written() and self._checkers.is_drained() and self.scheduler.steps >= STEPS_MIN:
+                break
+            self._runtime.sleep(_LOOK_SECONDS)
+
+    def _calm(self) -> None:
+        """Everything drains within a bounded time once nothing goes wrong any more."""
+        deadline = self.scheduler.seconds + DRAIN_SECONDS
+        while not (self._is_written() and self._checkers.is_drained()):
+            if self.scheduler.seconds >= deadline:
+                self._ledger.broken("everything drains when faults stop", f"left: {self._checkers.left()[:5]}")
+            self._look_after_writers()
+            self._weather.look()
+            self._consume()
+            self._runtime.sleep(_LOOK_SECONDS)
+
+    def _end(self) -> None:
+        processes = self._processes
+        for stop in (processes.relay_stop, processes.operator_stop):
+            if stop is not None:
+                stop.set_quietly()
+        deadline = self.scheduler.seconds + STOP_SECONDS
+        while any(task is not None and not task.is_done for task in (processes.relay, processes.operator)):
+            if self.scheduler.seconds >= deadline:
+                self._ledger.broken("a relay that is told to stop stops", f"not within {STOP_SECONDS} s")
+            self._runtime.sleep(_LOOK_SECONDS)
+        self._consume()
+        self._checkers.look_at_all(self._store)
+        for queue in self._broker.queues:
+            queue.check()
+
+    def _is_written(self) -> bool:
+        return all(writer.is_done for writer in self._writers)
+
+    def _look_after_writers(self) -> None:
+        for writer in self._writers:
+            task = self._processes.writers.get(writer.name)
+            if not writer.is_done and (task is None or task.is_done):
+                if task is not None and task.failure is not None and isinstance(task.failure, Exception):
+                    self._ledger.broken("a writer does not fail", repr(task.failure))
+                self._processes.start_writer(writer)
+
+    def _join(self, name: str, event_type: str | None) -> None:
+        self._broker.queues.append(SimulatedQueue(name, event_type, self._chance, self._ledger))
+
+    def _consume(self) -> None:
+        for queue in self._broker.queues:
+            queue.consume()
+
+
+@contextmanager
+def _marking(coverage: Coverage) -> Iterator[None]:
+    """Count what the product logs as marks, and print nothing."""
+
+    def mark(_logger: Any, _method: str, event: Any) -> str:
+        coverage.marks[str(event.get("event"))] += 1
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[mark])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -264,6 +264,7 @@ class Appender:
         if not rows:
             return None
         key_rows.check(sent, rows)
+        key_rows.wait_readable(self._context, rows.values())
         return [
             AppendResult(
                 aggregate=each.aggregate,

@@ -6,11 +6,13 @@ No exception of a client library leaves this module.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from zlib import crc32
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
+    ChecksumError,
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
@@ -100,7 +102,8 @@ def classify(error: ClientError) -> DynamoError:
             ),
         )
     if code == "ConditionalCheckFailedException":
-        return ConditionFailedError(message)
+        there: Any = error.response.get("Item")
+        return ConditionFailedError(message, there)
     if code in _THROTTLES:
         return NotAppliedError(code, message, reached=True)
     if code == "ResourceNotFoundException":
@@ -189,7 +192,13 @@ class Endpoint:
     secret_access_key: str | None = None
 
 
-def connect(endpoint: Endpoint, *, connections_max: int = 32) -> tuple[DynamoClient, StreamsClient]:
+def connect(
+    endpoint: Endpoint,
+    *,
+    connections_max: int = 32,
+    connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+    read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+) -> tuple[DynamoClient, StreamsClient]:
     """Return clients for the tables and for their streams.
 
     The clients retry nothing themselves: the callers know which attempts are safe, and wait through the ports.
@@ -197,13 +206,15 @@ def connect(endpoint: Endpoint, *, connections_max: int = 32) -> tuple[DynamoCli
     Args:
         endpoint: Where DynamoDB is.
         connections_max: Connections that each client keeps, which is how many requests it has on their way at once.
+        connect_timeout_seconds: How long a connection may take to come about.
+        read_timeout_seconds: How long an answer may take; after that it counts as lost.
 
     Raises:
         EndpointError: The endpoint is no URL, or no region is known.
     """
     config = Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        connect_timeout=connect_timeout_seconds,
+        read_timeout=read_timeout_seconds,
         retries={"total_max_attempts": 1},
         max_pool_connections=connections_max,
         tcp_keepalive=True,
@@ -221,6 +232,26 @@ def connect(endpoint: Endpoint, *, connections_max: int = 32) -> tuple[DynamoCli
         )
     except (BotoCoreError, ValueError) as error:
         reason = str(error).rstrip(".")
-        raise EndpointError(f"no client for DynamoDB can be made: {reason}; check endpoint and region") from error
+        raise EndpointError(
+            f"no client for DynamoDB can be made: {reason}; check endpoint and region, which the commands read from"
+            " EVENTSTORE_DYNAMODB_ENDPOINT_URL and EVENTSTORE_AWS_REGION (`make up` writes both for local servers)",
+        ) from error
+    for client in clients:
+        client.meta.events.register("before-parse", _check_body)
     typed: tuple[DynamoClient, StreamsClient] = clients
     return typed
+
+
+def _check_body(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a reply whose body does not fit its checksum.
+
+    A GetItem that was cut short looks like one of an absent item, so nothing else can tell. botocore checks this only
+    where it may try again itself, and our clients may not.
+
+    Raises:
+        ChecksumError: As for a reply that got lost.
+    """
+    expected = response_dict["headers"].get("x-amz-crc32")
+    actual = crc32(response_dict["body"])
+    if expected is not None and actual != int(expected):
+        raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=str(actual))

@@ -256,7 +256,9 @@ class TableLayoutError(SetUpError):
     """
 
     def __init__(self, table: str, differences: Sequence[str]) -> None:
-        super().__init__(f"table {table!r} has another layout: {'; '.join(differences)}. Use another table prefix")
+        super().__init__(
+            f"table {table!r} has another layout: {'; '.join(differences)}. Set that right, or use another table prefix"
+        )
         self.table = table
         self.differences = tuple(differences)
 

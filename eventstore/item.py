@@ -74,8 +74,11 @@ class ItemReader:
         return frozenset(self._value(field, "SS")) if field in self._item else frozenset()
 
     def text_map(self, field: str) -> Mapping[str, Any]:
-        """Return a map attribute, its values still typed; absent is empty."""
-        return self._value(field, "M") if field in self._item else {}
+        """Return a map attribute, its values still typed; absent is empty.
+
+        In change records DynamoDB Local writes an empty map without its kind, as `{}`; nothing else can be meant by it.
+        """
+        return self._value(field, "M") if self._item.get(field) else {}
 
     def corrupt(self, field: str, reason: str) -> CorruptRowError:
         """Return the error that names this row and a field of it."""
@@ -96,7 +99,9 @@ def row_key(aggregate_id: str, sequence_number: int) -> dict[str, dict[str, str]
 
 
 def describe_key(item: Item) -> str:
-    """Return the key of an events or outbox row as a person would write it."""
+    """Return the key of a row of `events`, `outbox` or `relay` as a person would write it."""
+    if "recordType" in item:
+        return f"{item['recordType'].get('S', '?')}/{item.get('recordKey', {}).get('S', '?')}"
     aggregate = item.get("aggregateId", {}).get("S", "?")
     number = item.get("sequenceNumber", {}).get("N", "?")
     return f"{aggregate}/{number}"

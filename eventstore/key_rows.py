@@ -1,9 +1,9 @@
 """Rows of idempotency keys that are in an append's way: read where they were not shown, and held against the append."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventstore import dynamo, idempotency
+from eventstore import dynamo, idempotency, serializable
 from eventstore.context import StoreContext
 from eventstore.errors import AggregateTypeError, CorruptRowError, IdempotencyConflictError
 from eventstore.idempotency import KeyRow
@@ -65,6 +65,25 @@ def check(sent: Transaction, rows: Mapping[int, KeyRow]) -> None:
             given_commit_id=given_row.commit_id,
             given_digest=given_row.digest,
         )
+
+
+def wait_readable(context: StoreContext, rows: Iterable[KeyRow]) -> None:
+    """Wait until the commits that keys stand for can be read: a key's row may show before the events beside it do.
+
+    Raises:
+        CorruptRowError: The key's commit is not stored; a restore has brought back the one without the other.
+        TryLaterError: DynamoDB did not answer in time, or the commit is still being applied.
+    """
+    for row in rows:
+        item = serializable.read(context, row.aggregate_id, [row.last]).get(row.last)
+        if item is None or item.get("commitId", {}).get("S") != row.commit_id:
+            raise CorruptRowError(
+                context.tables.idempotency,
+                key=f"{row.aggregate_id} / {row.key}",
+                field="commitId",
+                reason=f"is {row.commit_id}, a commit that is not stored up to event {row.last}: `eventstore verify`"
+                " finds such rows; remove it by hand, and the append is stored anew",
+            )
 
 
 def left_over(context: StoreContext, item: Item, key: str) -> CorruptRowError:

@@ -22,7 +22,11 @@ class OutcomeLostError(DynamoError):
 
 
 class ConditionFailedError(DynamoError):
-    """The condition of a single write did not hold."""
+    """The condition of a single write did not hold; `item` is the row that is there, when the call asked for it."""
+
+    def __init__(self, message: str, item: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.item = item
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def explain(error: ValidationError, prefix: str) -> str:
     """Return all faults of settings as one message that names the variables."""
     faults = []
     for fault in error.errors(include_url=False, include_input=False):
-        name = "_".join(str(part) for part in fault["loc"]).upper()
-        words = str(fault["msg"]).removeprefix("Value error, ")
-        faults.append(f"{prefix}{name}: {words}" if name else words)
+        name, *within = [str(part) for part in fault["loc"]] or [""]
+        words = "".join(f"{part!r}: " for part in within) + str(fault["msg"]).removeprefix("Value error, ")
+        faults.append(f"{prefix}{name.upper()}: {words}" if name else words)
     return "settings: " + "; ".join(faults)

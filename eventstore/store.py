@@ -208,7 +208,7 @@ class EventStore:
         Args:
             result: Of an append to this store, also one of another process.
             timeout_seconds: In all, more than 0.
-            destination: `bus` or `index`; every destination when left out.
+            destination: Its name, such as `bus` or `index`; every destination when left out.
 
         Raises:
             NotSettledError: Not in time. It is stored and owed, and will come there.

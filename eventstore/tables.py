@@ -79,7 +79,9 @@ def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str
         stream = found.get("StreamSpecification") or {}
         view = wanted["StreamSpecification"]["StreamViewType"]
         if not stream.get("StreamEnabled") or stream.get("StreamViewType") != view:
-            sentences.append(f"its stream is {stream.get('StreamViewType', 'off')}, not {view}")
+            sentences.append(
+                f"its stream is {stream.get('StreamViewType', 'off')}, not {view}: switch it on with that view"
+            )
     return sentences
 
 

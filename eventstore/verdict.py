@@ -5,7 +5,7 @@ looked at, since DynamoDB reports one per action and the telling one may stand a
 answer holds whatever else has changed; then our own commit; then what can never succeed; then the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -174,12 +174,18 @@ def _judge_reasons(reasons: Sequence[CancellationReason], transaction: Transacti
         if reason.code not in _KNOWN:
             return Defect(reason.code, reason.message)
     if failed:
-        return _judge_conditions(failed, transaction)
+        undecided = {
+            index
+            for reason, (index, _) in zip(reasons, transaction.roles, strict=False)
+            if reason.code not in {_CONDITION, "None"}
+        }
+        return _judge_conditions(failed, undecided, transaction)
     throttled = any(reason.code in _THROTTLED for reason in reasons)
     return Again(Cause.THROTTLED if throttled else Cause.CONFLICT)
 
 
-def _judge_conditions(failed: Sequence[_Failed], transaction: Transaction) -> Verdict:
+def _judge_conditions(failed: Sequence[_Failed], undecided: Collection[int], transaction: Transaction) -> Verdict:
+    """Judge conditions that do not hold; `undecided` are commits with an action that was in conflict or throttled."""
     by_events = [each for each in failed if each.role in (Role.PREDECESSOR, Role.EVENT)]
     for each in by_events:
         actual = _text(each.item, "aggregateType")
@@ -188,7 +194,10 @@ def _judge_conditions(failed: Sequence[_Failed], transaction: Transaction) -> Ve
     stale = sorted({each.index for each in by_events})
     if stale:
         return OtherVersion(tuple(stale))
-    return LeftOver(failed[0].index, failed[0].item or {})
+    for each in failed:
+        if each.index not in undecided:
+            return LeftOver(each.index, each.item or {})
+    return Again(Cause.CONFLICT)  # the outbox row is new, and its events are just being stored by somebody else
 
 
 def _text(item: Mapping[str, Any] | None, attribute: str) -> str | None:

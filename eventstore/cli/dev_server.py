@@ -11,6 +11,7 @@ from eventstore.cli.streams import printable
 from eventstore.errors import EndpointError
 
 PORT_DEFAULT = 8000
+SHARDS_MAX = 64
 
 
 @click.command("dev-server")
@@ -24,8 +25,15 @@ PORT_DEFAULT = 8000
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; nobody is asked who.")
 @click.option("--rough", is_flag=True, help="Let everything go wrong that AWS permits, now and then.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides when, with --rough.")
+@click.option(
+    "--shards",
+    type=click.IntRange(1, SHARDS_MAX),
+    default=1,
+    show_default=True,
+    help="How many shards a stream starts with.",
+)
 @envelope.reports_errors
-def dev_server(port: int, host: str, seed: int, *, rough: bool) -> None:
+def dev_server(port: int, host: str, seed: int, shards: int, *, rough: bool) -> None:
     """Serve an in-memory DynamoDB, with streams, to any AWS client, until interrupted.
 
     Every access key id has a database of its own; any secret will do. Nothing is kept when the server ends.
@@ -36,7 +44,8 @@ def dev_server(port: int, host: str, seed: int, *, rough: bool) -> None:
     from eventstore.testing.http import DevServer  # noqa: PLC0415 - likewise
 
     try:
-        server = DevServer(port, host=host, weather=Weather.rough() if rough else None, seed=seed)
+        weather = Weather.rough() if rough else None
+        server = DevServer(port, host=host, weather=weather, seed=seed, shard_count=shards)
     except OSError as error:
         reason = printable(str(error))
         raise EndpointError(f"cannot listen at {host}, port {port}: {reason}; choose another --port") from error

@@ -11,8 +11,11 @@ from eventstore.validation import TIMESTAMP_MAX_MS
 
 FORMS = "2025-01-31, 2025-01-31T12:30Z (UTC unless a zone is said), milliseconds since 1970, or 90m, 12h, 7d ago"
 
+DURATIONS = "90s, 5m, 2h, 7d, or a number of seconds"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGO = re.compile(r"([0-9]{1,6})([smhd])")
+_DURATION = re.compile(r"([0-9]{1,8})([smhd]?)")
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _MILLISECONDS = re.compile(r"[0-9]{12,15}")
 """From 1973 on: a shorter number is rather a mistyped day."""
@@ -76,6 +79,18 @@ def parse(text: str, now_ms: int) -> int | None:
         except (ValueError, OverflowError):
             return None
     return found if 0 <= found <= TIMESTAMP_MAX_MS else None
+
+
+def duration(text: str) -> float:
+    """Return the seconds that an option means: 90s, 5m, 2h, 7d, or a bare number of seconds.
+
+    Raises:
+        click.BadParameter: It is no length of time.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no length of time; write {DURATIONS}")
+    return int(found[1]) * _UNIT_MS[found[2] or "s"] / 1000
 
 
 def as_text(at_ms: int) -> str:

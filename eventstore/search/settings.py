@@ -1,14 +1,29 @@
 """Where commands find the search index: the variables of the relay, since both mean the same index."""
 
+import json
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventstore.errors import InvalidInputError
 from eventstore.search.fields import PREFIX_PATTERN, PromotedType
 from eventstore.search.options import PREFIX_DEFAULT, SearchOptions
 from eventstore.settings import SettingsError, env_file, explain
+
+
+def _parsed(value: object) -> object:
+    """Return what a variable says in JSON; what a file gives parsed already stays."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise ValueError('is not JSON; write it like {"price.amount": "double"}') from error
+
+
+PromotedFields = Annotated[dict[str, PromotedType], NoDecode, BeforeValidator(_parsed)]
+"""Payload path → type; parsed here, so that a fault in it is reported together with all others."""
 
 
 class SearchSettings(BaseSettings):
@@ -24,7 +39,7 @@ class SearchSettings(BaseSettings):
 
     elasticsearch_url: Annotated[SecretStr, Field(min_length=1)]
     name_prefix: Annotated[str, Field(pattern=f"^{PREFIX_PATTERN}$")] = PREFIX_DEFAULT
-    index_promoted: dict[str, PromotedType] = Field(default_factory=dict)
+    index_promoted: PromotedFields = Field(default_factory=dict)
 
     @property
     def options(self) -> SearchOptions:

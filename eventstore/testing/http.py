@@ -76,16 +76,24 @@ class DevServer:
         host: The address to listen at; loopback by default, as nobody is asked for a password.
         weather: What goes wrong; nothing by default.
         seed: Decides when. Each database has a course of its own, by the order in which they are made.
+        shard_count: How many shards a stream starts with.
 
     Raises:
         OSError: The address is taken, or not one of this machine.
     """
 
     def __init__(
-        self, port: int = 0, *, host: str = "127.0.0.1", weather: Weather | None = None, seed: int = 0
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        weather: Weather | None = None,
+        seed: int = 0,
+        shard_count: int = 1,
     ) -> None:
         def make(number: int) -> InMemoryDynamoDB:
-            return InMemoryDynamoDB(weather=weather, random=Random(f"{seed}/{number}"))  # noqa: S311 - repeatable
+            chance = Random(f"{seed}/{number}")  # noqa: S311 - repeatable
+            return InMemoryDynamoDB(weather=weather, random=chance, shard_count=shard_count)
 
         self.databases = Databases(make)
         self._server = _Server((host, port), self.databases)

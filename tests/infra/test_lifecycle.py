@@ -30,7 +30,7 @@ def addresses(supervisor: Any) -> dict[str, str]:
     if done.returncode == EXIT_CANNOT_START and "CI" not in os.environ:
         pytest.skip(f"DynamoDB Local cannot be started here: {done.stderr.strip()}")
     assert done.returncode == EXIT_FINE, done.stderr
-    env_file = Path(done.stderr.rpartition("addresses are in ")[2].strip())
+    env_file = Path(done.stderr.rpartition("addresses are in ")[2].splitlines()[0])  # a hint about leftovers may follow
     return envfile.parse(env_file.read_text(encoding="utf-8"))
 
 

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from eventstore import Endpoint, connect, tables
+
 pytestmark = pytest.mark.acceptance
 
 
@@ -36,6 +38,23 @@ def test_other_commands_work_on_it(server):
     assert (shown["type"], shown["data"]) == ("RECEIVED", {"quantity": 10})
     other = terminal.with_settings(EVENTSTORE_AWS_ACCESS_KEY_ID="two").run("eventstore", "show", "SKU-1")
     assert other.code == 2
+
+
+def test_streams_of_several_shards(bare):
+    """
+    With `--shards` a new table's stream has so many, all of them open.
+    """
+    with bare.start("eventstore", "dev-server", "--port", "0", "--shards", "3") as command:
+        command.until_said("http://127.0.0.1:")
+        client, streams = connect(Endpoint(command.out.strip(), "eu-central-1", "one", "any"))
+        tables.init(client)
+        (stream,) = streams.list_streams(TableName="inventory_outbox")["Streams"]
+        shards = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+        client.close()
+        streams.close()
+
+    assert len(shards) == 3
+    assert not any("EndingSequenceNumber" in shard["SequenceNumberRange"] for shard in shards)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

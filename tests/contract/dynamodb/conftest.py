@@ -1,7 +1,8 @@
-"""Gives every contract test an empty database: in memory, in memory behind HTTP, and on DynamoDB Local.
+"""Gives every contract test an empty database: in memory, in memory behind HTTP, on DynamoDB Local, and on AWS.
 
 DynamoDB Local keeps a database for each access key id, and four threads for it until it ends. So the tests of one run
-share a database, and leave it without tables; the few that ask which streams there are have one of their own.
+share a database, and leave it without tables; the few that ask which streams there are have one of their own. AWS comes
+in when `CONTRACT_AWS_REGION` is set, see `aws`.
 """
 
 import os
@@ -18,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.http import DevServer
+from tests.contract.dynamodb import aws
 
 ENDPOINT_VARIABLE = "EVENTSTORE_DYNAMODB_ENDPOINT_URL"
 ENV_FILE = Path(__file__).parents[3] / ".local" / "env"
@@ -41,6 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "local_differs(page, does): DynamoDB Local does otherwise than this page of the AWS documentation says",
+    )
+    config.addinivalue_line(
+        "markers",
+        "aws_differs(page, does): AWS does otherwise than a server in one process can; this page of its says so",
     )
     config.addinivalue_line("markers", "own_database: the test needs a database that no other test has used")
 
@@ -109,7 +115,12 @@ def dev_server() -> Iterator[str]:
     server.close()
 
 
-@pytest.fixture(params=["memory", "http", pytest.param("local", marks=pytest.mark.servers)])
+SERVERS = ["memory", "http", pytest.param("local", marks=pytest.mark.servers)]
+if aws.region() is not None:
+    SERVERS.append(pytest.param("aws", marks=pytest.mark.servers))
+
+
+@pytest.fixture(params=SERVERS)
 def dynamodb(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Give a database without tables."""
     if request.param == "memory":
@@ -122,6 +133,9 @@ def dynamodb(request: pytest.FixtureRequest) -> Iterator[Database]:
         for client in database:
             client.close()
         return
+    if request.param == "aws":
+        yield from on_aws(request)
+        return
     difference = request.node.get_closest_marker("local_differs")
     if difference is not None:
         page, does = difference.kwargs["page"], difference.kwargs["does"]
@@ -133,6 +147,28 @@ def dynamodb(request: pytest.FixtureRequest) -> Iterator[Database]:
     yield database
     for name in database.client.list_tables()["TableNames"]:
         database.client.delete_table(TableName=name)
+
+
+def on_aws(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Give the tables of one prefix on AWS, and remove them."""
+    region = aws.region()
+    assert region is not None, "the parameter is there only with a region"
+    if request.node.get_closest_marker("own_database"):
+        pytest.skip("an account of AWS has other tables and streams too")
+    difference = request.node.get_closest_marker("aws_differs")
+    if difference is not None:  # what comes late may come in time, so a success is no surprise
+        page, does = difference.kwargs["page"], difference.kwargs["does"]
+        request.applymarker(pytest.mark.xfail(reason=f"AWS {does}: {page}", strict=False))
+    prefix = aws.new_prefix()
+    database = Database(*(aws.connect(service, region, prefix) for service in ("dynamodb", "dynamodbstreams")))
+    try:
+        yield database
+    finally:
+        for name in database.client.list_tables()["TableNames"]:
+            database.client.get_waiter("table_exists").wait(TableName=name)
+            database.client.delete_table(TableName=name)
+        for client in database:
+            client.close()
 
 
 @pytest.fixture

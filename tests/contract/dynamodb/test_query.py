@@ -4,6 +4,11 @@ import pytest
 
 from tests.contract.dynamodb.shapes import THINGS, N, S, code, create_things, key, numbers, put, thing
 
+CONSISTENCY_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html"
+pytestmark = pytest.mark.aws_differs(
+    page=CONSISTENCY_PAGE, does="may answer an eventually consistent read from before the write"
+)
+
 
 @pytest.fixture(autouse=True)
 def things(client):

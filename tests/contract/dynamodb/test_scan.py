@@ -6,6 +6,11 @@ from tests.contract.dynamodb.shapes import BY_COLOUR, THINGS, N, S, code, create
 
 EVERYTHING = {(f"owner-{owner}", str(number)) for owner in range(8) for number in range(3)}
 
+CONSISTENCY_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html"
+pytestmark = pytest.mark.aws_differs(
+    page=CONSISTENCY_PAGE, does="may answer an eventually consistent read from before the write"
+)
+
 
 @pytest.fixture(autouse=True)
 def things(client):

@@ -29,6 +29,11 @@ GET_RECORDS_PAGE = (
     "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html"
 )  # fmt: skip
 
+STREAMS_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"
+pytestmark = pytest.mark.aws_differs(
+    page=STREAMS_PAGE, does="starts a feed with a shard per partition, and keeps the order of each item only"
+)
+
 
 def streamed(view_type="NEW_AND_OLD_IMAGES"):
     return {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": view_type}}

@@ -69,6 +69,7 @@ def test_a_table_can_be_made_once(client):
     assert client.scan(TableName=THINGS)["Count"] == 0
 
 
+@pytest.mark.own_database
 def test_tables_are_listed_by_name_in_pages(client):
     """
     Names are sorted; a page that is cut names its last table.
@@ -98,6 +99,7 @@ def test_what_is_not_there_is_not_found(client):
         client.get_waiter("table_exists").wait(TableName="missing", WaiterConfig={"Delay": 0, "MaxAttempts": 1})
 
 
+@pytest.mark.own_database
 def test_a_protected_table_cannot_be_deleted(client):
     """
     Protection has to be taken off first.

@@ -241,6 +241,37 @@ def key_used_unseen(bench: Bench) -> None:
     assert (repeat.commit_id, repeat.already_stored) == (first.commit_id, True)
 
 
+def key_of_a_commit_under_way(bench: Bench) -> None:
+    first = bench.rival.append(ITEM, [event(1)], expected_version=0, idempotency_key="k")
+    inner, asked = bench.client.inner, []
+
+    class Applying:
+        """The key's row shows before the event beside it does: a transactional read of that is in conflict."""
+
+        def transact_get_items(self, **request: Any) -> Any:
+            asked.append(request["TransactItems"])
+            if len(asked) < 3:
+                raise cancelled("TransactionConflict")
+            return inner.transact_get_items(**request)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(inner, name)
+
+    bench.client.inner = Applying()
+    assert bench.append(key="k").commit_id == first.commit_id
+    assert len(asked) == 3, "answered only when it can be read"
+
+
+def key_of_a_lost_commit(bench: Bench) -> None:
+    bench.rival.append(ITEM, [event(1)], expected_version=0, idempotency_key="k")
+    (stored,) = bench.rows("inventory_events")
+    place = {name: stored[name] for name in ("aggregateId", "sequenceNumber")}
+    bench.client.inner.delete_item(TableName="inventory_events", Key=place)
+
+    with pytest.raises(CorruptRowError, match="not stored up to event 1"):
+        bench.append(key="k")
+
+
 def key_of_other_content(bench: Bench) -> None:
     first = bench.rival.append(ITEM, [event(1)], expected_version=0, idempotency_key="k")
 
@@ -326,6 +357,18 @@ def other_version_left_to_us(bench: Bench) -> None:
     assert (second.version, second.attempts) == (6, 2)
     assert bench.stored() == [1, 101, 102, 2, 104, 3]
     assert bench.store.metrics().counts.stale == 3
+
+
+def conflict_beside_an_outbox_row(bench: Bench) -> None:
+    other = bench.rival.append(ITEM, [event(9)], expected_version=0)
+    (row,) = bench.rows("inventory_outbox")
+    bench.client.before = [cancelled("TransactionConflict", ("ConditionalCheckFailed", row))]
+
+    with pytest.raises(WrongExpectedVersionError):
+        bench.append()
+
+    assert other.version == 1
+    assert len(bench.client.sent) == 2
 
 
 def left_over_outbox_row(bench: Bench) -> None:
@@ -448,6 +491,8 @@ CASES: Sequence[tuple[str, Callable[[Bench], None]]] = [
     ("parameter-mismatch", parameter_mismatch),
     ("key-used", key_used),
     ("key-used-unseen", key_used_unseen),
+    ("key-of-a-commit-under-way", key_of_a_commit_under_way),
+    ("key-of-a-lost-commit", key_of_a_lost_commit),
     ("key-of-other-content", key_of_other_content),
     ("key-of-other-type", key_of_other_type),
     ("some-keys-used", some_keys_used),
@@ -456,6 +501,7 @@ CASES: Sequence[tuple[str, Callable[[Bench], None]]] = [
     ("other-type", other_type),
     ("other-version", other_version),
     ("other-version-left-to-us", other_version_left_to_us),
+    ("conflict-beside-an-outbox-row", conflict_beside_an_outbox_row),
     ("left-over-outbox-row", left_over_outbox_row),
     ("table-missing", table_missing),
     ("denied", denied),

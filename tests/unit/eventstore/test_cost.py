@@ -20,15 +20,16 @@ from eventstore import (
 from eventstore.item import item_size, row_key
 from eventstore.system import SystemRuntime
 from relay.assembly import AssemblySettings, Relay
-from relay.checkpoints import Checkpoints
+from relay.delivery.page import Page
+from relay.delivery.pipeline import PipelineSettings
 from relay.destinations.bus import Bus
 from relay.destinations.bus_settings import BusSettings
 from relay.destinations.index import Index
-from relay.feed.directory import Stream
-from relay.feed.position import Position
-from relay.outbox_writer import OutboxWriter
-from relay.page import Page
-from relay.pipeline import PipelineSettings
+from relay.leases.fleet import lease_key
+from relay.leases.fleet_table import FleetTable
+from relay.leases.position import Position
+from relay.outbox.writer import OutboxWriter
+from relay.permit import FlagPermit
 from relay.settings import RelaySettings
 from relay.testing import InMemoryBroker, InMemoryIndex
 from tests.tidy.pages import DOCS, rows
@@ -113,7 +114,7 @@ def deliver(metered: Metered, relay: Relay, *, recheck: bool = False) -> dict[st
     """Return what it costs to deliver all that is owed, handed over as the feed does."""
     owed = [outbox_row.decode(item, "inventory_outbox") for item in metered.items("outbox")]
     page, flag = Page("feed", owed, recheck), SystemRuntime().flag()
-    cost = metered.meter.cost_of(lambda: relay.pipeline().process(page, flag))
+    cost = metered.meter.cost_of(lambda: relay.pipeline().process(page, FlagPermit(flag)))
     assert metered.items("outbox") == []
     return cost
 
@@ -285,7 +286,7 @@ def test_relay() -> None:
         deliver(metered, relay)
         metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=2)
         settled = total(deliver(metered, relay))
-        swept = metered.cost_of(lambda _: relay.sweep().walk(SystemRuntime().flag(), age_seconds=None))
+        swept = metered.cost_of(lambda _: relay.sweep().walk(FlagPermit(SystemRuntime().flag()), age_seconds=None))
     with relay_of(metered) as relay:  # it remembers nothing of the aggregate
         metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=3)
         asked = total(deliver(metered, relay)) - settled
@@ -294,8 +295,11 @@ def test_relay() -> None:
     metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=5)
     parts: Any = (metered.client, TableNames(), SystemRuntime(), Backoff())
     noted = metered.cost_of(lambda _: OutboxWriter(*parts).add_delivered((AGGREGATE.id, 6), ["bus"]))
-    stream = Stream("arn", "2025-01-01T00:00:00.000")
-    saved = metered.cost_of(lambda _: Checkpoints(*parts).save(stream, "shard-1", Position(7), finished=False))
+    fleet, key = FleetTable(*parts), lease_key("2025-01-01T00:00:00.000", "shard-1")
+    fleet.create_lease(key)
+    lease = fleet.take(fleet.look().leases[key], "worker-1")
+    assert lease is not None
+    saved = metered.cost_of(lambda _: fleet.save(key, "worker-1", lease.term, Position(7), finished=False))
     assert {label: cells[:2] for label, cells in shown("units written").items()} == {
         "the row deleted": [said(settled), "0"],
         "the event before asked for": ["0", said(asked)],

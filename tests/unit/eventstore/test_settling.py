@@ -19,7 +19,7 @@ from eventstore.backoff import Backoff
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.destination import Park
-from relay.outbox_writer import OutboxWriter
+from relay.outbox.writer import OutboxWriter
 
 from .conftest import ITEM, QUICK, event
 

@@ -24,6 +24,7 @@ from relay.destinations.broker import (
 from relay.destinations.bus_settings import BusSettings
 from relay.destinations.confirms import Confirms
 from relay.destinations.cursor import ChainCursor
+from relay.permit import Deadline
 
 POLL_MAX_SECONDS = 1.0
 """Longest wait for the broker's word at a time; each poll also keeps the heartbeat going."""
@@ -31,7 +32,9 @@ POLL_MAX_SECONDS = 1.0
 UNCONFIRMED = "unconfirmed"
 NACK = "nack"
 OUT_OF_TIME = "out of time"
+LEAVE_OVER = "leave over"
 RETURNED = "returned"
+SAME_ID = "same id under way"
 
 
 @dataclass(slots=True)
@@ -62,12 +65,11 @@ class Bus:
         self._message_max_bytes = self._settings.message_max_bytes
         self._link: _Link | None = None
 
-    def deliver(self, chains: Sequence[Chain], budget_seconds: float) -> Report:
+    def deliver(self, chains: Sequence[Chain], deadline: Deadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
         if not chains:
             return Report()
         assert len({chain[0].aggregate_id for chain in chains}) == len(chains), "two chains of one aggregate"
-        started = self._runtime.monotonic()
         outcomes: dict[CommitKey, Outcome] = {}
         cursors = [
             ChainCursor(
@@ -75,7 +77,7 @@ class Bus:
             )
             for chain in chains
         ]
-        trouble = self._attempt(cursors, started, budget_seconds)
+        trouble = self._attempt(cursors, deadline)
         for cursor in cursors:
             cursor.stop(UNCONFIRMED)
         assert len(outcomes) == sum(len(chain) for chain in chains), "a commit was handed over twice"
@@ -97,11 +99,11 @@ class Bus:
             link, self._link = self._link, None
             link.session.close()
 
-    def _attempt(self, cursors: Sequence[ChainCursor], started: float, budget_seconds: float) -> Trouble | None:
+    def _attempt(self, cursors: Sequence[ChainCursor], deadline: Deadline) -> Trouble | None:
         try:
             if self._link is None:
                 self._link = _Link(self._broker.connect())
-            return self._pump(self._link, deque(cursors), started, budget_seconds)
+            return self._pump(self._link, deque(cursors), deadline)
         except BrokerLostError as error:
             self.close()
             return Trouble(TroubleKind.OUTAGE, str(error))
@@ -112,30 +114,33 @@ class Bus:
             self.close()
             return self._heed_limit(error)
 
-    def _pump(self, link: _Link, ready: deque[ChainCursor], started: float, budget_seconds: float) -> Trouble | None:
-        """Send and listen until every cursor is done, the broker objects, or the time is over."""
-        deadline = started + budget_seconds
-        last_call = deadline - budget_seconds * self._settings.last_call
+    def _pump(self, link: _Link, ready: deque[ChainCursor], deadline: Deadline) -> Trouble | None:
+        """Send and listen until every cursor is done, the broker objects, the leave ends, or the time is over."""
+        last_call = deadline.budget_seconds * self._settings.last_call
         while True:
-            now = self._runtime.monotonic()
-            may_send = now < last_call and link.returned is None
+            left = deadline.answer_seconds()
+            may_send = left > last_call and link.returned is None and not deadline.is_leave_over()
             if may_send and link.blocked is None:
-                self._fill(link, ready)
-            wait = (deadline if link.under_way else last_call) - now
+                self._fill(link, ready, deadline)
+            wait = left if link.under_way else left - last_call
             if wait <= 0 or not (link.under_way or (ready and may_send)):
                 break
             for event in link.session.poll(min(wait, POLL_MAX_SECONDS)):
                 ready.extend(_hear(link, event))
-        return self._conclude(link, ready, budget_seconds)
+        return self._conclude(link, ready, deadline)
 
-    def _fill(self, link: _Link, ready: deque[ChainCursor]) -> None:
+    def _fill(self, link: _Link, ready: deque[ChainCursor], deadline: Deadline) -> None:
         while ready and len(link.under_way) < self._settings.window:
+            if deadline.is_leave_over():  # asked each time: the process may have been suspended since
+                return
             cursor = ready.popleft()
             message = cursor.next()
-            if message is not None:
+            if message is not None and link.under_way.is_under_way(message.message_id):
+                cursor.stop(SAME_ID)  # rows that were copied by hand have the ids of others; each gets its turn
+            elif message is not None:
                 link.under_way.sent(link.session.publish(message), message.message_id, cursor)
 
-    def _conclude(self, link: _Link, ready: deque[ChainCursor], budget_seconds: float) -> Trouble | None:
+    def _conclude(self, link: _Link, ready: deque[ChainCursor], deadline: Deadline) -> Trouble | None:
         unanswered = len(link.under_way)
         if unanswered or link.returned is not None:
             self.close()
@@ -149,10 +154,11 @@ class Bus:
         if unanswered:
             return Trouble(
                 TroubleKind.OUTAGE,
-                f"{unanswered} messages stayed unconfirmed at the end of {budget_seconds:.1f} s; is the broker slow?",
+                f"{unanswered} messages stayed unconfirmed at the end of {deadline.budget_seconds:.1f} s;"
+                " is the broker slow?",
             )
-        for cursor in ready:  # the broker is well, there was more than fits the time
-            cursor.stop(OUT_OF_TIME)
+        for cursor in ready:  # the broker is well, there was more than fits the time, or than we may send
+            cursor.stop(LEAVE_OVER if deadline.is_leave_over() else OUT_OF_TIME)
         return None
 
     def _why_returned(self, returned: Returned) -> str:

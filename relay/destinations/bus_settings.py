@@ -1,45 +1,14 @@
-"""What the bus is called and how much of it is used at once: exchange and queue names, window, size limit."""
+"""How much of the bus is used at once: window, size limit, and under which names."""
 
-import re
 from dataclasses import dataclass, field
+
+from relay.destinations.names import Names
 
 WINDOW_DEFAULT = 500
 """Unconfirmed messages at once: enough to hide a broker's fsync, little enough to repeat after a crash."""
 
 MESSAGE_MAX_BYTES_DEFAULT = 16 * 1024 * 1024
 """The smallest default of `max_message_size` among brokers in use: 128 MiB in RabbitMQ 3.8 to 3.13, 16 MiB from 4.0."""
-
-_PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class BusNames:
-    """Names of exchanges and queues, all under one prefix, so that several stores can share a broker.
-
-    Attributes:
-        prefix: Lower-case letters, digits, `_` and `-`; the store's name.
-    """
-
-    prefix: str = "inventory"
-
-    def __post_init__(self) -> None:
-        if not _PREFIX.fullmatch(self.prefix):
-            raise ValueError(f"prefix {self.prefix!r}: use 1 to 64 lower-case letters, digits, '_' and '-'")
-
-    @property
-    def exchange(self) -> str:
-        """Topic exchange to which every event goes."""
-        return f"{self.prefix}.events"
-
-    @property
-    def unrouted(self) -> str:
-        """Alternate exchange and its queue: what no binding wanted."""
-        return f"{self.prefix}.unrouted"
-
-    @property
-    def dead_letters(self) -> str:
-        """Exchange and queue for what consumers reject."""
-        return f"{self.prefix}.dead-letters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +25,7 @@ class BusSettings:
             confirmed rather than repeated. 0 to 0.5.
     """
 
-    names: BusNames = field(default_factory=BusNames)
+    names: Names = field(default_factory=Names)
     source: str = ""
     window: int = WINDOW_DEFAULT
     message_max_bytes: int = MESSAGE_MAX_BYTES_DEFAULT

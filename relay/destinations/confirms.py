@@ -26,6 +26,10 @@ class Confirms(Generic[T]):
     def __len__(self) -> int:
         return len(self._pending)
 
+    def is_under_way(self, message_id: str) -> bool:
+        """Tell whether a message of that id waits for its answer: a return names the id alone."""
+        return message_id in self._tags
+
     def sent(self, tag: int, message_id: str, item: T) -> None:
         """Note a message that was just sent."""
         assert tag == self._last_tag + 1, f"the session gave tag {tag} after {self._last_tag}"

@@ -8,6 +8,12 @@ from eventstore.validation import TIMESTAMP_MAX_MS, TIMESTAMP_MIN_MS
 from relay.destination import Park
 from relay.destinations.index_settings import IndexSettings
 
+ID_MAX_BYTES = 512
+"""Longest `_id`; a request with a longer one is refused as a whole. Source: Elasticsearch, "_id field"."""
+
+INTEGER_MAX = 2**63 - 1
+"""What a field of type `long` holds; a larger number looks like a mapping that is none of ours."""
+
 
 class _Create(msgspec.Struct, frozen=True):
     index: str = msgspec.field(name="_index")
@@ -23,13 +29,19 @@ _encoder = msgspec.json.Encoder()
 
 def unindexable(event: RecordedEvent) -> Park | None:
     """Return why no document can be made of an event, None when one can. Appends allow only events that have one."""
-    if TIMESTAMP_MIN_MS <= event.timestamp_ms <= TIMESTAMP_MAX_MS:
-        return None
-    return Park(
-        f"event {event.sequence_number} ({event.event_id}) has timestamp {event.timestamp_ms}, outside of the years"
-        " 1970 to 9999, so no month's index is its own",
-        "unindexable",
-    )
+    if not TIMESTAMP_MIN_MS <= event.timestamp_ms <= TIMESTAMP_MAX_MS:
+        return _park(
+            event, f"timestamp {event.timestamp_ms}, outside of the years 1970 to 9999, so no month's index is its own"
+        )
+    if not 1 <= len(event.event_id.encode()) <= ID_MAX_BYTES:
+        return _park(event, f"an id of no or more than {ID_MAX_BYTES} bytes")
+    if any(abs(number) > INTEGER_MAX for number in (event.sequence_number, event.epoch, event.schema_version)):
+        return _park(event, "a number beyond 64 bits")
+    return None
+
+
+def _park(event: RecordedEvent, what: str) -> Park:
+    return Park(f"event {event.sequence_number} ({event.event_id[:ID_MAX_BYTES]}) has {what}", "unindexable")
 
 
 def encode(event: RecordedEvent, settings: IndexSettings) -> bytes:

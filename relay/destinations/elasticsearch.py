@@ -1,6 +1,7 @@
 """Elasticsearch behind the index port: raw bulk bodies, one attempt per call, every call with a time-out."""
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -22,6 +23,12 @@ _BULK_FILTER = "items.*._id,items.*.status,items.*.error.type,items.*.error.reas
 
 _SERVER_SHARE = 0.9
 """Share of the time-out after which the server itself gives up waiting for a shard, so that its verdicts still come."""
+
+
+REASON_MAX_CHARACTERS = 400
+_QUOTED = re.compile(r" Preview of field's value: '.*'|prefix of the first immense term is: '.*'", re.DOTALL)
+_VALUE_IN_CAUSE = re.compile(r"failed to parse field \[[^\]]*\] of type \[(?!flattened\])")
+"""A typed field's cause quotes the value that does not fit; that of payload or metadata names the broken rule."""
 
 
 class _Cause(msgspec.Struct):
@@ -78,19 +85,19 @@ class ElasticsearchClient:
         path = f"/_index_template/{self._settings.names.template}"
         found: Any = {}
         try:
-            found = self._call("GET", path, timeout_seconds, params={"filter_path": "index_templates.*.version,error"})
+            found = self.call("GET", path, timeout_seconds, params={"filter_path": "index_templates.*.version,error"})
         except IndexRefusedError as error:
             if error.status != 404:  # noqa: PLR2004 - no such template yet
                 raise
         versions = [each["index_template"].get("version", 0) for each in found.get("index_templates", ())]
         if all(version <= VERSION for version in versions):
-            self._call("PUT", path, timeout_seconds, headers=_JSON, body=template(self._settings))
+            self.call("PUT", path, timeout_seconds, headers=_JSON, body=template(self._settings))
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
         """See `IndexClient.bulk`."""
         patience = f"{max(1, int(timeout_seconds * _SERVER_SHARE * 1000))}ms"
         params = {"filter_path": _BULK_FILTER, "timeout": patience}
-        reply = self._call("POST", "/_bulk", timeout_seconds, params=params, headers=_NDJSON, body=body)
+        reply = self.call("POST", "/_bulk", timeout_seconds, params=params, headers=_NDJSON, body=body)
         try:
             results = [item.create for item in msgspec.convert(reply, _BulkReply).items]
         except msgspec.ValidationError as error:
@@ -104,7 +111,13 @@ class ElasticsearchClient:
             with contextlib.suppress(TransportError, OSError):
                 client.close()
 
-    def _call(
+    @property
+    def place(self) -> str:
+        """Where Elasticsearch is, without credentials."""
+        self._client = self._client or self._connect()
+        return addresses_of(self._client)
+
+    def call(
         self,
         method: str,
         path: str,
@@ -114,6 +127,13 @@ class ElasticsearchClient:
         headers: Mapping[str, str] = _JSON,
         body: object = None,
     ) -> Any:
+        """Make one request; return the decoded reply.
+
+        Raises:
+            IndexLostError: No usable answer; the request was carried out or not.
+            IndexRefusedError: Refused for a reason that time does not heal.
+            TooLargeError: The body is too large.
+        """
         if self._client is None:
             self._client = self._connect()
         client = self._client.options(request_timeout=timeout_seconds)
@@ -171,7 +191,14 @@ def _error_words(body: object) -> tuple[str, str]:
 def _verdict(result: _Result) -> ItemVerdict:
     if result.error is None:
         return ItemVerdict(result.id, result.status)
-    reason, cause = result.error.reason, result.error.caused_by
-    if cause is not None and cause.reason:
-        reason = f"{reason}; {cause.reason}"
-    return ItemVerdict(result.id, result.status, result.error.type, reason)
+    reason, cause = result.error.reason or "", result.error.caused_by
+    words = [_brief(reason)] if reason else []
+    if cause is not None and cause.reason and not _VALUE_IN_CAUSE.search(reason):
+        words.append(_brief(cause.reason))
+    return ItemVerdict(result.id, result.status, result.error.type, "; ".join(words) or None)
+
+
+def _brief(reason: str) -> str:
+    """Return what an error says without the pieces of payload it quotes: reasons end up in logs."""
+    first_line = reason.partition("\n")[0]
+    return _QUOTED.sub("", first_line)[:REASON_MAX_CHARACTERS]

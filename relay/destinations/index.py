@@ -11,6 +11,7 @@ from relay.destinations.index_client import IndexClient, IndexLostError, IndexRe
 from relay.destinations.index_settings import IndexSettings
 from relay.destinations.tally import Tally
 from relay.destinations.verdict import ItemVerdict, Ruling, rule
+from relay.permit import Deadline
 
 LOST_REPLY = "lost reply"
 OUT_OF_TIME = "out of time"
@@ -26,7 +27,7 @@ class _Item:
 
 
 class _OutOfTimeError(Exception):
-    """The delivery's budget is used up."""
+    """The delivery's budget is used up, or its leave is over."""
 
 
 class Index:
@@ -41,13 +42,12 @@ class Index:
         self._settings = settings or IndexSettings()
         self._prepared = False
 
-    def deliver(self, chains: Sequence[Chain], budget_seconds: float) -> Report:
+    def deliver(self, chains: Sequence[Chain], deadline: Deadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
         commits = [row for chain in chains for row in chain]
         if not commits:
             return Report()
         tally = Tally(commits)
-        deadline = self._runtime.monotonic() + budget_seconds
         trouble = self._attempt(commits, tally, deadline)
         if trouble is not None:
             self._prepared = False  # whoever mends the index may have made it anew
@@ -60,7 +60,7 @@ class Index:
         """Let connections go."""
         self._client.close()
 
-    def _attempt(self, commits: Sequence[OutboxRow], tally: Tally, deadline: float) -> Trouble | None:
+    def _attempt(self, commits: Sequence[OutboxRow], tally: Tally, deadline: Deadline) -> Trouble | None:
         try:
             if not self._prepared:
                 self._client.prepare(self._timeout(deadline))
@@ -77,11 +77,11 @@ class Index:
             pass  # the index is well, there was more than fits the time
         return None
 
-    def _timeout(self, deadline: float) -> float:
-        left = deadline - self._runtime.monotonic()
-        if left <= 0:
+    def _timeout(self, deadline: Deadline) -> float:
+        """Return how long the next request may take; what is under way when the leave ends is still waited for."""
+        if deadline.left_seconds() <= 0:
             raise _OutOfTimeError
-        return min(left, self._settings.bulk_timeout_seconds)
+        return min(deadline.answer_seconds(), self._settings.bulk_timeout_seconds)
 
     def _batches(self, commits: Sequence[OutboxRow], tally: Tally) -> Iterator[list[_Item]]:
         """Yield batches within both bounds; they are encoded as they are needed. An event beyond them goes alone."""
@@ -103,7 +103,7 @@ class Index:
         if batch:
             yield batch
 
-    def _send(self, batch: list[_Item], tally: Tally, deadline: float) -> Trouble | None:
+    def _send(self, batch: list[_Item], tally: Tally, deadline: Deadline) -> Trouble | None:
         """Send a batch; one that is too large for the index goes in halves, down to single events."""
         pieces = [batch]
         while pieces:
@@ -159,7 +159,7 @@ def _misconfigured(reason: str) -> Trouble:
         TroubleKind.MISCONFIGURED,
         f"the index refuses: {reason}; check the address, the credentials and their privileges (create_doc and"
         " auto_configure on the indices, manage_index_templates on the cluster), and that indices of the months can"
-        " be made and are open",
+        " be made and are open; `relay topology check` shows an index with another mapping",
     )
 
 

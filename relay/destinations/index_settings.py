@@ -1,51 +1,13 @@
-"""What the index is called and how it is filled: alias, months, batch bounds, promoted fields."""
+"""How the index is filled: batch bounds, shards, promoted fields, and under which names."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
-from eventstore.search.fields import PREFIX_PATTERN, PROMOTED_PATH, PromotedType, alias_of
-
-_PREFIX = re.compile(PREFIX_PATTERN)
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+from eventstore.search.fields import PROMOTED_PATH, PromotedType
+from relay.destinations.names import Names
 
 HTTP_BODY_MAX_BYTES = 100 * 1024 * 1024
 """Elasticsearch's default of `http.max_content_length`."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexNames:
-    """Names of the alias and its indices, all under one prefix.
-
-    Attributes:
-        prefix: Lower-case letters, digits, `_` and `-`; the store's name.
-    """
-
-    prefix: str = "inventory"
-
-    def __post_init__(self) -> None:
-        if not _PREFIX.fullmatch(self.prefix):
-            raise ValueError(f"prefix {self.prefix!r}: use 1 to 64 lower-case letters, digits, '_' and '-'")
-
-    @property
-    def alias(self) -> str:
-        """Where readers look; the index template puts every month under it."""
-        return alias_of(self.prefix)
-
-    @property
-    def template(self) -> str:
-        """Name of the index template."""
-        return f"{self.prefix}-events"
-
-    @property
-    def pattern(self) -> str:
-        """Which indices the template is for."""
-        return f"{self.prefix}-events-*"
-
-    def index(self, timestamp_ms: int) -> str:
-        """Return the index of an event, by the event's own time: a document's place never depends on when it came."""
-        return f"{self.prefix}-events-{_1970 + timedelta(milliseconds=timestamp_ms):%Y.%m}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +25,7 @@ class IndexSettings:
             What does not fit the type stays findable as a keyword only.
     """
 
-    names: IndexNames = field(default_factory=IndexNames)
+    names: Names = field(default_factory=Names)
     batch_max_bytes: int = 5 * 1024 * 1024
     batch_max_events: int = 1000
     bulk_timeout_seconds: float = 10.0

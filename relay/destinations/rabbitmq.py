@@ -28,7 +28,8 @@ from relay.destinations.broker import (
     TopologyError,
     Unblocked,
 )
-from relay.destinations.bus_settings import BusNames
+from relay.destinations.bus_topology import Exchange, Queue, wanted
+from relay.destinations.names import Names
 
 SCHEMES = ("amqp://", "amqps://", "pyamqp://", "pyamqps://")
 FRAMES_PER_POLL_MAX = 5_000
@@ -72,10 +73,10 @@ class RabbitBroker:
         ValueError: The address is of another kind.
     """
 
-    def __init__(self, url: str, names: BusNames | None = None, settings: RabbitSettings | None = None) -> None:
+    def __init__(self, url: str, names: Names | None = None, settings: RabbitSettings | None = None) -> None:
         check_address(url)
         self._url = url
-        self._names = names or BusNames()
+        self._names = names or Names()
         self._settings = settings or RabbitSettings()
 
     def connect(self) -> "RabbitSession":
@@ -228,23 +229,36 @@ def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> 
     return connection
 
 
-def declare(channel: Any, names: BusNames, settings: RabbitSettings) -> None:
+def declare(channel: Any, names: Names, settings: RabbitSettings) -> None:
     """Declare exchanges and queues, or with `declare=False` look whether the exchanges are there."""
-    passive = not settings.declare
-    arguments = {"x-queue-type": settings.queue_type}
-    for own in (names.unrouted, names.dead_letters):
-        channel.exchange_declare(own, "fanout", passive=passive, durable=True, auto_delete=False)
-        if settings.declare:
-            channel.queue_declare(own, durable=True, auto_delete=False, arguments=arguments)
-            channel.queue_bind(own, own)
+    topology = wanted(names, settings.queue_type)
+    if settings.declare:
+        for queue in topology.queues:
+            declare_queue(channel, queue)
+    for exchange in topology.exchanges:
+        declare_exchange(channel, exchange, passive=not settings.declare)
+        for queue in topology.queues:
+            if settings.declare and queue.name == exchange.name:
+                bind_queue(channel, queue)
+
+
+def declare_exchange(channel: Any, exchange: Exchange, *, passive: bool = False) -> None:
+    """Declare an exchange; passive: only ask whether one of that name is there."""
     channel.exchange_declare(
-        names.exchange,
-        "topic",
-        passive=passive,
-        durable=True,
-        auto_delete=False,
-        arguments={"alternate-exchange": names.unrouted},
+        exchange.name, exchange.kind, passive=passive, durable=True, auto_delete=False, arguments=exchange.arguments
     )
+
+
+def declare_queue(channel: Any, queue: Queue, *, passive: bool = False) -> Any:
+    """Declare a queue; passive: only ask whether one of that name is there. The answer has `message_count`."""
+    return channel.queue_declare(
+        queue.name, passive=passive, durable=True, auto_delete=False, arguments=queue.arguments
+    )
+
+
+def bind_queue(channel: Any, queue: Queue) -> None:
+    """Bind a queue to the exchange of its name."""
+    channel.queue_bind(queue.name, queue.name)
 
 
 def readable(connection: Any) -> "_Readable":

@@ -1,7 +1,10 @@
 """What one item of a bulk reply means for its event."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from eventstore.search.fields import DATA, METADATA, PROMOTED
 
 CONFLICT = 409
 
@@ -40,10 +43,16 @@ _NOT_THE_DOCUMENT = frozenset(
         "index_closed_exception",
         "invalid_alias_name_exception",
         "invalid_index_name_exception",
+        "strict_dynamic_mapping_exception",
         "validation_exception",  # the cluster may hold no more shards, so a new month's index cannot be made
     },
 )
 """Refusals with status 400 which say something about the index; the document is innocent."""
+
+_FIELD = re.compile(r"failed to parse field \[(?P<path>[^\]]*)\] of type \[(?P<type>[^\]]*)\]")
+_MAPPED = re.compile(
+    r"object mapping for \[(?P<path>[^\]]*)\] tried to parse|write to a field alias \[(?P<alias>[^\]]*)\]"
+)
 
 
 def rule(verdict: ItemVerdict) -> Ruling:
@@ -55,4 +64,18 @@ def rule(verdict: ItemVerdict) -> Ruling:
         return Ruling.RETRY
     if status in {401, 403, 404} or verdict.error_type in _NOT_THE_DOCUMENT:
         return Ruling.MISCONFIGURED
-    return Ruling.PARK
+    return Ruling.MISCONFIGURED if _is_of_another_mapping(verdict.reason or "") else Ruling.PARK
+
+
+def _is_of_another_mapping(reason: str) -> bool:
+    """Tell whether an index refuses because its mapping is none of ours: then it would refuse one event after another.
+
+    Our own mapping can refuse a document for its payload or metadata alone, as `flattened` fields.
+    """
+    field = _FIELD.search(reason)
+    if field is not None:
+        if field["path"] in {DATA, METADATA}:
+            return field["type"] != "flattened"
+        return not field["path"].startswith(f"{PROMOTED}.")
+    mapped = _MAPPED.search(reason)
+    return mapped is not None and not (mapped["path"] or mapped["alias"]).startswith(f"{PROMOTED}.")

@@ -8,6 +8,7 @@ from relay.destination import Confirmed, Retry, TroubleKind
 from relay.destinations import message
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import receive
+from tests.support.delivering import deliver
 
 
 def test_a_consumer_gets_the_whole_message(bus_world):
@@ -21,7 +22,7 @@ def test_a_consumer_gets_the_whole_message(bus_world):
         epoch=7,
     )
 
-    report = bus_world.bus(source="/shop").deliver([[row]], 10)
+    report = deliver(bus_world.bus(source="/shop"), [[row]], 10)
 
     assert report.outcomes == {row.key: Confirmed()}
     (received,) = receive(consumer, 1)
@@ -40,7 +41,7 @@ def test_every_aggregate_in_order_and_nothing_twice(bus_world):
     consumer = bus_world.consumer()
     chains = [chain(f"a{number}", 1, 3, 2) for number in range(60)]
 
-    report = bus_world.bus(window=25).deliver(chains, 20)
+    report = deliver(bus_world.bus(window=25), chains, 20)
 
     assert set(report.outcomes.values()) == {Confirmed()}
     assert len(report.outcomes) == 180
@@ -56,7 +57,7 @@ def test_a_body_of_many_frames(bus_world):
     consumer = bus_world.consumer()
     data = '{"note":"' + "x" * 1_000_000 + '"}'
 
-    bus_world.bus().deliver([[commit("a", data_json=data)]], 10)
+    deliver(bus_world.bus(), [[commit("a", data_json=data)]], 10)
 
     (received,) = receive(consumer, 1)
     assert received.body == data.encode()
@@ -83,7 +84,7 @@ def test_patterns(bus_world, pattern, wanted):
         [commit("c", aggregate_type="Parcel", event_type="Placed")],
     ]
 
-    report = bus_world.bus().deliver(chains, 10)
+    report = deliver(bus_world.bus(), chains, 10)
 
     assert set(report.outcomes.values()) == {Confirmed()}
     assert sorted(received.message_id for received in receive(consumer, len(wanted))) == wanted
@@ -93,15 +94,15 @@ def test_patterns(bus_world, pattern, wanted):
 def test_a_message_that_no_queue_takes_is_not_taken(bus_world):
     """When the alternate exchange leads nowhere the bus stops and says so; the next connect mends it."""
     bus = bus_world.bus()
-    bus.deliver([chain("warm", 1)], 10)
+    deliver(bus, [chain("warm", 1)], 10)
     bus_world.break_alternate_exchange()
 
-    report = bus.deliver([chain("a", 1, 1)], 10)
+    report = deliver(bus, [chain("a", 1, 1)], 10)
 
     assert report.outcomes == {("a", 1): Retry("returned"), ("a", 2): Retry("returned")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.MISCONFIGURED
-    assert bus.deliver([chain("a", 1, 1)], 10).outcomes == {("a", 1): Confirmed(), ("a", 2): Confirmed()}
+    assert deliver(bus, [chain("a", 1, 1)], 10).outcomes == {("a", 1): Confirmed(), ("a", 2): Confirmed()}
 
 
 def test_a_full_queue_is_backpressure(bus_world):
@@ -112,7 +113,7 @@ def test_a_full_queue_is_backpressure(bus_world):
         [commit("b", 1), commit("b", 2)],
     ]
 
-    report = bus_world.bus().deliver(chains, 10)
+    report = deliver(bus_world.bus(), chains, 10)
 
     assert report.outcomes == {
         ("a", 1): Confirmed(),
@@ -127,15 +128,15 @@ def test_a_full_queue_is_backpressure(bus_world):
 def test_an_exchange_that_vanishes(bus_world):
     """Somebody deleted it: a person should know, and the next connect makes it anew."""
     bus = bus_world.bus()
-    bus.deliver([chain("warm", 1)], 10)
+    deliver(bus, [chain("warm", 1)], 10)
     bus_world.delete_exchange()
 
-    report = bus.deliver([chain("a", 1)], 10)
+    report = deliver(bus, [chain("a", 1)], 10)
 
     assert report.outcomes == {("a", 1): Retry("unconfirmed")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.MISCONFIGURED
-    assert bus.deliver([chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
+    assert deliver(bus, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
 
 
 def test_a_consumer_waits_no_longer_than_told(bus_world):
@@ -150,7 +151,7 @@ def test_a_consumer_waits_no_longer_than_told(bus_world):
 def test_what_was_received_is_gone(bus_world):
     """After it is acknowledged by a close it does not come again."""
     consumer = bus_world.consumer()
-    bus_world.bus().deliver([chain("a", 1)], 10)
+    deliver(bus_world.bus(), [chain("a", 1)], 10)
     receive(consumer, 1)
     consumer.close()
 
@@ -162,9 +163,9 @@ def test_idle_and_close_at_any_time(bus_world):
     bus = bus_world.bus()
     bus.idle()
     bus.close()
-    bus.deliver([chain("a", 1)], 10)
+    deliver(bus, [chain("a", 1)], 10)
     bus.idle()
-    assert bus.deliver([chain("b", 1)], 10).trouble is None
+    assert deliver(bus, [chain("b", 1)], 10).trouble is None
     bus.close()
     bus.idle()
-    assert bus.deliver([chain("c", 1)], 10).trouble is None
+    assert deliver(bus, [chain("c", 1)], 10).trouble is None

@@ -4,6 +4,7 @@ import pytest
 
 from relay.destination import Confirmed, Park
 from relay.testing.commits import NEW_YEAR_2025_MS, chain, commit
+from tests.support.delivering import deliver
 
 JANUARY_ENDS_MS = 1_738_367_999_999
 
@@ -20,7 +21,7 @@ def test_what_was_delivered_is_found(index_world):
         timestamp_ms=JANUARY_ENDS_MS,
     )
 
-    report = index_world.index().deliver([[row], chain("a", 2, 1)], 10)
+    report = deliver(index_world.index(), [[row], chain("a", 2, 1)], 10)
     index_world.reader.refresh()
 
     assert set(report.outcomes.values()) == {Confirmed()}
@@ -35,9 +36,9 @@ def test_what_was_delivered_is_found(index_world):
 
 def test_a_repeat_changes_nothing(index_world):
     """Delivering again, by the same process or another, counts as taken and stores nothing twice."""
-    index_world.index().deliver([chain("a", 2)], 10)
+    deliver(index_world.index(), [chain("a", 2)], 10)
 
-    assert index_world.index().deliver([chain("a", 2, 1)], 10).outcomes == {
+    assert deliver(index_world.index(), [chain("a", 2, 1)], 10).outcomes == {
         ("a", 2): Confirmed(),
         ("a", 3): Confirmed(),
     }
@@ -47,7 +48,8 @@ def test_a_repeat_changes_nothing(index_world):
 
 def test_each_month_has_its_index(index_world):
     """By the event's own time in UTC."""
-    index_world.index().deliver(
+    deliver(
+        index_world.index(),
         [
             [commit("a", timestamp_ms=JANUARY_ENDS_MS)],
             [commit("b", timestamp_ms=JANUARY_ENDS_MS + 1)],
@@ -65,7 +67,7 @@ def test_each_month_has_its_index(index_world):
 def test_the_latest_of_a_type(index_world):
     """Newest first, at most as many as asked for."""
     rows = [commit(f"a{minute}", timestamp_ms=NEW_YEAR_2025_MS + 60_000 * minute) for minute in (3, 1, 2)]
-    index_world.index().deliver([[row] for row in rows] + [[commit("b", event_type="Paid")]], 10)
+    deliver(index_world.index(), [[row] for row in rows] + [[commit("b", event_type="Paid")]], 10)
     index_world.reader.refresh()
 
     assert [found.event_id for found in index_world.reader.find_by_type("Placed", 2)] == ["a3:1", "a2:1"]
@@ -75,7 +77,7 @@ def test_the_latest_of_a_type(index_world):
 @pytest.mark.parametrize("data", ["[1,2]", "17", '{"a":', '{"a":1}}'])
 def test_a_document_that_cannot_be_taken(index_world, data):
     """Its commit is parked for the index; the commit above it and other aggregates are taken."""
-    report = index_world.index().deliver([[commit("a", 1, data_json=data), commit("a", 2)], chain("b", 1)], 10)
+    report = deliver(index_world.index(), [[commit("a", 1, data_json=data), commit("a", 2)], chain("b", 1)], 10)
 
     parked = report.outcomes[("a", 1)]
     assert isinstance(parked, Park)
@@ -100,7 +102,7 @@ def test_a_document_that_cannot_be_taken(index_world, data):
 )
 def test_payloads_of_every_kind_are_taken(index_world, data):
     """What an append accepts, the index takes."""
-    assert index_world.index().deliver([[commit("a", data_json=data)]], 10).outcomes == {("a", 1): Confirmed()}
+    assert deliver(index_world.index(), [[commit("a", data_json=data)]], 10).outcomes == {("a", 1): Confirmed()}
 
 
 def test_an_index_that_was_never_written(index_world):
@@ -115,7 +117,7 @@ def test_an_index_that_was_never_written(index_world):
 def test_more_ids_than_a_page(index_world):
     """Ids are read over pages, each once."""
     chains = [chain(f"a{number:03}", *[1] * 25) for number in range(100)]
-    index_world.index().deliver(chains, 30)
+    deliver(index_world.index(), chains, 30)
     index_world.reader.refresh()
 
     ids = list(index_world.reader.event_ids())
@@ -128,6 +130,6 @@ def test_idle_and_close_at_any_time(index_world):
     index = index_world.index()
     index.idle()
     index.close()
-    assert index.deliver([chain("a", 1)], 10).trouble is None
+    assert deliver(index, [chain("a", 1)], 10).trouble is None
     index.close()
-    assert index.deliver([chain("b", 1)], 10).trouble is None
+    assert deliver(index, [chain("b", 1)], 10).trouble is None

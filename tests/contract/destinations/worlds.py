@@ -9,10 +9,11 @@ from eventstore.system import SystemRuntime
 from relay.demo.consumer import Consumer, RabbitConsumer, ReceivedMessage
 from relay.demo.search import ElasticsearchReader, IndexReader
 from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusNames, BusSettings
+from relay.destinations.bus_settings import BusSettings
 from relay.destinations.elasticsearch import ElasticsearchClient, connect
 from relay.destinations.index import Index
-from relay.destinations.index_settings import IndexNames, IndexSettings
+from relay.destinations.index_settings import IndexSettings
+from relay.destinations.names import Names
 from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings, open_connection
 from relay.testing import InMemoryBroker, InMemoryIndex
 
@@ -24,7 +25,7 @@ def fresh_prefix() -> str:
 
 class MemoryBusWorld:
     def __init__(self) -> None:
-        self.names = BusNames(fresh_prefix())
+        self.names = Names(fresh_prefix())
         self.runtime = SystemRuntime()
         self.broker = InMemoryBroker(self.runtime, self.names)
 
@@ -52,7 +53,7 @@ class MemoryBusWorld:
 
 class RabbitBusWorld:
     def __init__(self, url: str) -> None:
-        self.names = BusNames(fresh_prefix())
+        self.names = Names(fresh_prefix())
         self.runtime = SystemRuntime()
         self.url = url
         self.broker = RabbitBroker(url, self.names)
@@ -123,7 +124,7 @@ def receive(consumer: Consumer, count: int) -> list[ReceivedMessage]:
 
 class MemoryIndexWorld:
     def __init__(self) -> None:
-        self.names = IndexNames(fresh_prefix())
+        self.names = Names(fresh_prefix())
         self.runtime = SystemRuntime()
         self.client = InMemoryIndex(self.runtime)
         self.reader: IndexReader = self.client
@@ -140,7 +141,7 @@ class MemoryIndexWorld:
 
 class ElasticsearchIndexWorld:
     def __init__(self, urls: str) -> None:
-        self.names = IndexNames(fresh_prefix())
+        self.names = Names(fresh_prefix())
         self.runtime = SystemRuntime()
         self.urls = urls
         self.admin = connect(urls).options(request_timeout=30)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.contract.destinations.servers import address
 from tests.contract.destinations.worlds import ElasticsearchIndexWorld, RabbitBusWorld
-from tests.integration.destinations.proxy import Proxy
+from tests.support.proxy import Proxy
 
 
 @pytest.fixture

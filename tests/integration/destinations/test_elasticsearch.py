@@ -10,6 +10,7 @@ from relay.destinations.index_client import IndexLostError, IndexRefusedError, T
 from relay.destinations.index_settings import IndexSettings, PromotedType
 from relay.destinations.template import VERSION, template
 from relay.testing.commits import chain, commit
+from tests.support.delivering import deliver
 
 pytestmark = pytest.mark.servers
 
@@ -18,7 +19,7 @@ def test_nobody_listens(unused_port, elastic):
     """A closed port is an outage, reported at once."""
     index = Index(ElasticsearchClient(f"http://127.0.0.1:{unused_port}"), elastic.runtime)
 
-    report = index.deliver([chain("a", 1)], 1)
+    report = deliver(index, [chain("a", 1)], 1)
 
     assert report.outcomes == {("a", 1): Retry("unsent")}
     assert report.trouble is not None
@@ -30,19 +31,19 @@ def test_an_index_that_went_deaf(elastic, proxy):
     """The budget bounds the wait; what it took in silence is taken at the next attempt."""
     settings = IndexSettings(names=elastic.names, replicas=0)
     index = Index(ElasticsearchClient(proxy.through(elastic.urls), settings), elastic.runtime, settings)
-    assert index.deliver([chain("warm", 1)], 10).trouble is None
+    assert deliver(index, [chain("warm", 1)], 10).trouble is None
     proxy.pause()
     runtime = SystemRuntime()
     started = runtime.monotonic()
 
-    report = index.deliver([chain("a", 1)], 0.5)
+    report = deliver(index, [chain("a", 1)], 0.5)
 
     assert runtime.monotonic() - started < 3
     assert report.outcomes == {("a", 1): Retry("unsent")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
     proxy.resume()
-    assert index.deliver([chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
+    assert deliver(index, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
     index.close()
 
 
@@ -50,21 +51,21 @@ def test_a_connection_that_broke_while_idle(elastic, proxy):
     """It costs one failed delivery at most."""
     settings = IndexSettings(names=elastic.names, replicas=0)
     index = Index(ElasticsearchClient(proxy.through(elastic.urls), settings), elastic.runtime, settings)
-    index.deliver([chain("warm", 1)], 10)
+    deliver(index, [chain("warm", 1)], 10)
     proxy.drop()
 
-    index.deliver([chain("a", 1)], 10)
-    assert index.deliver([chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
+    deliver(index, [chain("a", 1)], 10)
+    assert deliver(index, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
     index.close()
 
 
 def test_a_closed_index_needs_a_person(elastic):
     """It refuses with status 400, and yet no document is at fault: nothing is parked."""
     index = elastic.index()
-    index.deliver([chain("a", 1)], 10)
+    deliver(index, [chain("a", 1)], 10)
     elastic.admin.indices.close(index=elastic.indices()[0])
 
-    report = index.deliver([chain("b", 1)], 10)
+    report = deliver(index, [chain("b", 1)], 10)
 
     assert report.outcomes == {("b", 1): Retry("status 400")}
     assert report.trouble is not None
@@ -75,17 +76,17 @@ def test_a_closed_index_needs_a_person(elastic):
 def test_a_blocked_index_is_waited_for(elastic):
     """As when its disk is full: the status is 403, and it passes."""
     index = elastic.index()
-    index.deliver([chain("a", 1)], 10)
+    deliver(index, [chain("a", 1)], 10)
     name = elastic.indices()[0]
     elastic.admin.indices.put_settings(index=name, settings={"index.blocks.write": True})
 
-    report = index.deliver([chain("b", 1)], 10)
+    report = deliver(index, [chain("b", 1)], 10)
 
     assert report.outcomes == {("b", 1): Retry("status 403")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
     elastic.admin.indices.put_settings(index=name, settings={"index.blocks.write": None})
-    assert index.deliver([chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
+    assert deliver(index, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
 
 
 def test_a_body_over_the_servers_limit(elastic):
@@ -134,7 +135,7 @@ def test_payload_and_metadata_are_found_by_their_values(elastic):
         commit("a", data_json='{"to":{"city":"Köln"},"quantity":3}', metadata_json='{"user":"u-1"}'),
         commit("b", data_json='{"to":{"city":"Bonn"},"quantity":30}', metadata_json='{"user":"u-2"}'),
     ]
-    elastic.index().deliver([[row] for row in rows], 10)
+    deliver(elastic.index(), [[row] for row in rows], 10)
     elastic.reader.refresh()
 
     assert _found(elastic, {"term": {"data.to.city": "Köln"}}) == ["a:1"]
@@ -159,7 +160,7 @@ def test_promoted_fields_answer_ranges_and_words(elastic):
         commit("c", data_json='{"quantity":"many","note":"heavy"}'),
     ]
 
-    report = index.deliver([[row] for row in rows], 10)
+    report = deliver(index, [[row] for row in rows], 10)
     elastic.reader.refresh()
 
     assert set(report.outcomes.values()) == {Confirmed()}
@@ -172,7 +173,7 @@ def test_promoted_fields_answer_ranges_and_words(elastic):
 def test_time_ranges(elastic):
     """The event's time is a date."""
     rows = [commit("a", timestamp_ms=0), commit("b", timestamp_ms=1_735_689_600_000)]
-    elastic.index().deliver([[row] for row in rows], 10)
+    deliver(elastic.index(), [[row] for row in rows], 10)
     elastic.reader.refresh()
 
     assert _found(elastic, {"range": {"timestamp": {"gte": 1_735_689_600_000}}}) == ["b:1"]

@@ -21,11 +21,13 @@ from relay.destinations.broker import (
     Unblocked,
 )
 from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusNames, BusSettings
+from relay.destinations.bus_settings import BusSettings
+from relay.destinations.names import Names
 from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings, open_connection
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import RabbitBusWorld, fresh_prefix, receive
-from tests.integration.destinations.proxy import Proxy
+from tests.support.delivering import deliver
+from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.servers
 
@@ -44,42 +46,42 @@ def proxied(rabbit: RabbitBusWorld, proxy: Proxy) -> Bus:
 def test_a_connection_that_breaks_while_idle_is_replaced(rabbit, proxy, proxied):
     """The next idle tick notices; the delivery after it opens another connection and succeeds."""
     consumer = rabbit.consumer()
-    proxied.deliver([chain("a", 1)], 10)
+    deliver(proxied, [chain("a", 1)], 10)
     proxy.drop()
     proxied.idle()
 
-    assert proxied.deliver([chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
+    assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
     assert [received.message_id for received in receive(consumer, 2)] == ["a:1", "b:1"]
     proxied.close()
 
 
 def test_a_connection_that_breaks_unnoticed(proxy, proxied):
     """The delivery that meets it reports an outage; the one after it succeeds."""
-    proxied.deliver([chain("a", 1)], 10)
+    deliver(proxied, [chain("a", 1)], 10)
     proxy.drop()
 
-    report = proxied.deliver([chain("b", 1)], 10)
+    report = deliver(proxied, [chain("b", 1)], 10)
 
     assert report.outcomes == {("b", 1): Retry("unconfirmed")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
-    assert proxied.deliver([chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
+    assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
     proxied.close()
 
 
 def test_a_broker_that_went_deaf(proxy, proxied):
     """Silence ends with the budget; the connect to a broker that says nothing ends with its own time-out."""
     runtime = SystemRuntime()
-    proxied.deliver([chain("a", 1)], 10)
+    deliver(proxied, [chain("a", 1)], 10)
     proxy.pause()
     started = runtime.monotonic()
 
-    report = proxied.deliver([chain("b", 1)], 0.5)
+    report = deliver(proxied, [chain("b", 1)], 0.5)
 
     assert report.outcomes == {("b", 1): Retry("unconfirmed")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
-    again = proxied.deliver([chain("b", 1)], 0.5)
+    again = deliver(proxied, [chain("b", 1)], 0.5)
     assert again.trouble is not None
     assert again.trouble.kind is TroubleKind.OUTAGE
     assert runtime.monotonic() - started < 6, "0.5 s, a farewell of 1 s, a connect of 1 s, and room to breathe"
@@ -171,7 +173,7 @@ def test_without_the_right_to_declare(rabbit):
     RabbitBroker(rabbit.url, rabbit.names, RabbitSettings(declare=False)).connect().close()
 
     with pytest.raises(TopologyError, match="an exchange or queue is gone"):
-        RabbitBroker(rabbit.url, BusNames(fresh_prefix()), RabbitSettings(declare=False)).connect()
+        RabbitBroker(rabbit.url, Names(fresh_prefix()), RabbitSettings(declare=False)).connect()
 
 
 def test_the_queues_are_quorum_queues_and_survive(rabbit):
@@ -190,7 +192,7 @@ def test_what_a_consumer_rejects_goes_to_the_dead_letters(rabbit):
     arguments = {"x-dead-letter-exchange": rabbit.names.dead_letters}
     queue = channel.queue_declare("", exclusive=True, arguments=arguments).queue
     channel.queue_bind(queue, rabbit.names.exchange, "#")
-    rabbit.bus().deliver([chain("a", 1)], 10)
+    deliver(rabbit.bus(), [chain("a", 1)], 10)
     channel.basic_reject(channel.basic_get(queue).delivery_tag, requeue=False)
 
     dead = _wait_for(lambda: channel.basic_get(rabbit.names.dead_letters, no_ack=True))
@@ -204,7 +206,7 @@ def test_what_was_not_acknowledged_comes_again(rabbit, proxy):
         proxy.through(rabbit.url), f"{rabbit.names.prefix}.all", rabbit.runtime, rabbit.names, prefetch=1
     )
     consumer.connect()
-    rabbit.bus().deliver([chain("a", 1, 1)], 10)
+    deliver(rabbit.bus(), [chain("a", 1, 1)], 10)
     assert [received.message_id for received in consumer.receive(10)] == ["a:1"]
     proxy.drop()
     with pytest.raises(BrokerLostError):
@@ -218,7 +220,7 @@ def test_a_large_batch_keeps_the_window(rabbit):
     """Ten thousand events of one delivery arrive, each once."""
     consumer = rabbit.consumer()
 
-    report = rabbit.bus().deliver([[commit(f"a{number}", 1, 50)] for number in range(200)], 60)
+    report = deliver(rabbit.bus(), [[commit(f"a{number}", 1, 50)] for number in range(200)], 60)
 
     assert set(report.outcomes.values()) == {Taken()}
     assert len({received.message_id for received in receive(consumer, 10_000)}) == 10_000

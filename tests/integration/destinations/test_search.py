@@ -8,6 +8,7 @@ from eventstore.search import EventSearch, SearchOptions, SearchQuery
 from eventstore.search.elasticsearch import ElasticsearchSearch
 from eventstore.system import SystemRuntime
 from relay.testing.commits import chain
+from tests.support.delivering import deliver
 
 pytestmark = pytest.mark.servers
 
@@ -20,7 +21,7 @@ def options(elastic, **more) -> SearchOptions:
 
 def test_an_index_that_went_deaf(elastic, proxy):
     """Each attempt is bounded by its time-out; when the index hears again, so does the search."""
-    elastic.index().deliver([chain("a", 1)], 10)
+    deliver(elastic.index(), [chain("a", 1)], 10)
     elastic.reader.refresh()
     client = ElasticsearchSearch(proxy.through(elastic.urls))
     search = EventSearch(client, options(elastic, timeout_seconds=0.5))
@@ -40,7 +41,7 @@ def test_an_index_that_went_deaf(elastic, proxy):
 
 def test_connections_that_broke_while_idle(elastic, proxy):
     """The second attempt opens a new one; the caller sees nothing of it."""
-    elastic.index().deliver([chain("a", 1)], 10)
+    deliver(elastic.index(), [chain("a", 1)], 10)
     elastic.reader.refresh()
     client = ElasticsearchSearch(proxy.through(elastic.urls))
     search = EventSearch(client, options(elastic))
@@ -53,7 +54,7 @@ def test_connections_that_broke_while_idle(elastic, proxy):
 
 def test_a_closed_index_needs_a_person(elastic):
     """It is refused at once, in Elasticsearch's words, never taken for an empty index."""
-    elastic.index().deliver([chain("a", 1)], 10)
+    deliver(elastic.index(), [chain("a", 1)], 10)
     elastic.admin.indices.close(index=elastic.indices()[0])
     client = ElasticsearchSearch(elastic.urls)
     search = EventSearch(client, options(elastic))
@@ -66,7 +67,7 @@ def test_a_closed_index_needs_a_person(elastic):
 
 def test_the_longest_refresh_interval_counts(elastic):
     """Also where another index has none of its own."""
-    elastic.index().deliver([chain("a", 1)], 10)
+    deliver(elastic.index(), [chain("a", 1)], 10)
     name = elastic.indices()[0]
     client = ElasticsearchSearch(elastic.urls)
     assert client.refresh_intervals(elastic.names.alias, 10) == {name: None}

@@ -18,6 +18,7 @@ from relay.destinations.bus_settings import BusSettings
 from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings
 from relay.testing.commits import chain
 from tests.contract.destinations.worlds import RabbitBusWorld
+from tests.support.delivering import deliver
 
 pytestmark = pytest.mark.servers
 
@@ -105,7 +106,7 @@ def test_a_trusted_certificate(rabbit, make_front):
         BusSettings(names=rabbit.names),
     )
 
-    report = bus.deliver([chain(f"a{number}", 3) for number in range(200)], 10)
+    report = deliver(bus, [chain(f"a{number}", 3) for number in range(200)], 10)
 
     assert set(report.outcomes.values()) == {Confirmed()}
     bus.close()

@@ -21,6 +21,7 @@ from relay.destinations.bus import Bus
 from relay.destinations.bus_settings import BusSettings
 from relay.destinations.message import AGGREGATE_ID, SEQUENCE_NUMBER
 from relay.testing.commits import chain
+from tests.support.delivering import deliver
 
 WINDOW = 4
 ATTEMPTS_MAX = 400
@@ -112,7 +113,7 @@ def test_nothing_lost_and_order_kept_whatever_the_broker_does(runtime, seed):
 
     for attempt in range(ATTEMPTS_MAX):
         broker.calm = attempt >= ATTEMPTS_MAX // 2
-        report = bus.deliver([commits for commits in owed.values() if commits], 1.0)
+        report = deliver(bus, [commits for commits in owed.values() if commits], 1.0)
         for name, commits in owed.items():
             taken = [report.outcomes[row.key] == Taken() for row in commits]
             assert taken == sorted(taken, reverse=True), "a commit was taken above one that was not"

@@ -1,11 +1,13 @@
 """An event as a document, and the template that types it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from relay.destinations import document
-from relay.destinations.index_settings import IndexNames, IndexSettings, PromotedType
+from relay.destinations.index_settings import IndexSettings, PromotedType
+from relay.destinations.names import Names
 from relay.destinations.template import template
 from relay.testing.commits import commit
 
@@ -48,7 +50,7 @@ def test_the_whole_document():
 )
 def test_the_month_is_the_events_own(timestamp_ms, index):
     """The index follows from the event's time in UTC, never from the time of delivery."""
-    assert IndexNames().index(timestamp_ms) == index
+    assert Names().index(timestamp_ms) == index
 
 
 def test_a_payload_with_line_ends_stays_one_line():
@@ -90,7 +92,7 @@ def test_a_list_of_values_is_promoted():
 
 def test_the_template():
     """The template types the envelope, flattens the rest, refuses to grow, and carries the alias."""
-    body = template(IndexSettings(names=IndexNames("shop"), replicas=0, promoted={"price": PromotedType.DOUBLE}))
+    body = template(IndexSettings(names=Names("shop"), replicas=0, promoted={"price": PromotedType.DOUBLE}))
 
     assert body["index_patterns"] == ["shop-events-*"]
     assert body["priority"] == 200
@@ -118,7 +120,7 @@ def test_every_field_of_a_document_is_typed():
 def test_a_prefix_that_elasticsearch_would_refuse(prefix):
     """Index names are checked before anything is sent."""
     with pytest.raises(ValueError, match="lower-case letters"):
-        IndexNames(prefix)
+        Names(prefix)
 
 
 def test_all_faults_of_the_settings_in_one_message():
@@ -129,3 +131,35 @@ def test_all_faults_of_the_settings_in_one_message():
             batch_max_events=0,
             promoted={"a b": PromotedType.LONG, "x": PromotedType.LONG, "x.y": PromotedType.LONG},
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"event_id": "x" * 513}, "an id of no or more than 512 bytes"),
+        ({"event_id": ""}, "an id of no or more than 512 bytes"),
+        ({"epoch": 2**63}, "a number beyond 64 bits"),
+        ({"schema_version": -(2**63)}, "a number beyond 64 bits"),
+        ({"sequence_number": 10**37}, "a number beyond 64 bits"),
+    ],
+)
+def test_what_the_index_would_hold_against_the_whole_request_or_mapping_is_parked(change, words):
+    """A bulk request with a longer id is refused as a whole; a number that is no long looks like another mapping."""
+    row = commit("order-1", 3)
+    assert row.events is not None
+
+    fault = document.unindexable(replace(row.events[0], **change))
+
+    assert fault is not None
+    assert fault.error_class == "unindexable"
+    assert words in fault.reason
+    assert len(fault.reason) < 700
+
+
+def test_ids_and_numbers_at_their_limits_are_indexed():
+    """As long as the index takes them."""
+    row = commit("order-1", 3)
+    assert row.events is not None
+    event = replace(row.events[0], event_id="x" * 512, epoch=2**63 - 1, schema_version=-(2**63) + 1)
+
+    assert document.unindexable(event) is None

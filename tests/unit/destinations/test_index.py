@@ -8,6 +8,7 @@ from relay.destinations.index_client import IndexLostError, IndexRefusedError
 from relay.destinations.index_settings import IndexSettings
 from relay.testing import InMemoryIndex
 from relay.testing.commits import chain, commit
+from tests.support.delivering import TestedPermit, deliver
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def index(client, runtime):
 
 def test_commits_are_taken(client, index):
     """Every event of every commit is found afterwards, and the template was seen to first."""
-    report = index.deliver([chain("a", 1, 2), chain("b", 1)], 1)
+    report = deliver(index, [chain("a", 1, 2), chain("b", 1)], 1)
 
     assert report.outcomes == {("a", 1): Confirmed(), ("a", 3): Confirmed(), ("b", 1): Confirmed()}
     assert report.trouble is None
@@ -32,9 +33,9 @@ def test_commits_are_taken(client, index):
 
 def test_again_is_the_same(client, index):
     """An event that is there already counts as taken and is not stored twice; the template is seen to once."""
-    index.deliver([chain("a", 1)], 1)
+    deliver(index, [chain("a", 1)], 1)
 
-    assert index.deliver([chain("a", 2)], 1).outcomes == {("a", 2): Confirmed()}
+    assert deliver(index, [chain("a", 2)], 1).outcomes == {("a", 2): Confirmed()}
     assert client.count() == 2
     assert client.prepared == 1
 
@@ -43,7 +44,7 @@ def test_a_refused_document_parks_its_commit_only(client, index):
     """The others are taken, and the reason is the index's own."""
     client.refuse("a:2", 400, "document_parsing_exception", "failed to parse field [data]")
 
-    report = index.deliver([chain("a", 2, 1), chain("b", 1)], 1)
+    report = deliver(index, [chain("a", 2, 1), chain("b", 1)], 1)
 
     parked = report.outcomes[("a", 2)]
     assert isinstance(parked, Park)
@@ -58,7 +59,7 @@ def test_a_refused_document_parks_its_commit_only(client, index):
 
 def test_an_event_that_belongs_to_no_month_is_parked(client, index):
     """A row that no append of ours wrote cannot stop the relay."""
-    report = index.deliver([[commit("a", timestamp_ms=10**20)], chain("b", 1)], 1)
+    report = deliver(index, [[commit("a", timestamp_ms=10**20)], chain("b", 1)], 1)
 
     parked = report.outcomes[("a", 1)]
     assert isinstance(parked, Park)
@@ -71,7 +72,7 @@ def test_busy_for_some(client, index):
     """An event that the index had no room for makes its commit wait; it is no trouble while others are taken."""
     client.busy_next(1)
 
-    report = index.deliver([chain("a", 1), chain("b", 1)], 1)
+    report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
     assert report.outcomes == {("a", 1): Retry("status 429"), ("b", 1): Confirmed()}
     assert report.trouble is None
@@ -82,7 +83,7 @@ def test_busy_for_all(client, runtime):
     client.busy_next(2)
     index = Index(client, runtime, IndexSettings(batch_max_events=2))
 
-    report = index.deliver([chain("a", 2), chain("b", 2)], 1)
+    report = deliver(index, [chain("a", 2), chain("b", 2)], 1)
 
     assert report.outcomes == {("a", 2): Retry("status 429"), ("b", 2): Retry("unsent")}
     assert report.trouble is not None
@@ -94,10 +95,10 @@ def test_retry_outweighs_park(client, index):
     """A commit is parked once nothing but the events that can never be taken is missing."""
     client.refuse("a:1", 400, "document_parsing_exception")
     client.refuse("a:2", 503, "unavailable_shards_exception")
-    assert index.deliver([chain("a", 3)], 1).outcomes == {("a", 3): Retry("status 503")}
+    assert deliver(index, [chain("a", 3)], 1).outcomes == {("a", 3): Retry("status 503")}
 
     client.accept("a:2")
-    assert isinstance(index.deliver([chain("a", 3)], 1).outcomes[("a", 3)], Park)
+    assert isinstance(deliver(index, [chain("a", 3)], 1).outcomes[("a", 3)], Park)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_what_a_person_must_mend(client, runtime, status, error_type):
     client.refuse("a:1", status, error_type, "words of the index")
     index = Index(client, runtime, IndexSettings(batch_max_events=1))
 
-    report = index.deliver([chain("a", 1), chain("b", 1)], 1)
+    report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
     assert report.outcomes == {("a", 1): Retry(f"status {status}"), ("b", 1): Retry("unsent")}
     assert report.trouble is not None
@@ -117,7 +118,7 @@ def test_what_a_person_must_mend(client, runtime, status, error_type):
     assert "words of the index" in report.trouble.reason
 
     client.accept("a:1")
-    assert index.deliver([chain("a", 1)], 1).trouble is None
+    assert deliver(index, [chain("a", 1)], 1).trouble is None
     assert client.prepared == 2
 
 
@@ -132,7 +133,7 @@ def test_a_refusal_of_everything(client, index, error, kind):
     """Nothing is taken, nothing parked; whether it heals by itself is told apart."""
     client.fail(error)
 
-    report = index.deliver([chain("a", 1)], 1)
+    report = deliver(index, [chain("a", 1)], 1)
 
     assert report.outcomes == {("a", 1): Retry("unsent")}
     assert report.trouble is not None
@@ -144,11 +145,11 @@ def test_a_lost_reply(client, index):
     """What was carried out without our hearing of it is taken at the next attempt."""
     client.lose_reply(IndexLostError("timed out"))
 
-    report = index.deliver([chain("a", 1)], 1)
+    report = deliver(index, [chain("a", 1)], 1)
 
     assert report.outcomes == {("a", 1): Retry("unsent")}
     assert report.trouble is not None
-    assert index.deliver([chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
+    assert deliver(index, [chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
     assert client.count() == 1
 
 
@@ -156,7 +157,7 @@ def test_fewer_verdicts_than_events(client, index):
     """A reply that was cut short says nothing about anything: verdicts could be another's."""
     client.cut_reply(1)
 
-    report = index.deliver([chain("a", 1), chain("b", 1)], 1)
+    report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
     assert report.outcomes == {("a", 1): Retry("lost reply"), ("b", 1): Retry("lost reply")}
     assert report.trouble is not None
@@ -168,7 +169,7 @@ def test_verdicts_in_another_order(client, index):
     bulk = client.bulk
     client.bulk = lambda body, timeout: list(reversed(bulk(body, timeout)))
 
-    report = index.deliver([chain("a", 1), chain("b", 1)], 1)
+    report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
     assert set(report.outcomes.values()) == {Retry("lost reply")}
 
@@ -178,7 +179,7 @@ def test_a_body_that_is_too_large_is_halved(runtime):
     client = InMemoryIndex(runtime, body_max_bytes=1000)
     large = commit("b", 1, data_json='{"note":"' + "x" * 1000 + '"}')
 
-    report = Index(client, runtime).deliver([chain("a", 1, 1, 1), [large], chain("c", 1)], 1)
+    report = deliver(Index(client, runtime), [chain("a", 1, 1, 1), [large], chain("c", 1)], 1)
 
     parked = report.outcomes[("b", 1)]
     assert isinstance(parked, Park)
@@ -203,7 +204,8 @@ def test_batches_keep_both_bounds(client, runtime):
 
     client.bulk = watched
     wide = [commit(f"w{number}", data_json='{"note":"' + "x" * 400 + '"}') for number in range(4)]
-    Index(client, runtime, IndexSettings(batch_max_bytes=2000, batch_max_events=3)).deliver(
+    deliver(
+        Index(client, runtime, IndexSettings(batch_max_bytes=2000, batch_max_events=3)),
         [[row] for row in wide] + [chain("a", 7)],
         1,
     )
@@ -225,7 +227,7 @@ def test_the_budget_bounds_each_call(client, runtime):
     client.bulk = slow
     index = Index(client, runtime, IndexSettings(batch_max_events=1, bulk_timeout_seconds=0.9))
 
-    report = index.deliver([chain("a", 1), chain("b", 1), chain("c", 1)], 1.0)
+    report = deliver(index, [chain("a", 1), chain("b", 1), chain("c", 1)], 1.0)
 
     assert timeouts == [pytest.approx(0.9), pytest.approx(0.4)]
     assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Confirmed(), ("c", 1): Retry("out of time")}
@@ -234,5 +236,24 @@ def test_the_budget_bounds_each_call(client, runtime):
 
 def test_nothing_to_deliver_asks_nothing(client, index):
     """An empty delivery has an empty report and no request."""
-    assert index.deliver([], 1).outcomes == {}
+    assert deliver(index, [], 1).outcomes == {}
     assert (client.prepared, client.requests) == (0, 0)
+
+
+def test_a_lost_lease_keeps_the_next_request_back(client, runtime):
+    """The request under way is waited for as long as the budget says; no other follows, and it is no trouble."""
+    bulk, timeouts = client.bulk, []
+
+    def watched(body, timeout):
+        timeouts.append(timeout)
+        return bulk(body, timeout)
+
+    client.bulk = watched
+    index = Index(client, runtime, IndexSettings(batch_max_events=1, bulk_timeout_seconds=5.0))
+    permit = TestedPermit(lambda: 0.0 if timeouts else 0.5)
+
+    report = deliver(index, [chain("a", 1), chain("b", 1)], 3.0, permit)
+
+    assert timeouts == [pytest.approx(3.0)]
+    assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Retry("out of time")}
+    assert report.trouble is None

@@ -12,6 +12,7 @@ from relay.destinations.bus import Bus
 from relay.testing import InMemoryBroker
 from relay.testing.commits import chain, commit
 from relay.testing.topology import matches
+from tests.support.delivering import deliver
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_nacks_are_counted(memory, bus):
     """As many messages as told are refused, and not one more."""
     memory.nack_next(1)
 
-    report = bus.deliver([chain("a", 1), chain("b", 1)], 1)
+    report = deliver(bus, [chain("a", 1), chain("b", 1)], 1)
 
     assert report.outcomes == {("a", 1): Retry("nack"), ("b", 1): Confirmed()}
     assert lying(memory) == ["b:1"]
@@ -45,21 +46,21 @@ def test_a_drop_within_a_publish(memory, bus, taken, left):
     """The message at which the connection breaks lands in queues or not, and the bus cannot tell."""
     memory.drop_after(1, taken=taken)
 
-    report = bus.deliver([chain("a", 1, 1)], 1)
+    report = deliver(bus, [chain("a", 1, 1)], 1)
 
     assert report.outcomes == {("a", 1): Confirmed(), ("a", 2): Retry("unconfirmed")}
     assert lying(memory) == left
-    assert bus.deliver([chain("a", 1, 1)[1:]], 1).outcomes == {("a", 2): Confirmed()}
+    assert deliver(bus, [chain("a", 1, 1)[1:]], 1).outcomes == {("a", 2): Confirmed()}
     assert memory.connects == 2
 
 
 def test_stalled_messages_are_taken_and_not_confirmed(memory, bus):
     """The bus gives up at the end of its budget; a confirm that comes afterwards is nobody's."""
     memory.stall()
-    assert bus.deliver([chain("a", 1)], 0.05).outcomes == {("a", 1): Retry("unconfirmed")}
+    assert deliver(bus, [chain("a", 1)], 0.05).outcomes == {("a", 1): Retry("unconfirmed")}
     memory.resume()
 
-    assert bus.deliver([chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
+    assert deliver(bus, [chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
     assert lying(memory) == ["a:1", "a:1"]
 
 
@@ -68,31 +69,31 @@ def test_a_stall_that_ends_in_time(memory, bus):
     memory.stall()
     threading.Timer(0.05, memory.resume).start()
 
-    assert bus.deliver([chain("a", 1, 1)], 10).outcomes == {("a", 1): Confirmed(), ("a", 2): Confirmed()}
+    assert deliver(bus, [chain("a", 1, 1)], 10).outcomes == {("a", 1): Confirmed(), ("a", 2): Confirmed()}
 
 
 def test_blocked_and_unblocked(memory, bus):
     """A new session hears at once that the broker is blocked."""
     memory.block("low on disk")
-    bus.deliver([chain("warm", 1)], 0.05)
+    deliver(bus, [chain("warm", 1)], 0.05)
     bus.idle()
-    report = bus.deliver([chain("a", 1)], 0.05)
+    report = deliver(bus, [chain("a", 1)], 0.05)
     assert report.trouble is not None
     assert "low on disk" in report.trouble.reason
 
     memory.unblock()
-    assert bus.deliver([chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
+    assert deliver(bus, [chain("a", 1)], 1).outcomes == {("a", 1): Confirmed()}
 
 
 def test_connections_are_refused_until_they_are_not(memory, bus):
     """An outage that begins and ends."""
     memory.refuse_connections(BrokerLostError("no route to host"))
-    report = bus.deliver([chain("a", 1)], 1)
+    report = deliver(bus, [chain("a", 1)], 1)
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
 
     memory.refuse_connections(None)
-    assert bus.deliver([chain("a", 1)], 1).trouble is None
+    assert deliver(bus, [chain("a", 1)], 1).trouble is None
 
 
 def test_a_drop_loses_the_confirms_that_were_not_read(memory):
@@ -115,8 +116,8 @@ def test_a_broker_limit_is_learnt(bus, memory):
     small = Bus(InMemoryBroker(message_max_bytes=10), SystemRuntime())
     large = commit("a", data_json='{"note":"0123456789"}')
 
-    assert small.deliver([[large]], 1).outcomes == {("a", 1): Retry("unconfirmed")}
-    assert type(small.deliver([[large]], 1).outcomes[("a", 1)]).__name__ == "Park"
+    assert deliver(small, [[large]], 1).outcomes == {("a", 1): Retry("unconfirmed")}
+    assert type(deliver(small, [[large]], 1).outcomes[("a", 1)]).__name__ == "Park"
 
 
 def test_a_waiting_consumer_is_woken(memory, bus):
@@ -125,7 +126,7 @@ def test_a_waiting_consumer_is_woken(memory, bus):
     received = []
     thread = threading.Thread(target=lambda: received.extend(consumer.receive(10)))
     thread.start()
-    bus.deliver([chain("a", 1)], 1)
+    deliver(bus, [chain("a", 1)], 1)
     thread.join(10)
 
     assert [each.message_id for each in received] == ["a:1"]

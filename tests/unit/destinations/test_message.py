@@ -5,7 +5,7 @@ import json
 import pytest
 
 from eventstore.model import RecordedEvent
-from relay.destinations import message
+from relay.destinations import cloud_event, message
 
 EVENT = RecordedEvent(
     aggregate_id="order-17",
@@ -109,7 +109,7 @@ def test_the_longest_correlation_id():
 )
 def test_time_is_exact_to_the_millisecond(timestamp_ms, text):
     """The first, a usual and the last time an event can have."""
-    assert message.rfc3339(timestamp_ms) == text
+    assert cloud_event.rfc3339(timestamp_ms) == text
 
 
 def test_the_largest_headers_stay_far_below_a_frame():
@@ -130,3 +130,39 @@ def test_the_largest_headers_stay_far_below_a_frame():
 
     assert sum(len(name) + len(str(value)) for name, value in encoded.headers.items()) < 16_384
     assert len(encoded.routing_key) == 255
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"event_id": "é" * 128}, "an id or a commit id of more than 255 bytes"),
+        ({"commit_id": "c" * 256}, "an id or a commit id of more than 255 bytes"),
+        ({"timestamp_ms": -1}, "timestamp -1"),
+        ({"timestamp_ms": 253_402_300_800_000}, "timestamp 253402300800000"),
+        ({"sequence_number": 2**63}, "beyond 64 bits"),
+        ({"epoch": -(2**63)}, "beyond 64 bits"),
+        ({"schema_version": 10**30}, "beyond 64 bits"),
+        ({"type": "x" * 250}, "routing key of more than 255 bytes"),
+    ],
+)
+def test_what_has_no_message(changed, words):
+    """A row that nobody of ours wrote is parked with a reason, and never breaks the connection to the broker."""
+    fields = {name: getattr(EVENT, name) for name in EVENT.__dataclass_fields__}
+
+    fault = message.unsendable(RecordedEvent(**{**fields, **changed}), 1000)
+
+    assert fault is not None
+    assert fault.error_class == "unsendable"
+    assert words in fault.reason
+
+
+def test_a_body_over_the_limit():
+    """The reason names both sizes and the setting to raise; a body of exactly that size goes."""
+    size = len(EVENT.data_json.encode())
+
+    assert message.unsendable(EVENT, size) is None
+    fault = message.unsendable(EVENT, size - 1)
+    assert fault is not None
+    assert fault.error_class == "message_too_large"
+    assert "27 bytes of data and a message may have 26" in fault.reason
+    assert "RELAY_BUS_MESSAGE_MAX_BYTES" in fault.reason

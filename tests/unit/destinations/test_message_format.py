@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from relay.destinations import message
-from relay.destinations.bus_settings import BusNames
+from relay.destinations import file_line, message
+from relay.destinations.names import Names
 from relay.testing.commits import commit
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "message-format.md").read_text("utf-8")
@@ -25,7 +25,7 @@ def test_every_header_is_documented_and_no_other():
 
 def test_the_names_are_those_of_the_code():
     """Exchanges and queues are called as the page says."""
-    names = BusNames()
+    names = Names()
 
     documented = re.findall(r"^\| `(inventory\.[\w-]+)` \|", PAGE, re.MULTILINE)
     assert documented == [names.exchange, names.unrouted, names.dead_letters]
@@ -39,3 +39,15 @@ def test_the_example_is_a_message():
 
     example = PAGE.partition("## Example")[2].partition("\n## ")[0]
     assert re.findall(r"(cloudEvents_\w+)", example) == list(encoded.headers)
+
+
+def test_the_example_of_a_line_is_a_line():
+    """The attributes of the file's example are those of the code, in their order, and the example is whole."""
+    row = commit("order-17", 3)
+    assert row.events is not None
+    encoded = json.loads(file_line.encode(row.events[0], "/inventory"))
+
+    section = PAGE.partition("## Lines of a file")[2].partition("\n## ")[0]
+    (line,) = re.findall(r"^\{.*\}$", section, re.MULTILINE)
+    assert list(json.loads(line)) == list(encoded)
+    assert line.encode().startswith(file_line.LINE_START)

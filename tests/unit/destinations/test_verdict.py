@@ -30,3 +30,52 @@ from relay.destinations.verdict import ItemVerdict, Ruling, rule
 def test_rulings(status, error_type, ruling):
     """Only a refusal that says something about the document parks a commit."""
     assert rule(ItemVerdict("e", status, error_type)) is ruling
+
+
+@pytest.mark.parametrize(
+    ("error_type", "reason", "ruling"),
+    [
+        ("document_parsing_exception", "[1:209] failed to parse field [data] of type [flattened] in …", Ruling.PARK),
+        (
+            "document_parsing_exception",
+            "[1:235] failed to parse field [metadata] of type [flattened] in …",
+            Ruling.PARK,
+        ),
+        (
+            "document_parsing_exception",
+            "[1:300] failed to parse field [promoted.note] of type [text] in …",
+            Ruling.PARK,
+        ),
+        ("document_parsing_exception", "[1:216] Unexpected character", Ruling.PARK),
+        (
+            "document_parsing_exception",
+            "[1:170] failed to parse field [timestamp] of type [boolean] in …",
+            Ruling.MISCONFIGURED,
+        ),
+        (
+            "document_parsing_exception",
+            "[1:221] failed to parse field [data] of type [keyword] in …",
+            Ruling.MISCONFIGURED,
+        ),
+        (
+            "document_parsing_exception",
+            "[1:220] failed to parse field [data.quantity] of type [date] in …",
+            Ruling.MISCONFIGURED,
+        ),
+        (
+            "document_parsing_exception",
+            "[1:64] object mapping for [sequence_number] tried to parse field [sequence_number] as object, but found",
+            Ruling.MISCONFIGURED,
+        ),
+        (
+            "document_parsing_exception",
+            "[1:64] object mapping for [promoted.price] tried to parse field [price] as object, but found a concrete",
+            Ruling.PARK,
+        ),
+        ("document_parsing_exception", "[1:17] Cannot write to a field alias [aggregate_id].", Ruling.MISCONFIGURED),
+        ("strict_dynamic_mapping_exception", "[1:17] mapping set to strict, dynamic …", Ruling.MISCONFIGURED),
+    ],
+)
+def test_an_index_of_another_mapping(error_type, reason, ruling):
+    """It would refuse every event: a person must mend it, and no commit is parked for it."""
+    assert rule(ItemVerdict("e", 400, error_type, reason)) is ruling

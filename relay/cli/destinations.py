@@ -1,0 +1,112 @@
+"""Where a command delivers, and what must be there, from its settings."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from eventstore.ports import Runtime
+from eventstore.settings import SettingsError
+from relay.destination import Destination
+from relay.destinations.bus import Bus
+from relay.destinations.bus_settings import BusSettings
+from relay.destinations.difference import Topology
+from relay.destinations.elasticsearch import ElasticsearchClient
+from relay.destinations.elasticsearch_topology import ElasticsearchTopology
+from relay.destinations.file import FileDestination, FileSettings
+from relay.destinations.file_line import LINE_START
+from relay.destinations.file_topology import FileTopology
+from relay.destinations.index import Index
+from relay.destinations.index_settings import IndexSettings
+from relay.destinations.line_file import LineFile
+from relay.destinations.names import Names
+from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings
+from relay.destinations.rabbitmq_topology import RabbitTopology
+from relay.settings import RelaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where a command delivers.
+
+    Attributes:
+        bus: RabbitMQ.
+        sides: All others: none of them holds up the bus.
+    """
+
+    bus: Destination
+    sides: tuple[Destination, ...]
+
+
+def open_destinations(settings: RelaySettings, runtime: Runtime) -> Destinations:
+    """Return the destinations; they connect when something is delivered.
+
+    Raises:
+        SettingsError: An address cannot be read as one; every such address is named.
+    """
+    _check_addresses(settings)
+    names = Names(settings.name_prefix)
+    broker = RabbitBroker(settings.rabbitmq_url.get_secret_value(), names, rabbit_settings(settings))
+    client = ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
+    sides: list[Destination] = [Index(client, runtime, index_settings(settings))]
+    if settings.file_path is not None:
+        lines = LineFile(settings.file_path, runtime, LINE_START)
+        sides.append(FileDestination(lines, FileSettings(source=bus_settings(settings).source_or_default)))
+    return Destinations(bus=Bus(broker, runtime, bus_settings(settings)), sides=tuple(sides))
+
+
+def open_topologies(settings: RelaySettings) -> tuple[Topology, ...]:
+    """Return what must exist on each destination; they connect when they are asked.
+
+    Raises:
+        SettingsError: An address cannot be read as one; every such address is named.
+    """
+    _check_addresses(settings)
+    client = ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
+    rabbitmq_url = settings.rabbitmq_url.get_secret_value()
+    topologies: list[Topology] = [
+        RabbitTopology(rabbitmq_url, Names(settings.name_prefix), rabbit_settings(settings)),
+        ElasticsearchTopology(client, index_settings(settings)),
+    ]
+    if settings.file_path is not None:
+        topologies.append(FileTopology(settings.file_path))
+    return tuple(topologies)
+
+
+def bus_settings(settings: RelaySettings) -> BusSettings:
+    """Return the bus's part of the settings."""
+    return BusSettings(
+        names=Names(settings.name_prefix),
+        window=settings.bus_window_messages,
+        message_max_bytes=settings.bus_message_max_bytes,
+    )
+
+
+def rabbit_settings(settings: RelaySettings) -> RabbitSettings:
+    """Return the broker's part of the settings."""
+    return RabbitSettings(queue_type=settings.bus_queue_type)
+
+
+def index_settings(settings: RelaySettings) -> IndexSettings:
+    """Return the index's part of the settings."""
+    return IndexSettings(
+        names=Names(settings.name_prefix),
+        bulk_timeout_seconds=settings.index_bulk_timeout_seconds,
+        replicas=settings.index_replicas,
+        promoted=settings.index_promoted,
+    )
+
+
+def _check_addresses(settings: RelaySettings) -> None:
+    """Look whether the addresses can be read; what cannot is not repeated, since it may hold a password."""
+    faults = []
+    try:
+        url = settings.rabbitmq_url.get_secret_value()
+        _ = urlsplit(url).port
+        RabbitBroker(url)
+    except ValueError:
+        faults.append("RELAY_RABBITMQ_URL: is not of the form amqp://user:password@host:port/vhost")
+    try:
+        ElasticsearchClient(settings.elasticsearch_url.get_secret_value()).close()
+    except ValueError:
+        faults.append("RELAY_ELASTICSEARCH_URL: is not http://host:port, or several of it with commas between")
+    if faults:
+        raise SettingsError("settings: " + "; ".join(faults)) from None

@@ -1,0 +1,159 @@
+"""`relay topology`: what exchanges, queues, template and indices must be like, against what the servers have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from eventstore.cli import envelope
+from eventstore.cli.streams import printable
+from eventstore.errors import EventStoreError
+from relay import settings as relay_settings
+from relay.cli.destinations import open_topologies
+from relay.destinations.difference import Difference, Examination, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What became of the look at one destination: an examination, or why there is none."""
+
+    topology: Topology
+    examination: Examination | None = None
+    error: EventStoreError | None = None
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return self.examination.differences if self.examination else ()
+
+    @property
+    def state(self) -> str:
+        if self.error is not None:
+            return "unknown"
+        return "differs" if self.differences else "as wanted"
+
+
+@click.group()
+def topology() -> None:
+    """Compare what the destinations have with what the settings want, and make what is missing.
+
+    Exit codes: 0 fine, others as each command says.
+    """
+
+
+@topology.command()
+@envelope.json_option
+@envelope.reports_errors
+def check(*, as_json: bool) -> None:
+    """Say what differs, and change nothing.
+
+    Exit codes: 0 all is as wanted, 1 something differs, 2 settings, or a server refuses the credentials, 3 a server is
+    out of reach.
+    """
+    looks = [_examine(each) for each in open_topologies(relay_settings.load())]
+    _tell(looks, [], as_json=as_json)
+
+
+@topology.command()
+@envelope.json_option
+@envelope.reports_errors
+def apply(*, as_json: bool) -> None:
+    """Make what is missing and change what may be changed. Nothing is deleted; what is left needs a person.
+
+    Exit codes: 0 all is as wanted now, 1 something is left, 2 settings, or a server refuses the credentials, 3 a server
+    is out of reach.
+    """
+    looks, deeds = [], []
+    for each in open_topologies(relay_settings.load()):
+        look, words = _apply(each)
+        looks.append(look)
+        deeds += words
+    _tell(looks, deeds, as_json=as_json)
+
+
+def _examine(each: Topology) -> _Look:
+    try:
+        return _Look(each, each.examine())
+    except EventStoreError as error:
+        return _Look(each, error=error)
+
+
+def _apply(each: Topology) -> tuple[_Look, list[str]]:
+    """Mend one destination; return the look afterwards and sentences about what was done and what was refused."""
+    before = _examine(each)
+    if before.error is not None:
+        return before, []
+    try:
+        refused = each.make(before.differences)
+    except EventStoreError as error:
+        return _Look(each, error=error), []
+    after = _examine(each)
+    left = {(difference.thing, difference.problem) for difference in after.differences}
+    made = [
+        f"made: {difference.thing} ({difference.problem})"
+        for difference in before.differences
+        if after.error is None and (difference.thing, difference.problem) not in left
+    ]
+    return after, made + [f"refused: {sentence}" for sentence in refused]
+
+
+def _tell(looks: Sequence[_Look], deeds: Sequence[str], *, as_json: bool) -> None:
+    """Print what was found and end with the exit code it stands for."""
+    errors = [look.error for look in looks if look.error is not None]
+    differ = any(look.differences for look in looks)
+    code = max((envelope.exit_code_of(error) for error in errors), default=envelope.ExitCode.FINE)
+    if not errors and differ:
+        code = envelope.ExitCode.FOUND
+    if as_json:
+        status = "error" if errors else "differs" if differ else "ok"
+        diagnostics = [_sentence(error) for error in errors]
+        envelope.print_envelope(_as_dict(looks, deeds), status=status, diagnostics=diagnostics)
+    else:
+        for deed in deeds:
+            click.echo(printable(deed))
+        for look in looks:
+            _print(look)
+    for error in errors:
+        click.echo(f"error: {printable(_sentence(error))}", err=True)
+    raise SystemExit(int(code))
+
+
+def _sentence(error: EventStoreError) -> str:
+    """Return what went wrong in one line, with the next step where the error itself cannot know it."""
+    words = " ".join(str(error).split())
+    if envelope.exit_code_of(error) is not envelope.ExitCode.UNREACHABLE:
+        return words
+    return f"{words}; see that the server is up, and that `relay config show` has its address"
+
+
+def _print(look: _Look) -> None:
+    click.echo(printable(f"{look.topology.name} at {look.topology.place}: {look.state}"))
+    for difference in look.differences:
+        click.echo(printable(f"  {difference.thing} {difference.problem}"))
+        click.echo(printable(f"    -> {difference.advice}"))
+    for note in look.examination.notes if look.examination else ():
+        click.echo(printable(f"  note: {note}"))
+
+
+def _as_dict(looks: Sequence[_Look], deeds: Sequence[str]) -> dict[str, Any]:
+    return {
+        "destinations": [
+            {
+                "destination": look.topology.name,
+                "place": look.topology.place,
+                "state": look.state,
+                "differences": [
+                    {
+                        "thing": difference.thing,
+                        "problem": difference.problem,
+                        "advice": difference.advice,
+                        "mended_by": "apply" if difference.remedy is not None else "person",
+                    }
+                    for difference in look.differences
+                ],
+                "notes": list(look.examination.notes) if look.examination else [],
+            }
+            for look in looks
+        ],
+        "deeds": list(deeds),
+    }

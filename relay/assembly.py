@@ -6,22 +6,34 @@ from dataclasses import dataclass, field
 from eventstore.backoff import Backoff
 from eventstore.ports import DynamoClient, Flag, Runtime, StreamsClient
 from eventstore.table_names import TableNames
-from relay.checkpoints import Checkpoint, Checkpoints
 from relay.daemon import Daemon, DaemonSettings
+from relay.delivery.event_reader import EventReader
+from relay.delivery.lane import Lane
+from relay.delivery.memory import DeliveredMemory
+from relay.delivery.pipeline import Pipeline, PipelineSettings
+from relay.delivery.sequencer import Sequencer
+from relay.delivery.settler import Settler
 from relay.destination import Destination
-from relay.event_reader import EventReader
+from relay.feed.carrier import CarrierSettings, ShardCarrier
+from relay.feed.carriers import Carriers
 from relay.feed.directory import FeedDirectory, Stream
+from relay.feed.discovery import Discovery, DiscoverySettings
 from relay.feed.lag import FeedLag
 from relay.feed.reader import ShardReader
-from relay.feed.worker import ShardWorker, WorkerSettings
-from relay.lane import Lane
-from relay.memory import DeliveredMemory
-from relay.outbox_reader import OutboxReader
-from relay.outbox_writer import OutboxWriter
-from relay.pipeline import Pipeline, PipelineSettings
-from relay.sequencer import Sequencer
-from relay.settler import Settler
-from relay.sweep import Sweep, SweepSettings
+from relay.leases import identity
+from relay.leases.fleet import PROTOCOL, FleetSettings
+from relay.leases.fleet_table import FleetTable
+from relay.leases.held import HeldLease
+from relay.leases.keeper import Keeper, KeeperSettings
+from relay.leases.report import WorkerReport
+from relay.metrics import SILENT, Meter
+from relay.observing import gauges
+from relay.observing.reporting import report
+from relay.outbox.reader import OutboxReader
+from relay.outbox.writer import OutboxWriter
+from relay.progress import PAGE_TURN_SECONDS, Progress
+from relay.sweep.sweep import Sweep, SweepSettings
+from relay.sweep.sweeper import Sweeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +42,33 @@ class AssemblySettings:
 
     Attributes:
         daemon: Of the daemon.
-        worker: Of each shard's worker.
+        discovery: Of the look at the feed.
+        carrier: Of each shard's carrier.
         pipeline: Of each page's way.
         sweep: Of the sweep.
         bus_budget_seconds: Longest delivery to the bus.
         side_budget_seconds: Longest delivery to another destination.
         memory_aggregates_max: Aggregates of which is remembered what the bus has.
+        shards_max: Shards carried at the same time, two parts each.
+        lease_seconds: How long a lease lasts without a sign of life; the same for all workers of a store.
+        name_prefix: First part of the names at the destinations; the same for all workers of a store.
         dynamodb: Attempts of one call to DynamoDB.
+        fleet: Attempts of one call about leases, which must not take long.
     """
 
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
-    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
+    carrier: CarrierSettings = field(default_factory=CarrierSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
     bus_budget_seconds: float = 10.0
     side_budget_seconds: float = 10.0
     memory_aggregates_max: int = 100_000
+    shards_max: int = 16
+    lease_seconds: float = 10.0
+    name_prefix: str = "inventory"
     dynamodb: Backoff = field(default_factory=lambda: Backoff(attempts_max=6))
+    fleet: Backoff = field(default_factory=lambda: Backoff(attempts_max=3))
 
 
 class Relay:
@@ -62,45 +84,119 @@ class Relay:
         sides: tuple[Destination, ...],
         runtime: Runtime,
         settings: AssemblySettings,
+        fleet_client: DynamoClient | None = None,
+        meter: Meter = SILENT,
+        progress: Progress | None = None,
     ) -> None:
+        """Put the parts together.
+
+        Args:
+            client: For the tables.
+            streams: For the feed.
+            tables: Their names.
+            bus: The destination that keeps order.
+            sides: All others.
+            runtime: Clock, waiting and parts.
+            settings: Of all parts.
+            fleet_client: For the leases, with time-outs well below their duration; `client` unless given.
+            meter: Told what the parts do; nobody unless given.
+            progress: Told that their loops turn.
+        """
+        self._meter = meter
+        self._progress = progress or Progress(runtime)
         self._client = client
         self._streams = streams
         self._tables = tables
         self._runtime = runtime
         self._settings = settings
-        self._bus = Lane(bus, runtime, settings.bus_budget_seconds)
-        self._sides = tuple(Lane(side, runtime, settings.side_budget_seconds) for side in sides)
+        self._bus = Lane(bus, runtime, settings.bus_budget_seconds, meter, self._progress)
+        self._sides = tuple(Lane(side, runtime, settings.side_budget_seconds, meter, self._progress) for side in sides)
         self._memory = DeliveredMemory(runtime, settings.memory_aggregates_max)
+        self._streams_seen: set[str] = set()
         self._lag = FeedLag(runtime)
         self._reader = OutboxReader(client, tables, runtime, settings.dynamodb)
-        self._checkpoints = Checkpoints(client, tables, runtime, settings.dynamodb)
         self.directory = FeedDirectory(client, streams, tables, runtime, settings.dynamodb)
+        self.fleet_table = FleetTable(fleet_client or client, tables, runtime, settings.fleet)
+
+    @property
+    def outbox(self) -> OutboxReader:
+        """Reads the outbox."""
+        return self._reader
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
         """One lane per destination, the bus first."""
         return (self._bus, *self._sides)
 
+    @property
+    def fleet_settings(self) -> FleetSettings:
+        """What all workers of the store must agree on, as this process has it."""
+        names = frozenset(lane.name for lane in self.lanes)
+        return FleetSettings(names, self._settings.name_prefix, round(self._settings.lease_seconds * 1000), PROTOCOL)
+
     def daemon(self, stop: Flag) -> Daemon:
         """Return the daemon; it runs until `stop` is raised."""
-        return Daemon(
+        settings = self._settings
+
+        def report_now() -> WorkerReport:
+            self._progress.turned("leases", settings.lease_seconds + PAGE_TURN_SECONDS)  # the keeper asks, in its loop
+            return report(carriers.reading, self.lanes, self._lag, sweeper.report)
+
+        keeper = Keeper(
+            self.fleet_table,
+            identity.identify(self._runtime),
+            KeeperSettings(self.fleet_settings, leases_max=settings.shards_max),
+            self._runtime,
+            report_now,
+        )
+        discovery = Discovery(
             directory=self.directory,
-            checkpoints=self._checkpoints,
-            open_shard=self._open_shard,
-            lanes=self.lanes,
-            sweep=self.sweep(),
+            keeper=keeper,
+            table=self.fleet_table,
             runtime=self._runtime,
-            settings=self._settings.daemon,
-            stop=stop,
+            settings=settings.discovery,
         )
 
-    def sweep(self, source: str = "sweep") -> Sweep:
-        """Return a sweep with a pipeline of its own; `source` names it in logs."""
+        def open_shard(held: HeldLease, stream: Stream, on_end: Callable[[], None]) -> ShardCarrier:
+            return self._open_shard(held, stream, keeper, on_end)
+
+        carriers = Carriers(keeper=keeper, discovery=discovery, open_shard=open_shard, shards_max=settings.shards_max)
+        sweep = self.sweep(feed_lag_seconds=keeper.feed_lag_seconds)
+        sweeper = Sweeper(
+            sweep=sweep, keeper=keeper, runtime=self._runtime, settings=settings.sweep, progress=self._progress
+        )
+        gauges.watch_lanes(self._meter, self.lanes)
+        gauges.watch_feed(self._meter, self._lag)
+        gauges.watch_leases(self._meter, keeper)
+        gauges.watch_sweep(self._meter, sweeper, self._runtime)
+        return Daemon(
+            keeper=keeper,
+            discovery=discovery,
+            carriers=carriers,
+            sweeper=sweeper,
+            lanes=self.lanes,
+            runtime=self._runtime,
+            settings=settings.daemon,
+            stop=stop,
+            progress=self._progress,
+        )
+
+    def sweep(self, source: str = "sweep", feed_lag_seconds: Callable[[], float] | None = None) -> Sweep:
+        """Return a sweep with a pipeline of its own.
+
+        Args:
+            source: Names it in logs.
+            feed_lag_seconds: The worst feed lag that is known of; that of this process unless given.
+        """
+
+        def worst() -> float:
+            return max(self._lag.seconds(), 0.0 if feed_lag_seconds is None else feed_lag_seconds())
+
         return Sweep(
             reader=self._reader,
             pipeline=self.pipeline(),
             lanes=self.lanes,
-            lag=self._lag,
+            feed_lag_seconds=worst,
             runtime=self._runtime,
             settings=self._settings.sweep,
             source=source,
@@ -112,32 +208,35 @@ class Relay:
         return Pipeline(
             sequencer=Sequencer(self._reader, self._memory),
             events=EventReader(self._client, self._tables, self._runtime, self._settings.dynamodb),
-            settler=Settler(OutboxWriter(self._client, self._tables, self._runtime, self._settings.dynamodb), names),
+            settler=Settler(
+                OutboxWriter(self._client, self._tables, self._runtime, self._settings.dynamodb), names, self._meter
+            ),
             bus=self._bus,
             sides=self._sides,
             memory=self._memory,
             runtime=self._runtime,
             settings=self._settings.pipeline,
+            meter=self._meter,
         )
 
-    def _open_shard(
-        self,
-        shard_id: str,
-        stream: Stream,
-        checkpoint: Checkpoint | None,
-        stop: Flag,
-        on_end: Callable[[], None],
-    ) -> ShardWorker:
-        after = checkpoint.position if checkpoint else None
-        return ShardWorker(
+    def _open_shard(self, held: HeldLease, stream: Stream, keeper: Keeper, on_end: Callable[[], None]) -> ShardCarrier:
+        shard_id = held.shard_id
+        assert shard_id is not None, "the sweep's lease has no shard"
+        if stream.label not in self._streams_seen:  # a stream is new when its table is: what the bus had may be no more
+            self._streams_seen.add(stream.label)
+            self._memory.forget_all()
+        return ShardCarrier(
+            held,
             shard_id,
             stream,
-            reader=ShardReader(self._streams, stream.arn, shard_id, after, self._tables.outbox),
+            reader=ShardReader(self._streams, stream.arn, shard_id, held.position, self._tables.outbox, self._meter),
             pipeline=self.pipeline(),
-            checkpoints=self._checkpoints,
+            directory=self.directory,
+            keeper=keeper,
             lag=self._lag,
             runtime=self._runtime,
-            settings=self._settings.worker,
-            stop=stop,
+            settings=self._settings.carrier,
             on_end=on_end,
+            meter=self._meter,
+            progress=self._progress,
         )

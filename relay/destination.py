@@ -6,9 +6,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from eventstore.outbox_row import OutboxRow
+from relay.permit import Deadline
 
 BUS = "bus"
 INDEX = "index"
+FILE = "file"
 
 CommitKey = tuple[str, int]
 """Aggregate id and last sequence number: the key of the outbox row."""
@@ -98,12 +100,14 @@ class Destination(Protocol):
         """Whether an aggregate's commits must be taken in order, so that one not taken holds up those above it."""
         ...
 
-    def deliver(self, chains: Sequence[Chain], budget_seconds: float) -> Report:
-        """Hand commits over and wait for what becomes of each, at most `budget_seconds`.
+    def deliver(self, chains: Sequence[Chain], deadline: Deadline) -> Report:
+        """Hand commits over and wait for what becomes of each, at most as long as the deadline's budget.
 
         It never raises for what a destination can do wrong: that is in the report. What is not known to be taken when
         the budget ends is `Retry`. In order: of one chain, an event is sent only after the one before it was
         confirmed, and after a commit that was not confirmed no later commit of its chain is sent.
+        The deadline is live: before each message or request ask `left_seconds()`, and send nothing when it says 0,
+        for the lease may be gone; the answers to what was sent are still waited for, within `answer_seconds()`.
         """
         ...
 

@@ -1,11 +1,20 @@
-"""Settings of the relay, from the environment and an env file; units in the names, relations checked together."""
+"""Settings of the relay, from environment, env file and TOML; units in the names, relations checked together."""
 
+import difflib
+import os
+import tomllib
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
-from eventstore.search.fields import PromotedType
+from eventstore.search.settings import PromotedFields
 from eventstore.settings import SettingsError, env_file, explain
 from relay.destinations.bus_settings import MESSAGE_MAX_BYTES_DEFAULT
 from relay.destinations.index_settings import IndexSettings
@@ -35,7 +44,13 @@ class RelaySettings(BaseSettings):
         sweep_min_age_seconds: The sweep takes rows older than this.
         sweep_interval_seconds: Pause between walks of the sweep that settle nothing.
         drain_seconds: How long pages in flight may take once the relay is told to stop.
+        lease_seconds: How long a worker's leases last without a sign of life; its neighbours take over then. All
+            workers must agree on it.
+        read_max_bytes: Events that the outbox does not carry, and that a page holds before it reads no more for now.
         memory_aggregates_max: Aggregates of which the relay remembers what the bus has.
+        file_path: A file to which every event is appended as a line of JSON: one more destination. Unset means none.
+        http_host: Address on which health and metrics are served.
+        http_port: Port for them; unset means that nothing is served, 0 that the system chooses one.
         log_format: `console` for people, `json` for machines.
         log_level: Least severe level that is logged.
     """
@@ -52,7 +67,7 @@ class RelaySettings(BaseSettings):
     index_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
     index_bulk_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
     index_replicas: Annotated[int, Field(ge=0, le=10)] = 1
-    index_promoted: dict[str, PromotedType] = Field(default_factory=dict)
+    index_promoted: PromotedFields = Field(default_factory=dict)
     feed_poll_max_seconds: Annotated[float, Field(ge=0.05, le=10)] = 0.5
     discovery_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
     shards_max: Annotated[int, Field(ge=1, le=256)] = 16
@@ -60,21 +75,34 @@ class RelaySettings(BaseSettings):
     sweep_min_age_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     sweep_interval_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 10.0
     drain_seconds: Annotated[float, Field(ge=1, le=300)] = 20.0
+    lease_seconds: Annotated[float, Field(ge=2, le=300)] = 10.0
+    read_max_bytes: Annotated[int, Field(ge=1024 * 1024, le=1024 * 1024 * 1024)] = 16 * 1024 * 1024
     memory_aggregates_max: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    file_path: Path | None = None
+    http_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    http_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
     log_format: Annotated[str, Field(pattern="^(console|json)$")] = "console"
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
-    @model_validator(mode="after")
-    def _check_schemes(self) -> Self:
-        if not self.rabbitmq_url.get_secret_value().startswith(("amqp://", "amqps://")):
-            raise ValueError("RELAY_RABBITMQ_URL: must begin with amqp:// or amqps://")
-        if not self.elasticsearch_url.get_secret_value().startswith(("http://", "https://")):
-            raise ValueError("RELAY_ELASTICSEARCH_URL: must begin with http:// or https://")
-        return self
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, the strongest first."""
+        return init_settings, env_settings, dotenv_settings, toml_source(settings_cls)
 
     @model_validator(mode="after")
-    def _check_relations(self) -> Self:
+    def _check_together(self) -> Self:
         faults = []
+        if not self.rabbitmq_url.get_secret_value().startswith(("amqp://", "amqps://")):
+            faults.append("RELAY_RABBITMQ_URL: must begin with amqp:// or amqps://")
+        if not self.elasticsearch_url.get_secret_value().startswith(("http://", "https://")):
+            faults.append("RELAY_ELASTICSEARCH_URL: must begin with http:// or https://")
         if self.sweep_min_age_seconds <= self.index_budget_seconds:
             faults.append(
                 f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
@@ -84,6 +112,17 @@ class RelaySettings(BaseSettings):
             faults.append(
                 f"RELAY_DRAIN_SECONDS ({self.drain_seconds:g}) must exceed"
                 f" RELAY_BUS_BUDGET_SECONDS ({self.bus_budget_seconds:g}), or a stop cuts off a delivery",
+            )
+        if self.index_budget_seconds > self.index_bulk_timeout_seconds:
+            faults.append(
+                f"RELAY_INDEX_BUDGET_SECONDS ({self.index_budget_seconds:g}) must not exceed"
+                f" RELAY_INDEX_BULK_TIMEOUT_SECONDS ({self.index_bulk_timeout_seconds:g}), or pages wait for an index"
+                " that was given up on",
+            )
+        if self.sweep_min_age_seconds <= self.feed_poll_max_seconds:
+            faults.append(
+                f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
+                f" RELAY_FEED_POLL_MAX_SECONDS ({self.feed_poll_max_seconds:g}), or the sweep is there before the feed",
             )
         try:
             IndexSettings(promoted=self.index_promoted)
@@ -95,15 +134,60 @@ class RelaySettings(BaseSettings):
 
 
 def load() -> RelaySettings:
-    """Read the settings; the environment wins over the env file.
+    """Read the settings; the environment wins over the env file, and both over the TOML file.
 
     Raises:
         SettingsError: Names every fault and the variable to set.
     """
+    faults = _unknown_names()
     try:
-        return RelaySettings(_env_file=env_file())
+        settings = RelaySettings(_env_file=env_file())
     except UnicodeDecodeError as error:
         raise SettingsError(f"{env_file()} is no text in UTF-8: write it anew, or let `make up` do it") from error
     except ValidationError as error:
-        hint = "" if env_file() else ". `make up` starts local servers and writes .local/env"
-        raise SettingsError(explain(error, "RELAY_") + hint) from error
+        hint = "" if env_file() or config_file() else ". `make up` starts local servers and writes .local/env"
+        raise SettingsError("; ".join([explain(error, "RELAY_"), *faults]) + hint) from error
+    if faults:
+        raise SettingsError("settings: " + "; ".join(faults))
+    return settings
+
+
+def config_file() -> Path | None:
+    """Return the TOML file that `RELAY_CONFIG_FILE` names, if it names one.
+
+    Raises:
+        SettingsError: The named file does not exist.
+    """
+    named = os.environ.get("RELAY_CONFIG_FILE")
+    if not named:
+        return None
+    if not Path(named).is_file():
+        raise SettingsError(f"RELAY_CONFIG_FILE names {named}, which is no file")
+    return Path(named)
+
+
+def toml_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    """Return the TOML file as a source of settings; empty when none is named.
+
+    Raises:
+        SettingsError: The file cannot be read as TOML.
+    """
+    path = config_file()
+    try:
+        return TomlConfigSettingsSource(settings_cls, path)
+    except OSError as error:
+        raise SettingsError(f"RELAY_CONFIG_FILE: {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"RELAY_CONFIG_FILE: {path} is no TOML: {error}") from error
+
+
+def _unknown_names() -> list[str]:
+    """Return what the TOML file sets and no setting is called: a slip of the pen must not go unnoticed."""
+    known = RelaySettings.model_fields
+    faults = []
+    for name in toml_source(RelaySettings).toml_data:
+        if name not in known:
+            (close, *_) = [*difflib.get_close_matches(name, known, 1), ""]
+            advice = f"; do you mean {close}?" if close else ""
+            faults.append(f"{config_file()}: no setting is called {name!r}{advice}")
+    return faults

@@ -1,60 +1,217 @@
 """`relay replay`: deliver what is owed, by hand."""
 
-import click
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+import re
+from collections.abc import Sequence
 
-from eventstore.cli import envelope
+import click
+
+from eventstore.backoff import Backoff
+from eventstore.cli import envelope, moment, progress
+from eventstore.errors import SetUpError
 from eventstore.system import SystemRuntime
+from eventstore.validation import check_aggregate_id
 from relay import logs
-from relay import replay as replays
+from relay.cli import words
+from relay.cli.desk import in_order
+from relay.cli.destinations import open_destinations
 from relay.cli.run import stop_on_signals
-from relay.cli.servers import build_relay, load_settings, open_destinations, open_store
+from relay.cli.servers import build_relay, load_settings, open_store
+from relay.daemon import PartDiedError
+from relay.leases.fleet import Fleet
+from relay.leases.fleet_table import FleetTable
+from relay.operating import replay as replays
+from relay.operating.life import LifeSigns
+from relay.operating.replay import Replay, ReplayPreview, ReplayProgress, ReplayRequest, ReplayResult
+from relay.outbox.owed import Meant
+
+_ATTEMPTS = 6
+_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(?:/s)?")
+
+
+def _rate(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    found = _RATE.fullmatch(value.strip())
+    if found is None or float(found[1]) <= 0:
+        raise click.BadParameter(f"{value!r} is no rate; write 50/s, or 0.5/s for one in two seconds")
+    return float(found[1])
 
 
 @click.command()
+@click.option("--aggregate", default=None, metavar="ID", help="Only commits of this aggregate.")
+@click.option(
+    "--since", "since_ms", type=moment.moment, metavar="TIME", help=f"Only commits of then or later: {moment.FORMS}."
+)
+@click.option(
+    "--older-than", type=moment.duration, metavar="TIME", help=f"Only commits at least so old: {moment.DURATIONS}."
+)
+@click.option("--limit", type=click.IntRange(1), help="Hand over at most so many commits, then end.")
+@click.option("--rate", callback=_rate, metavar="N/s", help="Hand over at most so many commits in a second.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be handed over.")
 @envelope.json_option
 @envelope.reports_errors
-def replay(*, as_json: bool) -> None:
+def replay(
+    aggregate: str | None,
+    since_ms: int | None,
+    older_than: float | None,
+    limit: int | None,
+    rate: float | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Deliver what the outbox still owes, in order, and settle it.
 
     Safe beside a running relay (a commit may then be delivered twice) and safe to interrupt: run it again to resume.
+    Earlier commits of an aggregate that the bus lacks go first, also when the options leave them out. Parked commits
+    stay: `relay parked release` is for them.
 
-    Exit codes: 0 the outbox is empty, 2 settings or tables, 3 a server is out of reach, 4 something else is left.
+    Exit codes: 0 nothing that was meant is left (--dry-run: always), 1 delivery is paused, 2 settings, tables, or other
+    destinations than those in force, 3 rows are left and a destination is in trouble, or DynamoDB is out of reach,
+    4 something else is left, 70 a part died.
     """
+    if aggregate is not None:
+        check_aggregate_id(aggregate, "--aggregate")
     runtime = SystemRuntime()
     stop = runtime.flag()
-    stop_on_signals(stop)
     store_settings, settings = load_settings()
     logs.configure(settings.log_format, "warning")
     destinations = open_destinations(settings, runtime)
     store = open_store(store_settings)
     relay = build_relay(store, destinations, settings, runtime, by_hand=True)
-    console = envelope.console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading the outbox")
-        result = replays.replay(
-            relay.sweep(source="replay"),
-            relay.lanes,
-            stop,
-            lambda settled: progress.update(task, description=f"{settled:,} commits settled"),
+    table = FleetTable(store.client, store.tables, runtime, Backoff(attempts_max=_ATTEMPTS))
+    life = LifeSigns(table.look, runtime)
+    life.look()
+    _check_agreement(life.fleet, [lane.name for lane in relay.lanes], settings.name_prefix)
+    request = ReplayRequest(Meant(aggregate, since_ms, older_than), limit, rate)
+    if dry_run:
+        names = [lane.name for lane in relay.lanes]
+        _show(replays.preview(relay.outbox, names, request, runtime), runtime.now_ms(), as_json=as_json)
+        return
+    stop_on_signals(stop)
+    with progress.shown("reading the outbox", runtime) as tell:
+        run = Replay(
+            reader=relay.outbox,
+            pipeline=relay.pipeline(),
+            lanes=relay.lanes,
+            runtime=runtime,
+            request=request,
+            hold=lambda: _paused(life),
+            progress=lambda now: tell(now.settled, _so_far(now)),
         )
-    _report(result, as_json=as_json)
+        try:
+            result = run.run(stop)
+        except PartDiedError as error:
+            message = f"a part of the replay died: {error}. Run it again; nothing is lost"
+            envelope.fail(message, envelope.ExitCode.DEFECT, as_json=as_json)
+    _report(result, request.meant, as_json=as_json)
 
 
-def _report(result: replays.ReplayResult, *, as_json: bool) -> None:
-    code = envelope.ExitCode.FINE
-    if result.left or not result.complete:
-        code = envelope.ExitCode.UNREACHABLE if result.trouble else envelope.ExitCode.PARTIAL
-    diagnostics = [f"{name}: {reason}" for name, reason in result.trouble.items()]
+def _paused(life: LifeSigns) -> str | None:
+    """Say why nothing may be delivered now, if so; looked up about once a second."""
+    life.look()
+    pause = life.fleet.pause
+    if pause is None:
+        return None
+    since = f"{words.text(pause.by)} has paused delivery at {words.moment(pause.at_ms)} UTC"
+    return f"{since}: {words.text(pause.reason)}. `relay resume` ends it"
+
+
+def _check_agreement(fleet: Fleet, names: Sequence[str], name_prefix: str) -> None:
+    """Refuse to deliver for other destinations than the workers: rows would go that are still owed to one.
+
+    Raises:
+        SetUpError: Names what is in force and what this process would do.
+    """
+    there = fleet.settings
+    if there is None:
+        return
+    differences = []
+    if there.destinations != frozenset(names):
+        in_force, here = ", ".join(in_order(there.destinations)), ", ".join(names)
+        differences.append(f"the destinations in force are {in_force}, and those here are {here}")
+    if there.name_prefix != name_prefix:
+        differences.append(f"RELAY_NAME_PREFIX in force is {there.name_prefix}, and here it is {name_prefix}")
+    if differences:
+        advice = "give this command the settings of the workers; `relay run` brings others into force"
+        raise SetUpError(f"{'; '.join(differences)}: {advice}")
+
+
+def _so_far(now: ReplayProgress) -> str:
+    rate = now.settled / now.seconds if now.seconds > 0 else 0.0
+    return f"{words.commits(now.settled)} settled, {now.handed_over:,} handed over, {rate:,.0f}/s"
+
+
+def _show(found: ReplayPreview, now_ms: int, *, as_json: bool) -> None:
+    oldest = found.oldest_committed_at_ms
+    oldest_seconds = None if oldest is None else max(0.0, (now_ms - oldest) / 1000)
     if as_json:
-        data = {"settled": result.settled, "left": result.left}
-        envelope.print_envelope(data, status="ok" if code == 0 else "incomplete", diagnostics=diagnostics)
+        data = {
+            "would_hand_over": found.handed_over,
+            "aggregates": found.aggregates,
+            "lacking": found.lacking,
+            "oldest_age_seconds": oldest_seconds,
+            "parked": found.parked,
+            "waiting": found.waiting,
+        }
+        envelope.print_envelope(data)
+        return
+    lacking = ", ".join(f"{count:,} for {name}" for name, count in found.lacking.items())
+    what = f"{words.commits(found.handed_over)} of {words.aggregates(found.aggregates)}"
+    if found.handed_over:
+        click.echo(f"would hand over {what} ({lacking}), the oldest {words.age(oldest_seconds)} old.")
     else:
-        least = "" if result.complete else "at least "
-        click.echo(f"{result.settled:,} commits settled, {least}{result.left:,} left in the outbox.")
-        for line in diagnostics:
-            click.echo(f"error: {line}", err=True)
-        if code is not envelope.ExitCode.FINE:
-            click.echo("Next: `relay status` shows what is left and why; run `relay replay` again to resume.", err=True)
+        click.echo("would hand over nothing.")
+    if found.parked:
+        click.echo(f"{words.commits(found.parked)} parked, {found.waiting:,} wait behind: `relay parked list`.")
+
+
+def _report(result: ReplayResult, meant: Meant, *, as_json: bool) -> None:
+    code = _exit_code(result)
+    diagnostics = [f"{name}: {reason}" for name, reason in result.trouble.items()]
+    if result.held is not None:
+        diagnostics.append(result.held)
+    if as_json:
+        data = {
+            "settled": result.settled,
+            "handed_over": result.handed_over,
+            "left": result.left,
+            "parked": result.parked,
+            "waiting": result.waiting,
+            "complete": result.complete,
+        }
+        envelope.print_envelope(
+            data, status="ok" if code is envelope.ExitCode.FINE else "incomplete", diagnostics=diagnostics
+        )
+        raise SystemExit(int(code))
+    least = "" if result.complete else "at least "  # its last walk did not come to its end
+    where = "left in the outbox" if meant == Meant() else "left of what was meant"
+    left = f", {least}{result.left:,} {where}" if result.complete or result.left else ""
+    click.echo(f"{words.commits(result.settled)} settled{left}.")
+    for line in diagnostics:
+        click.echo(f"error: {words.text(line, 2_000)}", err=True)
+    if result.parked or result.waiting:
+        click.echo(
+            f"{words.commits(result.parked)} parked, {result.waiting:,} wait behind: `relay parked list`.", err=True
+        )
+    if code is not envelope.ExitCode.FINE:
+        click.echo(f"Next: {_advice(result)}", err=True)
     raise SystemExit(int(code))
+
+
+def _exit_code(result: ReplayResult) -> envelope.ExitCode:
+    if result.held is not None:
+        return envelope.ExitCode.FOUND
+    if not result.left and result.complete:
+        return envelope.ExitCode.FINE
+    return envelope.ExitCode.UNREACHABLE if result.trouble else envelope.ExitCode.PARTIAL
+
+
+def _advice(result: ReplayResult) -> str:
+    if result.held is not None:
+        return "`relay status` shows the pause."
+    if result.limit_reached:
+        return "the limit was reached; run `relay replay` again to go on."
+    if result.complete and result.left <= result.parked + result.waiting:
+        return "what is left waits for a person: `relay parked list` shows why."
+    return "`relay status` shows what is left and why; run `relay replay` again to resume."

@@ -1,16 +1,30 @@
 """`relay run`: the daemon."""
 
 import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import click
 
+from eventstore import store_record
+from eventstore.backoff import Backoff
 from eventstore.cli import envelope
-from eventstore.ports import Flag
+from eventstore.errors import CorruptRowError
+from eventstore.ports import Flag, Part, Runtime
 from eventstore.system import SystemRuntime
 from relay import logs
-from relay.cli.servers import build_relay, load_settings, open_destinations, open_store
+from relay.cli.destinations import open_destinations
+from relay.cli.servers import build_relay, load_settings, open_store
 from relay.daemon import PartDiedError
+from relay.leases.errors import FleetSettingsError
+from relay.metrics import RecordingMeter
+from relay.observing.http.endpoints import open_server
+from relay.observing.http.health import Check
+from relay.progress import Progress
+from relay.settings import RelaySettings
+
+_SERVER_END_SECONDS = 2.0
 
 
 @click.command()
@@ -18,11 +32,13 @@ from relay.daemon import PartDiedError
 def run() -> None:
     """Carry commits to the bus and the index until stopped.
 
-    SIGTERM or Ctrl-C finishes the pages in flight and exits with 0. Killed at any moment, the next start goes on from
-    the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them machine-readable.
+    Several may run side by side: they share the shards of the feed, and take over from one that falls silent. SIGTERM
+    or Ctrl-C finishes the pages in flight, hands everything over and exits with 0. Killed at any moment, the others, or
+    the next start, go on from the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them
+    machine-readable. With RELAY_HTTP_PORT it answers /livez, /readyz and /metrics.
 
-    Exit codes: 0 stopped as told, 2 settings or tables, 3 DynamoDB is out of reach at the start, 70 a part of the relay
-    died: start it again.
+    Exit codes: 0 stopped as told, 2 settings or tables, or workers that live have other settings, 3 DynamoDB is out of
+    reach at the start, 70 a part of the relay died: start it again.
     """
     runtime = SystemRuntime()
     stop = runtime.flag()
@@ -30,13 +46,52 @@ def run() -> None:
     store_settings, settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     destinations = open_destinations(settings, runtime)
-    relay = build_relay(open_store(store_settings), destinations, settings, runtime)
+    store = open_store(store_settings)
+    store_record.load(store.client, store.tables, runtime, Backoff())  # a table without it belongs to something else
+    meter, progress = RecordingMeter(runtime), Progress(runtime)
+    relay = build_relay(store, destinations, settings, runtime, meter=meter, progress=progress)
     relay.directory.stream()  # a table without a stream is said now, not in a loop
+    daemon = relay.daemon(stop)
     try:
-        relay.daemon(stop).run()
+        with serving(settings, meter, progress, daemon.checks, runtime) as parts:
+            daemon.run(beside=parts)
+    except CorruptRowError as error:  # what all workers must agree on cannot be read
+        envelope.fail(str(error), envelope.ExitCode.USAGE, as_json=False)
     except PartDiedError as error:
+        if isinstance(error.__cause__, FleetSettingsError):  # they came into force while this process was away
+            raise error.__cause__ from None
         click.echo(f"error: a part of the relay died: {error}. Start it again; nothing is lost", err=True)
         raise SystemExit(int(envelope.ExitCode.DEFECT)) from None
+
+
+@contextmanager
+def serving(
+    settings: RelaySettings,
+    meter: RecordingMeter,
+    progress: Progress,
+    checks: Callable[[], Sequence[Check]],
+    runtime: Runtime,
+) -> Iterator[tuple[Part, ...]]:
+    """Serve health and metrics, if the settings say so, until the block ends; give the parts that do.
+
+    Raises:
+        HttpAddressError: The address cannot be used.
+    """
+    if settings.http_port is None:
+        yield ()
+        return
+    server = open_server(
+        settings.http_host, settings.http_port, meter=meter, progress=progress, checks=checks, runtime=runtime
+    )
+    ended = runtime.flag()
+    try:
+        server.start(ended)
+        yield server.parts
+    finally:
+        ended.set()
+        for part in server.parts:
+            part.join(_SERVER_END_SECONDS)
+        server.close()
 
 
 def stop_on_signals(stop: Flag) -> None:

@@ -1,24 +1,39 @@
-"""`relay status`: what is owed, and how far the feed was dealt with."""
+"""`relay status`: what is owed, who carries what, and what ails it."""
 
-from datetime import UTC, datetime
-from typing import Any
+import contextlib
+import signal
+from collections.abc import Callable
 
 import click
-from rich.table import Column, Table
+from rich.live import Live
 
-from eventstore import settings as store_settings
-from eventstore.backoff import Backoff
 from eventstore.cli import envelope
-from eventstore.system import SystemRuntime
-from relay import survey
-from relay.checkpoints import Checkpoint, Checkpoints
-from relay.cli.servers import Store, open_store
-from relay.destination import BUS, INDEX
+from eventstore.errors import TryLaterError
+from eventstore.ports import Flag, Runtime
+from relay.cli import status_view
+from relay.cli.desk import Desk, destination_names, open_desk
+from relay.feed import unread
 from relay.feed.directory import FeedDirectory
-from relay.feed.lineage import Shard
-from relay.outbox_reader import OutboxReader
+from relay.operating import overview as overviews
+from relay.operating.overview import Overview
+from relay.outbox import survey
+from relay.outbox.survey import Survey
 
 _ROWS_MAX_DEFAULT = 100_000
+_WATCH_SECONDS_DEFAULT = 2.0
+_WATCH_SECONDS_MIN = 0.2
+_WATCH_SECONDS_MAX = 3_600.0
+_UNREAD_SHARDS_MAX = 50
+"""Shards that are looked into when no worker says how far they are; two calls each."""
+
+_COUNT_SHARE = 10
+"""While watching, the outbox is counted anew after ten times as long as the last count took."""
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not _WATCH_SECONDS_MIN <= value <= _WATCH_SECONDS_MAX:  # as "nan" is not, either
+        raise click.BadParameter(f"give {_WATCH_SECONDS_MIN:g} to {_WATCH_SECONDS_MAX:,g} seconds")
+    return value
 
 
 @click.command()
@@ -29,90 +44,131 @@ _ROWS_MAX_DEFAULT = 100_000
     show_default=True,
     help="Count at most so many outbox rows; each 4 KB of them cost one read unit.",
 )
+@click.option(
+    "--watch",
+    "watch_seconds",
+    type=float,
+    callback=_seconds,
+    is_flag=False,
+    flag_value=_WATCH_SECONDS_DEFAULT,
+    default=None,
+    metavar="[SECONDS]",
+    help=f"Draw anew every so many seconds, {_WATCH_SECONDS_DEFAULT:g} when none are given, until Ctrl-C.",
+)
 @envelope.json_option
 @envelope.reports_errors
-def status(rows_max: int, *, as_json: bool) -> None:
-    """Show what is owed, and how far each shard of the feed was dealt with. Works with or without a running relay.
+def status(rows_max: int, watch_seconds: float | None, *, as_json: bool) -> None:
+    """Show what is owed, who carries each shard, and what ails the destinations. Works with or without a running relay.
 
-    Exit codes: 0 it could look, whatever it saw, 2 settings or tables, 3 DynamoDB is out of reach.
+    What workers say of themselves is as old as their last sign of life. With --watch and --json it prints one document
+    per look.
+
+    Exit codes: 0 it could look, whatever it saw, also when --watch is interrupted, 2 settings or tables, 3 DynamoDB is
+    out of reach.
     """
-    store = open_store(store_settings.load())
-    runtime = SystemRuntime()
-    backoff = Backoff(attempts_max=4)
-    directory = FeedDirectory(store.client, store.streams, store.tables, runtime, backoff)
-    stream = directory.stream()
-    shards = directory.shards(stream)
-    known = Checkpoints(store.client, store.tables, runtime, backoff).load(stream)
-    found = survey.take(OutboxReader(store.client, store.tables, runtime, backoff), (BUS, INDEX), rows_max)
-    now_ms = runtime.now_ms()
-    if as_json:
-        envelope.print_envelope(_as_dict(store, found, shards, known, now_ms))
+    desk = open_desk()
+    look = _Looker(desk, rows_max).look
+    if watch_seconds is None:
+        _show(look(), desk, as_json=as_json)
         return
-    _print(found, shards, known, now_ms)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the terminal is left as it was, as at Ctrl-C
+    with contextlib.suppress(KeyboardInterrupt):
+        _watch(look, desk, watch_seconds, as_json=as_json)
 
 
-def _oldest_age_seconds(found: survey.Survey, now_ms: int) -> float | None:
-    oldest = found.oldest_committed_at_ms
-    return None if oldest is None else max(0.0, (now_ms - oldest) / 1000)
-
-
-def _as_dict(
-    store: Store,
-    found: survey.Survey,
-    shards: list[Shard],
-    known: dict[str, Checkpoint],
-    now_ms: int,
-) -> dict[str, Any]:
-    return {
-        "table": store.tables.outbox,
-        "outbox": {
-            "rows": found.rows,
-            "complete": found.complete,
-            "owed_to_bus": found.owed_to_bus,
-            "owed_to_index_only": found.owed_to_others_only,
-            "parked": found.parked,
-            "unreadable": found.unreadable,
-            "oldest_age_seconds": _oldest_age_seconds(found, now_ms),
-        },
-        "shards": [
-            {
-                "shard": shard.id,
-                "parent": shard.parent,
-                "state": _state(known.get(shard.id)),
-                "checkpoint_at_ms": known[shard.id].updated_at_ms if shard.id in known else None,
-            }
-            for shard in shards
-        ],
-    }
-
-
-def _print(found: survey.Survey, shards: list[Shard], known: dict[str, Checkpoint], now_ms: int) -> None:
+def _watch(look: Callable[[], Overview], desk: Desk, seconds: float, *, as_json: bool) -> None:
+    stop = desk.runtime.flag()  # nobody raises it: Ctrl-C must end a look that waits for a server, too
     console = envelope.console()
-    age = _oldest_age_seconds(found, now_ms)
-    owed = Table("outbox", "commits", title_justify="left")
-    owed.add_row("owed to the bus", f"{found.owed_to_bus:,}")
-    owed.add_row("owed to the index only", f"{found.owed_to_others_only:,}")
-    owed.add_row("parked", f"{found.parked:,}")
-    if found.unreadable:
-        owed.add_row("unreadable", f"{found.unreadable:,}")
-    owed.add_row("oldest owed", "-" if age is None else f"{age:,.0f} s")
-    if not found.complete:
-        owed.caption = f"the first {found.rows:,} rows only"
-    console.print(owed)
-    feed = Table(Column("shard", overflow="fold"), "state", "last checkpoint (UTC)")
-    for shard in shards:
-        checkpoint = known.get(shard.id)
-        feed.add_row(shard.id, _state(checkpoint), "-" if checkpoint is None else _time(checkpoint.updated_at_ms))
-    console.print(feed)
-    if found.owed_to_bus or found.owed_to_others_only:
-        click.echo("Next: `relay run` delivers what is owed; with no relay running, `relay replay` does it by hand.")
+    if as_json or not console.is_terminal:
+        watch(look, lambda seen: _show(seen, desk, as_json=as_json), _complain, seconds, stop)
+        return
+    with Live(console=console, auto_refresh=False, screen=True) as live:
+
+        def draw(seen: Overview) -> None:
+            live.update(status_view.screen(seen, desk.store.tables.outbox), refresh=True)
+
+        def complain(error: TryLaterError) -> None:
+            live.update(status_view.out_of_reach(str(error)), refresh=True)
+
+        watch(look, draw, complain, seconds, stop)
 
 
-def _state(checkpoint: Checkpoint | None) -> str:
-    if checkpoint is None:
-        return "unread"
-    return "finished" if checkpoint.finished else "reading"
+def watch(
+    look: Callable[[], Overview],
+    draw: Callable[[Overview], None],
+    complain: Callable[[TryLaterError], None],
+    seconds: float,
+    stop: Flag,
+) -> None:
+    """Look and draw until told to stop. A server that does not answer is said, and asked again: one watches for that.
+
+    The first look must succeed, so that a wrong address ends the command.
+
+    Raises:
+        EventStoreError: The first look failed, or a later one for good.
+    """
+    draw(look())
+    while not stop.wait(seconds):
+        try:
+            draw(look())
+        except TryLaterError as error:
+            complain(error)
 
 
-def _time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _complain(error: TryLaterError) -> None:
+    click.echo(f"error: {error}", err=True)
+
+
+def _show(seen: Overview, desk: Desk, *, as_json: bool) -> None:
+    if as_json:
+        envelope.print_envelope(status_view.as_dict(seen, desk.store.tables.outbox))
+        return
+    envelope.console().print(status_view.whole(seen))
+
+
+class _Looker:
+    """Looks at everything; while watching it does not count the outbox every time."""
+
+    def __init__(self, desk: Desk, rows_max: int) -> None:
+        self._desk = desk
+        self._rows_max = rows_max
+        self._directory = FeedDirectory(
+            desk.store.client, desk.store.streams, desk.store.tables, desk.runtime, desk.backoff
+        )
+        self._survey: Survey | None = None
+        self._count_again_at = 0.0
+
+    def look(self) -> Overview:
+        """Return the picture as it is now."""
+        desk = self._desk
+        fleet = desk.fleet_table.look()
+        names = destination_names(fleet)
+        stream = self._directory.stream()
+        shards = self._directory.shards(stream)
+        found = self._count(names, desk.runtime)
+        now_ms = desk.runtime.now_ms()
+        unreported = overviews.unreported(fleet, stream.label, shards, now_ms)[:_UNREAD_SHARDS_MAX]
+        behind = {
+            shard.id: seen
+            for shard in unreported
+            for seen in [
+                unread.look(
+                    desk.store.streams,
+                    desk.runtime,
+                    desk.backoff,
+                    stream,
+                    shard.id,
+                    overviews.position(fleet, stream.label, shard.id),
+                )
+            ]
+            if seen is not None
+        }
+        return overviews.compose(fleet, found, stream.label, shards, behind, names, now_ms)
+
+    def _count(self, names: tuple[str, ...], runtime: Runtime) -> Survey:
+        began_at = runtime.monotonic()
+        if self._survey is None or began_at >= self._count_again_at:
+            self._survey = survey.take(self._desk.reader, names, self._rows_max)
+            now = runtime.monotonic()
+            self._count_again_at = now + _COUNT_SHARE * (now - began_at)
+        return self._survey

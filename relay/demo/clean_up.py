@@ -6,13 +6,12 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError
 
 from relay.destinations.amqp_errors import FAILURES
-from relay.destinations.bus_settings import BusNames
 from relay.destinations.elasticsearch import connect
-from relay.destinations.index_settings import IndexNames
+from relay.destinations.names import Names
 from relay.destinations.rabbitmq import RabbitSettings, open_connection
 
 
-def remove_bus(url: str, names: BusNames, queue: str) -> None:
+def remove_bus(url: str, names: Names, queue: str) -> None:
     """Delete a run's exchanges and queues; what cannot be reached stays, under a name of its own."""
     with contextlib.suppress(*FAILURES):
         connection = open_connection(url, RabbitSettings(client_name="demo clean-up"))
@@ -24,7 +23,7 @@ def remove_bus(url: str, names: BusNames, queue: str) -> None:
         connection.close()
 
 
-def remove_index(url: str, names: IndexNames) -> None:
+def remove_index(url: str, names: Names) -> None:
     """Delete a run's indices and its template."""
     client = connect(url).options(request_timeout=10, ignore_status=404)
     with contextlib.suppress(ApiError, TransportError):

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from eventstore.ports import Runtime
 from relay.destinations.amqp_errors import FAILURES, broker_error
-from relay.destinations.bus_settings import BusNames
+from relay.destinations.names import Names
 from relay.destinations.rabbitmq import RabbitSettings, address_of, check_address, declare, open_connection, readable
 
 
@@ -66,7 +66,7 @@ class RabbitConsumer:
         url: str,
         queue: str,
         runtime: Runtime,
-        names: BusNames | None = None,
+        names: Names | None = None,
         *,
         pattern: str = "#",
         prefetch: int = 500,
@@ -75,7 +75,7 @@ class RabbitConsumer:
         self._url = url
         self._queue = queue
         self._runtime = runtime
-        self._names = names or BusNames()
+        self._names = names or Names()
         self._pattern = pattern
         self._prefetch = prefetch
         self._settings = RabbitSettings(client_name=f"consumer of {queue}")

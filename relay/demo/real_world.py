@@ -19,9 +19,8 @@ from relay.demo.consumer import Consumer, RabbitConsumer
 from relay.demo.search import ElasticsearchReader, IndexReader
 from relay.demo.world import RelayFailedError
 from relay.destinations.broker import BrokerError
-from relay.destinations.bus_settings import BusNames
 from relay.destinations.index_client import IndexClientError
-from relay.destinations.index_settings import IndexNames
+from relay.destinations.names import Names
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -70,8 +69,8 @@ class RealWorld:
         self._rabbitmq_url = settings.rabbitmq_url.get_secret_value()
         self._elasticsearch_url = settings.elasticsearch_url.get_secret_value()
         try:
-            self._index = ElasticsearchReader(self._elasticsearch_url, IndexNames(run))
-            self._consumer = RabbitConsumer(self._rabbitmq_url, run, runtime, BusNames(run))
+            self._index = ElasticsearchReader(self._elasticsearch_url, Names(run))
+            self._consumer = RabbitConsumer(self._rabbitmq_url, run, runtime, Names(run))
             self._index.count()
             self._consumer.connect()  # from here on it misses nothing
         except (BrokerError, IndexClientError) as error:
@@ -130,8 +129,8 @@ class RealWorld:
         self._index.close()
         if self._process is None or self._process.returncode == 0:
             shutil.rmtree(self._log.parent, ignore_errors=True)  # a log that nobody needs
-        clean_up.remove_bus(self._rabbitmq_url, BusNames(self._run), self._run)
-        clean_up.remove_index(self._elasticsearch_url, IndexNames(self._run))
+        clean_up.remove_bus(self._rabbitmq_url, Names(self._run), self._run)
+        clean_up.remove_index(self._elasticsearch_url, Names(self._run))
 
     def _tail(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]

@@ -9,7 +9,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from relay.destinations.elasticsearch import addresses_of, connect
 from relay.destinations.index_client import IndexLostError, IndexRefusedError
-from relay.destinations.index_settings import IndexNames
+from relay.destinations.names import Names
 
 PAGE = 1000
 KEEP_ALIVE = "1m"
@@ -85,8 +85,8 @@ class ElasticsearchReader:
         timeout_seconds: Longest wait for each call.
     """
 
-    def __init__(self, urls: str, names: IndexNames | None = None, *, timeout_seconds: float = 10.0) -> None:
-        self._alias = (names or IndexNames()).alias
+    def __init__(self, urls: str, names: Names | None = None, *, timeout_seconds: float = 10.0) -> None:
+        self._alias = (names or Names()).alias
         self._client: Elasticsearch = connect(urls).options(request_timeout=timeout_seconds)
 
     def refresh(self) -> None:

@@ -5,17 +5,20 @@ from typing import Any
 
 from eventstore import dynamo
 from eventstore.backoff import Backoff
-from eventstore.errors import EventStoreError, SetUpError
+from eventstore.errors import EventStoreError, RequestRefusedError, SetUpError
 from eventstore.ports import DynamoClient, Runtime, StreamsClient
 from eventstore.table_names import TableNames
-from relay.feed.lineage import Shard
+from relay.feed.lineage import Shard, ShardId
 
 LISTING_PAGES_MAX = 100
 """Of up to 100 shards each; a day of four-hourly rotations over a thousand partitions stays below."""
 
 
+_VIEWS = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
+
+
 class NoFeedError(SetUpError):
-    """The outbox has no stream, or it was switched off: switch it on with NEW_IMAGE, or run `eventstore init`."""
+    """The outbox has no stream that tells what was written: switch it on with NEW_IMAGE, or run `eventstore init`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,23 @@ class Stream:
 
     arn: str
     label: str
+
+    def former(self, label: str) -> "Stream":
+        """Return a stream that the same table had before; an ARN ends with the label."""
+        return Stream(f"{self.arn.rpartition('/')[0]}/{label}", label)
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What the feed says of a closed shard's children.
+
+    Attributes:
+        shards: Those it shows; a listing may be some seconds late.
+        are_all: No more can come: the stream is switched off, so a shard that ends has none.
+    """
+
+    shards: tuple[Shard, ...]
+    are_all: bool
 
 
 class FeedDirectory:
@@ -65,6 +85,10 @@ class FeedDirectory:
         table = reply["Table"]
         if not table.get("StreamSpecification", {}).get("StreamEnabled") or "LatestStreamArn" not in table:
             raise NoFeedError(f"table {self._table!r} has no stream: switch it on with the view NEW_IMAGE")
+        view = table["StreamSpecification"].get("StreamViewType")
+        if view not in _VIEWS:
+            reason = f"table {self._table!r} has a stream with the view {view}, which does not tell what was written"
+            raise NoFeedError(f"{reason}: switch it off, and on again with NEW_IMAGE")
         return Stream(str(table["LatestStreamArn"]), str(table["LatestStreamLabel"]))
 
     def shards(self, stream: Stream) -> list[Shard]:
@@ -73,7 +97,25 @@ class FeedDirectory:
         Raises:
             EventStoreError: A page of it could not be had.
         """
-        request: dict[str, Any] = {"StreamArn": stream.arn, "Limit": 100}
+        return self._list(stream)[0]
+
+    def children(self, stream: Stream, parent: ShardId) -> Children:
+        """Return the children of a shard that has ended, as far as the feed shows them yet.
+
+        Servers that know the filter CHILD_SHARDS answer with these alone, others with everything or not at all.
+
+        Raises:
+            EventStoreError: They could not be had.
+        """
+        try:
+            listing, is_on = self._list(stream, ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent})
+        except RequestRefusedError:
+            listing, is_on = self._list(stream)
+        return Children(tuple(shard for shard in listing if shard.parent == parent), are_all=not is_on)
+
+    def _list(self, stream: Stream, **wanted: Any) -> tuple[list[Shard], bool]:
+        """Return shards, and whether the stream is switched on."""
+        request: dict[str, Any] = {"StreamArn": stream.arn, "Limit": 100, **wanted}
         shards: list[Shard] = []
         for _ in range(LISTING_PAGES_MAX):
             reply = dynamo.read(
@@ -87,6 +129,6 @@ class FeedDirectory:
             shards.extend(Shard(shard["ShardId"], shard.get("ParentShardId")) for shard in description["Shards"])
             last = description.get("LastEvaluatedShardId")
             if not last:
-                return shards
+                return shards, description.get("StreamStatus", "ENABLED") in {"ENABLED", "ENABLING"}
             request["ExclusiveStartShardId"] = last
         raise EventStoreError(f"the feed lists more than {LISTING_PAGES_MAX * 100} shards")

@@ -24,8 +24,16 @@ class FeedLag:
         with self._lock:
             self._newest_at_ms.pop(shard_id, None)
 
+    def by_shard(self) -> dict[str, float]:
+        """Return the lag of each shard that is read, in seconds."""
+        with self._lock:
+            newest_at_ms = dict(self._newest_at_ms)
+        now_ms = self._runtime.now_ms()
+        return {
+            shard_id: 0.0 if newest is None else max(0.0, (now_ms - newest) / 1000)
+            for shard_id, newest in newest_at_ms.items()
+        }
+
     def seconds(self) -> float:
         """Return the worst lag of the shards that are read."""
-        with self._lock:
-            behind = [newest for newest in self._newest_at_ms.values() if newest is not None]
-        return max(0.0, (self._runtime.now_ms() - min(behind)) / 1000) if behind else 0.0
+        return max(self.by_shard().values(), default=0.0)

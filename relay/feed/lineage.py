@@ -19,11 +19,16 @@ class Shard:
     parent: ShardId | None
 
 
-def eligible(listing: Iterable[Shard], finished: Collection[ShardId], reading: Collection[ShardId]) -> list[Shard]:
-    """Return the shards of a *complete* listing that may be opened now, in the listing's order.
+def eligible(listing: Iterable[Shard], finished: Collection[ShardId], leased: Collection[ShardId]) -> list[Shard]:
+    """Return the shards of a *complete* listing that need a lease now, in the listing's order.
 
     A shard is eligible when its parent is finished or no longer listed (trimmed, or never there). Parents come first
     for economy only: the order of events does not depend on it.
+
+    Args:
+        listing: All shards.
+        finished: Those that are closed and dealt with.
+        leased: Those that have a lease, finished or not, owned or not.
     """
     shards = list(listing)
     listed = {shard.id for shard in shards}
@@ -31,12 +36,24 @@ def eligible(listing: Iterable[Shard], finished: Collection[ShardId], reading: C
         shard
         for shard in shards
         if shard.id not in finished
-        and shard.id not in reading
+        and shard.id not in leased
         and (shard.parent is None or shard.parent not in listed or shard.parent in finished)
     ]
 
 
-def forgettable(finished: Collection[ShardId], listing: Iterable[Shard]) -> list[ShardId]:
-    """Return finished shards that a complete listing no longer shows: nothing can point at them any more."""
-    listed = {shard.id for shard in listing}
-    return [shard_id for shard_id in finished if shard_id not in listed]
+def forgettable(
+    finished: Collection[ShardId],
+    leased: Collection[ShardId],
+    listed: Collection[ShardId],
+    listed_before: Collection[ShardId],
+) -> list[ShardId]:
+    """Return leased shards that complete listings no longer show: nothing can be read of them, nor point at them.
+
+    A finished one goes at once. One that is not finished may be so new that a listing is late with it, so that two
+    listings in a row have to lack it.
+    """
+    return [
+        shard_id
+        for shard_id in leased
+        if shard_id not in listed and (shard_id in finished or shard_id not in listed_before)
+    ]

@@ -10,8 +10,11 @@ from eventstore import dynamo
 from eventstore.outbox_row import OutboxRow
 from eventstore.outcomes import DynamoError, NotAppliedError, NotFoundError, OutcomeLostError, RefusedError
 from eventstore.ports import StreamsClient
-from relay.feed.change import UnreadableRow, of_record
-from relay.feed.position import Position
+from relay import metrics
+from relay.feed.change import of_record
+from relay.leases.position import Position
+from relay.metrics import SILENT, Meter
+from relay.outbox.row import UnreadableRow
 
 PAGE_MAX_RECORDS = 1_000
 """Records in one GetRecords. Source: AWS, DynamoDB Streams API reference of GetRecords."""
@@ -58,6 +61,7 @@ class ShardReader:
         shard_id: str,
         after: Position | None,
         table: str,
+        meter: Meter = SILENT,
     ) -> None:
         """Start after a position, or at the oldest record there is: TRIM_HORIZON, never LATEST."""
         self._client = client
@@ -65,6 +69,7 @@ class ShardReader:
         self._shard_id = shard_id
         self._after = after
         self._table = table
+        self._meter = meter
         self._iterator: str | None = None
         self._log = structlog.get_logger().bind(shard=shard_id)
 
@@ -110,7 +115,9 @@ class ShardReader:
         if error.code == "ExpiredIteratorException":
             return  # a new one continues after the last record read
         if error.code == "TrimmedDataAccessException":
-            self._log.warning("feed.trimmed", after=str(self._after))  # the sweep delivers what was missed
+            if self._after is not None:  # else nothing was passed over: the oldest record went as it was asked for
+                self._meter.count(metrics.FEED_TRIMMED)
+                self._log.warning("feed.trimmed", after=str(self._after))  # the sweep delivers what was missed
             self._after = None
             return
         raise ShardLostError(str(error)) from error

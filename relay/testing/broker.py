@@ -19,7 +19,8 @@ from relay.destinations.broker import (
     TopologyError,
     Unblocked,
 )
-from relay.destinations.bus_settings import MESSAGE_MAX_BYTES_DEFAULT, BusNames
+from relay.destinations.bus_settings import MESSAGE_MAX_BYTES_DEFAULT
+from relay.destinations.names import Names
 from relay.testing.topology import Topology
 
 QUEUE_MAX_LENGTH = 1_000_000
@@ -41,12 +42,12 @@ class InMemoryBroker:
     def __init__(
         self,
         runtime: Runtime | None = None,
-        names: BusNames | None = None,
+        names: Names | None = None,
         *,
         queue_max_length: int = QUEUE_MAX_LENGTH,
         message_max_bytes: int = MESSAGE_MAX_BYTES_DEFAULT,
     ) -> None:
-        self.names = names or BusNames()
+        self.names = names or Names()
         self.connects = 0
         self._runtime: Runtime = runtime or SystemRuntime()
         self._queue_max_length = queue_max_length

@@ -14,13 +14,14 @@ from eventstore.outbox_row import OutboxRow
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
+from relay.delivery.page import Page, PageResult
+from relay.delivery.pipeline import Pipeline, PipelineSettings
 from relay.destinations.bus import Bus
 from relay.destinations.bus_settings import BusSettings
 from relay.destinations.index import Index
 from relay.destinations.verdict import ItemVerdict
-from relay.feed.change import of_row
-from relay.page import Page, PageResult
-from relay.pipeline import Pipeline, PipelineSettings
+from relay.outbox.row import of_row
+from relay.permit import FlagPermit
 from relay.testing import InMemoryBroker, InMemoryIndex
 
 QUEUE = "all"
@@ -66,6 +67,7 @@ class Bench:
     """Everything a page meets on its way.
 
     Attributes:
+        database: Behind all clients; a test may split its shards.
         client: For looking into the tables, and for breaking rows.
         way: Of every call to DynamoDB.
         store: Writes commits.
@@ -77,6 +79,7 @@ class Bench:
         another_relay: Returns a relay that shares nothing with this one but the servers, its lanes started or not.
     """
 
+    database: InMemoryDynamoDB
     client: Any
     way: Way
     store: EventStore
@@ -107,7 +110,7 @@ class Bench:
 
     def process(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> PageResult:
         """Let the pipeline deal with a page."""
-        return self.pipeline.process(self.page(rows, recheck=recheck), self.runtime.flag())
+        return self.pipeline.process(self.page(rows, recheck=recheck), FlagPermit(self.runtime.flag()))
 
     def page(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> Page:
         """Return a page of the feed."""
@@ -189,6 +192,7 @@ def bench() -> Iterator[Bench]:
     for lane in relay.lanes:
         lane.start()
     yield Bench(
+        database,
         client,
         way,
         EventStore.open(client),

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from eventstore.outbox_row import OutboxRow
+from relay.permit import FlagPermit
 
 from .conftest import READS, WRITES, Bench
 
@@ -26,7 +27,7 @@ def second_commits(bench: Bench, size: int, *, known: bool, text: str = "") -> l
     if known:
         bench.process(bench.outbox())
     else:
-        bench.another_relay().pipeline().process(bench.page(bench.outbox()), bench.runtime.flag())
+        bench.another_relay().pipeline().process(bench.page(bench.outbox()), FlagPermit(bench.runtime.flag()))
     for number in range(size):
         bench.append(f"item-{number}", text=text)
     rows = bench.outbox()

@@ -5,7 +5,7 @@ from typing import Any
 
 from eventstore import TableNames
 from eventstore.backoff import Backoff
-from relay.outbox_writer import OutboxWriter
+from relay.outbox.writer import OutboxWriter
 
 from .conftest import Bench
 

@@ -1,12 +1,14 @@
 """The daemon on the in-memory servers: shards that rotate, restarts, and a part that dies."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from eventstore import AggregateRef, EventStore, NewEvent, TableNames, tables
-from eventstore.ports import Part
+from eventstore.backoff import Backoff
+from eventstore.ports import Flag, Part
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.errors import ServiceError
@@ -14,7 +16,10 @@ from relay.assembly import AssemblySettings, Relay
 from relay.daemon import DaemonSettings, PartDiedError
 from relay.destinations.bus import Bus
 from relay.destinations.index import Index
-from relay.sweep import SweepSettings
+from relay.feed.carrier import CarrierSettings
+from relay.feed.discovery import DiscoverySettings
+from relay.leases.fleet import lease_key
+from relay.sweep.sweep import SweepSettings
 from relay.testing import InMemoryBroker, InMemoryIndex
 from tests.support.waiting import until
 
@@ -23,16 +28,18 @@ from .conftest import Way
 NO_SWEEP = SweepSettings(min_age_seconds=3600.0, age_max_seconds=3600.0)
 """So that a test of the feed is not helped by the sweep."""
 
-BRISK = DaemonSettings(discovery_seconds=1.0)
+LEASE_SECONDS = 3.0
+
+BRISK = DiscoverySettings(interval_seconds=1.0)
 
 
 class World:
-    """A database with a feed, a bus, an index, and relays that come and go."""
+    """A database with a feed, a bus, an index, and workers that come and go."""
 
-    def __init__(self) -> None:
+    def __init__(self, shard_count: int = 1) -> None:
         self.runtime = SystemRuntime()
         self.way = Way()
-        self.database = InMemoryDynamoDB(passage=self.way)
+        self.database = InMemoryDynamoDB(passage=self.way, shard_count=shard_count)
         self.client: Any = self.database.client()
         tables.init(self.client, TableNames(), self.runtime)
         self.store = EventStore.open(self.client)
@@ -50,9 +57,13 @@ class World:
         self,
         bus: Any = None,
         sweep: SweepSettings = NO_SWEEP,
-        daemon: DaemonSettings = BRISK,
+        daemon: DaemonSettings | None = None,
+        discovery: DiscoverySettings = BRISK,
+        leave_alone_seconds: float = 1.0,
+        **others: Any,
     ) -> Part:
-        self.stop = self.runtime.flag()
+        """Start a worker; `stop` is raised to end the one that was started last."""
+        stop = self.stop = self.runtime.flag()
         relay = Relay(
             client=self.client,
             streams=self.database.streams_client(),
@@ -60,12 +71,27 @@ class World:
             bus=bus or Bus(self.broker, self.runtime),
             sides=(Index(self.index, self.runtime),),
             runtime=self.runtime,
-            settings=AssemblySettings(sweep=sweep, daemon=daemon, bus_budget_seconds=1.0),
+            settings=AssemblySettings(
+                sweep=sweep,
+                daemon=daemon or DaemonSettings(),
+                discovery=discovery,
+                carrier=replace(CarrierSettings(), leave_alone_seconds=leave_alone_seconds),
+                **{"bus_budget_seconds": 1.0, "lease_seconds": LEASE_SECONDS, **others},
+            ),
         )
-        return self.runtime.spawn("relay", relay.daemon(self.stop).run)
+        return self.runtime.spawn("relay", relay.daemon(stop).run)
 
-    def end(self, part: Part) -> None:
-        self.stop.set()
+    def leases(self) -> list[dict[str, Any]]:
+        """Return the rows of the shards' leases."""
+        items = self.database.observer().scan(TableName="inventory_relay")["Items"]
+        return [item for item in items if item["recordKey"]["S"].count("#") == 2]
+
+    def switch_stream(self, *, on: bool) -> None:
+        view = {"StreamViewType": "NEW_IMAGE"} if on else {}
+        self.client.update_table(TableName="inventory_outbox", StreamSpecification={"StreamEnabled": on, **view})
+
+    def end(self, part: Part, stop: Flag | None = None) -> None:
+        (stop or self.stop).set()
         assert part.join(30)
         assert part.failure is None
 
@@ -127,7 +153,7 @@ def test_lost_checkpoints_repeat_nothing_that_is_settled() -> None:
     world.wait_until_settled()
     world.end(part)
     for item in world.client.scan(TableName="inventory_relay")["Items"]:
-        if item["recordType"]["S"].startswith("checkpoint#"):
+        if item["recordKey"]["S"].startswith("lease#"):
             key = {name: item[name] for name in ("recordType", "recordKey")}
             world.client.delete_item(TableName="inventory_relay", Key=key)
     part = world.start()
@@ -145,12 +171,8 @@ def test_what_the_feed_never_said_the_sweep_finds() -> None:
     world = World()
     for _ in range(3):
         world.append("a")
-    switch = {"TableName": "inventory_outbox"}
-    world.client.update_table(**switch, StreamSpecification={"StreamEnabled": False})
-    world.client.update_table(
-        **switch,
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-    )
+    world.switch_stream(on=False)
+    world.switch_stream(on=True)
     part = world.start(sweep=SweepSettings(min_age_seconds=0.0, interval_seconds=0.5))
     world.wait_until_settled()
     world.end(part)
@@ -211,7 +233,7 @@ def test_a_shard_that_cannot_be_read_is_left_alone_for_a_while(log_events: list[
     """
     world = World()
     world.way.trap = Refusal("GetShardIterator")
-    part = world.start(daemon=DaemonSettings(discovery_seconds=3600.0))
+    part = world.start(leave_alone_seconds=3600.0)
     until(lambda: occurrences(log_events, "shard.lost") > 0, "the shard is lost")
     looks = world.way.count("DescribeStream")
     until(lambda: world.way.count("DescribeStream") >= looks + 2, "the feed is looked at twice more")
@@ -222,33 +244,48 @@ def test_a_shard_that_cannot_be_read_is_left_alone_for_a_while(log_events: list[
 
 def test_a_shard_whose_end_cannot_be_noted_is_left_alone_for_a_while(log_events: list[Any]) -> None:
     """
-    The right to write checkpoints is missing: a finished shard is not read again and again.
+    The right to write checkpoints is missing: a finished shard is not read again and again, its child is read.
     """
     world = World()
-    world.way.trap = Refusal("PutItem", "inventory_relay")
-    part = world.start(daemon=DaemonSettings(discovery_seconds=3600.0))
+
+    def refuse_to_finish(
+        operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        if operation == "UpdateItem" and {"S": "finished"} in request.get("ExpressionAttributeValues", {}).values():
+            raise ServiceError("AccessDeniedException", "told to refuse")
+        return effect()
+
+    world.way.trap = refuse_to_finish
+    part = world.start(leave_alone_seconds=3600.0)
     until(lambda: occurrences(log_events, "shard.opened") > 0, "the shard is read")
-    world.database.rotate_shards("inventory_outbox")
+    (child,) = world.database.rotate_shards("inventory_outbox")
     until(lambda: occurrences(log_events, "checkpoint.unwritten") > 0, "its end cannot be noted")
     looks = world.way.count("DescribeStream")
     until(lambda: world.way.count("DescribeStream") >= looks + 2, "the feed is looked at twice more")
+    world.append("a")
+    world.wait_until_settled()
     world.end(part)
 
-    assert occurrences(log_events, "shard.opened") == 1
+    opened = [event["shard"] for event in log_events if event["event"] == "shard.opened"]
+    assert len(opened) == 2
+    assert opened[1] == child
 
 
-def test_a_checkpoint_nobody_can_read_is_named(log_events: list[Any]) -> None:
+def test_a_lease_nobody_can_read_is_named(log_events: list[Any]) -> None:
     """
-    The feed is not followed by guesswork and the relay does not fall over: a warning names the row, the sweep delivers.
+    The shard is not read by guesswork and the relay does not fall over: an error names the row, the sweep delivers.
     """
     world = World()
     world.append("a")
     label = world.client.describe_table(TableName="inventory_outbox")["Table"]["LatestStreamLabel"]
+    (shard_id,) = world.database.open_shard_ids("inventory_outbox")
     world.client.put_item(
         TableName="inventory_relay",
         Item={
-            "recordType": {"S": f"checkpoint#{label}"},
-            "recordKey": {"S": "shard-1"},
+            "recordType": {"S": "fleet"},
+            "recordKey": {"S": lease_key(label, shard_id)},
+            "term": {"N": "1"},
+            "counter": {"N": "1"},
             "state": {"S": "reading"},
             "updatedAt": {"N": "0"},
             "feedPosition": {"S": "next to the door"},
@@ -258,6 +295,88 @@ def test_a_checkpoint_nobody_can_read_is_named(log_events: list[Any]) -> None:
     world.wait_until_settled()
     world.end(part)
 
-    (reason,) = {event["error"] for event in log_events if event["event"] == "feed.unlisted"}
-    assert "shard-1" in reason
+    (reason,) = {event["error"] for event in log_events if event["event"] == "fleet.unreadable"}
+    assert shard_id in reason
     assert "feedPosition" in reason
+    assert occurrences(log_events, "shard.opened") == 0
+
+
+def test_a_stream_that_is_replaced_while_it_runs_is_followed(log_events: list[Any]) -> None:
+    """
+    What the former one holds is read to its end, and what comes goes through the new one, without the sweep.
+    """
+    world = World()
+    part = world.start()
+    world.append("a")
+    world.wait_until_settled()
+    world.append("a")
+    world.switch_stream(on=False)
+    world.switch_stream(on=True)
+    world.append("a")
+    world.wait_until_settled()
+    until(lambda: len(world.leases()) == 1, "the former stream's lease is removed")
+    world.end(part)
+
+    assert world.on_bus() == {"a": [1, 2, 3]}
+    assert occurrences(log_events, "feed.replaced") == 1
+
+
+def test_a_stream_that_is_switched_off_while_it_runs_is_waited_for(log_events: list[Any]) -> None:
+    """
+    The relay says so once and does not fall over; when there is a stream again it goes on.
+    """
+    world = World()
+    part = world.start(
+        discovery=DiscoverySettings(interval_seconds=0.5, retry=Backoff(base_seconds=0.2, cap_seconds=0.5))
+    )
+    world.append("a")
+    world.wait_until_settled()
+    world.switch_stream(on=False)
+    until(lambda: occurrences(log_events, "feed.absent") > 0, "it is said")
+    looks = world.way.count("DescribeTable")
+    until(lambda: world.way.count("DescribeTable") >= looks + 3, "the table is looked at again and again")
+    world.switch_stream(on=True)
+    until(lambda: occurrences(log_events, "feed.found") > 0, "it is back")
+    world.append("a")
+    world.wait_until_settled()
+    world.end(part)
+
+    assert occurrences(log_events, "feed.absent") == 1
+    assert world.on_bus() == {"a": [1, 2]}
+
+
+def test_shards_beyond_its_room_wait_and_are_spoken_of_once(log_events: list[Any]) -> None:
+    """
+    Four shards and room for one: a worker says how many wait when that changes, not at each look.
+    """
+    world = World(shard_count=4)
+    part = world.start(shards_max=1)
+    until(lambda: occurrences(log_events, "shards.waiting") > 0, "it is said")
+    looks = world.way.count("DescribeStream")
+    until(lambda: world.way.count("DescribeStream") >= looks + 3, "the feed is looked at again and again")
+    world.end(part)
+
+    said = [event["waiting"] for event in log_events if event["event"] == "shards.waiting"]
+    assert said[-1] == 3
+    assert len(said) == len(set(said))
+    assert occurrences(log_events, "shard.opened") == 1
+
+
+def test_a_dead_keeper_takes_the_process_down() -> None:
+    """
+    Without it no lease is kept: the process goes down rather than to wait until all are fenced.
+    """
+    world = World()
+
+    def defect(operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if operation == "Query" and request["TableName"] == "inventory_relay":
+            raise RuntimeError("a defect")
+        return effect()
+
+    part = world.start()
+    until(lambda: bool(world.leases()), "it is at work")
+    world.way.trap = defect
+
+    assert part.join(60)
+    with pytest.raises(PartDiedError, match="leases: RuntimeError"):
+        raise part.failure or AssertionError

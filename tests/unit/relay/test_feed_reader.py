@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from structlog.testing import capture_logs
 
-from relay.feed.position import Position
+from eventstore.system import SystemRuntime
 from relay.feed.reader import FeedUnreadyError, ShardLostError, ShardReader
+from relay.leases.position import Position
+from relay.metrics import FEED_TRIMMED, RecordingMeter
 
 
 class Script:
@@ -65,7 +68,7 @@ def test_it_goes_on_after_its_checkpoint() -> None:
 
     reader(client, Position(41)).next_page()
 
-    assert client.places == [{"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": "41"}]
+    assert client.places == [{"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": f"{41:021d}"}]
 
 
 def test_the_last_page_may_hold_records() -> None:
@@ -109,7 +112,7 @@ def test_an_expired_iterator_is_replaced_after_the_last_record() -> None:
         shard.next_page()
     shard.next_page()
 
-    assert client.places[1] == {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": "8"}
+    assert client.places[1] == {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": f"{8:021d}"}
 
 
 def test_trimmed_records_mean_starting_at_the_horizon() -> None:
@@ -124,6 +127,28 @@ def test_trimmed_records_mean_starting_at_the_horizon() -> None:
     shard.next_page()
 
     assert client.places[1] == {"ShardIteratorType": "TRIM_HORIZON"}
+
+
+@pytest.mark.parametrize(("after", "said"), [(Position(3), 1), (None, 0)])
+def test_only_what_lay_behind_a_checkpoint_counts_as_trimmed(after: Position | None, said: int) -> None:
+    """
+    A shard that was never read may lose its oldest record while it is opened; an operator need not hear of that.
+    """
+    meter = RecordingMeter(SystemRuntime())
+    shard = ShardReader(
+        Script(refused("TrimmedDataAccessException")),  # type: ignore[arg-type]
+        "arn",
+        "shard-1",
+        after,
+        "inventory_outbox",
+        meter,
+    )
+
+    with capture_logs() as logs, pytest.raises(FeedUnreadyError):
+        shard.next_page()
+
+    assert [log["event"] for log in logs].count("feed.trimmed") == said
+    assert sum(reading.value for reading in meter.readings() if reading.metric is FEED_TRIMMED) == said  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from relay.feed.lineage import Shard, eligible, forgettable
 from relay.feed.pacing import Pacing
-from relay.feed.position import Position
+from relay.leases.position import Position
 
 ROOT, CHILD, GRANDCHILD = Shard("s1", None), Shard("s2", "s1"), Shard("s3", "s2")
 
@@ -11,28 +11,28 @@ def test_roots_first() -> None:
     """
     A child waits while its parent is listed and not finished.
     """
-    assert eligible([CHILD, GRANDCHILD, ROOT], finished=set(), reading=set()) == [ROOT]
+    assert eligible([CHILD, GRANDCHILD, ROOT], finished=set(), leased=set()) == [ROOT]
 
 
 def test_child_of_a_finished_parent() -> None:
     """
     It is its turn; its own child waits.
     """
-    assert eligible([ROOT, CHILD, GRANDCHILD], finished={"s1"}, reading=set()) == [CHILD]
+    assert eligible([ROOT, CHILD, GRANDCHILD], finished={"s1"}, leased=set()) == [CHILD]
 
 
 def test_child_whose_parent_is_no_longer_listed() -> None:
     """
     A trimmed parent holds nothing up.
     """
-    assert eligible([CHILD, GRANDCHILD], finished=set(), reading=set()) == [CHILD]
+    assert eligible([CHILD, GRANDCHILD], finished=set(), leased=set()) == [CHILD]
 
 
-def test_what_is_read_or_finished_is_not_opened_again() -> None:
+def test_what_has_a_lease_needs_none() -> None:
     """
-    Each shard is opened once.
+    Whether it is read, or finished.
     """
-    assert eligible([ROOT, CHILD], finished={"s1"}, reading={"s2"}) == []
+    assert eligible([ROOT, CHILD], finished={"s1"}, leased={"s1", "s2"}) == []
 
 
 def test_both_halves_of_a_split() -> None:
@@ -41,22 +41,30 @@ def test_both_halves_of_a_split() -> None:
     """
     left, right = Shard("s2", "s1"), Shard("s3", "s1")
 
-    assert eligible([ROOT, left, right], finished={"s1"}, reading=set()) == [left, right]
+    assert eligible([ROOT, left, right], finished={"s1"}, leased=set()) == [left, right]
 
 
 def test_finished_shards_are_forgotten_when_the_feed_forgets_them() -> None:
     """
-    A checkpoint of a shard that nothing can point at is of no use.
+    A lease of a shard that nothing can point at is of no use.
     """
-    assert forgettable({"s0", "s1"}, [ROOT, CHILD]) == ["s0"]
+    assert forgettable({"s0", "s1"}, {"s0", "s1"}, listed={"s1", "s2"}, listed_before={"s0", "s1"}) == ["s0"]
+
+
+def test_an_unfinished_shard_has_to_be_missing_twice() -> None:
+    """
+    A listing may be late with a shard that is new; one that was missing before as well is gone.
+    """
+    assert forgettable(set(), {"s9"}, listed={"s1"}, listed_before={"s1", "s9"}) == []
+    assert forgettable(set(), {"s9"}, listed={"s1"}, listed_before={"s1"}) == ["s9"]
 
 
 def test_positions_compare_as_numbers() -> None:
     """
-    As text, 9 would come after 10.
+    As text, 9 would come after 10. They go back as DynamoDB takes them, with 21 digits at least.
     """
     assert Position.parse("9") < Position.parse("10")
-    assert str(Position.parse("000000000000000000042")) == "42"
+    assert str(Position.parse("42")) == "000000000000000000042"
 
 
 def test_pacing_is_brisk_under_load_and_calm_in_silence() -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from eventstore.outbox_row import OutboxRow
-from relay.order import Absent, Present, Unreadable, make_plan
+from relay.delivery.order import make_plan
+from relay.outbox.answer import Absent, Present, Unreadable
 
 
 def row(

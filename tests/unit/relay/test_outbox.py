@@ -9,9 +9,9 @@ from eventstore import TableNames
 from eventstore.backoff import Backoff
 from eventstore.errors import RequestRefusedError, ThrottledError
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
-from relay.order import Absent, Present
-from relay.outbox_reader import OutboxReader
-from relay.outbox_writer import OutboxWriter
+from relay.outbox.answer import Absent, Present
+from relay.outbox.reader import OutboxReader
+from relay.outbox.writer import OutboxWriter
 
 from .conftest import Bench
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from relay.delivery.page import Page
+from relay.delivery.sequencer import CHAIN_MAX
 from relay.destinations.broker import BrokerLostError
 from relay.destinations.index_client import IndexLostError
-from relay.page import Page
-from relay.sequencer import CHAIN_MAX
+from relay.permit import FlagPermit
+from tests.support.delivering import TestedPermit
 
 from .conftest import Bench
 
@@ -77,7 +79,7 @@ def test_what_is_settled_is_not_sent_again(bench: Bench) -> None:
     bench.process(rows)
     again = bench.relay.pipeline()
 
-    result = again.process(Page("feed", rows, recheck=True), bench.runtime.flag())
+    result = again.process(Page("feed", rows, recheck=True), FlagPermit(bench.runtime.flag()))
 
     assert result.dealt_with
     assert bench.on_bus() == [("a", 1)]
@@ -109,10 +111,9 @@ def test_a_stop_during_an_outage_gives_the_page_up_and_keeps_facts(bench: Bench)
     """
     bench.append("a")
     bench.broker.refuse_connections(BrokerLostError("down"))
-    stop = bench.runtime.flag()
-    stop.set()
+    permit = TestedPermit(is_over=lambda: bench.index.count() == 1)
 
-    result = bench.pipeline.process(Page("feed", bench.outbox(), recheck=False), stop)
+    result = bench.pipeline.process(Page("feed", bench.outbox(), recheck=False), permit)
 
     assert not result.dealt_with
     assert bench.row("a", 1).delivered == {"index"}
@@ -162,7 +163,7 @@ def test_an_index_that_is_back_gets_what_it_lacks_and_the_bus_nothing_twice(benc
     deadline = bench.runtime.monotonic() + 30
     while bench.outbox():
         assert bench.runtime.monotonic() < deadline
-        bench.relay.sweep().walk(bench.runtime.flag(), age_seconds=0.0)
+        bench.relay.sweep().walk(FlagPermit(bench.runtime.flag()), age_seconds=0.0)
 
     assert bench.on_bus() == [("a", 1)]
     assert bench.index.count() == 1
@@ -270,3 +271,18 @@ def test_two_aggregates_in_one_page_are_independent(bench: Bench) -> None:
         seen.setdefault(aggregate_id, []).append(number)
     assert set(map(tuple, seen.values())) == {(1, 2, 3)}
     assert len(seen) == 50
+
+
+def test_a_page_deletes_rows_that_are_complete(bench: Bench) -> None:
+    """
+    Every destination has the commit and its row is still there, as after a crash: it goes, and is not sent again.
+    """
+    bench.append("a")
+    bench.append("b")
+    bench.break_row("a", 1, delivered={"SS": ["bus", "index"]})
+
+    result = bench.process(bench.outbox())
+
+    assert result.settled == 2
+    assert bench.outbox() == []
+    assert bench.on_bus() == [("b", 1)]

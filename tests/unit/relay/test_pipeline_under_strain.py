@@ -10,15 +10,17 @@ import pytest
 from eventstore.backoff import Backoff
 from eventstore.errors import ThrottledError
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled
-from relay import pipeline
-from relay.breaker import Breaker
+from relay.delivery import pipeline
+from relay.delivery.breaker import Breaker
+from relay.delivery.lane import Ticket
+from relay.delivery.page import Page
+from relay.delivery.pipeline import Pipeline
+from relay.delivery.sequencer import CHAIN_MAX
 from relay.destination import Chain, Report, Retry
 from relay.destinations.broker import BrokerLostError
 from relay.destinations.index_client import IndexLostError
-from relay.lane import Ticket
-from relay.page import Page
-from relay.pipeline import Pipeline
-from relay.sequencer import CHAIN_MAX
+from relay.permit import Deadline, FlagPermit, Permit
+from tests.support.delivering import TestedPermit
 from tests.support.waiting import until
 
 from .conftest import Bench
@@ -83,10 +85,9 @@ def test_a_stop_ends_a_long_chain_between_rounds(bench: Bench) -> None:
     count = CHAIN_MAX + 5
     for _ in range(count):
         bench.append("a")
-    stop = bench.runtime.flag()
-    stop.set()
+    permit = TestedPermit(is_over=lambda: bool(bench.on_bus()))
 
-    result = bench.pipeline.process(Page("feed", [bench.row("a", count)], recheck=False), stop)
+    result = bench.pipeline.process(Page("feed", [bench.row("a", count)], recheck=False), permit)
 
     assert not result.dealt_with
     assert bench.on_bus() == [("a", number) for number in range(1, CHAIN_MAX + 1)]
@@ -119,10 +120,10 @@ def test_progress_is_no_refusal(bench: Bench) -> None:
     bench.pipeline._settings = replace(bench.pipeline._settings, refusals_max=2)
     deliver = bench.bus.deliver
 
-    def one_at_a_time(chains: Sequence[Chain], budget_seconds: float) -> Report:
+    def one_at_a_time(chains: Sequence[Chain], deadline: Deadline) -> Report:
         (chain,) = chains
         rest = {row.key: Retry("out of time") for row in chain[1:]}
-        return Report({**deliver([chain[:1]], budget_seconds).outcomes, **rest})
+        return Report({**deliver([chain[:1]], deadline).outcomes, **rest})
 
     bench.bus.deliver = one_at_a_time  # type: ignore[method-assign]
 
@@ -160,10 +161,10 @@ def test_a_delivery_nobody_waits_for_is_not_made(bench: Bench, monkeypatch: pyte
     attempts: list[Sequence[Chain]] = []
     deliver, go_on = bench.bus.deliver, threading.Event()
 
-    def hang(chains: Sequence[Chain], budget_seconds: float) -> Report:
+    def hang(chains: Sequence[Chain], deadline: Deadline) -> Report:
         attempts.append(chains)
         assert go_on.wait(30)
-        return deliver(chains, 10.0)
+        return deliver(chains, Deadline(bench.runtime, 10.0))
 
     bench.bus.deliver = hang  # type: ignore[method-assign]
     bench.pipeline._settings = replace(bench.pipeline._settings, refusals_max=4)
@@ -214,7 +215,9 @@ def test_two_relays_on_the_same_aggregate_keep_the_order_of_first_deliveries(ben
 
     def carry(pipeline: Pipeline, size: int) -> None:
         for start in range(0, 60, size):
-            pipeline.process(Page("feed", rows[start : start + size][::-1], recheck=False), bench.runtime.flag())
+            pipeline.process(
+                Page("feed", rows[start : start + size][::-1], recheck=False), FlagPermit(bench.runtime.flag())
+            )
 
     parts = [
         bench.runtime.spawn("first", lambda: carry(bench.pipeline, 7)),
@@ -277,9 +280,9 @@ def test_a_breaker_that_opens_on_the_way_leaves_the_commit_owed(bench: Bench) ->
     (side,) = bench.relay.lanes[1:]
     submit = side.submit
 
-    def open_first(chains: Sequence[Chain], timeout_seconds: float) -> Ticket | None:
+    def open_first(chains: Sequence[Chain], permit: Permit, timeout_seconds: float) -> Ticket | None:
         side._breaker = Breaker(Backoff(base_seconds=60.0, cap_seconds=60.0)).failed(bench.runtime.monotonic())
-        return submit(chains, timeout_seconds)
+        return submit(chains, permit, timeout_seconds)
 
     side.submit = open_first  # type: ignore[method-assign]
 

@@ -1,8 +1,8 @@
 """What is asked of the outbox to put a page in order."""
 
 from eventstore import AggregateRef, NewEvent
+from relay.delivery.sequencer import CHAIN_MAX
 from relay.destinations.index_client import IndexLostError
-from relay.sequencer import CHAIN_MAX
 
 from .conftest import Bench
 

@@ -17,7 +17,7 @@ DRAIN_SECONDS = 2.0
 A_LITTLE_SECONDS = 3.0
 """Lanes get a second each beyond the drain time; the rest is for a busy machine."""
 
-QUICK = DaemonSettings(discovery_seconds=1.0, drain_seconds=DRAIN_SECONDS)
+QUICK = DaemonSettings(drain_seconds=DRAIN_SECONDS)
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from eventstore.errors import TryLaterError
 from eventstore.outbox_row import OutboxRow
 from eventstore.ports import Flag
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled
+from relay.delivery.page import Page
+from relay.delivery.pipeline import Pipeline
 from relay.destinations.index_client import IndexLostError
-from relay.page import Page
-from relay.pipeline import Pipeline
+from relay.permit import FlagPermit
 from tests.support.waiting import until
 
 from .conftest import Bench
@@ -65,7 +66,7 @@ def carry(pipeline: Pipeline, pages: list[list[OutboxRow]], stop: Flag) -> None:
         done, recheck = False, False
         while not done:
             try:
-                done = pipeline.process(Page("feed", page, recheck), stop).dealt_with
+                done = pipeline.process(Page("feed", page, recheck), FlagPermit(stop)).dealt_with
             except TryLaterError:
                 recheck = True
 
@@ -133,7 +134,7 @@ def test_nothing_is_lost_and_first_deliveries_are_in_order(bench: Bench, seed: i
         assert part.failure is None
     sweep = bench.relay.sweep()
     until(
-        lambda: not bench.outbox() or sweep.walk(stop, age_seconds=0.0).seen < 0,
+        lambda: not bench.outbox() or sweep.walk(FlagPermit(stop), age_seconds=0.0).seen < 0,
         "the sweep settles what is left",
     )
 

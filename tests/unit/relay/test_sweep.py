@@ -1,15 +1,10 @@
 """Which rows the sweep takes, how hard it works, and what it survives."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from eventstore.outbox_row import OutboxRow
-from eventstore.ports import Flag
-from eventstore.testing.dynamodb.errors import ServiceError
-from relay.feed.change import UnreadableRow
-from relay.page import Page, PageResult
-from relay.sweep import SweepSettings, behind_parked, worth_taking
-from tests.support.waiting import until
+from relay.delivery.page import Page, PageResult
+from relay.outbox.row import UnreadableRow
+from relay.permit import FlagPermit, Permit
+from relay.sweep.sweep import SweepSettings, behind_parked, worth_taking
 
 from .conftest import Bench
 
@@ -34,24 +29,20 @@ def row(
 
 
 class NotedWaits:
-    """A flag that is never raised and notes how long it was waited for."""
+    """A permit that is never revoked and notes how long it was waited for."""
 
     def __init__(self, waits: list[float]) -> None:
         self._waits = waits
 
-    def set(self) -> None:
-        raise AssertionError
+    def left_seconds(self) -> float:
+        return float("inf")
 
-    def is_set(self) -> bool:
+    def is_revoked(self) -> bool:
         return False
 
     def wait(self, timeout_seconds: float) -> bool:
         self._waits.append(timeout_seconds)
         return False
-
-
-def names(log_events: list[Any]) -> list[str]:
-    return [event["event"] for event in log_events]
 
 
 def test_a_row_from_a_far_future_is_taken() -> None:
@@ -99,41 +90,13 @@ def test_a_tail_behind_a_parked_commit_costs_a_walk_nothing_but_the_scan(bench: 
     bench.append("b")
     bench.way.calls.clear()
 
-    result = bench.relay.sweep().walk(bench.runtime.flag(), age_seconds=0.0)
+    result = bench.relay.sweep().walk(FlagPermit(bench.runtime.flag()), age_seconds=0.0)
 
     assert result.seen == 301
     assert result.taken == 1
     assert bench.on_bus() == [("b", 1)]
     assert bench.way.count("TransactGetItems") == 1
     assert bench.way.count("Query") == 0
-
-
-def test_a_refusal_while_it_rests_does_not_end_it(bench: Bench, log_events: list[Any]) -> None:
-    """
-    The right to settle is taken away while a slow index reports: the sweep says so and goes on.
-    """
-
-    def refuse(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        if operation == "BatchWriteItem":
-            raise ServiceError("AccessDeniedException", "not any more")
-        return effect()
-
-    bench.append("a")
-    bench.be_impatient()
-    go_on = bench.hold_index()
-    stop = bench.runtime.flag()
-    sweep = bench.relay.sweep()
-    sweep._settings = SweepSettings(min_age_seconds=0.0)
-    part = bench.runtime.spawn("sweep", lambda: sweep.run(stop))
-    until(lambda: "sweep.walked" in names(log_events), "the bus has it, the index is late")
-    bench.way.trap = refuse
-    go_on.set()
-    until(lambda: "settle.postponed" in names(log_events) or not part.is_alive(), "the refusal was met")
-    bench.way.trap = None
-    stop.set()
-
-    assert part.join(10)
-    assert part.failure is None
 
 
 def test_pages_that_bring_nothing_are_walked_over_gently(bench: Bench) -> None:
@@ -146,7 +109,7 @@ def test_pages_that_bring_nothing_are_walked_over_gently(bench: Bench) -> None:
     stop = NotedWaits(waits)
     settled_once = iter([1])
 
-    def process(_page: Page, _stop: Flag) -> PageResult:
+    def process(_page: Page, _permit: Permit) -> PageResult:
         return PageResult(dealt_with=True, settled=next(settled_once, 0))
 
     sweep = bench.relay.sweep()
@@ -156,3 +119,17 @@ def test_pages_that_bring_nothing_are_walked_over_gently(bench: Bench) -> None:
 
     assert result.settled == 1
     assert len(waits) == 5
+
+
+def test_a_row_that_is_complete_and_was_not_deleted_goes(bench: Bench) -> None:
+    """
+    A relay died between noting the last destination and deleting the row: nothing is sent again, the row goes.
+    """
+    bench.append("a")
+    bench.break_row("a", 1, delivered={"SS": ["bus", "index"]})
+
+    result = bench.relay.sweep().walk(FlagPermit(bench.runtime.flag()), age_seconds=0.0)
+
+    assert result.settled == 1
+    assert bench.outbox() == []
+    assert bench.on_bus() == []

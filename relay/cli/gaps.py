@@ -1,0 +1,129 @@
+"""`relay gaps`: what has been owed for too long and is in nobody's hands."""
+
+from typing import Any
+
+import click
+from rich.table import Column, Table
+from rich.text import Text
+
+from eventstore.cli import envelope, moment
+from relay.cli import words
+from relay.cli.desk import destination_names, open_desk
+from relay.operating import gaps as gap_walks
+from relay.operating import life
+from relay.operating.gaps import Gap, Gaps
+
+_SHOWN_DEFAULT = 50
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    type=moment.duration,
+    default="60s",
+    show_default=True,
+    metavar="TIME",
+    help=f"Owed for at least so long: {moment.DURATIONS}.",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(1, 10_000),
+    default=_SHOWN_DEFAULT,
+    show_default=True,
+    help="Show at most so many aggregates, those with the oldest commits; all are counted.",
+)
+@envelope.json_option
+@envelope.reports_errors
+def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
+    """List what has been owed for too long, by aggregate, the oldest first.
+
+    What a live worker reports as in flight is left out. Parked commits, and those that wait behind them, are gaps.
+    It reads the outbox once and changes nothing.
+
+    Exit codes: 0 there is no gap, 1 there are gaps, 2 settings or tables, 3 DynamoDB is out of reach.
+    """
+    desk = open_desk()
+    fleet = desk.fleet_table.look()
+    now_ms = desk.runtime.now_ms()
+    reports = [fleet.workers[name].report for name in life.seemingly_alive(fleet, now_ms)]
+    in_flight = {key for report in reports if report is not None for key in report.in_flight}
+    found = gap_walks.find(desk.reader, destination_names(fleet), in_flight, older_than, rows, desk.runtime)
+    if as_json:
+        envelope.print_envelope(_as_dict(found, now_ms))
+    else:
+        _print(found, older_than, now_ms)
+    if found.aggregates:
+        raise SystemExit(int(envelope.ExitCode.FOUND))
+
+
+def _print(found: Gaps, older_than: float, now_ms: int) -> None:
+    if not found.aggregates and not found.in_flight:
+        click.echo(f"no gap: nothing has been owed for {words.age(older_than)} or longer.")
+        return
+    if not found.aggregates:
+        flying = f"{words.commits(found.in_flight)} owed for {words.age(older_than)} or longer"
+        click.echo(f"no gap: {flying}, but in flight at a live worker.")
+        click.echo("Next: `relay status` shows whether the destinations take them.")
+        return
+    flying = f"; {words.commits(found.in_flight)} more in flight" if found.in_flight else ""
+    table = Table(Column("aggregate", overflow="fold"), "commits", "numbers", "oldest", Column("why", overflow="fold"))
+    for gap in found.oldest:
+        table.add_row(
+            Text(words.text(gap.aggregate_id)),
+            f"{gap.commits:,}",
+            f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}",
+            words.age(_age_seconds(gap, now_ms)),
+            Text(words.text(_why(gap), 2_000)),
+        )
+    envelope.console().print(table)
+    what = f"{words.commits(found.commits)} of {words.aggregates(found.aggregates)}"
+    shown = "" if found.aggregates == len(found.oldest) else f", the oldest {len(found.oldest):,} shown"
+    click.echo(f"{what} owed for {words.age(older_than)} or longer{shown}{flying}.")
+    click.echo(f"Next: {_advice(found)}")
+
+
+def _why(gap: Gap) -> str:
+    parts = [f"parked for {name}, {words.text(reason, 120)}" for name, reason in gap.parked.items()]
+    if gap.waiting:
+        parts.append(f"{gap.waiting:,} behind it" if gap.parked or gap.unreadable else f"{gap.waiting:,} wait")
+    if gap.unreadable:
+        parts.append(f"{gap.unreadable:,} unreadable")
+    if gap.settled:
+        parts.append(f"{gap.settled:,} settled, the row is left")
+    if not parts:
+        parts += [f"{name} lacks {count:,}" for name, count in gap.lacking.items()]
+    return "; ".join(parts)
+
+
+def _advice(found: Gaps) -> str:
+    if any(gap.parked or gap.unreadable for gap in found.oldest):
+        return "`relay parked list` shows what waits for a person; `relay status` shows whether a relay runs."
+    return "`relay status` shows whether a relay runs and what ails it; with none running, `relay replay`."
+
+
+def _age_seconds(gap: Gap, now_ms: int) -> float | None:
+    return None if gap.oldest_committed_at_ms is None else max(0.0, (now_ms - gap.oldest_committed_at_ms) / 1000)
+
+
+def _as_dict(found: Gaps, now_ms: int) -> dict[str, Any]:
+    return {
+        "aggregates": found.aggregates,
+        "commits": found.commits,
+        "in_flight": found.in_flight,
+        "rows": found.rows,
+        "oldest": [
+            {
+                "aggregate_id": gap.aggregate_id,
+                "commits": gap.commits,
+                "first": gap.first,
+                "last": gap.last,
+                "oldest_age_seconds": _age_seconds(gap, now_ms),
+                "lacking": gap.lacking,
+                "parked": gap.parked,
+                "waiting": gap.waiting,
+                "unreadable": gap.unreadable,
+                "settled": gap.settled,
+            }
+            for gap in found.oldest
+        ],
+    }

@@ -1,0 +1,85 @@
+"""`relay parked drop`: give a parked commit up for ever."""
+
+from collections.abc import Sequence
+
+import click
+
+from eventstore.cli import envelope
+from eventstore.limits import SEQUENCE_NUMBER_MAX
+from eventstore.validation import check_aggregate_id
+from relay.cli import operator, words
+from relay.cli.desk import destination_names, open_desk
+from relay.operating.parked.drop import Dropped, Dropper, DropRefusedError
+from relay.operating.parked.mark import Mark, MarkedRow
+
+
+@click.command()
+@click.argument("aggregate")
+@click.argument("last", type=click.IntRange(1, SEQUENCE_NUMBER_MAX))
+@click.option(
+    "--destination",
+    metavar="NAME",
+    callback=operator.name,
+    help="Only for this destination; otherwise for all it is parked for.",
+)
+@click.option("--reason", required=True, callback=operator.reason, help="Why, for the audit record.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask whether you are sure.")
+@operator.by_option
+@envelope.json_option
+@envelope.reports_errors
+def drop(
+    aggregate: str, last: int, destination: str | None, reason: str, by: str, *, is_sure: bool, as_json: bool
+) -> None:
+    """Let the commit of AGGREGATE that ends at number LAST count as delivered where it is parked.
+
+    Its events stay in the store; the destination never gets them. Consumers of the bus pass over the hole. An audit
+    record keeps who did it, why, and what the mark said. Commits that waited behind it go on within a walk of the
+    sweep. There is no way back.
+
+    Exit codes: 0 dropped, 1 it is not parked, its turn has not come, or you did not confirm, 2 arguments, settings or
+    tables, 3 DynamoDB is out of reach.
+    """
+    check_aggregate_id(aggregate, "AGGREGATE")
+    desk = open_desk()
+    names = destination_names(desk.fleet_table.look())
+    dropper = Dropper(desk.store.client, desk.store.tables, desk.runtime, desk.backoff, names)
+    try:
+        row, marks = dropper.find((aggregate, last), destination)
+        if not is_sure and not _confirms(row, marks, as_json=as_json):
+            envelope.fail("not confirmed; nothing was changed", envelope.ExitCode.FOUND, as_json=as_json)
+        done = dropper.drop(row.key, marks, by, reason)
+    except DropRefusedError as error:
+        envelope.fail(str(error), envelope.ExitCode.FOUND, as_json=as_json)
+    _tell(row, marks, done, as_json=as_json)
+
+
+def _confirms(row: MarkedRow, marks: Sequence[Mark], *, as_json: bool) -> bool:
+    """Show what would be dropped and ask; on standard error when standard output is for a program."""
+    first = "?" if row.first is None else row.first
+    click.echo(
+        f"commit {words.text(row.aggregate_id)} {first} to {row.last}, type {words.text(row.aggregate_type)}",
+        err=as_json,
+    )
+    for mark in marks:
+        click.echo(f"  {words.text(mark.destination)} will never get it: {words.text(mark.reason, 2_000)}", err=as_json)
+    try:
+        return click.confirm("Drop it for ever?", err=as_json)
+    except click.Abort:  # no terminal, or Ctrl-C
+        return False
+
+
+def _tell(row: MarkedRow, marks: Sequence[Mark], done: Dropped, *, as_json: bool) -> None:
+    names = [mark.destination for mark in marks]
+    if as_json:
+        data = {
+            "aggregate_id": row.aggregate_id,
+            "last": row.last,
+            "destinations": names,
+            "settled": done.settled,
+            "audit_id": done.record.record_id,
+        }
+        envelope.print_envelope(data)
+        return
+    gone = "nothing is owed of it any more" if done.settled else "other destinations are still owed it"
+    click.echo(f"dropped {words.text(row.aggregate_id)} {row.last} for {', '.join(map(words.text, names))}; {gone}.")
+    click.echo(f"audit record {done.record.record_id}: `relay audit list` shows it.")

@@ -1,0 +1,233 @@
+"""`relay parked release`: the cause is gone, so let parked commits go, and see them go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from eventstore.cli import envelope, moment, progress
+from eventstore.validation import check_aggregate_id
+from relay.cli import operator, words
+from relay.cli.desk import Desk, open_desk
+from relay.cli.run import stop_on_signals
+from relay.destination import BUS
+from relay.operating import audit
+from relay.operating.audit import AuditTrail
+from relay.operating.life import LifeSigns
+from relay.operating.parked.follow import CHAINS_MAX, Chain, End, Followed, Follower, ParkedAgain, chains_of
+from relay.operating.parked.release import Fate, Released, Releaser
+from relay.operating.parked.selection import Selection
+
+_SHOWN = 20
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a release did, in bounded memory: chains beyond `CHAINS_MAX` are counted, not followed."""
+
+    commits: int = 0
+    changed: int = 0
+    unfollowed: int = 0
+    chains: list[Chain] = field(default_factory=list)
+    examples: list[Released] = field(default_factory=list)
+
+    def add(self, released: Released) -> None:
+        if released.fate is Fate.CHANGED:
+            self.changed += 1
+            return
+        self.commits += 1
+        if len(self.examples) < _SHOWN:
+            self.examples.append(released)
+        for chain in chains_of([released]):
+            if len(self.chains) < CHAINS_MAX:
+                self.chains.append(chain)
+            else:
+                self.unfollowed += 1
+
+
+@click.command()
+@click.option("--aggregate", metavar="ID", help="Commits of this aggregate.")
+@click.option("--destination", metavar="NAME", callback=operator.name, help="Those parked for this destination.")
+@click.option(
+    "--error-class",
+    metavar="CLASS",
+    callback=operator.name,
+    help="Those of this error class, as `relay parked list` shows it.",
+)
+@click.option("--all", "is_all", is_flag=True, help="All of them.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be released.")
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=moment.duration,
+    default="2m",
+    show_default=True,
+    metavar="TIME",
+    help="Follow what was released at most so long; 0 does not follow.",
+)
+@click.option("--reason", callback=operator.reason, help="Why, for the audit record.")
+@operator.by_option
+@envelope.json_option
+@envelope.reports_errors
+def release(
+    aggregate: str | None,
+    destination: str | None,
+    error_class: str | None,
+    wait_seconds: float,
+    reason: str | None,
+    by: str,
+    *,
+    is_all: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Remove the marks that meet all options, so that the relay tries those commits again.
+
+    Released for the bus, a commit goes at once and what waited behind it within a walk of the sweep, in order. The
+    command follows them until they have arrived, and says when one was parked again. With no relay running,
+    `relay replay` delivers what was released.
+
+    Exit codes: 0 all that was released has arrived (--dry-run, --wait 0: always), or nothing was parked, 1 something
+    was parked again, 2 arguments, settings or tables, 3 DynamoDB is out of reach, 4 not all has arrived: no relay runs,
+    delivery is paused, or the time was over.
+    """
+    if is_all == any(option is not None for option in (aggregate, destination, error_class)):
+        raise click.UsageError("say what to release: --aggregate, --destination, --error-class, or else --all")
+    if aggregate is not None:
+        check_aggregate_id(aggregate, "--aggregate")
+    desk = open_desk()
+    selection = Selection(aggregate, destination, error_class)
+    tally = _release(desk, selection, audit_by=by, reason=reason or "", dry_run=dry_run)
+    if dry_run or not tally.chains or wait_seconds == 0:
+        _report(tally, None, dry_run=dry_run, as_json=as_json)
+        return
+    _report(tally, _follow(desk, tally.chains, wait_seconds), dry_run=False, as_json=as_json)
+
+
+def _release(desk: Desk, selection: Selection, *, audit_by: str, reason: str, dry_run: bool) -> _Tally:
+    """Remove the marks; the audit record is kept before the first of them goes."""
+    store, tally = desk.store, _Tally()
+    releaser = Releaser(store.client, store.tables, desk.runtime, desk.backoff)
+    if not dry_run:
+        record = audit.new_record(desk.runtime, "release", audit_by, reason, selection.words())
+        if next(releaser.release(selection, dry_run=True), None) is None:
+            return tally  # nothing is done, so there is nothing to keep a record of
+        AuditTrail(store.client, store.tables, desk.runtime, desk.backoff).write(record)
+    for released in releaser.release(selection, dry_run=dry_run):
+        tally.add(released)
+    return tally
+
+
+def _follow(desk: Desk, chains: Sequence[Chain], wait_seconds: float) -> Followed:
+    stop = desk.runtime.flag()
+    stop_on_signals(stop)
+    life = LifeSigns(desk.fleet_table.look, desk.runtime)
+    with progress.shown("following", desk.runtime, total=len(chains)) as tell:
+        follower = Follower(desk.reader, life, desk.runtime)
+        return follower.follow(
+            chains, wait_seconds, stop, lambda done: tell(done, f"{done:,} of {len(chains):,} chains decided")
+        )
+
+
+def _report(tally: _Tally, followed: Followed | None, *, dry_run: bool, as_json: bool) -> None:
+    code = _exit_code(tally, followed)
+    if as_json:
+        status = "ok" if code is envelope.ExitCode.FINE else "incomplete"
+        envelope.print_envelope(_as_dict(tally, followed, dry_run=dry_run), status=status)
+        raise SystemExit(int(code))
+    if not tally.commits and not tally.changed:
+        click.echo("nothing that is meant is parked.")
+        return
+    click.echo(f"{'would release' if dry_run else 'released'} {words.commits(tally.commits)}.")
+    if tally.changed:
+        click.echo(f"{words.commits(tally.changed)} left alone: changed by somebody else meanwhile.")
+    if followed is None:
+        for each in tally.examples:
+            click.echo(f"  {words.text(each.key[0])} {each.key[1]}, {', '.join(map(words.text, each.destinations))}")
+        if tally.commits > len(tally.examples):
+            click.echo(f"  and {tally.commits - len(tally.examples):,} more")
+    else:
+        _tell(followed)
+    if tally.unfollowed:
+        click.echo(f"{tally.unfollowed:,} more were released and not followed: see `relay status`.")
+    raise SystemExit(int(code))
+
+
+def _tell(followed: Followed) -> None:
+    for chain in followed.arrived[:_SHOWN]:
+        click.echo(f"  {_name(chain)}: {_arrived(chain)}")
+    if len(followed.arrived) > _SHOWN:
+        click.echo(f"  and {len(followed.arrived) - _SHOWN:,} more have arrived")
+    for again in followed.parked_again[:_SHOWN]:
+        where = f"{words.text(again.chain.aggregate_id)} {again.last}"
+        click.echo(f"  {where} was parked again for {words.text(again.chain.destination)}: {words.text(again.reason)}")
+    if len(followed.parked_again) > _SHOWN:
+        click.echo(f"  and {len(followed.parked_again) - _SHOWN:,} more were parked again")
+    for chain in followed.pending[:_SHOWN]:
+        click.echo(f"  {_name(chain)}: not there yet")
+    if len(followed.pending) > _SHOWN:
+        click.echo(f"  and {len(followed.pending) - _SHOWN:,} more are not there yet")
+    advice = _ADVICE[followed.end]
+    if advice:
+        click.echo(f"Next: {advice}")
+    elif followed.parked_again:
+        click.echo("Next: `relay parked show` of those; remove the cause, then release again, or `relay parked drop`.")
+
+
+_ADVICE = {
+    End.ARRIVED: "",
+    End.PAUSED: "delivery is paused: `relay resume`, and the relay takes them.",
+    End.NOBODY: "no relay runs: start `relay run`, or deliver with `relay replay`.",
+    End.TOO_LONG: "the time was over, the relay goes on: `relay status` and `relay gaps` show how far it is.",
+    End.STOPPED: "interrupted; what was released stays released: `relay status` and `relay gaps` show how far it is.",
+}
+
+
+def _name(chain: Chain) -> str:
+    return f"{words.text(chain.aggregate_id)} {chain.released}"
+
+
+def _arrived(chain: Chain) -> str:
+    if chain.destination != BUS or chain.up_to == chain.released:
+        return f"{words.text(chain.destination)} has it"
+    return f"the bus has it and all behind it, up to number {chain.up_to}, in order"
+
+
+def _exit_code(tally: _Tally, followed: Followed | None) -> envelope.ExitCode:
+    if followed is None:
+        return envelope.ExitCode.FINE
+    if followed.parked_again:
+        return envelope.ExitCode.FOUND
+    done = followed.end is End.ARRIVED and not tally.unfollowed
+    return envelope.ExitCode.FINE if done else envelope.ExitCode.PARTIAL
+
+
+def _as_dict(tally: _Tally, followed: Followed | None, *, dry_run: bool) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "dry_run": dry_run,
+        "released": tally.commits,
+        "changed_meanwhile": tally.changed,
+        "not_followed": tally.unfollowed,
+        "examples": [
+            {"aggregate_id": each.key[0], "last": each.key[1], "destinations": list(each.destinations)}
+            for each in tally.examples
+        ],
+    }
+    if followed is not None:
+        data["followed"] = {
+            "end": followed.end.value,
+            "arrived": len(followed.arrived),
+            "parked_again": [_again_as_dict(again) for again in followed.parked_again],
+            "pending": len(followed.pending),
+        }
+    return data
+
+
+def _again_as_dict(again: ParkedAgain) -> dict[str, Any]:
+    return {
+        "aggregate_id": again.chain.aggregate_id,
+        "destination": again.chain.destination,
+        "last": again.last,
+        "reason": again.reason,
+    }

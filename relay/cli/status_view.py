@@ -1,0 +1,227 @@
+"""How the relay at a glance is shown: as tables for a person, as a document for a program."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from relay.cli import words
+from relay.operating import life
+from relay.operating.overview import Overview, ShardView, WorkerView
+
+_URGENT_SECONDS = 4 * 3600.0
+"""When so little time is left until the feed trims what is unread, it is said in words."""
+
+_SHARDS_SHOWN = 40
+
+
+def whole(seen: Overview) -> RenderableType:
+    """Return everything, for a person."""
+    parts: list[RenderableType] = []
+    if seen.fleet.pause is not None:
+        pause = seen.fleet.pause
+        said = f"PAUSED by {words.text(pause.by)} at {words.moment(pause.at_ms)} UTC: {words.text(pause.reason)}"
+        parts.append(Text(said, style="bold"))
+    parts += [_outbox(seen), _destinations(seen), _workers(seen), _shards(seen), *_sweep(seen)]
+    parts += [Text(f"Next: {line}") for line in advice(seen)]
+    return Group(*parts)
+
+
+def screen(seen: Overview, table: str) -> RenderableType:
+    """Return everything under a line that says when it was drawn."""
+    head = f"{words.text(table)} at {words.moment(seen.at_ms)} UTC; Ctrl-C ends"
+    return Group(Text(head, style="dim"), whole(seen))
+
+
+def out_of_reach(reason: str) -> RenderableType:
+    """Return what is drawn when DynamoDB does not answer."""
+    return Text(f"error: {words.text(reason, 2_000)}; asking again. Ctrl-C ends")
+
+
+def advice(seen: Overview) -> list[str]:
+    """Return what an operator does next, the most urgent first; nothing when all is well."""
+    found = seen.survey
+    lines = []
+    if seen.fleet.pause is not None:
+        lines.append("delivery is paused; `relay resume` lets it go on.")
+    if not seen.live_workers and (found.owed_to_bus or found.owed_to_others_only):
+        lines.append("no relay runs: `relay run` delivers what is owed, or `relay replay` by hand.")
+    lines += [
+        f"{words.text(each.name)} is misconfigured and does not heal by itself: see its reason, and what"
+        " `relay topology check` finds."
+        for each in seen.destinations
+        if each.state == "misconfigured"
+    ]
+    lines += [
+        f"{words.text(each.name)} is out of reach or too slow: mend the server; the relay goes on by itself."
+        for each in seen.destinations
+        if each.state == "outage"
+    ]
+    if any(shard.trim_seconds is not None and shard.trim_seconds < _URGENT_SECONDS for shard in seen.shards):
+        lines.append("the feed trims unread records soon; the sweep still delivers them, later: see what holds it up.")
+    if found.parked_rows or found.unreadable:
+        lines.append("`relay parked list` shows what waits for a person.")
+    return lines
+
+
+def _outbox(seen: Overview) -> Table:
+    found = seen.survey
+    table = Table("outbox", Column("commits", justify="right"))
+    table.add_row("in all", f"{found.rows:,}")
+    for name, count in _bus_first(found.owed, seen):
+        table.add_row(Text(f"owed to the {words.text(name)}"), f"{count:,}")
+    table.add_row("owed to others only", f"{found.owed_to_others_only:,}")
+    for name, count in sorted(found.parked.items()):
+        table.add_row(Text(f"parked for the {words.text(name)}"), f"{count:,}")
+    table.add_row("parked", f"{found.parked_rows:,}")
+    if found.unreadable:
+        table.add_row("unreadable", f"{found.unreadable:,}")
+    if found.complete_rows:
+        table.add_row("settled, the row is left", f"{found.complete_rows:,}")
+    table.add_row("oldest owed", words.age(seen.oldest_age_seconds))
+    if not found.complete:
+        table.caption = f"the first {found.rows:,} rows only"
+    return table
+
+
+def _destinations(seen: Overview) -> Table:
+    table = Table("destination", "state", Column("why", overflow="fold"))
+    for each in seen.destinations:
+        state = Text(words.text(each.state), style="" if each.state in ("well", "unknown") else "bold")
+        reason = each.reason or ("no live worker says it" if each.state == "unknown" else "")
+        table.add_row(Text(words.text(each.name)), state, Text(words.text(reason)))
+    return table
+
+
+def _workers(seen: Overview) -> Table:
+    columns = (Column("worker", overflow="fold"), Column("host", overflow="fold"), "pid", "release", "leases")
+    table = Table(*columns, "sign of life")
+    for worker in seen.workers:
+        record = worker.record
+        table.add_row(
+            Text(words.text(record.worker_id)),
+            Text(words.text(record.host)),
+            str(record.pid),
+            Text(words.text(record.release)),
+            f"{worker.leases:,}",
+            _sign_of_life(worker),
+        )
+    if not seen.workers:
+        table.add_row("none", "-", "-", "-", "-", "-")
+    return table
+
+
+def _sign_of_life(worker: WorkerView) -> Text:
+    age = f"{words.age(worker.silent_seconds)} ago"
+    return Text(f"{age}, SILENT", style="bold") if worker.is_silent else Text(age)
+
+
+def _shards(seen: Overview) -> Table:
+    columns = (Column("shard", overflow="fold"), "state", Column("owner", overflow="fold"), "lag", "until trimmed")
+    table = Table(*columns, Column("in flight", justify="right"), "last checkpoint (UTC)")
+    finished = [shard for shard in seen.shards if shard.state == "finished"]
+    open_ones = [shard for shard in seen.shards if shard.state != "finished"]
+    for shard in open_ones[:_SHARDS_SHOWN]:
+        table.add_row(
+            Text(words.text(shard.shard)),
+            shard.state,
+            _owner(shard),
+            words.age(shard.lag_seconds),
+            words.age(shard.trim_seconds),
+            "-" if shard.in_flight is None else f"{shard.in_flight:,}",
+            words.moment(shard.checkpoint_at_ms),
+        )
+    notes = [f"{len(finished):,} finished"] if finished else []
+    if len(open_ones) > _SHARDS_SHOWN:
+        notes.append(f"{len(open_ones) - _SHARDS_SHOWN:,} more")
+    table.caption = "; ".join(notes) or None
+    return table
+
+
+def _owner(shard: ShardView) -> Text:
+    if shard.owner is None:
+        return Text("-")
+    name = words.text(shard.owner)
+    return Text(f"{name} (SILENT)", style="bold") if shard.owner_is_silent else Text(name)
+
+
+def _sweep(seen: Overview) -> list[RenderableType]:
+    if seen.sweep is None:
+        return []
+    walk = seen.sweep
+    ago = words.age(max(0.0, (seen.at_ms - walk.walked_at_ms) / 1000))
+    taken = ", ".join(f"{count:,} that the {words.text(name)} lacked" for name, count in sorted(walk.taken.items()))
+    found = f"took {taken} and settled {walk.settled:,}" if taken else "found nothing to take"
+    return [Text(f"sweep: {ago} ago it saw {walk.seen:,} rows, {found}")]
+
+
+def _bus_first(counts: Any, seen: Overview) -> list[tuple[str, int]]:
+    order = {each.name: place for place, each in enumerate(seen.destinations)}
+    return sorted(counts.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
+
+
+def as_dict(seen: Overview, table: str) -> dict[str, Any]:
+    """Return everything, for a program."""
+    found, pause = seen.survey, seen.fleet.pause
+    return {
+        "table": table,
+        "at_ms": seen.at_ms,
+        "outbox": {
+            "rows": found.rows,
+            "complete": found.complete,
+            "owed": dict(found.owed),
+            "owed_to_bus": found.owed_to_bus,
+            "owed_to_others_only": found.owed_to_others_only,
+            "parked": found.parked_rows,
+            "parked_for": dict(found.parked),
+            "unreadable": found.unreadable,
+            "settled_rows": found.complete_rows,
+            "oldest_age_seconds": seen.oldest_age_seconds,
+        },
+        "destinations": [
+            {"name": each.name, "state": each.state, "reason": each.reason, "workers": list(each.workers)}
+            for each in seen.destinations
+        ],
+        "pause": None if pause is None else {"by": pause.by, "at_ms": pause.at_ms, "reason": pause.reason},
+        "workers": [_worker_as_dict(worker) for worker in seen.workers],
+        "live_workers": seen.live_workers,
+        "lease_seconds": life.lease_seconds(seen.fleet),
+        "shards": [_shard_as_dict(shard) for shard in seen.shards],
+        "sweep": {
+            "owner": seen.sweep_owner,
+            "walked_at_ms": seen.sweep.walked_at_ms if seen.sweep else None,
+            "seen": seen.sweep.seen if seen.sweep else None,
+            "taken": seen.sweep.taken if seen.sweep else None,
+            "settled": seen.sweep.settled if seen.sweep else None,
+        },
+    }
+
+
+def _worker_as_dict(worker: WorkerView) -> dict[str, Any]:
+    record = worker.record
+    return {
+        "worker": record.worker_id,
+        "host": record.host,
+        "pid": record.pid,
+        "release": record.release,
+        "started_at_ms": record.started_at_ms,
+        "silent_seconds": worker.silent_seconds,
+        "is_silent": worker.is_silent,
+        "leases": worker.leases,
+        "report_readable": record.report is not None,
+    }
+
+
+def _shard_as_dict(shard: ShardView) -> dict[str, Any]:
+    return {
+        "shard": shard.shard,
+        "parent": shard.parent,
+        "state": shard.state,
+        "owner": shard.owner,
+        "owner_is_silent": shard.owner_is_silent,
+        "lag_seconds": shard.lag_seconds,
+        "trim_seconds": shard.trim_seconds,
+        "in_flight": shard.in_flight,
+        "checkpoint_at_ms": shard.checkpoint_at_ms,
+    }

@@ -1,0 +1,1 @@
+"""The one way of delivery: a page is put in order, handed to the destinations, and settled."""

@@ -1,0 +1,70 @@
+"""How old the oldest unread record of a shard is, which the feed trims first; asked without disturbing its readers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eventstore import dynamo
+from eventstore.backoff import Backoff
+from eventstore.errors import EventStoreError, RequestRefusedError
+from eventstore.ports import Runtime, StreamsClient
+from relay.feed.directory import Stream
+from relay.leases.position import Position
+
+RETENTION_SECONDS = 24 * 3600.0
+"""After so long the feed trims a record. Source: AWS, "Change data capture for DynamoDB Streams"."""
+
+_EMPTY_PAGES_MAX = 5
+"""A page may be empty although there are records behind it; so many are asked for."""
+
+_TRIMMED = "TrimmedDataAccessException"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What lies behind a position of a shard.
+
+    Attributes:
+        oldest_at_ms: When the oldest unread record was written, by DynamoDB's clock; None when none was found.
+        is_trimmed: The feed no longer has all of it: the sweep delivers what is missing.
+    """
+
+    oldest_at_ms: int | None
+    is_trimmed: bool = False
+
+
+def look(
+    streams: StreamsClient,
+    runtime: Runtime,
+    backoff: Backoff,
+    stream: Stream,
+    shard_id: str,
+    after: Position | None,
+) -> Unread | None:
+    """Return what lies behind a position; None when the feed does not say it."""
+    place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
+    if after is not None:
+        place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(after)}
+    try:
+        opened = dynamo.read(
+            runtime,
+            backoff,
+            streams.get_shard_iterator,
+            needs="ShardIterator",
+            StreamArn=stream.arn,
+            ShardId=shard_id,
+            **place,
+        )
+        iterator: Any = opened["ShardIterator"]
+        for _ in range(_EMPTY_PAGES_MAX):
+            page = dynamo.read(runtime, backoff, streams.get_records, needs="Records", ShardIterator=iterator, Limit=1)
+            if page["Records"]:
+                at = page["Records"][0]["dynamodb"].get("ApproximateCreationDateTime")
+                return None if at is None else Unread(int(at.timestamp() * 1000))
+            iterator = page.get("NextShardIterator")
+            if iterator is None:
+                break
+        return Unread(None)
+    except RequestRefusedError as error:
+        return Unread(None, is_trimmed=True) if error.code == _TRIMMED else None
+    except EventStoreError:
+        return None  # a look that fails must not hide the rest of the picture

@@ -1,0 +1,286 @@
+"""The fleet's partition of the relay table: one look at all of it, and conditional writes of single records."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eventstore import dynamo
+from eventstore.backoff import Backoff
+from eventstore.errors import RequestRefusedError, TableLayoutError
+from eventstore.item import Item
+from eventstore.outcomes import ConditionFailedError, DynamoError, NotAppliedError, OutcomeLostError
+from eventstore.ports import DynamoClient, Runtime
+from eventstore.table_names import TableNames
+from relay.leases import records
+from relay.leases.errors import LeaseLostError
+from relay.leases.fleet import Fleet, FleetSettings, Lease, Pause, WorkerRecord
+from relay.leases.position import Position
+
+_NAMES = {
+    "#owner": "owner", "#term": "term", "#counter": "counter", "#to": "handOverTo", "#state": "state",
+    "#position": "feedPosition", "#at": "updatedAt", "#key": "recordKey", "#destinations": "destinations",
+    "#prefix": "namePrefix", "#ms": "leaseMs", "#protocol": "protocol",
+}  # fmt: skip
+_MINE = "#owner = :owner AND #term = :term"
+_ONE = {"N": "1"}
+
+
+class FleetTable:
+    """Reads and writes what all workers share. Every call is bounded in attempts, and safe to make again.
+
+    All methods raise `TryLaterError` when DynamoDB did not answer or kept refusing for load (a write may then have
+    happened), and `SetUpError` when the table is absent or no relay table, or may not be used.
+
+    Args:
+        client: With time-outs well below the duration of a lease: one lost packet shall not cost all leases.
+        tables: Names of the tables.
+        runtime: Clock and chance for the pauses.
+        backoff: Attempts of one call; few, since who renews leases must not dwell on one of them.
+    """
+
+    def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
+        self._client = client
+        self._table = tables.relay
+        self._runtime = runtime
+        self._backoff = backoff
+
+    def look(self) -> Fleet:
+        """Return all records, each as of some moment during the call.
+
+        Raises:
+            TableLayoutError: The table has other keys, so it belongs to something else.
+            CorruptRowError: The settings in force cannot be read; the message says what to do.
+        """
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "recordType = :type",
+            "ExpressionAttributeValues": {":type": {"S": records.RECORD_TYPE}},
+            "ConsistentRead": True,
+        }
+        items: list[Item] = []
+        while True:  # as many pages as the partition has; each moves on
+            try:
+                reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+            except RequestRefusedError as error:
+                reason = f"it has no keys recordType and recordKey: {error.args[0]}"
+                raise TableLayoutError(self._table, [reason]) from error
+            items.extend(reply["Items"])
+            if "LastEvaluatedKey" not in reply:
+                return records.decode_fleet(items, self._table)
+            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+
+    def create_lease(self, key: str) -> bool:
+        """Create a lease that nobody holds; False when it is there already."""
+        item = records.new_lease(key, self._runtime.now_ms())
+        try:
+            self._write(self._client.put_item, Item=item, **_condition("attribute_not_exists(#key)"))
+        except ConditionFailedError:
+            return False
+        return True
+
+    def renew(self, key: str, owner: str, term: int) -> Lease:
+        """Give a sign of life for a lease, and return it as it is after that.
+
+        Raises:
+            LeaseLostError: It is not held by this owner under this term.
+        """
+        try:
+            item = self._update(key, "ADD #counter :one", _MINE, {**_holder(owner, term), ":one": _ONE})
+        except ConditionFailedError as error:
+            raise LeaseLostError(key, worker_id=owner, term=term) from error
+        return records.decode_lease(item, self._table)
+
+    def take(self, seen: Lease, owner: str) -> Lease | None:
+        """Take a lease that has not changed since it was seen, and return it under its new term; None when it has."""
+        update = "SET #owner = :me, #term = :next, #counter = :count REMOVE #to"
+        condition = f"{_as_seen(seen)} AND #state = :reading"
+        values = {
+            **_seen_values(seen),
+            ":me": {"S": owner},
+            ":next": {"N": str(seen.term + 1)},
+            ":count": {"N": str(seen.counter + 1)},
+            ":reading": {"S": records.READING},
+        }
+        try:
+            return records.decode_lease(self._update(seen.key, update, condition, values), self._table)
+        except ConditionFailedError as error:
+            there = None if not error.item else records.decode_lease(error.item, self._table)
+            mine = there is not None and (there.owner, there.term) == (owner, seen.term + 1)
+            return there if mine else None  # ours: the reply to an attempt before this one was lost
+
+    def save(self, key: str, owner: str, term: int, position: Position | None, *, finished: bool) -> None:
+        """Write the checkpoint; `finished` says that the shard is closed and dealt with, and frees the lease.
+
+        Raises:
+            LeaseLostError: The lease is not held by this owner under this term; nothing was written.
+        """
+        update = "SET #state = :state, #at = :now"
+        values = {
+            **_holder(owner, term),
+            ":state": {"S": records.FINISHED if finished else records.READING},
+            ":now": {"N": str(self._runtime.now_ms())},
+        }
+        if position is not None:
+            update += ", #position = :position"
+            values[":position"] = {"S": str(position)}
+        if finished:
+            update += " REMOVE #owner, #to"
+        try:
+            self._update(key, update, _MINE, values)
+        except ConditionFailedError as error:
+            there = None if not error.item else records.decode_lease(error.item, self._table)
+            if finished and there is not None and there.finished and there.term == term:
+                return  # ours: the reply to an attempt before this one was lost
+            raise LeaseLostError(key, worker_id=owner, term=term) from error
+
+    def release(self, key: str, owner: str, term: int, *, to: str | None = None) -> bool:
+        """Let a lease free, or give it to another worker; False, and nothing happens, when somebody took it before."""
+        values = {**_holder(owner, term), ":one": _ONE}
+        if to is None:
+            update = "ADD #counter :one REMOVE #owner, #to"
+        else:
+            update = "SET #owner = :to ADD #counter :one, #term :one REMOVE #to"
+            values[":to"] = {"S": to}
+        try:
+            self._update(key, update, _MINE, values)
+        except ConditionFailedError as error:
+            there = None if not error.item else records.decode_lease(error.item, self._table)
+            done = (None, term) if to is None else (to, term + 1)  # by a first attempt whose reply was lost
+            return there is not None and (there.owner, there.term) == done
+        return True
+
+    def ask_for(self, seen: Lease, worker_id: str) -> bool:
+        """Ask the owner of a lease to hand it over; False when the lease has changed since it was seen."""
+        asked = "attribute_not_exists(#to)" if seen.hand_over_to is None else "#to = :before"
+        values = {**_seen_values(seen), ":me": {"S": worker_id}}
+        if seen.hand_over_to is not None:
+            values[":before"] = {"S": seen.hand_over_to}
+        try:
+            self._update(seen.key, "SET #to = :me", f"{_as_seen(seen)} AND {asked}", values)
+        except ConditionFailedError as error:
+            there = None if not error.item else records.decode_lease(error.item, self._table)
+            return there is not None and there.hand_over_to == worker_id
+        return True
+
+    def remove_lease(self, seen: Lease) -> bool:
+        """Remove a lease that nobody holds and that has not changed since it was seen; tell whether it is gone."""
+        if seen.owner is not None:
+            return False
+        key = records.key_of(seen.key)
+        try:
+            self._write(self._client.delete_item, Key=key, **_condition(_as_seen(seen), _seen_values(seen)))
+        except ConditionFailedError as error:
+            return not error.item
+        return True
+
+    def write_worker(self, record: WorkerRecord) -> None:
+        """Write a worker's record, as its sign of life."""
+        self._write(self._client.put_item, Item=records.encode_worker(record))
+
+    def remove_worker(self, worker_id: str, *, counter: int | None = None) -> None:
+        """Remove a worker's record; one that has given a sign of life since `counter` stays."""
+        key = records.key_of(records.worker_key(worker_id))
+        condition = {} if counter is None else _condition("#counter = :counter", {":counter": {"N": str(counter)}})
+        try:
+            self._write(self._client.delete_item, Key=key, **condition)
+        except ConditionFailedError:
+            return
+
+    def put_settings(self, new: FleetSettings, seen: FleetSettings | None) -> bool:
+        """Put settings in force in place of those that were seen; False when others are in force by now."""
+        if seen is None:
+            condition = _condition("attribute_not_exists(#key)")
+        else:
+            before = records.encode_settings(seen)
+            pairs = {
+                "destinations": "#destinations = :destinations",
+                "namePrefix": "#prefix = :namePrefix",
+                "leaseMs": "#ms = :leaseMs",
+                "protocol": "#protocol = :protocol",
+            }
+            condition = _condition(" AND ".join(pairs.values()), {f":{name}": before[name] for name in pairs})
+        try:
+            self._write(self._client.put_item, Item=records.encode_settings(new), **condition)
+        except ConditionFailedError as error:
+            return error.item is not None and records.decode_settings(error.item, self._table) == new
+        return True
+
+    def pause(self, pause: Pause) -> Pause | None:
+        """Stop delivery of all workers; return the pause that was there before, which stays, or None."""
+        condition = _condition("attribute_not_exists(#key)")
+        try:
+            self._write(self._client.put_item, Item=records.encode_pause(pause), **condition)
+        except ConditionFailedError as error:
+            there = records.decode_pause(error.item, self._table) if error.item else None
+            return None if there == pause else there
+        return None
+
+    def resume(self) -> None:
+        """Let delivery go on."""
+        self._write(self._client.delete_item, Key=records.key_of(records.PAUSE_KEY))
+
+    def _update(self, key: str, update: str, condition: str, values: Mapping[str, Any]) -> Item:
+        """Change a record and return it as it is after that."""
+        reply = self._write(
+            self._client.update_item,
+            needs="Attributes",
+            Key=records.key_of(key),
+            UpdateExpression=update,
+            ReturnValues="ALL_NEW",
+            **_condition(condition, values, also=update),
+        )
+        item: Item = reply["Attributes"]
+        return item
+
+    def _write(
+        self, operation: Callable[..., Mapping[str, Any]], *, needs: str | None = None, **request: Any
+    ) -> Mapping[str, Any]:
+        """Make a write, again when it is not known to have happened; the caller knows how to see its own effect.
+
+        Raises:
+            ConditionFailedError: With the record that is there.
+        """
+        last: DynamoError = OutcomeLostError("never asked")
+        for attempt in range(1, self._backoff.attempts_max + 1):
+            if attempt > 1:
+                self._runtime.sleep(self._backoff.delay_seconds(attempt - 1, self._runtime.uniform()))
+            try:
+                reply = dynamo.call(operation, TableName=self._table, **request)
+            except (NotAppliedError, OutcomeLostError) as error:
+                last = error
+            except ConditionFailedError:
+                raise
+            except DynamoError as error:
+                raise dynamo.public_error(error, table=self._table) from error
+            else:
+                if needs is None or needs in reply:
+                    return reply
+                last = OutcomeLostError(f"the reply lacks {needs}")
+        raise dynamo.public_error(last, table=self._table, backoff=self._backoff) from last
+
+
+def _holder(owner: str, term: int) -> dict[str, Any]:
+    return {":owner": {"S": owner}, ":term": {"N": str(term)}}
+
+
+def _as_seen(seen: Lease) -> str:
+    owner = "attribute_not_exists(#owner)" if seen.owner is None else "#owner = :owner"
+    return f"{owner} AND #term = :term AND #counter = :counter"
+
+
+def _seen_values(seen: Lease) -> dict[str, Any]:
+    values = {":term": {"N": str(seen.term)}, ":counter": {"N": str(seen.counter)}}
+    return values if seen.owner is None else {**values, ":owner": {"S": seen.owner}}
+
+
+def _condition(condition: str, values: Mapping[str, Any] | None = None, *, also: str = "") -> dict[str, Any]:
+    """Return a condition with just the names that it, or the update beside it, uses: DynamoDB refuses others."""
+    places = set(re.findall(r"#[a-z]+", f"{condition} {also}"))
+    request: dict[str, Any] = {
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {place: _NAMES[place] for place in sorted(places)},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if values:
+        request["ExpressionAttributeValues"] = values
+    return request

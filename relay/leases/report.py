@@ -1,0 +1,79 @@
+"""What a worker says of itself in its record, so that `relay status` needs no way to the process."""
+
+import msgspec
+
+IN_FLIGHT_SHOWN_MAX = 100
+"""Commits in flight that a report names, the oldest first; a record stays small."""
+
+
+class ShardReport(msgspec.Struct, frozen=True):
+    """One shard that the worker carries.
+
+    Attributes:
+        shard: Its id.
+        lag_seconds: Now minus the time of the last record read; 0 when it is read to its end.
+        in_flight: Commits of its page in hand.
+    """
+
+    shard: str
+    lag_seconds: float
+    in_flight: int
+
+
+class SweepReport(msgspec.Struct, frozen=True):
+    """What the last walk of the sweep found; only the worker that holds its lease has one.
+
+    Attributes:
+        walked_at_ms: When it ended.
+        seen: Rows in the outbox.
+        taken: Rows it took, by reason: `bus`, `index` … which destination they lacked.
+        settled: Rows that went.
+    """
+
+    walked_at_ms: int
+    seen: int
+    taken: dict[str, int]
+    settled: int
+
+
+class DestinationReport(msgspec.Struct, frozen=True):
+    """How a destination looks to the worker.
+
+    Attributes:
+        name: Its name.
+        state: `well`, `outage`, `misconfigured`, or `closed off` while its breaker is open.
+        reason: What is wrong; empty when it is well.
+    """
+
+    name: str
+    state: str
+    reason: str = ""
+
+
+class WorkerReport(msgspec.Struct, frozen=True):
+    """What a worker says of itself.
+
+    Attributes:
+        shards: Those it carries.
+        destinations: All of them.
+        sweep: Of its last walk, when it holds the sweep's lease.
+        in_flight: Commits in hand, `[aggregate id, last number]`, at most `IN_FLIGHT_SHOWN_MAX`.
+    """
+
+    shards: tuple[ShardReport, ...] = ()
+    destinations: tuple[DestinationReport, ...] = ()
+    sweep: SweepReport | None = None
+    in_flight: tuple[tuple[str, int], ...] = ()
+
+
+def encode(report: WorkerReport) -> str:
+    """Return the report as JSON text."""
+    return msgspec.json.encode(report).decode()
+
+
+def decode(text: str) -> WorkerReport | None:
+    """Return the report of a record; None when it cannot be read: a newer worker may say more, or other things."""
+    try:
+        return msgspec.json.decode(text, type=WorkerReport)
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,348 @@
+"""Numbers that the relay's parts count while they work, and the catalogue of them."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import accumulate
+from typing import Protocol
+
+from eventstore.ports import Runtime
+
+LABEL_SETS_MAX = 500
+"""Series of one metric; what is beyond is counted under `other`, so that no server's wording can fill the memory."""
+
+OTHER = "other"
+
+STAGE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+DELAY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
+
+
+class Kind(StrEnum):
+    """How a metric behaves."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: As Prometheus shows it: a counter ends in `_total`, a time in `_seconds`.
+        kind: How it behaves.
+        labels: What it is told apart by.
+        means: A sentence for who looks at it.
+        buckets: Upper ends, of a histogram only.
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    means: str
+    buckets: tuple[float, ...] = ()
+
+
+RECORDS_READ = Metric("relay_records_read_total", Kind.COUNTER, (), "change records read from the feed, of any kind")
+COMMITS_READ = Metric(
+    "relay_commits_read_total", Kind.COUNTER, ("source",), "commits of pages that were begun, by where they come from"
+)
+DELIVERED = Metric(
+    "relay_commits_delivered_total",
+    Kind.COUNTER,
+    ("destination", "outcome"),
+    "what became of commits handed to a destination: confirmed, retry or park",
+)
+RETRIES = Metric(
+    "relay_retries_total", Kind.COUNTER, ("destination", "reason"), "commits that a destination did not take, by reason"
+)
+SETTLED = Metric("relay_commits_settled_total", Kind.COUNTER, ("source",), "commits whose outbox rows went")
+PARKED = Metric("relay_commits_parked_total", Kind.COUNTER, ("destination",), "commits parked; each asks for a person")
+PAGES = Metric(
+    "relay_pages_total",
+    Kind.COUNTER,
+    ("source", "result"),
+    "pages worked on: dealt with, given up as the leave to deliver was over, or failed as DynamoDB did not answer",
+)
+FEED_TRIMMED = Metric(
+    "relay_feed_trimmed_total",
+    Kind.COUNTER,
+    (),
+    "times the feed no longer had what comes after a checkpoint; the sweep delivers what was missed",
+)
+SHARDS_LOST = Metric("relay_shards_lost_total", Kind.COUNTER, (), "times a shard could not be read and was released")
+LEASES_TAKEN = Metric("relay_leases_taken_total", Kind.COUNTER, (), "leases this worker took")
+LEASES_LOST = Metric(
+    "relay_leases_lost_total", Kind.COUNTER, (), "leases this worker lost while it held them; each may repeat messages"
+)
+LEASES_HELD = Metric("relay_leases_held", Kind.GAUGE, (), "leases this worker holds now")
+FEED_LAG = Metric(
+    "relay_feed_lag_seconds",
+    Kind.GAUGE,
+    ("shard",),
+    "now minus the time of the last record read; 0 when the shard is read to its end",
+)
+TRIM_HEADROOM = Metric(
+    "relay_feed_trim_headroom_seconds",
+    Kind.GAUGE,
+    ("shard",),
+    "time left until the feed trims what is unread; at 0 the sweep has to deliver it",
+)
+OUTBOX_OWED = Metric(
+    "relay_outbox_owed_commits",
+    Kind.GAUGE,
+    ("destination",),
+    "rows that a destination lacks, as the last complete walk of the sweep saw them; parked ones left out",
+)
+OUTBOX_PARKED = Metric(
+    "relay_outbox_parked_commits",
+    Kind.GAUGE,
+    ("destination",),
+    "rows parked for a destination, as the last complete walk of the sweep saw them",
+)
+OUTBOX_OLDEST = Metric(
+    "relay_outbox_oldest_owed_seconds",
+    Kind.GAUGE,
+    (),
+    "age of the oldest commit that the last complete walk of the sweep saw owed and not parked; 0 when none was",
+)
+OUTBOX_WALK_AGE = Metric(
+    "relay_outbox_walk_age_seconds",
+    Kind.GAUGE,
+    (),
+    "time since the sweep last walked over all of the outbox; only the worker with the sweep's lease has it",
+)
+BREAKER_OPEN = Metric(
+    "relay_breaker_open",
+    Kind.GAUGE,
+    ("destination",),
+    "1 while a destination is left alone after trouble; a destination without a breaker has none",
+)
+DESTINATION_WELL = Metric(
+    "relay_destination_well",
+    Kind.GAUGE,
+    ("destination",),
+    "1 when the last delivery met no trouble with the destination as a whole",
+)
+PAGES_IN_FLIGHT = Metric("relay_pages_in_flight", Kind.GAUGE, (), "pages that are worked on now")
+PAUSED = Metric("relay_paused", Kind.GAUGE, (), "1 while an operator's pause stops delivery")
+STAGE_SECONDS = Metric(
+    "relay_stage_seconds",
+    Kind.HISTOGRAM,
+    ("stage",),
+    "how long a page's stages take: read, order, deliver, settle, checkpoint",
+    STAGE_BUCKETS,
+)
+COMMIT_TO_CONFIRM = Metric(
+    "relay_commit_to_confirm_seconds",
+    Kind.HISTOGRAM,
+    ("destination",),
+    "from a commit's time, by its writer's clock, to the destination's confirm",
+    DELAY_BUCKETS,
+)
+
+CATALOGUE: tuple[Metric, ...] = (
+    RECORDS_READ,
+    COMMITS_READ,
+    DELIVERED,
+    RETRIES,
+    SETTLED,
+    PARKED,
+    PAGES,
+    FEED_TRIMMED,
+    SHARDS_LOST,
+    LEASES_TAKEN,
+    LEASES_LOST,
+    LEASES_HELD,
+    FEED_LAG,
+    TRIM_HEADROOM,
+    OUTBOX_OWED,
+    OUTBOX_PARKED,
+    OUTBOX_OLDEST,
+    OUTBOX_WALK_AGE,
+    BREAKER_OPEN,
+    DESTINATION_WELL,
+    PAGES_IN_FLIGHT,
+    PAUSED,
+    STAGE_SECONDS,
+    COMMIT_TO_CONFIRM,
+)
+
+Labels = tuple[str, ...]
+"""Values of a metric's labels, in their order."""
+
+Look = Callable[[], Mapping[Labels, float]]
+"""Tells what a gauge or a counter shows now, by label values."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramReading:
+    """A histogram as it is now.
+
+    Attributes:
+        counts: Observations up to the end of each bucket, then of all.
+        total: Their sum.
+    """
+
+    counts: tuple[int, ...]
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One series as it is now."""
+
+    metric: Metric
+    labels: Labels
+    value: float | HistogramReading
+
+
+class Meter(Protocol):
+    """What parts tell their numbers to. Label values are given in the order of the metric's labels."""
+
+    def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
+        """Add to a counter."""
+        ...
+
+    def move(self, metric: Metric, amount: float, *labels: str) -> None:
+        """Raise a gauge, or lower it."""
+        ...
+
+    def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
+        """Add an observation to a histogram."""
+        ...
+
+    def timed(self, metric: Metric, *labels: str) -> AbstractContextManager[None]:
+        """Observe how long the block takes, also when it ends by an error."""
+        ...
+
+    def watch(self, metric: Metric, look: Look) -> None:
+        """Ask for a gauge, or a counter kept elsewhere, whenever it is looked at; in place of who was asked before."""
+        ...
+
+
+class SilentMeter:
+    """A meter that keeps nothing, for whoever does not look."""
+
+    def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
+        """See `Meter`."""
+
+    def move(self, metric: Metric, amount: float, *labels: str) -> None:
+        """See `Meter`."""
+
+    def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
+        """See `Meter`."""
+
+    def timed(self, metric: Metric, *labels: str) -> AbstractContextManager[None]:  # noqa: ARG002 - nothing is kept
+        """See `Meter`."""
+        return nullcontext()
+
+    def watch(self, metric: Metric, look: Look) -> None:
+        """See `Meter`."""
+
+
+SILENT = SilentMeter()
+"""Holds nothing, so everybody may share it."""
+
+
+@dataclass(slots=True)
+class _Histogram:
+    counts: list[int]
+    total: float = 0.0
+
+
+@dataclass(slots=True)
+class _Series:
+    """All series of one metric."""
+
+    values: dict[Labels, float] = field(default_factory=dict)
+    histograms: dict[Labels, _Histogram] = field(default_factory=dict)
+
+
+class RecordingMeter:
+    """A `Meter` in memory, for many threads; its size is bounded by the catalogue and `LABEL_SETS_MAX`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lock = runtime.lock()
+        self._series: dict[Metric, _Series] = {}
+        self._looks: dict[Metric, Look] = {}
+
+    def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
+        """See `Meter`."""
+        _check(metric, Kind.COUNTER, labels)
+        assert amount >= 0, "a counter never goes down"
+        self._add(metric, amount, labels)
+
+    def move(self, metric: Metric, amount: float, *labels: str) -> None:
+        """See `Meter`."""
+        _check(metric, Kind.GAUGE, labels)
+        self._add(metric, amount, labels)
+
+    def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
+        """See `Meter`."""
+        _check(metric, Kind.HISTOGRAM, labels)
+        with self._lock:
+            histograms = self._of(metric).histograms
+            key = _bounded(histograms, labels)
+            found = histograms.setdefault(key, _Histogram([0] * (len(metric.buckets) + 1)))
+            found.counts[bisect_left(metric.buckets, seconds)] += 1
+            found.total += seconds
+
+    @contextmanager
+    def timed(self, metric: Metric, *labels: str) -> Iterator[None]:
+        """See `Meter`."""
+        started = self._runtime.monotonic()
+        try:
+            yield
+        finally:
+            self.observe(metric, self._runtime.monotonic() - started, *labels)
+
+    def watch(self, metric: Metric, look: Look) -> None:
+        """See `Meter`."""
+        assert metric.kind is not Kind.HISTOGRAM, f"{metric.name} is a histogram"
+        with self._lock:
+            self._looks[metric] = look
+
+    def readings(self) -> list[Reading]:
+        """Return every series as it is now, in the order of the catalogue; nothing of metrics never told."""
+        with self._lock:
+            looks = dict(self._looks)
+            counted = {metric: dict(series.values) for metric, series in self._series.items()}
+            observed = {
+                metric: {
+                    labels: HistogramReading(tuple(accumulate(each.counts)), each.total)
+                    for labels, each in series.histograms.items()
+                }
+                for metric, series in self._series.items()
+            }
+        found: list[Reading] = []
+        for metric in CATALOGUE:
+            look = looks.get(metric)
+            seen: Mapping[Labels, float] = look() if look is not None else counted.get(metric, {})  # not under the lock
+            found.extend(Reading(metric, labels, value) for labels, value in seen.items())
+            found.extend(Reading(metric, labels, value) for labels, value in observed.get(metric, {}).items())
+        return found
+
+    def _add(self, metric: Metric, amount: float, labels: Labels) -> None:
+        with self._lock:
+            values = self._of(metric).values
+            key = _bounded(values, labels)
+            values[key] = values.get(key, 0.0) + amount
+
+    def _of(self, metric: Metric) -> _Series:
+        return self._series.setdefault(metric, _Series())
+
+
+def _check(metric: Metric, kind: Kind, labels: Labels) -> None:
+    assert metric.kind is kind, f"{metric.name} is a {metric.kind}"
+    assert len(labels) == len(metric.labels), f"{metric.name} is told apart by {metric.labels}, not by {labels}"
+
+
+def _bounded(known: Mapping[Labels, object], labels: Labels) -> Labels:
+    if labels in known or len(known) < LABEL_SETS_MAX:
+        return labels
+    return (OTHER,) * len(labels)

@@ -1,0 +1,1 @@
+"""What a worker tells of itself: numbers, health, and the report in its record."""

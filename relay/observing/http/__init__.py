@@ -1,0 +1,1 @@
+"""Health and metrics of a relay process over HTTP."""

@@ -1,0 +1,40 @@
+"""The three addresses of a relay process: `/livez`, `/readyz` and `/metrics`."""
+
+from collections.abc import Callable, Sequence
+
+from eventstore.ports import Runtime
+from relay.metrics import RecordingMeter
+from relay.observing.http import health
+from relay.observing.http.exposition import CONTENT_TYPE, Exposition
+from relay.observing.http.health import Check
+from relay.observing.http.server import Answer, HttpServer, json_answer
+from relay.progress import Progress
+
+
+def open_server(
+    host: str,
+    port: int,
+    *,
+    meter: RecordingMeter,
+    progress: Progress,
+    checks: Callable[[], Sequence[Check]],
+    runtime: Runtime,
+) -> HttpServer:
+    """Return a server that holds its address already; `start` begins to serve.
+
+    None of the three asks a server: they tell what the relay's parts know.
+
+    Raises:
+        HttpAddressError: The address cannot be used.
+    """
+    exposition = Exposition(meter)
+    return HttpServer(
+        host,
+        port,
+        {
+            "/livez": lambda: json_answer(health.live(progress.ages_seconds(), progress.overdue())),
+            "/readyz": lambda: json_answer(health.ready(checks())),
+            "/metrics": lambda: Answer(health.OK, CONTENT_TYPE, exposition.page()),
+        },
+        runtime,
+    )

@@ -1,0 +1,241 @@
+"""The relay at a glance: outbox, feed, workers and destinations, put together from what each of them says. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from relay.feed.lineage import Shard
+from relay.feed.unread import RETENTION_SECONDS, Unread
+from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, lease_key
+from relay.leases.position import Position
+from relay.leases.report import DestinationReport, ShardReport, SweepReport
+from relay.operating import life
+from relay.outbox.survey import Survey
+
+WELL = "well"
+_SEVERITY = ("misconfigured", "outage", "closed off", WELL)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardView:
+    """One shard of the feed.
+
+    Attributes:
+        shard: Its id.
+        parent: The shard it was split from.
+        state: `unread`, `reading`, `finished`, or `trimmed` when the feed no longer has what comes next.
+        owner: The worker that holds its lease.
+        owner_is_silent: Whether that worker has given no sign of life for longer than a lease lasts.
+        lag_seconds: Now minus the time of the oldest that is unread; 0 when all is read; None when nobody knows.
+        trim_seconds: Until the feed trims what is unread; None likewise, and when all of the shard is dealt with.
+        in_flight: Commits in its owner's hands; None when it does not say it.
+        checkpoint_at_ms: When its checkpoint was written, by the writer's clock.
+    """
+
+    shard: str
+    parent: str | None
+    state: str
+    owner: str | None
+    owner_is_silent: bool
+    lag_seconds: float | None
+    trim_seconds: float | None
+    in_flight: int | None
+    checkpoint_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One worker.
+
+    Attributes:
+        record: Its record.
+        is_silent: Whether it has given no sign of life for longer than a lease lasts: it is dead, or cut off.
+        silent_seconds: Since its last sign of life.
+        leases: How many leases it holds, the sweep's included.
+    """
+
+    record: WorkerRecord
+    is_silent: bool
+    silent_seconds: float
+    leases: int
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationView:
+    """One destination, as the workers that live see it; the worst they say counts.
+
+    Attributes:
+        name: Its name.
+        state: As in `DestinationReport`; `unknown` when no worker says anything.
+        reason: What is wrong.
+        workers: Workers that say so.
+    """
+
+    name: str
+    state: str
+    reason: str
+    workers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All of it.
+
+    Attributes:
+        at_ms: When it was looked at.
+        survey: The outbox counted.
+        fleet: As it was read.
+        shards: In the listing's order.
+        workers: By id.
+        destinations: By name, the bus first.
+        sweep: What the sweep's last walk found, by its owner's report.
+        sweep_owner: The worker that walks it.
+    """
+
+    at_ms: int
+    survey: Survey
+    fleet: Fleet
+    shards: tuple[ShardView, ...]
+    workers: tuple[WorkerView, ...]
+    destinations: tuple[DestinationView, ...]
+    sweep: SweepReport | None
+    sweep_owner: str | None
+
+    @property
+    def live_workers(self) -> int:
+        """Workers that give signs of life."""
+        return sum(not worker.is_silent for worker in self.workers)
+
+    @property
+    def oldest_age_seconds(self) -> float | None:
+        """Age of the oldest commit that is owed and not parked."""
+        oldest = self.survey.oldest_committed_at_ms
+        return None if oldest is None else max(0.0, (self.at_ms - oldest) / 1000)
+
+
+def compose(
+    fleet: Fleet,
+    survey: Survey,
+    stream_label: str,
+    listing: Iterable[Shard],
+    unread: Mapping[str, Unread],
+    names: Iterable[str],
+    now_ms: int,
+) -> Overview:
+    """Put the picture together.
+
+    Args:
+        fleet: As the relay table shows it.
+        survey: The outbox counted.
+        stream_label: Of the outbox's stream.
+        listing: All shards of the feed.
+        unread: By shard, what lies behind its checkpoint, where no live worker says it.
+        names: All destinations.
+        now_ms: The looker's clock.
+    """
+    alive = life.seemingly_alive(fleet, now_ms)
+    owned = dict.fromkeys(fleet.workers, 0)
+    for lease in fleet.leases.values():
+        if lease.owner in owned:
+            owned[lease.owner] += 1
+    sweep_lease = fleet.leases.get(SWEEP_KEY)
+    return Overview(
+        at_ms=now_ms,
+        survey=survey,
+        fleet=fleet,
+        shards=tuple(
+            _shard(shard, fleet.leases.get(lease_key(stream_label, shard.id)), fleet, unread.get(shard.id), now_ms)
+            for shard in listing
+        ),
+        workers=tuple(
+            WorkerView(worker, name not in alive, life.silent_seconds(worker, now_ms), owned[name])
+            for name, worker in sorted(fleet.workers.items())
+        ),
+        destinations=tuple(_destination(name, fleet, alive) for name in names),
+        sweep=_sweep(fleet, sweep_lease),
+        sweep_owner=None if sweep_lease is None else sweep_lease.owner,
+    )
+
+
+def unreported(fleet: Fleet, stream_label: str, listing: Iterable[Shard], now_ms: int) -> list[Shard]:
+    """Return the shards of which no live worker says how far it is, and that are not finished."""
+    found = []
+    for shard in listing:
+        lease = fleet.leases.get(lease_key(stream_label, shard.id))
+        if lease is not None and (lease.finished or _report(lease, fleet, now_ms) is not None):
+            continue
+        found.append(shard)
+    return found
+
+
+def position(fleet: Fleet, stream_label: str, shard_id: str) -> Position | None:
+    """Return up to where a shard was dealt with; None before its first record."""
+    lease = fleet.leases.get(lease_key(stream_label, shard_id))
+    return None if lease is None else lease.position
+
+
+def _shard(shard: Shard, lease: Lease | None, fleet: Fleet, unread: Unread | None, now_ms: int) -> ShardView:
+    report = None if lease is None else _report(lease, fleet, now_ms)
+    finished = lease is not None and lease.finished
+    lag = _lag_seconds(report, unread, now_ms)
+    state = "unread" if lease is None or lease.position is None else "reading"
+    if finished:
+        state = "finished"
+    elif unread is not None and unread.is_trimmed:
+        state = "trimmed"
+    owner = None if lease is None else lease.owner
+    worker = None if owner is None else fleet.workers.get(owner)
+    return ShardView(
+        shard=shard.id,
+        parent=shard.parent,
+        state=state,
+        owner=owner,
+        owner_is_silent=owner is not None and (worker is None or life.seems_dead(worker, fleet, now_ms)),
+        lag_seconds=None if finished else lag,
+        trim_seconds=None if finished or lag is None else max(0.0, RETENTION_SECONDS - lag),
+        in_flight=None if report is None else report.in_flight,
+        checkpoint_at_ms=None if lease is None or lease.position is None else lease.updated_at_ms,
+    )
+
+
+def _lag_seconds(report: ShardReport | None, unread: Unread | None, now_ms: int) -> float | None:
+    if report is not None:
+        return report.lag_seconds
+    if unread is None or unread.is_trimmed:
+        return None
+    return 0.0 if unread.oldest_at_ms is None else max(0.0, (now_ms - unread.oldest_at_ms) / 1000)
+
+
+def _report(lease: Lease, fleet: Fleet, now_ms: int) -> ShardReport | None:
+    worker = None if lease.owner is None else fleet.workers.get(lease.owner)
+    if worker is None or worker.report is None or life.seems_dead(worker, fleet, now_ms):
+        return None
+    return next((shard for shard in worker.report.shards if shard.shard == lease.shard_id), None)
+
+
+def _destination(name: str, fleet: Fleet, alive: frozenset[str]) -> DestinationView:
+    said: list[tuple[str, DestinationReport]] = [
+        (worker_id, each)
+        for worker_id in sorted(alive)
+        for report in [fleet.workers[worker_id].report]
+        if report is not None
+        for each in report.destinations
+        if each.name == name
+    ]
+    if not said:
+        return DestinationView(name, "unknown", "", ())
+    state = min((each.state for _, each in said), key=_severity)
+    reason = next((each.reason for _, each in said if each.state == state and each.reason), "")
+    return DestinationView(name, state, reason, tuple(worker_id for worker_id, each in said if each.state == state))
+
+
+def _severity(state: str) -> int:
+    return _SEVERITY.index(state) if state in _SEVERITY else 0
+
+
+def _sweep(fleet: Fleet, lease: Lease | None) -> SweepReport | None:
+    owner = None if lease is None or lease.owner is None else fleet.workers.get(lease.owner)
+    if owner is not None and owner.report is not None and owner.report.sweep is not None:
+        return owner.report.sweep
+    reports = (worker.report.sweep for worker in fleet.workers.values() if worker.report is not None)
+    walks = [report for report in reports if report is not None]
+    return max(walks, key=lambda report: report.walked_at_ms, default=None)

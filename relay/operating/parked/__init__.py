@@ -1,0 +1,1 @@
+"""Parked commits in an operator's hands: found, grouped, released, followed, dropped."""

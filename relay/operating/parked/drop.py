@@ -1,0 +1,214 @@
+"""Drop: a commit counts as delivered where it is parked, with a record of who decided so and why."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eventstore import dynamo
+from eventstore.backoff import Backoff
+from eventstore.errors import EventStoreError, ThrottledError
+from eventstore.item import row_key
+from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
+from eventstore.ports import DynamoClient, Runtime
+from eventstore.table_names import TableNames
+from relay.destination import BUS, CommitKey
+from relay.operating import audit
+from relay.operating.audit import AuditRecord
+from relay.operating.parked.mark import Mark, MarkedRow
+from relay.operating.parked.reader import MarkReader
+from relay.outbox.answer import Absent, Present
+from relay.outbox.reader import OutboxReader
+from relay.outbox.work import is_settled
+from relay.outbox.writer import OutboxWriter
+
+_FAILED = "ConditionalCheckFailed"
+_MEANWHILE_MAX = 3
+"""Times that the row may change between the look and the transaction, such as by the index taking the commit."""
+
+
+class DropRefusedError(EventStoreError):
+    """A commit is not dropped, for the reason that the message gives; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a drop did.
+
+    Attributes:
+        record: Of the audit.
+        settled: Whether the row went, since nothing was owed any more.
+    """
+
+    record: AuditRecord
+    settled: bool
+
+
+class Dropper:
+    """Drops parked commits, one at a time."""
+
+    def __init__(
+        self,
+        client: DynamoClient,
+        tables: TableNames,
+        runtime: Runtime,
+        backoff: Backoff,
+        destinations: Collection[str],
+    ) -> None:
+        """Make a dropper; `destinations` are all of those that a commit is owed to."""
+        self._client = client
+        self._tables = tables
+        self._runtime = runtime
+        self._backoff = backoff
+        self._destinations = frozenset(destinations)
+        self._marks = MarkReader(client, tables, runtime, backoff)
+        self._outbox = OutboxReader(client, tables, runtime, backoff)
+        self._writer = OutboxWriter(client, tables, runtime, backoff)
+
+    def find(self, key: CommitKey, destination: str | None) -> tuple[MarkedRow, tuple[Mark, ...]]:
+        """Return the row and the marks that a drop is about, having checked that it may be dropped.
+
+        Raises:
+            DropRefusedError: It is not parked, or its turn has not come.
+            TryLaterError: DynamoDB did not answer.
+        """
+        row = self._marks.row(key)
+        if row is None:
+            raise DropRefusedError(f"{_name(key)} is not in the outbox: every destination has it, or there is none")
+        marks = tuple(mark for mark in row.marks.values() if destination in (None, mark.destination))
+        if not marks:
+            where = "" if destination is None else f" for {destination}"
+            raise DropRefusedError(f"{_name(key)} is not parked{where}: `relay parked list` shows what is")
+        if any(mark.destination == BUS for mark in marks):
+            self._check_turn(row)
+        return row, marks
+
+    def drop(self, key: CommitKey, marks: Sequence[Mark], by: str, reason: str) -> Dropped:
+        """Count a parked commit as delivered, on the condition that its marks are still those that were seen.
+
+        Raises:
+            DropRefusedError: A mark was changed meanwhile; look again.
+            TryLaterError: It may have been dropped or not. Drop again: it is not done twice.
+        """
+        names = frozenset(mark.destination for mark in marks)
+        about = {
+            "aggregate": key[0],
+            "last": str(key[1]),
+            "destinations": ", ".join(sorted(names)),
+            "error class": ", ".join(sorted({mark.error_class for mark in marks})),
+            "mark": "; ".join(mark.reason for mark in marks)[: audit.REASON_MAX_CHARACTERS],
+        }
+        for _ in range(_MEANWHILE_MAX):
+            row = self._marks.row(key)
+            if row is None or any(row.marks.get(mark.destination) != mark for mark in marks):
+                raise DropRefusedError(f"{_name(key)}: the mark was changed meanwhile, by a release or another drop")
+            if BUS in names:
+                self._check_turn(row)
+            settled = is_settled(row.delivered | names, self._destinations)
+            commit = {"first": str(row.first or "?"), "type": row.aggregate_type}
+            record = audit.new_record(self._runtime, "drop", by, reason, {**about, **commit})
+            if self._write(row, marks, record, settled=settled):
+                return Dropped(record, settled or self._settle_if_complete(key))
+        raise ThrottledError(f"{_name(key)} changed at every attempt", retry_after_seconds=self._backoff.cap_seconds)
+
+    def _check_turn(self, row: MarkedRow) -> None:
+        """Refuse while an earlier commit could still come after the hole that a drop leaves."""
+        if row.first is None:
+            raise DropRefusedError(f"{_name(row.key)} does not say where it begins, so nobody can say what is below it")
+        if row.first == 1:
+            return
+        before = (row.aggregate_id, row.first - 1)
+        match self._outbox.ask([before])[before]:
+            case Absent():
+                return
+            case Present(row=lower) if BUS in lower.delivered:
+                return
+            case _:
+                raise DropRefusedError(
+                    f"{_name(row.key)} cannot be dropped yet: the commit before it, {_name(before)}, is still owed to"
+                    " the bus and would come after the hole; deliver or drop that one first",
+                )
+
+    def _write(self, row: MarkedRow, marks: Sequence[Mark], record: AuditRecord, *, settled: bool) -> bool:
+        """Send the one transaction until it is decided; False when the row was changed meanwhile."""
+        actions = [_change(self._tables.outbox, row, marks, self._destinations, settled=settled)]
+        if row.first is not None and row.first > 1 and any(mark.destination == BUS for mark in marks):
+            actions.append(_turn_check(self._tables.outbox, (row.aggregate_id, row.first - 1)))
+        actions.append({"Put": {"TableName": self._tables.relay, "Item": audit.encode(record)}})
+        for attempt in range(1, self._backoff.attempts_max + 1):
+            try:
+                dynamo.call(
+                    self._client.transact_write_items,
+                    TransactItems=actions,
+                    ClientRequestToken=record.record_id,  # so that a repeat after a lost reply is the same deed
+                )
+            except TransactionCancelledError as error:
+                if any(reason.code == _FAILED for reason in error.reasons):
+                    return False
+            except (NotAppliedError, OutcomeLostError):
+                pass
+            except DynamoError as error:
+                raise dynamo.public_error(error, table=self._tables.outbox) from error
+            else:
+                return True
+            self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
+        raise ThrottledError("DynamoDB did not take a drop", retry_after_seconds=self._backoff.cap_seconds)
+
+    def _settle_if_complete(self, key: CommitKey) -> bool:
+        """Delete the row when another destination took the commit at the same moment; the sweep would, later."""
+        row = self._marks.row(key)
+        if row is None:
+            return True
+        if not is_settled(row.delivered, self._destinations):
+            return False
+        self._writer.delete([key])
+        return True
+
+
+def _change(
+    table: str,
+    row: MarkedRow,
+    marks: Sequence[Mark],
+    destinations: Collection[str],
+    *,
+    settled: bool,
+) -> dict[str, Any]:
+    """Return the change of the row: it goes when nothing is owed any more, else the mark becomes a delivery."""
+    names = {f"#mark{index}": mark.destination for index, mark in enumerate(marks)}
+    values: dict[str, Mapping[str, Any]] = {f":mark{index}": dict(mark.stored) for index, mark in enumerate(marks)}
+    conditions = [f"parked.#mark{index} = :mark{index}" for index in range(len(marks))]
+    action: dict[str, Any] = {
+        "TableName": table,
+        "Key": row_key(*row.key),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
+    if settled:
+        others = sorted(frozenset(destinations) - {mark.destination for mark in marks})
+        for index, name in enumerate(others):
+            values[f":other{index}"] = {"S": name}
+            conditions.append(f"contains(delivered, :other{index})")
+        return {"Delete": {**action, "ConditionExpression": " AND ".join(conditions)}}
+    values[":dropped"] = {"SS": sorted(mark.destination for mark in marks)}
+    removed = ", ".join(f"parked.{name}" for name in names)
+    return {
+        "Update": {
+            **action,
+            "UpdateExpression": f"REMOVE {removed} ADD delivered :dropped",
+            "ConditionExpression": " AND ".join(conditions),
+        },
+    }
+
+
+def _turn_check(table: str, before: CommitKey) -> dict[str, Any]:
+    return {
+        "ConditionCheck": {
+            "TableName": table,
+            "Key": row_key(*before),
+            "ConditionExpression": "attribute_not_exists(aggregateId) OR contains(delivered, :bus)",
+            "ExpressionAttributeValues": {":bus": {"S": BUS}},
+        },
+    }
+
+
+def _name(key: CommitKey) -> str:
+    return f"commit {key[0]} {key[1]}"

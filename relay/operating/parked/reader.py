@@ -1,0 +1,112 @@
+"""Reads marked rows of the outbox, without their events, page by page."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from eventstore import dynamo
+from eventstore.backoff import Backoff
+from eventstore.errors import ThrottledError
+from eventstore.item import row_key
+from eventstore.ports import DynamoClient, Runtime
+from eventstore.table_names import TableNames
+from relay.destination import BUS, CommitKey
+from relay.operating.parked.mark import MarkedRow, read
+from relay.outbox.row import number_of
+
+PAGE_ROWS = 500
+
+_FIELDS = "aggregateId, sequenceNumber, firstSequence, aggregateType, committedAt, delivered, parked, releasedAt"
+
+
+class MarkReader:
+    """Reads rows with their marks. Every call tries again within a bound, then raises an `EventStoreError`."""
+
+    def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
+        self._client = client
+        self._table = tables.outbox
+        self._runtime = runtime
+        self._backoff = backoff
+
+    def walk(self, aggregate_id: str | None = None) -> Iterator[list[MarkedRow]]:
+        """Yield all rows of the outbox, or of one aggregate, in lists: an aggregate's rows together, in order."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "ProjectionExpression": _FIELDS,
+            "ConsistentRead": True,
+            "Limit": PAGE_ROWS,
+        }
+        operation = self._client.scan
+        if aggregate_id is not None:
+            operation = self._client.query
+            request["KeyConditionExpression"] = "aggregateId = :id"
+            request["ExpressionAttributeValues"] = {":id": {"S": aggregate_id}}
+        while True:  # as many pages as there are; each moves on
+            reply = dynamo.read(self._runtime, self._backoff, operation, needs="Items", **request)
+            yield [read(item) for item in reply["Items"]]
+            if "LastEvaluatedKey" not in reply:
+                return
+            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+
+    def highest_owed_to_bus(self, aggregate_id: str, at_least: int) -> int:
+        """Return the last number of an aggregate's highest commit that the bus lacks, or `at_least`."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "aggregateId = :id AND sequenceNumber > :number",
+            "FilterExpression": "NOT contains(delivered, :bus)",
+            "ExpressionAttributeValues": {
+                ":id": {"S": aggregate_id},
+                ":number": {"N": str(at_least)},
+                ":bus": {"S": BUS},
+            },
+            "ProjectionExpression": "sequenceNumber",
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+            "Limit": PAGE_ROWS,
+        }
+        while True:  # as many pages as the aggregate has rows above; each moves on
+            reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+            if reply["Items"]:
+                return number_of(reply["Items"][0])
+            if "LastEvaluatedKey" not in reply:
+                return at_least
+            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+
+    def count_owed_to_bus(self, aggregate_id: str, above: int) -> int:
+        """Return how many of an aggregate's commits above a number the bus lacks."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "aggregateId = :id AND sequenceNumber > :number",
+            "FilterExpression": "NOT contains(delivered, :bus)",
+            "ExpressionAttributeValues": {
+                ":id": {"S": aggregate_id},
+                ":number": {"N": str(above)},
+                ":bus": {"S": BUS},
+            },
+            "Select": "COUNT",
+            "ConsistentRead": True,
+        }
+        count = 0
+        while True:  # as many pages as the aggregate has rows above; each moves on
+            reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Count", **request)
+            count += int(reply["Count"])
+            if "LastEvaluatedKey" not in reply:
+                return count
+            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+
+    def row(self, key: CommitKey) -> MarkedRow | None:
+        """Return one row as it is now, None when there is none: asked in a transaction, which decides."""
+        item = self.item(key)
+        return None if item is None else read(item)
+
+    def item(self, key: CommitKey) -> Mapping[str, Any] | None:
+        """Return one row as it is stored, None when there is none."""
+        reply = dynamo.read(
+            self._runtime,
+            self._backoff,
+            self._client.transact_get_items,
+            needs="Responses",
+            TransactItems=[{"Get": {"TableName": self._table, "Key": row_key(*key)}}],
+        )
+        if len(reply["Responses"]) != 1:
+            raise ThrottledError("DynamoDB's reply was cut short", retry_after_seconds=self._backoff.cap_seconds)
+        return reply["Responses"][0].get("Item") or None

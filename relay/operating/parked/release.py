@@ -1,0 +1,128 @@
+"""Release: the mark goes, the row is stamped, and whoever carries the outbox takes it from there."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from eventstore import dynamo
+from eventstore.backoff import Backoff
+from eventstore.errors import ThrottledError
+from eventstore.item import row_key
+from eventstore.outcomes import (
+    ConditionFailedError,
+    DynamoError,
+    NotAppliedError,
+    OutcomeLostError,
+    TransactionCancelledError,
+)
+from eventstore.ports import DynamoClient, Runtime
+from eventstore.table_names import TableNames
+from relay.destination import BUS, CommitKey
+from relay.operating.parked.mark import Mark, MarkedRow
+from relay.operating.parked.reader import MarkReader
+from relay.operating.parked.selection import Selection
+
+
+class Fate(StrEnum):
+    """What became of marks that were to be removed."""
+
+    RELEASED = "released"
+    MARKED = "marked"
+    """Nothing was done: it was only asked what would be released."""
+
+    CHANGED = "changed"
+    """They were changed by somebody else meanwhile; nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """One row whose marks were removed, or would be.
+
+    Attributes:
+        key: The row.
+        marks: The marks.
+        fate: What became of them.
+        waits_up_to: Last number of the highest commit that waited behind it for the bus; the row's own when none did.
+    """
+
+    key: CommitKey
+    marks: tuple[Mark, ...]
+    fate: Fate
+    waits_up_to: int
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """The destinations they were for."""
+        return tuple(mark.destination for mark in self.marks)
+
+
+class Releaser:
+    """Removes marks. Nothing is delivered here, so that there is no second deliverer to race."""
+
+    def __init__(
+        self,
+        client: DynamoClient,
+        tables: TableNames,
+        runtime: Runtime,
+        backoff: Backoff,
+    ) -> None:
+        self._client = client
+        self._table = tables.outbox
+        self._runtime = runtime
+        self._backoff = backoff
+        self._reader = MarkReader(client, tables, runtime, backoff)
+
+    def release(self, selection: Selection, *, dry_run: bool) -> Iterator[Released]:
+        """Remove the marks that are meant, row by row, and yield what became of each.
+
+        Raises:
+            TryLaterError: DynamoDB did not answer. Release again: what is released is not met a second time.
+        """
+        for rows in self._reader.walk(selection.aggregate_id):
+            for row in rows:
+                marks = tuple(selection.of(row))
+                if marks:
+                    parked_for_bus = any(mark.destination == BUS for mark in marks)
+                    up_to = self._reader.highest_owed_to_bus(*row.key) if parked_for_bus else row.last
+                    fate = Fate.MARKED if dry_run else self._remove(row, marks)
+                    yield Released(row.key, marks, fate, up_to)
+
+    def _remove(self, row: MarkedRow, marks: Sequence[Mark]) -> Fate:
+        """Remove marks of a row on the condition that they are still those that were seen."""
+        request = _request(marks, self._runtime.now_ms())
+        lost = False
+        for attempt in range(1, self._backoff.attempts_max + 1):
+            try:
+                dynamo.call(self._client.update_item, TableName=self._table, Key=row_key(*row.key), **request)
+            except ConditionFailedError:
+                return Fate.RELEASED if lost and self._is_free(row.key, marks) else Fate.CHANGED
+            except OutcomeLostError:
+                lost = True
+            except (NotAppliedError, TransactionCancelledError):
+                pass
+            except DynamoError as error:
+                raise dynamo.public_error(error, table=self._table) from error
+            else:
+                return Fate.RELEASED
+            self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
+        raise ThrottledError("DynamoDB did not take a release", retry_after_seconds=self._backoff.cap_seconds)
+
+    def _is_free(self, key: CommitKey, marks: Sequence[Mark]) -> bool:
+        """Tell whether a change whose reply was lost has happened: the marks are not there any more as they were."""
+        row = self._reader.row(key)
+        return row is None or all(
+            mark.destination not in row.marks or row.marks[mark.destination].stored != mark.stored for mark in marks
+        )
+
+
+def _request(marks: Sequence[Mark], now_ms: int) -> dict[str, Any]:
+    """Return the update that removes marks; the stamp makes the change work for a relay that reads the feed."""
+    places = {f"#mark{index}": mark.destination for index, mark in enumerate(marks)}
+    stored = {f":mark{index}": dict(mark.stored) for index, mark in enumerate(marks)}
+    return {
+        "UpdateExpression": f"REMOVE {', '.join(f'parked.{place}' for place in places)} SET releasedAt = :now",
+        "ConditionExpression": " AND ".join(f"parked.#mark{index} = :mark{index}" for index in range(len(marks))),
+        "ExpressionAttributeNames": places,
+        "ExpressionAttributeValues": {**stored, ":now": {"N": str(now_ms)}},
+    }

@@ -1,0 +1,314 @@
+"""Replay: deliver what the outbox still owes, by hand, through the delivery that the daemon uses."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from eventstore.outbox_row import OutboxRow
+from eventstore.ports import Flag, Part, Runtime
+from relay.daemon import PartDiedError
+from relay.delivery.lane import Lane
+from relay.delivery.page import Page
+from relay.delivery.pipeline import Pipeline
+from relay.destination import BUS
+from relay.outbox.owed import Debt, Ledger, Meant
+from relay.outbox.reader import OutboxReader
+from relay.permit import FlagPermit
+
+SOURCE = "replay"
+
+_LANE_STOP_SECONDS = 30.0
+_DEAD_LANE_STOP_SECONDS = 1.0
+_WATCH_SECONDS = 0.1
+_WALKS_WITHOUT_PROGRESS_MAX = 3
+_PAUSE_SECONDS = 0.5
+_LATE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What to replay, and how hard.
+
+    Attributes:
+        meant: Which rows. Earlier commits of their aggregates that the bus lacks go first, meant or not.
+        commits_max: Hand over at most so many commits, then end.
+        commits_per_second: Hand over no more than so many in a second, on the average; None for as fast as it goes.
+        page_max_rows: Rows in one page.
+    """
+
+    meant: Meant = field(default_factory=Meant)
+    commits_max: int | None = None
+    commits_per_second: float | None = None
+    page_max_rows: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayProgress:
+    """How far a replay has come.
+
+    Attributes:
+        seen: Rows that this walk has looked at.
+        handed_over: Commits handed to destinations so far, repeats counted.
+        settled: Commits whose rows went so far.
+        seconds: Since it began.
+    """
+
+    seen: int = 0
+    handed_over: int = 0
+    settled: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What a replay did.
+
+    Attributes:
+        handed_over: Commits handed to destinations, repeats counted.
+        settled: Commits whose rows went.
+        left: Rows meant that the last walk left in the outbox, whatever the reason they are left.
+        parked: Of them, those that wait for a person.
+        waiting: Of them, those that the bus cannot have because of one that is parked or unreadable.
+        complete: That walk saw all of the outbox; False when it was ended early, so that more may be left.
+        limit_reached: It ended because it had handed over as many commits as it was to.
+        held: Why it ended, when something forbade it to go on, such as a pause.
+        trouble: What ailed the destinations, by name.
+    """
+
+    handed_over: int
+    settled: int
+    left: int
+    parked: int
+    waiting: int
+    complete: bool
+    limit_reached: bool
+    held: str | None
+    trouble: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Walk:
+    meant: int = 0
+    parked: int = 0
+    waiting: int = 0
+    settled: int = 0
+    handed_over: int = 0
+    refused: bool = False
+
+
+Hold = Callable[[], str | None]
+"""Says why nothing may be delivered now, or None; asked before each page."""
+
+
+class Replay:
+    """One replay; `run` returns when nothing more can be done, or when it is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        reader: OutboxReader,
+        pipeline: Pipeline,
+        lanes: Sequence[Lane],
+        runtime: Runtime,
+        request: ReplayRequest,
+        hold: Hold = lambda: None,
+        progress: Callable[[ReplayProgress], None] = lambda _: None,
+    ) -> None:
+        self._reader = reader
+        self._pipeline = pipeline
+        self._lanes = tuple(lanes)
+        self._runtime = runtime
+        self._request = request
+        self._hold = hold
+        self._tell = progress
+        self._began_at = runtime.monotonic()
+        self._handed_over = 0
+        self._settled = 0
+        self._held: str | None = None
+        self._outcome: ReplayResult | None = None
+
+    def run(self, stop: Flag) -> ReplayResult:
+        """Deliver until nothing that is meant is left, or walks bring nothing more.
+
+        Raises:
+            TryLaterError: DynamoDB did not answer. Replay again; what was delivered is settled.
+            PartDiedError: A part ended by an unexpected error; what it was to deliver stays owed.
+        """
+        for lane in self._lanes:
+            lane.start()
+        patience = _LANE_STOP_SECONDS
+        walker = self._runtime.spawn("replay", lambda: self._walk_until_done(stop))
+        try:
+            while not walker.join(_WATCH_SECONDS):
+                self._watch()
+            if walker.failure is not None:
+                raise walker.failure
+        except PartDiedError:
+            patience = _DEAD_LANE_STOP_SECONDS  # what waits for the dead part would wait in vain
+            stop.set()
+            walker.join(patience)
+            raise
+        finally:
+            for lane in self._lanes:
+                lane.stop(patience)
+        assert self._outcome is not None, "a walk that did not fail has an outcome"
+        return self._outcome
+
+    def _watch(self) -> None:
+        """Notice at once when a destination's part has died, rather than wait for answers that do not come."""
+        parts: Iterator[Part] = (lane.part for lane in self._lanes if lane.part is not None)
+        for part in parts:
+            if part.failure is not None:
+                raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
+
+    def _walk_until_done(self, stop: Flag) -> None:
+        fruitless = 0
+        while True:  # until nothing is left, or nothing moves
+            walk = _Walk()
+            complete = self._walk(walk, stop)
+            left = max(0, walk.meant - walk.settled)
+            fruitless = 0 if walk.settled else fruitless + 1
+            stuck = walk.handed_over == 0 and not walk.refused and not self._closed_off()
+            if left == 0 or stuck or fruitless == _WALKS_WITHOUT_PROGRESS_MAX or not self._may_go_on(stop):
+                self._outcome = self._result(walk, left, complete=complete)
+                return
+            if not walk.settled:
+                stop.wait(_PAUSE_SECONDS)
+
+    def _walk(self, walk: _Walk, stop: Flag) -> bool:
+        """Walk over the rows once; tell whether all of them were seen."""
+        ledger = Ledger([lane.name for lane in self._lanes])
+        seen = 0
+        for rows in self._reader.walk(self._request.meant.aggregate_id, self._request.page_max_rows):
+            if not self._may_go_on(stop):
+                return False
+            seen += len(rows)
+            now_ms, closed_off = self._runtime.now_ms(), self._closed_off()
+            work: list[OutboxRow] = []
+            for row in rows:
+                debt = ledger.debt(row)
+                if not self._request.meant.includes(row, now_ms):
+                    continue
+                _count(walk, debt)
+                if isinstance(row, OutboxRow) and debt.can_go(closed_off):
+                    work.append(row)
+            for share in self._shares(work):
+                if not self._may_go_on(stop) or not self._deliver(share, walk, seen, stop):
+                    return False
+            self._say(seen)
+        walk.settled += self._note_settled(self._pipeline.finish_late(_LATE_SECONDS))
+        self._say(seen)
+        return True
+
+    def _shares(self, work: Sequence[OutboxRow]) -> Iterator[list[OutboxRow]]:
+        """Yield the work in shares that keep to the rate, and end with the limit."""
+        rate = self._request.commits_per_second
+        size = len(work) if rate is None else max(1, int(rate))
+        start = 0
+        while start < len(work):
+            left = len(work) if self._request.commits_max is None else self._request.commits_max - self._handed_over
+            end = start + min(size, left)
+            yield list(work[start:end])
+            start = end
+
+    def _deliver(self, share: list[OutboxRow], walk: _Walk, seen: int, stop: Flag) -> bool:
+        """Deliver some commits; False when the destinations were given up on."""
+        self._handed_over += len(share)
+        walk.handed_over += len(share)
+        result = self._pipeline.process(Page(SOURCE, share, recheck=True), FlagPermit(stop))
+        walk.settled += self._note_settled(result.settled + self._pipeline.collect_late())
+        self._say(seen)
+        if not result.dealt_with:
+            walk.refused = True
+            return False
+        if self._request.commits_per_second is not None:
+            due = self._began_at + self._handed_over / self._request.commits_per_second
+            stop.wait(max(0.0, due - self._runtime.monotonic()))
+        return True
+
+    def _may_go_on(self, stop: Flag) -> bool:
+        if self._held is None:
+            self._held = self._hold()
+        return not stop.is_set() and self._held is None and not self._is_limit_reached()
+
+    def _is_limit_reached(self) -> bool:
+        return self._request.commits_max is not None and self._handed_over >= self._request.commits_max
+
+    def _closed_off(self) -> list[str]:
+        return [lane.name for lane in self._lanes if lane.is_closed_off()]
+
+    def _note_settled(self, count: int) -> int:
+        self._settled += count
+        return count
+
+    def _say(self, seen: int) -> None:
+        seconds = self._runtime.monotonic() - self._began_at
+        self._tell(ReplayProgress(seen, self._handed_over, self._settled, seconds))
+
+    def _result(self, walk: _Walk, left: int, *, complete: bool) -> ReplayResult:
+        return ReplayResult(
+            handed_over=self._handed_over,
+            settled=self._settled,
+            left=left,
+            parked=walk.parked,
+            waiting=walk.waiting,
+            complete=complete,
+            limit_reached=self._is_limit_reached() and not complete,
+            held=self._held,
+            trouble={lane.name: lane.trouble.reason for lane in self._lanes if lane.trouble is not None},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPreview:
+    """What a replay would find.
+
+    Attributes:
+        meant: Rows that are meant.
+        handed_over: Of them, those that it would hand over, were all destinations well.
+        lacking: Of those, by destination how many it lacks.
+        aggregates: Aggregates they belong to.
+        parked: Rows meant that wait for a person.
+        waiting: Rows meant that the bus cannot have because of one that is parked or unreadable.
+        oldest_committed_at_ms: When the oldest of those it would hand over was committed; None when there is none.
+    """
+
+    meant: int
+    handed_over: int
+    lacking: Mapping[str, int]
+    aggregates: int
+    parked: int
+    waiting: int
+    oldest_committed_at_ms: int | None
+
+
+def preview(reader: OutboxReader, names: Sequence[str], request: ReplayRequest, runtime: Runtime) -> ReplayPreview:
+    """Look what a replay would do, and do nothing.
+
+    Raises:
+        TryLaterError: DynamoDB did not answer.
+    """
+    ledger, walk, lacking = Ledger(names), _Walk(), dict.fromkeys(sorted(names), 0)
+    aggregates, last_aggregate, oldest = 0, None, None
+    for rows in reader.walk(request.meant.aggregate_id, request.page_max_rows):
+        now_ms = runtime.now_ms()
+        for row in rows:
+            debt = ledger.debt(row)
+            if not request.meant.includes(row, now_ms):
+                continue
+            _count(walk, debt)
+            if not (debt.is_readable and debt.can_go()) or walk.handed_over == request.commits_max:
+                continue
+            walk.handed_over += 1
+            for name in debt.lacking - ({BUS} if debt.behind is not None else frozenset()):
+                lacking[name] += 1
+            if row.aggregate_id != last_aggregate:
+                aggregates, last_aggregate = aggregates + 1, row.aggregate_id
+            if debt.committed_at_ms is not None:
+                oldest = debt.committed_at_ms if oldest is None else min(oldest, debt.committed_at_ms)
+    return ReplayPreview(walk.meant, walk.handed_over, lacking, aggregates, walk.parked, walk.waiting, oldest)
+
+
+def _count(walk: _Walk, debt: Debt) -> None:
+    walk.meant += 1
+    walk.parked += bool(debt.parked)
+    walk.waiting += debt.behind is not None

@@ -1,0 +1,147 @@
+"""Settling: rows that every destination has are deleted, the others are marked. Marking never brings a row back."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from eventstore import dynamo, limits
+from eventstore.backoff import Backoff
+from eventstore.errors import ThrottledError
+from eventstore.item import row_key
+from eventstore.outcomes import (
+    ConditionFailedError,
+    DynamoError,
+    NotAppliedError,
+    OutcomeLostError,
+    TransactionCancelledError,
+)
+from eventstore.ports import DynamoClient, Runtime
+from eventstore.table_names import TableNames
+from relay.destination import CommitKey, Park
+
+
+class OutboxWriter:
+    """Changes outbox rows. Every change can be repeated without harm, so each tries again within a bound."""
+
+    def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
+        self._client = client
+        self._table = tables.outbox
+        self._runtime = runtime
+        self._backoff = backoff
+
+    def delete(self, keys: Sequence[CommitKey]) -> None:
+        """Delete rows that every destination has.
+
+        Raises:
+            TryLaterError: Some rows may be left; they are owed, and delivered again at worst.
+        """
+        for start in range(0, len(keys), limits.BATCH_WRITE_MAX_ITEMS):
+            self._delete_together(keys[start : start + limits.BATCH_WRITE_MAX_ITEMS])
+
+    def add_delivered(self, key: CommitKey, names: Collection[str]) -> frozenset[str] | None:
+        """Note that destinations have a commit.
+
+        Returns:
+            All destinations that have it by now, so that whoever sees the set complete deletes the row; None when
+            the row is gone, which means that somebody else settled it.
+
+        Raises:
+            TryLaterError: The mark may be missing; the commit is delivered again at worst.
+        """
+        changed = self._update(
+            key,
+            UpdateExpression="ADD delivered :names",
+            ConditionExpression="attribute_exists(aggregateId)",
+            ExpressionAttributeValues={":names": {"SS": sorted(names)}},
+        )
+        return None if changed is None else frozenset(changed.get("delivered", {}).get("SS", ()))
+
+    def park(self, key: CommitKey, name: str, verdict: Park) -> bool:
+        """Mark a commit as waiting for a person, for one destination that does not have it.
+
+        Returns:
+            False when the row is gone, the destination has it, or it is parked already.
+
+        Raises:
+            TryLaterError: The mark may be missing; the same refusal will park it the next time.
+        """
+        now = {"N": str(self._runtime.now_ms())}
+        mark = {
+            "M": {
+                "reason": {"S": verdict.reason},
+                "errorClass": {"S": verdict.error_class},
+                "attempts": {"N": "1"},
+                "firstFailedAt": now,
+                "lastFailedAt": now,
+            },
+        }
+        lacks = "attribute_exists(aggregateId) AND NOT contains(delivered, :name)"
+        name_value = {":name": {"S": name}}
+        first = self._update(
+            key,
+            UpdateExpression="SET parked = :map",
+            # What is no map was written by somebody else, and would be in the way of every mark for ever.
+            ConditionExpression=f"{lacks} AND (attribute_not_exists(parked) OR NOT attribute_type(parked, :kind))",
+            ExpressionAttributeValues={**name_value, ":map": {"M": {name: mark}}, ":kind": {"S": "M"}},
+        )
+        if first is not None:
+            return True
+        further = self._update(
+            key,
+            UpdateExpression="SET parked.#name = :mark",
+            ConditionExpression=f"{lacks} AND attribute_exists(parked) AND attribute_not_exists(parked.#name)",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={**name_value, ":mark": mark},
+        )
+        return further is not None
+
+    def _update(self, key: CommitKey, **request: Any) -> dict[str, Any] | None:
+        """Make a conditional update and return the new row, or None when its condition does not hold."""
+        for attempt in range(1, self._backoff.attempts_max + 1):
+            try:
+                reply = dynamo.call(
+                    self._client.update_item,
+                    TableName=self._table,
+                    Key=row_key(*key),
+                    ReturnValues="ALL_NEW",
+                    **request,
+                )
+                if "Attributes" not in reply:
+                    raise OutcomeLostError("the reply lacks Attributes")  # noqa: TRY301 - it is met again right below
+                return dict(reply["Attributes"])
+            except ConditionFailedError:
+                return None
+            except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
+                self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
+            except DynamoError as error:
+                raise dynamo.public_error(error, table=self._table) from error
+        raise self._gave_up(1)
+
+    def _delete_together(self, keys: Sequence[CommitKey]) -> None:
+        left: list[Any] = [{"DeleteRequest": {"Key": row_key(*key)}} for key in keys]
+        stalled = 0
+        while stalled < self._backoff.attempts_max:
+            unprocessed = self._try_to_delete(left)
+            if not unprocessed:
+                return
+            stalled = stalled + 1 if len(unprocessed) == len(left) else 1  # a part that went is progress
+            left = unprocessed
+            self._runtime.sleep(self._backoff.delay_seconds(stalled, self._runtime.uniform()))
+        raise self._gave_up(len(left))
+
+    def _try_to_delete(self, requests: list[Any]) -> list[Any]:
+        """Return what is left to do."""
+        try:
+            reply = dynamo.call(self._client.batch_write_item, RequestItems={self._table: requests})
+        except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
+            return requests  # deleting again what is gone does no harm
+        except DynamoError as error:
+            raise dynamo.public_error(error, table=self._table) from error
+        if "UnprocessedItems" not in reply:
+            return requests  # a body that was cut short; a whole one says it, also when it is empty
+        return list(reply["UnprocessedItems"].get(self._table, []))
+
+    def _gave_up(self, count: int) -> ThrottledError:
+        return ThrottledError(
+            f"DynamoDB did not take the settling of {count} outbox rows",
+            retry_after_seconds=self._backoff.cap_seconds,
+        )

@@ -1,0 +1,100 @@
+"""Leave to deliver: given while the relay runs, is not paused, and holds the lease of what it carries."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from eventstore.ports import Flag, Runtime
+
+
+class Permit(Protocol):
+    """What whoever delivers looks at before each message. Settling what was confirmed needs no leave: it is a fact.
+
+    It ends in two ways. Gently, when the relay stops or is paused: nothing new is begun, and the delivery under way
+    ends by its own budget, since a commit that is cut off in the middle is sent again from its first event. At once,
+    when the lease is no longer certain: then nothing more is sent, whatever was begun.
+    """
+
+    def left_seconds(self) -> float:
+        """Return how long messages may be sent for certain; 0 when they may not. A renewed lease makes it grow again.
+
+        A stop or a pause does not shorten it.
+        """
+        ...
+
+    def is_revoked(self) -> bool:
+        """Tell whether nothing new may be begun, no further attempt and no parking: stopped, paused, or not certain."""
+        ...
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Wait until the leave is revoked or the time is over; tell whether it is revoked."""
+        ...
+
+
+class FlagPermit:
+    """The leave of whoever needs no lease, such as an operator's replay: it lasts until a flag is raised."""
+
+    def __init__(self, stop: Flag) -> None:
+        self._stop = stop
+
+    def left_seconds(self) -> float:
+        """See `Permit`."""
+        return float("inf")
+
+    def is_revoked(self) -> bool:
+        """See `Permit`."""
+        return self._stop.is_set()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """See `Permit`."""
+        return self._stop.wait(timeout_seconds)
+
+
+class NotedPermit:
+    """A leave that notes each look at it: whoever carries a long page looks before each round."""
+
+    def __init__(self, permit: Permit, on_look: Callable[[], None]) -> None:
+        self._permit = permit
+        self._on_look = on_look
+
+    def left_seconds(self) -> float:
+        """See `Permit`."""
+        return self._permit.left_seconds()
+
+    def is_revoked(self) -> bool:
+        """See `Permit`."""
+        self._on_look()
+        return self._permit.is_revoked()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """See `Permit`."""
+        self._on_look()
+        return self._permit.wait(timeout_seconds)
+
+
+class Deadline:
+    """When one delivery must be over: its budget is used up; and until when it may send: until its leave ends as well.
+
+    Args:
+        runtime: Its monotonic clock counts.
+        budget_seconds: From now on.
+        permit: May end it earlier.
+    """
+
+    def __init__(self, runtime: Runtime, budget_seconds: float, permit: Permit | None = None) -> None:
+        self._runtime = runtime
+        self._ends_at = runtime.monotonic() + budget_seconds
+        self._permit = permit
+        self.budget_seconds = budget_seconds
+
+    def left_seconds(self) -> float:
+        """Return the seconds in which something may be sent, never less than 0. Ask again before each message."""
+        left = self.answer_seconds()
+        return left if self._permit is None else min(left, self._permit.left_seconds())
+
+    def answer_seconds(self) -> float:
+        """Return the seconds of the budget that are left, never less than 0: for answers to what was sent."""
+        return max(0.0, self._ends_at - self._runtime.monotonic())
+
+    def is_leave_over(self) -> bool:
+        """Tell whether nothing may be sent whatever the budget says."""
+        return self._permit is not None and self._permit.left_seconds() <= 0

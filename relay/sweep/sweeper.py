@@ -1,0 +1,131 @@
+"""Keeps the sweep going while this worker holds its lease: one worker of the fleet sweeps at a time."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from eventstore.errors import EventStoreError, TryLaterError
+from eventstore.ports import Flag, Runtime
+from relay.leases.fleet import SWEEP_KEY
+from relay.leases.held import HeldLease
+from relay.leases.keeper import Keeper
+from relay.leases.report import SweepReport
+from relay.outbox.census import Census
+from relay.permit import NotedPermit, Permit
+from relay.progress import PAGE_TURN_SECONDS, Progress
+from relay.sweep.sweep import Sweep, SweepSettings, WalkResult
+
+_TICK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a complete walk saw.
+
+    Attributes:
+        census: Of all rows.
+        at: When the walk ended, by the monotonic clock.
+    """
+
+    census: Census
+    at: float
+
+
+class Sweeper:
+    """The part `sweep`."""
+
+    def __init__(
+        self,
+        *,
+        sweep: Sweep,
+        keeper: Keeper,
+        runtime: Runtime,
+        settings: SweepSettings,
+        progress: Progress | None = None,
+    ) -> None:
+        self._sweep = sweep
+        self._keeper = keeper
+        self._runtime = runtime
+        self._settings = settings
+        self._progress = progress or Progress(runtime)
+        self._report: SweepReport | None = None
+        self._seen: Seen | None = None
+        self._log = structlog.get_logger().bind(source="sweep")
+
+    @property
+    def report(self) -> SweepReport | None:
+        """What the last walk found, while this worker holds the lease."""
+        return self._report
+
+    @property
+    def seen(self) -> Seen | None:
+        """What the last complete walk saw, while this worker holds the lease."""
+        return self._seen
+
+    def run(self, stop: Flag) -> None:
+        """Sweep whenever this worker holds the lease, until the relay stops; then let go of it."""
+        while not stop.is_set():
+            self._turned()
+            held = self._keeper.held().get(SWEEP_KEY)
+            if held is None or held.is_fenced():
+                self._settle_late()
+                stop.wait(_TICK_SECONDS)
+                continue
+            self._log.info("sweep.begun", term=held.term)
+            try:
+                self._carry(held, stop)
+            finally:
+                self._report = None
+                self._seen = None
+            self._log.info("sweep.ended", term=held.term)
+            self._keeper.let_go(held, to=held.wanted_by)
+
+    def _carry(self, held: HeldLease, stop: Flag) -> None:
+        """Walk until the lease ends, another worker asks for it, or the relay stops."""
+        permit = NotedPermit(held.permit(stop, self._keeper), self._turned)
+        failures = 0
+        while not (stop.is_set() or held.is_fenced() or held.is_wanted()):
+            if self._keeper.is_paused():
+                self._turned()
+                self._settle_late()
+                stop.wait(_TICK_SECONDS)
+                continue
+            try:
+                result = self._sweep.walk(permit, age_seconds=None)
+            except TryLaterError as error:
+                failures += 1
+                self._log.warning("sweep.retried", error=str(error), failures=failures)
+                permit.wait(self._settings.retry.delay_seconds(failures, self._runtime.uniform()))
+                continue
+            except EventStoreError as error:
+                self._log.error("sweep.failed", error=str(error))
+                permit.wait(self._settings.retry.cap_seconds)
+                continue
+            failures = 0
+            self._note(result)
+            if not result.settled:
+                self._rest(permit)
+
+    def _note(self, result: WalkResult) -> None:
+        if result.taken:
+            self._log.info("sweep.walked", seen=result.seen, taken=result.taken, settled=result.settled)
+        if result.complete:
+            self._seen = Seen(result.census, self._runtime.monotonic())
+            self._report = SweepReport(self._runtime.now_ms(), result.seen, dict(result.lacked), result.settled)
+
+    def _rest(self, permit: Permit) -> None:
+        """Wait for the next walk, and settle meanwhile what a slow destination reports."""
+        deadline = self._runtime.monotonic() + self._settings.interval_seconds
+        while not permit.wait(min(1.0, self._settings.interval_seconds)):
+            self._settle_late()
+            if self._runtime.monotonic() >= deadline:
+                return
+
+    def _turned(self) -> None:
+        self._progress.turned("sweep", PAGE_TURN_SECONDS)
+
+    def _settle_late(self) -> None:
+        try:
+            self._sweep.collect_late()
+        except EventStoreError as error:
+            self._log.warning("settle.postponed", error=str(error))

@@ -1,0 +1,246 @@
+"""Gaps: owed for too long, in nobody's hands, by aggregate."""
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from eventstore.outbox_row import OutboxRow
+from eventstore.system import SystemRuntime
+from relay.leases.report import WorkerReport
+from relay.operating import gaps
+from relay.operating.replay import ReplayRequest, preview
+from relay.outbox import survey
+from relay.outbox.owed import Ledger, Meant
+from relay.outbox.reader import ScanPage
+from relay.outbox.row import UnreadableRow
+from relay.testing.commits import commit
+
+from .conftest import OLD_MS, Night
+
+NAMES = ("bus", "index")
+
+
+def row(aggregate_id: str, number: int, **changed: Any) -> OutboxRow:
+    return replace(commit(aggregate_id, number), **changed)
+
+
+def test_what_is_owed_of_each_row() -> None:
+    """
+    Per destination; what stands behind a mark, over other rows of its aggregate, not in other aggregates.
+    """
+    ledger = Ledger(NAMES)
+    rows = [
+        row("a", 1, parked={"index": "bad"}),
+        row("a", 2, parked={"bus": "large", "index": "bad"}, delivered=frozenset({"index"})),
+        row("a", 3),
+        row("a", 4, delivered=frozenset({"bus", "index"})),
+        UnreadableRow("b", 5, "broken"),
+        row("b", 6, delivered=frozenset({"index"})),
+    ]
+
+    debts = [ledger.debt(each) for each in rows]
+
+    assert [sorted(each.lacking) for each in debts] == [["bus"], [], ["bus", "index"], [], ["bus", "index"], ["bus"]]
+    assert [each.parked for each in debts[:2]] == [{"index": "bad"}, {"bus": "large"}]
+    assert [each.behind for each in debts] == [None, None, 2, None, None, 5]
+    assert [each.can_go() for each in debts] == [True, False, True, True, True, False]
+    assert [each.can_go(["index"]) for each in debts[:4]] == [True, False, False, True]
+    assert [each.is_readable for each in debts] == [True, True, True, True, False, True]
+    assert [each.is_complete for each in debts] == [False, False, False, True, False, False]
+
+
+def test_which_rows_are_meant() -> None:
+    """
+    A row that does not say when it was committed is old.
+    """
+    young, broken = row("a", 1, committed_at_ms=1_000_000), row("a", 2, committed_at_ms=0)
+
+    assert Meant(older_than_seconds=10.0).includes(young, 1_010_000)
+    assert not Meant(older_than_seconds=10.0).includes(young, 1_009_999)
+    assert Meant(older_than_seconds=10.0).includes(broken, 1_009_999)
+    assert Meant(older_than_seconds=10.0).includes(UnreadableRow("a", 3, "broken"), 1_009_999)
+    assert Meant(since_ms=1_000_000).includes(young, 0)
+    assert not Meant(since_ms=1_000_001).includes(young, 0)
+    assert not Meant(aggregate_id="b").includes(young, 0)
+
+
+def test_no_gap(night: Night) -> None:
+    """
+    Young rows are the relay's business; exit code 0.
+    """
+    night.append("a")
+
+    found = night.type("gaps")
+
+    assert (found.code, found.out) == (0, "no gap: nothing has been owed for 60 s or longer.\n")
+
+
+def test_gaps_by_aggregate_with_the_reason(night: Night) -> None:
+    """
+    The oldest first, and what holds each up; exit code 1.
+    """
+    night.append("a", 3)
+    night.append("b", 2)
+    night.append("c")
+    night.make_old()
+    night.park("a", 2, "bus")
+    night.change("b", 1, committedAt={"N": str(OLD_MS - 1)})
+    for last in (1, 2):
+        night.change("b", last, delivered={"SS": ["bus"]})
+    night.change("c", 1, firstSequence={"S": "x"})
+    night.append("young")
+
+    found = night.type("gaps", "--json", "--older-than", "1h")
+    text = night.type("gaps", "--older-than", "1h")
+
+    assert found.code == text.code == 1
+    data = found.data
+    assert (data["aggregates"], data["commits"], data["in_flight"], data["rows"]) == (3, 6, 0, 7)
+    shown = {each["aggregate_id"]: each for each in data["oldest"]}
+    assert [each["aggregate_id"] for each in data["oldest"]] == ["c", "b", "a"]
+    assert shown["a"]["parked"] == {"bus": "2: bus cannot take it"}
+    assert (shown["a"]["commits"], shown["a"]["first"], shown["a"]["last"], shown["a"]["waiting"]) == (3, 1, 3, 1)
+    assert shown["b"]["lacking"] == {"index": 2}
+    assert shown["c"]["unreadable"] == 1
+    rows = {cells[0]: cells for cells in text.rows}
+    assert rows["a"][4] == "parked for bus, 2: bus cannot take it; 1 behind it"
+    assert rows["b"][1:3] + rows["b"][4:] == ["2", "1 to 2", "index lacks 2"]
+    assert rows["c"][3:] == ["-", "1 unreadable"]
+    assert "6 commits of 3 aggregates owed for 1 h 0 min or longer." in text.out
+    assert "`relay parked list`" in text.out
+
+
+def test_what_a_live_worker_has_in_hand_is_no_gap(night: Night) -> None:
+    """
+    A dead one's report counts for nothing.
+    """
+    night.append("a")
+    night.append("b")
+    night.make_old()
+    night.write_settings("bus", "index")
+    night.write_worker("alive", report=WorkerReport(in_flight=(("a", 1),)))
+    night.write_worker("dead", silent_seconds=60.0, report=WorkerReport(in_flight=(("b", 1),)))
+
+    found = night.type("gaps", "--json")
+
+    assert found.code == 1
+    assert [each["aggregate_id"] for each in found.data["oldest"]] == ["b"]
+    assert found.data["in_flight"] == 1
+    assert "1 commit of 1 aggregate owed for 60 s or longer; 1 commit more in flight." in night.type("gaps").out
+
+
+def test_what_is_in_flight_for_long_is_said_although_it_is_no_gap(night: Night) -> None:
+    """
+    While the bus refuses, a page stays in a worker's hands: nobody may read that nothing is owed.
+    """
+    night.append("a")
+    night.make_old()
+    night.write_settings("bus", "index")
+    night.write_worker("alive", report=WorkerReport(in_flight=(("a", 1),)))
+
+    found = night.type("gaps")
+
+    assert found.code == 0
+    assert found.out.splitlines() == [
+        "no gap: 1 commit owed for 60 s or longer, but in flight at a live worker.",
+        "Next: `relay status` shows whether the destinations take them.",
+    ]
+
+
+def test_only_the_oldest_are_shown_and_all_are_counted(night: Night) -> None:
+    """
+    However many there are.
+    """
+    for number in range(5):
+        night.append(f"item-{number}")
+        night.change(f"item-{number}", 1, committedAt={"N": str(OLD_MS + number)})
+
+    found = night.type("gaps", "--rows", "2", "--json")
+    text = night.type("gaps", "--rows", "2")
+
+    assert [each["aggregate_id"] for each in found.data["oldest"]] == ["item-0", "item-1"]
+    assert found.data["aggregates"] == 5
+    assert "5 commits of 5 aggregates owed for 60 s or longer, the oldest 2 shown." in text.out
+    assert "with none running, `relay replay`" in text.out
+
+
+@pytest.mark.parametrize("given", ["soon", "-5s", "1y", "", "9999999999s"])
+def test_lengths_of_time_that_are_none(night: Night, given: str) -> None:
+    """
+    Exit code 2, and how to write one.
+    """
+    found = night.type("gaps", "--older-than", given)
+
+    assert found.code == 2
+    assert "write 90s, 5m, 2h, 7d, or a number of seconds" in found.err
+
+
+class ManyRows:
+    """An outbox of very many rows, each its own aggregate, made as they are read."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def walk(self, _aggregate_id: str | None, limit: int) -> Iterator[tuple[OutboxRow, ...]]:
+        template = commit("x")
+        for start in range(0, self._count, limit):
+            numbers = range(start, min(start + limit, self._count))
+            yield tuple(
+                OutboxRow(f"item-{n}", "T", f"c-{n}", 1, 1, OLD_MS + n, 1, template.events, frozenset(), {})
+                for n in numbers
+            )
+
+    def scan(self, start: Any, limit: int) -> ScanPage:
+        first = start or 0
+        rows = next(iter(ManyRows(limit).walk(None, limit)))
+        return ScanPage(rows, first + limit if first + limit < self._count else None)
+
+
+def peak_of(walk: Any) -> tuple[Any, int]:
+    tracemalloc.start()
+    try:
+        return walk(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_outbox_of_very_many_rows_is_walked_over_in_little_memory() -> None:
+    """
+    Gaps, survey and the preview of a replay: all keep counts, and a page.
+    """
+    reader: Any = ManyRows(20_000)
+    runtime = SystemRuntime()
+
+    found, gaps_peak = peak_of(lambda: gaps.find(reader, NAMES, (), 60.0, 10, runtime))
+    counted, survey_peak = peak_of(lambda: survey.take(reader, NAMES, 1_000_000))
+    shown, preview_peak = peak_of(lambda: preview(reader, NAMES, ReplayRequest(), runtime))
+
+    assert (found.aggregates, [gap.aggregate_id for gap in found.oldest[:2]]) == (20_000, ["item-0", "item-1"])
+    assert counted.rows == shown.handed_over == 20_000
+    assert max(gaps_peak, survey_peak, preview_peak) < 2_000_000
+
+
+def test_a_survey_counts_per_destination() -> None:
+    """
+    Owed, parked, settled, unreadable; the oldest that is owed and says when it was committed.
+    """
+    rows = [
+        row("a", 1, committed_at_ms=50),
+        row("a", 2, parked={"bus": "large"}, committed_at_ms=10),
+        row("b", 1, delivered=frozenset({"bus"}), committed_at_ms=40),
+        row("c", 1, delivered=frozenset({"bus", "index"}), committed_at_ms=5),
+        row("d", 1, parked={"bus": "?", "index": "?"}, committed_at_ms=1),
+        row("e", 1, committed_at_ms=0),
+        UnreadableRow("f", 1, "broken"),
+    ]
+
+    found = survey.count(survey.Survey(), rows, NAMES)
+
+    assert (found.rows, found.parked_rows, found.unreadable, found.complete_rows) == (7, 2, 1, 1)
+    assert found.owed == {"bus": 2, "index": 4}
+    assert found.parked == {"bus": 2, "index": 1}
+    assert (found.owed_to_bus, found.owed_to_others_only) == (2, 1)
+    assert found.oldest_committed_at_ms == 10

@@ -1,0 +1,103 @@
+"""Rows that somebody wrote by hand, or broke: named, parked in their turn or left owed; never the end of a part."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.destination import BUS, INDEX
+from relay.outbox.row import UnreadableRow, of_row
+
+from .conftest import Bench
+
+OUTBOX = "inventory_outbox"
+
+
+def stored(bench: Bench, aggregate_id: str, last: str) -> dict[str, Any]:
+    """Return a row as it is stored."""
+    key = {"aggregateId": {"S": aggregate_id}, "sequenceNumber": {"N": last}}
+    item: dict[str, Any] = bench.client.get_item(TableName=OUTBOX, Key=key)["Item"]
+    return item
+
+
+@pytest.mark.parametrize("parked", [{"S": "bus"}, {"L": []}, {"NULL": True}])
+def test_a_row_whose_marks_are_no_map_is_parked(bench: Bench, parked: dict[str, Any]) -> None:
+    """
+    The mark replaces what stands there: otherwise no page with that row could ever be dealt with.
+    """
+    bench.append("a")
+    bench.append("a")
+    bench.append("b")
+    bench.break_row("a", 1, parked=parked)
+    result = bench.process(bench.outbox(), recheck=True)
+    assert result.dealt_with
+    assert bench.on_bus() == [("b", 1)]
+    assert set(stored(bench, "a", "1")["parked"]["M"]) == {BUS, INDEX}
+    assert bench.row("a", 2).parked == {}
+
+
+def test_a_number_that_is_not_whole_is_unreadable_and_stops_nobody(bench: Bench) -> None:
+    """
+    DynamoDB takes 1.5 for a key. The row is named, stays owed, and holds up what is above it.
+    """
+    bench.append("a")
+    item = {**stored(bench, "a", "1"), "sequenceNumber": {"N": "1.5"}}
+    row = of_row(item, OUTBOX)
+    assert isinstance(row, UnreadableRow)
+    assert row.key == ("a", 1)
+
+
+def test_commits_that_overlap_are_parked_and_stop_nobody(bench: Bench) -> None:
+    """
+    A row that claims events of its neighbour makes the same event be asked for twice, which DynamoDB refuses.
+    """
+    bench.append("a", text="x" * 2_000)
+    bench.append("a", text="x" * 2_000)
+    bench.append("b", text="x" * 2_000)
+    bench.break_row("a", 2, firstSequence={"N": "1"})
+    result = bench.process(bench.outbox(), recheck=True)
+    assert result.dealt_with
+    assert ("b", 1) in bench.on_bus()
+    assert ("a", 1) in bench.on_bus()
+    assert set(bench.row("a", 2).parked) == {BUS, INDEX}
+
+
+def test_a_page_that_shows_a_complete_row_twice_settles_it(bench: Bench) -> None:
+    """
+    A released row may change twice after every destination has it; a batch with a key twice would be refused.
+    """
+    bench.append("a")
+    complete = replace(bench.row("a", 1), delivered=frozenset({BUS, INDEX}))
+    result = bench.process([complete, complete])
+    assert result.dealt_with
+    assert bench.outbox() == []
+
+
+def test_two_events_of_one_id_reach_the_bus_one_after_the_other(bench: Bench) -> None:
+    """
+    Ids are drawn at random; somebody who copied an aggregate's rows by hand has two of each.
+    """
+    bench.append("a")
+    bench.append("b")
+    event_id = json.loads(stored(bench, "a", "1")["events"]["S"])[0]["eventId"]
+    (event,) = json.loads(stored(bench, "b", "1")["events"]["S"])
+    bench.break_row("b", 1, events={"S": json.dumps([{**event, "eventId": event_id}])})
+    result = bench.process(bench.outbox())
+    assert result.dealt_with
+    assert sorted(bench.on_bus()) == [("a", 1), ("b", 1)]
+    assert bench.outbox() == []
+
+
+def test_half_a_character_in_an_event_is_no_end_of_a_part(bench: Bench) -> None:
+    """
+    JSON can name half of a surrogate pair, which no text in UTF-8 can hold.
+    """
+    bench.append("a")
+    bench.append("b")
+    (event,) = json.loads(stored(bench, "a", "1")["events"]["S"])
+    bench.break_row("a", 1, events={"S": json.dumps([{**event, "eventType": "\ud800"}])})
+    result = bench.process(bench.outbox())
+    assert result.dealt_with
+    assert bench.on_bus() == [("b", 1)]
+    assert set(bench.row("a", 1).parked) == {BUS, INDEX}

@@ -1,0 +1,179 @@
+"""What the meter keeps, and what Prometheus is shown of it."""
+
+import threading
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from eventstore.system import SystemRuntime
+from eventstore.testing.manual import ManualRuntime
+from relay import metrics
+from relay.metrics import CATALOGUE, HistogramReading, Kind, Metric, Reading, RecordingMeter, SilentMeter
+from relay.observing.http.exposition import Exposition
+
+
+def shown(meter: RecordingMeter) -> dict[str, float]:
+    """Return the page as a scraper reads it: name with labels → value."""
+    text = Exposition(meter).page().decode()
+    return {
+        f"{sample.name}{dict(sorted(sample.labels.items())) or ''}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith("relay_")
+    }
+
+
+def test_a_scraper_reads_what_parts_told() -> None:
+    """
+    Counters add up, gauges are asked when somebody looks, buckets count everything up to their end.
+    """
+    clock = ManualRuntime()
+    meter = RecordingMeter(clock)
+    meter.count(metrics.RECORDS_READ, amount=3)
+    meter.count(metrics.RECORDS_READ)
+    meter.count(metrics.RETRIES, "bus", "nack")
+    lag = {("shard-1",): 1.5}
+    meter.watch(metrics.FEED_LAG, lambda: lag)
+    with meter.timed(metrics.STAGE_SECONDS, "order"):
+        clock.advance(0.25)
+    meter.observe(metrics.STAGE_SECONDS, 60.0, "order")
+    meter.move(metrics.PAGES_IN_FLIGHT, 2)
+    meter.move(metrics.PAGES_IN_FLIGHT, -1)
+    meter.watch(metrics.LEASES_TAKEN, lambda: {(): 7.0})
+    lag[("shard-1",)] = 2.5
+
+    found = shown(meter)
+
+    assert found["relay_records_read_total"] == 4.0
+    assert found["relay_pages_in_flight"] == 1.0
+    assert found["relay_leases_taken_total"] == 7.0
+    assert found["relay_retries_total{'destination': 'bus', 'reason': 'nack'}"] == 1.0
+    assert found["relay_feed_lag_seconds{'shard': 'shard-1'}"] == 2.5
+    assert found["relay_stage_seconds_bucket{'le': '0.1', 'stage': 'order'}"] == 0.0
+    assert found["relay_stage_seconds_bucket{'le': '0.25', 'stage': 'order'}"] == 1.0
+    assert found["relay_stage_seconds_bucket{'le': '30.0', 'stage': 'order'}"] == 1.0
+    assert found["relay_stage_seconds_bucket{'le': '+Inf', 'stage': 'order'}"] == 2.0
+    assert found["relay_stage_seconds_count{'stage': 'order'}"] == 2.0
+    assert found["relay_stage_seconds_sum{'stage': 'order'}"] == 60.25
+
+
+def test_the_page_names_the_process_as_well() -> None:
+    """
+    Memory and open files of the process are what an operator asks for next.
+    """
+    page = Exposition(RecordingMeter(SystemRuntime())).page().decode()
+
+    assert "process_resident_memory_bytes" in page
+
+
+def test_a_failed_stage_is_timed_too() -> None:
+    """
+    The error passes.
+    """
+    clock = ManualRuntime()
+    meter = RecordingMeter(clock)
+
+    def fail() -> None:
+        with meter.timed(metrics.STAGE_SECONDS, "settle"):
+            clock.advance(2.0)
+            raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fail()
+
+    (reading,) = meter.readings()
+    assert reading.labels == ("settle",)
+    assert isinstance(reading.value, HistogramReading)
+    assert (reading.value.counts[-1], reading.value.total) == (1, 2.0)
+
+
+def test_threads_share_a_meter() -> None:
+    """
+    No count is lost.
+    """
+    meter = RecordingMeter(SystemRuntime())
+
+    def work() -> None:
+        for _ in range(2_000):
+            meter.count(metrics.SETTLED, "feed")
+            meter.observe(metrics.COMMIT_TO_CONFIRM, 1.0, "bus")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    counts = {reading.metric.name: reading.value for reading in meter.readings()}
+    assert counts["relay_commits_settled_total"] == 8_000
+    observed = counts["relay_commit_to_confirm_seconds"]
+    assert isinstance(observed, HistogramReading)
+    assert observed.counts[-1] == 8_000
+
+
+def test_a_server_cannot_fill_the_memory_with_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What is beyond the bound is counted together; what is known goes on under its name.
+    """
+    monkeypatch.setattr(metrics, "LABEL_SETS_MAX", 2)
+    meter = RecordingMeter(SystemRuntime())
+    for number in range(5):
+        meter.count(metrics.RETRIES, "index", f"status {number}")
+    meter.count(metrics.RETRIES, "index", "status 0")
+
+    assert {reading.labels: reading.value for reading in meter.readings()} == {
+        ("index", "status 0"): 2.0,
+        ("index", "status 1"): 1.0,
+        ("other", "other"): 3.0,
+    }
+
+
+def test_a_slip_in_a_metric_is_caught() -> None:
+    """
+    Wrong kind, wrong number of labels: a defect, not a new series.
+    """
+    meter = RecordingMeter(SystemRuntime())
+    with pytest.raises(AssertionError, match="is a histogram"):
+        meter.count(metrics.STAGE_SECONDS, "order")
+    with pytest.raises(AssertionError, match="is told apart by"):
+        meter.count(metrics.RETRIES, "bus")
+    with pytest.raises(AssertionError, match="is a histogram"):
+        meter.watch(metrics.STAGE_SECONDS, dict)
+    with pytest.raises(AssertionError, match="is a counter"):
+        meter.move(metrics.SETTLED, -1, "feed")
+
+
+def test_a_silent_meter_keeps_nothing() -> None:
+    """
+    Parts need not know whether anybody looks.
+    """
+    meter = SilentMeter()
+    meter.count(metrics.SETTLED, "feed")
+    meter.observe(metrics.COMMIT_TO_CONFIRM, 1.0, "bus")
+    meter.watch(metrics.PAUSED, lambda: {(): 1.0})
+    meter.move(metrics.PAGES_IN_FLIGHT, 1)
+    with meter.timed(metrics.STAGE_SECONDS, "order"):
+        pass
+
+    assert vars(meter) == {}
+
+
+@pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
+def test_names_say_kind_and_unit(metric: Metric) -> None:
+    """
+    As Prometheus' conventions ask: counters end in `_total`, and only they; buckets ascend.
+    """
+    assert metric.name.startswith("relay_")
+    assert (metric.kind is Kind.COUNTER) is metric.name.endswith("_total")
+    assert (metric.kind is Kind.HISTOGRAM) is bool(metric.buckets)
+    assert metric.kind is not Kind.HISTOGRAM or metric.name.endswith("_seconds")
+    assert list(metric.buckets) == sorted(set(metric.buckets))
+
+
+def test_the_catalogue_has_every_metric_of_the_module() -> None:
+    """
+    What is not in it is never shown.
+    """
+    assert set(CATALOGUE) == {each for each in vars(metrics).values() if isinstance(each, Metric)}
+    assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE)
+    assert isinstance(Reading(metrics.PAUSED, (), 1.0).value, float)

@@ -1,0 +1,171 @@
+"""What a worker says of itself, and how a pool of carriers follows the leases."""
+
+from typing import Any
+
+from relay.destination import Trouble, TroubleKind
+from relay.destinations.broker import BrokerLostError
+from relay.destinations.index_client import IndexLostError
+from relay.feed.carrier import ShardState
+from relay.feed.carriers import Carriers
+from relay.feed.directory import Stream
+from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, lease_key
+from relay.leases.held import HeldLease
+from relay.leases.report import DestinationReport, SweepReport
+from relay.observing.reporting import report
+from tests.support.waiting import until
+
+from .conftest import Bench
+from .leasing import ObedientKeeper
+
+
+class Pool:
+    """Carriers of the bench's shard, opened as the leases say."""
+
+    def __init__(self, bench: Bench, shards_max: int = 16) -> None:
+        self.keeper: Any = ObedientKeeper(bench.runtime)
+        self.keeper.fleet = Fleet
+        self.stream: Stream | None = bench.relay.directory.stream()
+        self.opened: list[tuple[str, str]] = []
+        self._bench = bench
+        discovery: Any = self
+        self.carriers = Carriers(keeper=self.keeper, discovery=discovery, open_shard=self._open, shards_max=shards_max)
+        (shard,) = bench.relay.directory.shards(bench.relay.directory.stream())
+        self.shard_id = shard.id
+        self.key = lease_key(bench.relay.directory.stream().label, shard.id)
+
+    def hurry(self) -> None:
+        """Nothing to look at."""
+
+    def _open(self, held: HeldLease, stream: Stream, on_end: Any) -> Any:
+        self.opened.append((str(held.shard_id), stream.arn))
+        return self._bench.relay._open_shard(held, stream, self.keeper, on_end)
+
+    def end(self) -> None:
+        self.carriers.drain()
+        for part in self.carriers.parts:
+            assert part.join(10)
+
+
+def test_a_report_names_shards_destinations_and_what_is_in_flight(bench: Bench) -> None:
+    """
+    An operator sees it by `relay status`, without a way to the process.
+    """
+    pool = Pool(bench)
+    bench.broker.refuse_connections(BrokerLostError("down"))
+    bench.append("a")
+    pool.keeper.give(pool.key)
+    pool.carriers.tend()
+    until(lambda: bench.relay.lanes[0].trouble is not None, "the bus refused")
+    sweep = SweepReport(1, 2, {"bus": 1}, 0)
+    made = report(pool.carriers.reading, bench.relay.lanes, bench.relay._lag, sweep)
+    bench.broker.refuse_connections(None)
+    until(lambda: bench.outbox() == [], "the page is through")
+    pool.end()
+
+    (shard,) = made.shards
+    assert (shard.shard, shard.in_flight) == (pool.shard_id, 1)
+    assert made.in_flight == (("a", 1),)
+    assert made.sweep == sweep
+    assert [(each.name, each.state) for each in made.destinations] == [("bus", "outage"), ("index", "well")]
+
+
+def test_a_destination_whose_breaker_is_open_is_closed_off(bench: Bench) -> None:
+    """
+    The reason stays with it.
+    """
+    bench.index.fail(IndexLostError("down"))
+    bench.append("a")
+    bench.process(bench.outbox())
+
+    made = report([], bench.relay.lanes, bench.relay._lag, None)
+
+    (index,) = [each for each in made.destinations if each.name == "index"]
+    trouble = bench.relay.lanes[1].trouble
+    assert isinstance(trouble, Trouble)
+    assert trouble.kind is TroubleKind.OUTAGE
+    assert index == DestinationReport("index", "closed off", trouble.reason)
+
+
+def test_each_lease_gets_one_carrier(bench: Bench) -> None:
+    """
+    However often they are tended; the sweep's lease has none, and one that is fenced must wait.
+    """
+    pool = Pool(bench)
+    pool.keeper.give(SWEEP_KEY)
+    held = pool.keeper.give(pool.key)
+    held.renewed(held._lease, float("-inf"), None)
+    pool.carriers.tend()
+    assert pool.opened == []
+    held.renewed(held._lease, bench.runtime.monotonic(), None)
+    for _ in range(3):
+        pool.carriers.tend()
+    pool.end()
+
+    assert [shard for shard, _ in pool.opened] == [pool.shard_id]
+
+
+def test_a_later_term_gets_a_carrier_once_the_former_one_has_ended(bench: Bench) -> None:
+    """
+    The lease was lost and came back: never two carriers of one shard in one process.
+    """
+    pool = Pool(bench)
+    first = pool.keeper.give(pool.key)
+    pool.carriers.tend()
+    (carrier,) = pool.carriers.reading
+    first.end()
+    pool.keeper.give(pool.key, term=3)
+    until(carrier.is_ended, "the first has ended")
+    assert carrier.state is ShardState.LEASE_LOST
+    pool.carriers.tend()
+    pool.end()
+
+    assert len(pool.opened) == 2
+
+
+def test_a_shard_that_is_asked_for_is_drained(bench: Bench) -> None:
+    """
+    It goes to the worker that asks.
+    """
+    pool = Pool(bench)
+    held = pool.keeper.give(pool.key)
+    pool.carriers.tend()
+    (carrier,) = pool.carriers.reading
+    held.note_wanted("worker-2")
+    pool.carriers.tend()
+    until(carrier.is_ended, "it is drained")
+
+    assert pool.keeper.happened[-1] == ("let go", "worker-2", 0.0)
+
+
+def test_a_lease_of_a_former_stream_is_read_there(bench: Bench) -> None:
+    """
+    The ARN ends with the label of the stream that the lease names.
+    """
+    pool = Pool(bench)
+    assert pool.stream is not None
+    pool.keeper.give(lease_key("2020-01-01T00:00:00.000", "shard-1"))
+    pool.carriers.tend()
+    pool.end()
+
+    ((shard, arn),) = pool.opened
+    assert shard == "shard-1"
+    assert arn == pool.stream.arn.replace(pool.stream.label, "2020-01-01T00:00:00.000")
+
+
+def test_it_never_carries_more_than_it_has_room_for(bench: Bench, log_events: list[Any]) -> None:
+    """
+    Carriers that have not quite ended count, too, so that the threads stay bounded; what waits is said once.
+    """
+    pool = Pool(bench, shards_max=1)
+    free = Lease(lease_key("label", "shard-2"), None, 0, 0)
+    pool.keeper.fleet = lambda: Fleet(leases={free.key: free})
+    pool.keeper.give(pool.key)
+    pool.keeper.give(lease_key("label", "shard-3"))
+    for _ in range(3):
+        pool.carriers.tend()
+    assert len(pool.carriers.parts) == 2
+    pool.end()
+
+    assert [(event["carried"], event["waiting"]) for event in log_events if event["event"] == "shards.waiting"] == [
+        (2, 1)
+    ]

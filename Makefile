@@ -12,7 +12,7 @@ LIMIT ?=
 SEED ?=
 RUNS ?=
 
-.PHONY: help demo test test-fast acceptance-long simulate check format dev up down status constraints api-docs build clean
+.PHONY: help demo test test-fast acceptance-long simulate bench check format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,13 +59,17 @@ test: check ## All checks and tests; installs and starts the real servers
 	$(PYTHON) infra/local up
 	$(BIN)/pytest
 
-acceptance-long: $(VENV)/.dev ## The long versions of the acceptance tests (20,000 lines, 40 kills)
+acceptance-long: $(VENV)/.dev ## The long versions of the acceptance tests (20,000 lines, 40 kills, outages of a minute)
 	$(PYTHON) infra/local up
-	CRASH_TEST_LINES=20000 CRASH_TEST_KILLS=40 $(BIN)/pytest -m acceptance tests/acceptance
+	CRASH_TEST_LINES=20000 CRASH_TEST_KILLS=40 RELAY_TEST_LONG=1 ACCEPTANCE_REPORT=.local/acceptance-long.jsonl \
+	  $(BIN)/pytest -m acceptance tests/acceptance
 
 simulate: $(VENV)/.dev ## Simulate a world that misbehaves (SEED=, RUNS=), then every planted bug
 	$(BIN)/python -m tests.simulation --runs $(or $(RUNS),200) --seed $(or $(SEED),0)
 	$(BIN)/python -m tests.simulation --planted all
+
+bench: $(VENV)/.dev ## Two-item transactions a second of the in-memory DynamoDB; stated, not gated
+	$(BIN)/python -m tests.bench.in_memory_dynamodb
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
 	$(BIN)/pytest -m "not servers"

@@ -5,14 +5,17 @@
     chance      what is drawn from a seed: one stream per purpose, and the kinds of faults (`FAULTS`)
     coverage    how often each fault and each mark was met
     settings    what differs from seed to seed
-    dynamo      what goes wrong between the product and DynamoDB; `feed` what goes wrong in the feed
+    dynamo      the way between the product and DynamoDB
     broker      the bus; `index` the search index; `consumers` those who read the bus
     writers     those who append, with every kind of append
     weather     what goes wrong by itself: crashes, outages, splits of shards
     ledger      what has truly happened, and the `Violation` of whoever breaks a promise
-    checkers    the invariants
+    checkers    the invariants; `bounds` those of what is held in memory
     world       all of it put together; one run
-    planted     deliberate bugs, each of which a simulation must find
+    fleet       the invariants of workers and leases; `trials` what is tried in the calm
+    operators   what operators do meanwhile
+    looking     looks before and after methods of the product
+    planted     deliberate bugs, each of which a simulation must find: `planted_delivery`, `planted_workers`, `bugs`
     shrink      a failing run made smaller
     command     `python -m tests.simulation`
 

@@ -1,83 +1,115 @@
 """The invariants. To add one: look where its facts change, and call `ledger.broken` with the promise in a few words.
 
-`watch_outbox`    at every change of an outbox row, as it happens
-`watch_call`      at every call of DynamoDB, right after its effect
+`watch`           at every write to DynamoDB, as it happens
 `Ledger`          at every message, document and commit, as they are taken
 `look_at_all`     now and then, and at the end, over everything that is stored
 `is_drained`      when faults have stopped: nothing is left that could go
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from eventstore import EventStore
 from eventstore.table_names import TableNames
-from eventstore.testing.dynamodb.feed import FeedRecord
+from eventstore.testing.dynamodb.feed import Feed
+from eventstore.testing.dynamodb.items import Change
 from tests.simulation.dynamo import SimulatedPassage
-from tests.simulation.feed import records_up_to
+from tests.simulation.fleet import FleetWatch
 from tests.simulation.ledger import CommitKey, Ledger, TrueCommit
 
 DESTINATIONS = ("bus", "index")
+OLD_CLASS = "marked by an older release"
+"""Error class of marks that the weather makes: nobody has looked what is below them."""
+
 _TABLES = TableNames()
 
 
 class Checkers:
     """Look on while the product works."""
 
-    def __init__(self, ledger: Ledger, passage: SimulatedPassage, message_max_bytes: int) -> None:
+    def __init__(
+        self, ledger: Ledger, passage: SimulatedPassage, fleet: FleetWatch, process_name: Callable[[], str]
+    ) -> None:
         self._ledger = ledger
         self._passage = passage
-        self._message_max_bytes = message_max_bytes
+        self._fleet = fleet
+        self._process_name = process_name
         self._outbox: dict[CommitKey, Mapping[str, Any]] = {}
+        self._left_to_the_sweep: set[CommitKey] = set()
+        self.message_max_bytes = 0
 
-    def watch_outbox(self, records: Sequence[FeedRecord]) -> None:
-        """Look at the changes of outbox rows that one call has made."""
-        commits: list[TrueCommit] = []
-        for record in records:
-            key = (record.keys["aggregateId"]["S"], int(record.keys["sequenceNumber"]["N"]))
-            if record.new is None:
-                self._settled(key)
-            elif record.event_name == "INSERT":
-                row = record.new.attributes
-                if key in self._ledger.commits:
-                    self._ledger.broken("a settled commit stays settled", f"the row {key} has come back to life")
-                self._outbox[key] = row
-                commits.append(self._ledger.commit(row, self._events_of(row)))
-            else:
-                self._outbox[key] = record.new.attributes
-                self._marked(key, record.new.attributes)
+    def watch(self, changes: Sequence[Change]) -> None:
+        """Look at what one write has changed."""
+        dropped = _dropped(changes)
+        outboxed = [change for change in changes if change.table.name == _TABLES.outbox]
+        commits = [found for change in outboxed for found in self._outboxed(change, dropped)]
         for commit in commits:
             if commit.group != len(commits):
                 self._ledger.broken("appends to several aggregates are one", f"{len(commits)} of {commit.group} stored")
+        for change in changes:
+            if change.table.name == _TABLES.relay and change.key[0] == "fleet":
+                self._fleet.written(
+                    str(change.key[1]),
+                    None if change.old is None else change.old.attributes,
+                    None if change.new is None else change.new.attributes,
+                )
+                self._relayed(change)
 
-    def watch_call(self, operation: str, request: Mapping[str, Any]) -> None:
-        """Look at a call that has had its effect."""
-        if operation == "PutItem" and request["TableName"] == _TABLES.relay:
-            kind, _, label = request["Item"]["recordType"]["S"].partition("#")
-            if kind == "checkpoint":
-                self._checkpoint(label, request["Item"])
+    def _outboxed(self, change: Change, dropped: frozenset[str]) -> Iterator[TrueCommit]:
+        """Look at the change of an outbox row; yield the commit that it brings."""
+        aggregate_id, number = change.key
+        key = (str(aggregate_id), int(str(number)))
+        if change.old is not None:
+            self._changed(key, change.old.attributes, change.new.attributes if change.new else None, dropped)
+        if change.new is None:
+            self._settled(key)
+        elif change.old is None:
+            row = change.new.attributes
+            if key in self._ledger.commits:
+                self._ledger.broken("a settled commit stays settled", f"the row {key} has come back to life")
+            self._outbox[key] = row
+            yield self._ledger.commit(row, self._events_of(row))
+        else:
+            self._outbox[key] = change.new.attributes
+            self._marked(key, change.new.attributes, _parked(change.old.attributes))
+
+    def _relayed(self, change: Change) -> None:
+        """Look at a lease whose checkpoint has moved: a lease row is the checkpoint of its shard."""
+        row = change.new.attributes if change.new is not None else {}
+        before = change.old.attributes if change.old is not None else {}
+        moved = any(row.get(name) != before.get(name) for name in ("feedPosition", "state"))
+        kind, _, rest = row.get("recordKey", {}).get("S", "").partition("#")
+        label, _, shard_id = rest.partition("#")
+        if kind == "lease" and shard_id and moved:
+            self._checkpoint(label, shard_id, row)
 
     def look_at_all(self, store: EventStore) -> None:
         """Look whether what was stored can be read, once, in order and without a hole, and nothing else is there."""
-        with self._passage.direct():
-            for aggregate_id, version in self._ledger.versions.items():
-                events = store.load(aggregate_id)
-                numbers = [event.sequence_number for event in events]
-                if numbers != list(range(1, version + 1)):
-                    self._ledger.broken("what is acknowledged stays readable", f"{aggregate_id} reads {numbers}")
-                for event in events:
-                    commit = self._ledger.by_number[aggregate_id, event.sequence_number]
-                    if commit.event_ids[event.sequence_number - commit.first] != event.event_id:
-                        self._ledger.broken("history does not change", f"{aggregate_id} {event.sequence_number}")
-            reply = self._passage.database.call(
-                "Scan", {"TableName": _TABLES.events, "Select": "COUNT", "ConsistentRead": True}
-            )
-            if reply["Count"] != sum(self._ledger.versions.values()):
-                self._ledger.broken("nothing half is there", f"{reply['Count']} events are stored")
+        for aggregate_id, version in self._ledger.versions.items():
+            events = store.load(aggregate_id)
+            numbers = [event.sequence_number for event in events]
+            if numbers != list(range(1, version + 1)):
+                self._ledger.broken("what is acknowledged stays readable", f"{aggregate_id} reads {numbers}")
+            for event in events:
+                commit = self._ledger.by_number[aggregate_id, event.sequence_number]
+                if commit.event_ids[event.sequence_number - commit.first] != event.event_id:
+                    self._ledger.broken("history does not change", f"{aggregate_id} {event.sequence_number}")
+        reply = self._passage.database.observer().scan(TableName=_TABLES.events, Select="COUNT", ConsistentRead=True)
+        if reply["Count"] != sum(self._ledger.versions.values()):
+            self._ledger.broken("nothing half is there", f"{reply['Count']} events are stored")
 
     def is_drained(self) -> bool:
-        """Tell whether the outbox owes nothing but what waits for a person."""
+        """Tell whether the outbox owes nothing but what waits for a person, and keeps nothing that nobody waits for."""
         return not any(self._is_work(key, row) for key, row in self._outbox.items())
+
+    def parked(self) -> list[CommitKey]:
+        """Return the commits that are parked for some destination, in order."""
+        return sorted(key for key, row in self._outbox.items() if _parked(row) - _delivered(row))
+
+    def owed(self) -> list[CommitKey]:
+        """Return the commits whose rows are there, in order."""
+        return sorted(self._outbox)
 
     def left(self) -> list[CommitKey]:
         """Return the commits that could go and did not."""
@@ -85,6 +117,8 @@ class Checkers:
 
     def _is_work(self, key: CommitKey, row: Mapping[str, Any]) -> bool:
         done = _delivered(row) | _parked(row)
+        if _delivered(row) >= set(DESTINATIONS):
+            return True  # it is complete, and somebody has to notice it
         return not done >= {"index"} or not ("bus" in done or self._is_behind_parked(key))
 
     def _is_behind_parked(self, key: CommitKey) -> bool:
@@ -94,19 +128,10 @@ class Checkers:
         )
 
     def _events_of(self, row: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
-        aggregate_id, last = row["aggregateId"], int(row["sequenceNumber"]["N"])
-        with self._passage.direct():
-            return [
-                self._passage.database.call(
-                    "GetItem",
-                    {
-                        "TableName": _TABLES.events,
-                        "ConsistentRead": True,
-                        "Key": {"aggregateId": aggregate_id, "sequenceNumber": {"N": str(number)}},
-                    },
-                ).get("Item")
-                for number in range(int(row["firstSequence"]["N"]), last + 1)
-            ]
+        table = self._passage.database._engine.table(_TABLES.events)
+        numbers = range(int(row["firstSequence"]["N"]), int(row["sequenceNumber"]["N"]) + 1)
+        found = (table.get((row["aggregateId"]["S"], Decimal(number))) for number in numbers)
+        return [None if item is None else item.attributes for item in found]
 
     def _settled(self, key: CommitKey) -> None:
         self._outbox.pop(key, None)
@@ -116,33 +141,65 @@ class Checkers:
             if not self._ledger.has(name, commit):
                 self._ledger.broken("a settled commit was taken by every destination", f"{key} lacks the {name}")
 
-    def _marked(self, key: CommitKey, row: Mapping[str, Any]) -> None:
+    def _changed(
+        self, key: CommitKey, old: Mapping[str, Any], new: Mapping[str, Any] | None, dropped: frozenset[str]
+    ) -> None:
+        """Look at what goes from a row, and by whose hand."""
+        for name in dropped:
+            if name not in _parked(old) - _delivered(old):
+                self._ledger.broken("only what is parked is dropped", f"{key} for the {name}")
+            self._ledger.drop(name, self._ledger.commits[key])
+        if "bus" in _parked(old) - _delivered(old) and (new is None or "bus" not in _parked(new) - _delivered(new)):
+            above = {other for other in self._outbox if other[0] == key[0] and other[1] >= key[1]}
+            self._left_to_the_sweep |= above  # checkpoints have passed them while they waited
+        if new is None:
+            return
+        if not _delivered(old) <= _delivered(new):
+            self._ledger.broken("who has a commit is only added to", f"{key}: {_delivered(old)} to {_delivered(new)}")
+        if _parked(old) - _parked(new) - _delivered(new) and not self._process_name().startswith("operator"):
+            self._ledger.broken("only an operator removes a mark", f"{key} by {self._process_name()}")
+
+    def _marked(self, key: CommitKey, row: Mapping[str, Any], parked_before: set[str]) -> None:
         commit = self._ledger.commits[key]
         for name in _delivered(row):
             if not self._ledger.has(name, commit):
                 self._ledger.broken("what is marked as delivered was taken", f"{key} by the {name}")
-        parked = _parked(row)
+        parked = {name for name in _parked(row) - parked_before if not _is_old_mark(row, name)}
         if "index" in parked and not commit.is_poison:
             self._ledger.broken("only what can never be taken is parked", f"{key} for the index: {row['parked']}")
-        if "bus" in parked and commit.body_bytes <= self._message_max_bytes:
+        if "bus" in parked and commit.body_bytes <= self.message_max_bytes:
             self._ledger.broken("only what can never be taken is parked", f"{key} for the bus: {row['parked']}")
         if "bus" in parked and self._ledger.taken.highest.get(key[0], 0) < commit.first - 1:
             self._ledger.broken("what is parked has nothing owed below it", f"{key}")
 
-    def _checkpoint(self, label: str, item: Mapping[str, Any]) -> None:
+    def _checkpoint(self, label: str, shard_id: str, item: Mapping[str, Any]) -> None:
         """A checkpoint passes nothing that is owed to the bus and could go."""
         feed = next(feed for feed in self._passage.database._engine.feeds.values() if feed.label == label)
-        shard_id, finished = item["recordKey"]["S"], item["state"]["S"] == "finished"
+        finished = item.get("state", {}).get("S") == "finished"
         position = int(item["feedPosition"]["S"]) if "feedPosition" in item else None
         if finished and any(shard.shard_id == shard_id and shard.is_open for shard in feed.shards):
             self._ledger.broken("only a closed shard is finished", shard_id)
         if position is None and not finished:
             return
-        for image in records_up_to(feed, shard_id, None if finished else position):
+        for image in _new_commits(feed, shard_id, None if finished else position):
             key = (image["aggregateId"]["S"], int(image["sequenceNumber"]["N"]))
             row = self._outbox.get(key)
+            if key in self._left_to_the_sweep:
+                continue
             if row is not None and "bus" not in _delivered(row) and not self._is_behind_parked(key):
                 self._ledger.broken("a checkpoint passes nothing that is owed", f"{key} in {shard_id}")
+
+
+def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mapping[str, Any]]:
+    """Return the images of the new commits in a shard up to a position; of all of it for None."""
+    shard = next((shard for shard in feed.shards if shard.shard_id == shard_id), None)
+    if shard is None:
+        return []  # trimmed; what it held is the sweep's business
+    return [
+        record.new.attributes
+        for at, record in zip(shard._positions, shard._records, strict=True)
+        if record.event_name == "INSERT" and record.new is not None and (position is None or at <= position)
+    ]
 
 
 def _delivered(row: Mapping[str, Any]) -> set[str]:
@@ -151,3 +208,16 @@ def _delivered(row: Mapping[str, Any]) -> set[str]:
 
 def _parked(row: Mapping[str, Any]) -> set[str]:
     return set(row.get("parked", {}).get("M", {}))
+
+
+def _is_old_mark(row: Mapping[str, Any], name: str) -> bool:
+    return bool(row["parked"]["M"][name]["M"]["errorClass"]["S"] == OLD_CLASS)
+
+
+def _dropped(changes: Sequence[Change]) -> frozenset[str]:
+    """Return the destinations for which one write drops a commit: it keeps an audit record that says so."""
+    for change in changes:
+        record = change.new.attributes if change.new is not None else {}
+        if change.table.name == _TABLES.relay and record.get("verb", {}).get("S") == "drop":
+            return frozenset(record["about"]["M"]["destinations"]["S"].split(", "))
+    return frozenset()

@@ -71,13 +71,16 @@ def main(arguments: Sequence[str]) -> int:
         options.seed,
         writers=options.writers,
         appends=options.appends,
+        workers=options.workers,
+        aggregates=options.aggregates,
+        storm_seconds=options.storm,
         without=frozenset(filter(None, options.without.split(","))),
         keep_log=options.log is not None,
     )
     if options.runs == 1:
         return _repeat(plan, options.planted, options.log, no_shrink=options.no_shrink)
     if options.planted is not None:
-        return _say_found(options.planted, *_find(options.planted))
+        return say_found(options.planted, _find(options.planted))
     return _run_many(plan.seed, options.runs, options.jobs)
 
 
@@ -89,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--planted", choices=[*BUGS, "all"], help="plant a bug, and look for the seed that finds it")
     parser.add_argument("--writers", type=int, help="instead of the seed's number")
     parser.add_argument("--appends", type=int, help="of each writer, instead of the seed's number")
+    parser.add_argument("--workers", type=int, help="of the relay, instead of the seed's number")
+    parser.add_argument("--aggregates", type=int, help="instead of the seed's number")
+    parser.add_argument("--storm", type=float, help="seconds, instead of the seed's")
     parser.add_argument("--without", default="", help="kinds of faults to leave out, with commas between")
     parser.add_argument("--log", type=argparse.FileType("w"), help="with --runs 1: write a line per step to this file")
     parser.add_argument("--no-shrink", action="store_true", help="with --runs 1: do not look for a smaller run")
@@ -131,7 +137,7 @@ def _run_chunk(seeds: Sequence[int]) -> Tally:
 
 
 def _repeat(plan: Plan, bug: str | None, log: object, *, no_shrink: bool) -> int:
-    with BUGS[bug]() if bug is not None else nullcontext():
+    with BUGS[bug].plant() if bug is not None else nullcontext():
         run = simulate(plan)
         print(f"seed {plan.seed}: {run.steps:,} steps, {run.seconds:.0f} simulated seconds, trace {run.trace}")
         if log is not None:
@@ -148,24 +154,43 @@ def _repeat(plan: Plan, bug: str | None, log: object, *, no_shrink: bool) -> int
 
 def _find_all(jobs: int) -> int:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        codes = [_say_found(name, *found) for name, found in zip(BUGS, pool.map(_find, BUGS), strict=True)]
+        codes = [say_found(name, found) for name, found in zip(BUGS, pool.map(_find, BUGS), strict=True)]
     return max(codes)
 
 
-def _find(name: str) -> tuple[int | None, str, int]:
-    """Return the first seed that finds a bug, the promise it breaks, and the steps it took."""
-    with BUGS[name]():
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a planted bug was found.
+
+    Attributes:
+        seed: The first seed that breaks a promise.
+        promise: The promise.
+        steps: Of that run.
+    """
+
+    seed: int
+    promise: str
+    steps: int
+
+
+def _find(name: str) -> Found | None:
+    with BUGS[name].plant():
         for seed in range(PLANTED_SEEDS_MAX):
             run = simulate(Plan(seed))
             promise = promise_of(run)
             if promise is not None:
-                return seed, promise, run.steps
-    return None, "", 0
+                return Found(seed, promise, run.steps)
+    return None
 
 
-def _say_found(name: str, seed: int | None, promise: str, steps: int) -> int:
-    if seed is None:
+def say_found(name: str, found: Found | None) -> int:
+    """Say what became of a planted bug; return the exit code: 1 when no run found it, or for another reason."""
+    if found is None:
         print(f"FAILED {name}: not found in {PLANTED_SEEDS_MAX} seeds")
         return 1
-    print(f"found {name:<30} seed {seed:>3} after {steps:>6,} steps: {promise}")
+    what = f"{name:<30} seed {found.seed:>3} after {found.steps:>6,} steps: {found.promise}"
+    if found.promise not in BUGS[name].promises:
+        print(f"FAILED {what}; it was planted to break: {', '.join(sorted(BUGS[name].promises))}")
+        return 1
+    print(f"found {what}")
     return 0

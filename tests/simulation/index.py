@@ -21,6 +21,7 @@ class SimulatedIndex:
         self._ledger = ledger
         self.is_down = False
         self.refuses = False
+        self.takes_poison = False
 
     def prepare(self, timeout_seconds: float) -> None:
         """See `IndexClient.prepare`."""
@@ -65,7 +66,7 @@ class SimulatedIndex:
             return ItemVerdict(event_id, 429, "es_rejected_execution_exception", "told to be busy")
         if self._chance.strikes("index.failed_item"):
             return ItemVerdict(event_id, 503, "unavailable_shards_exception", "told to fail")
-        if json.loads(source)["data"].get("poison"):
+        if json.loads(source)["data"].get("poison") and not self.takes_poison:
             return ItemVerdict(event_id, 400, "document_parsing_exception", "poison")
         if event_id in self._ledger.taken.indexed:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "there already")

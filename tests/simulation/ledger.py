@@ -39,6 +39,7 @@ class TrueCommit:
         is_poison: The index can never take it.
         body_bytes: The size of its largest event's data.
         is_settled: Its outbox row is gone.
+        dropped: Destinations that never get it: an operator has decided so.
     """
 
     aggregate_id: str
@@ -52,6 +53,7 @@ class TrueCommit:
     is_poison: bool
     body_bytes: int
     is_settled: bool = False
+    dropped: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -158,6 +160,15 @@ class Ledger:
             self.taken.highest[aggregate_id] = number
             self.taken.firsts.append((aggregate_id, number, event_type))
 
+    def drop(self, destination: str, commit: TrueCommit) -> None:
+        """Note that an operator has dropped a commit: the destination never gets it, and the bus passes over it."""
+        commit.dropped.add(destination)
+        if destination == "bus":
+            highest = self.taken.highest.get(commit.aggregate_id, 0)
+            if highest < commit.first - 1:
+                self.broken("a drop leaves nothing owed below it", f"{commit.aggregate_id} {commit.last} at {highest}")
+            self.taken.highest[commit.aggregate_id] = max(highest, commit.last)
+
     def on_bus(self, commit: TrueCommit) -> bool:
         """Tell whether the bus has all of a commit."""
         return self.taken.highest.get(commit.aggregate_id, 0) >= commit.last
@@ -167,5 +178,7 @@ class Ledger:
         return all(event_id in self.taken.indexed for event_id in commit.event_ids)
 
     def has(self, destination: str, commit: TrueCommit) -> bool:
-        """Tell whether a destination has all of a commit."""
+        """Tell whether a destination has all of a commit, or never gets it."""
+        if destination in commit.dropped:
+            return True
         return self.on_bus(commit) if destination == "bus" else self.on_index(commit)

@@ -1,11 +1,13 @@
-"""The processes of a simulation: the relay, an operator's replay, and writers; each can crash and start again."""
+"""The processes of a simulation: workers of the relay, operators, and writers; each can crash and start again."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from eventstore import EventStore
 from eventstore.context import StoreOptions
-from eventstore.errors import EventStoreError
+from eventstore.errors import EventStoreError, TryLaterError
 from eventstore.table_names import TableNames
 from relay.assembly import Relay
 from relay.daemon import PartDiedError
@@ -13,18 +15,45 @@ from relay.destinations.bus import Bus
 from relay.destinations.bus_settings import BusSettings
 from relay.destinations.index import Index
 from relay.destinations.index_settings import IndexSettings
-from relay.replay import replay
+from relay.leases.errors import FleetSettingsError
+from relay.operating.replay import Replay, ReplayRequest
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
+from tests.simulation.operators import Operators
 from tests.simulation.primitives import SimulatedFlag, SimulatedRuntime
 from tests.simulation.scheduler import START_MS, Process, Scheduler, Task
 from tests.simulation.settings import WorldSettings
 from tests.simulation.writers import Writer
 
 OPERATOR_REFUSALS_MAX = 3
+LARGE_BYTES = 1 << 20
+"""Larger than any message; the limit once an operator has raised it."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One worker that is wanted, whichever process it is at the moment.
+
+    Attributes:
+        task: Its main part; None before its first start.
+        process: Its process, likewise.
+        stop: Raised when it is told to stop.
+        back_at: When whoever supervises it starts it again; None until it is found to be gone.
+        is_odd: It was started with a duration of leases that the others do not have.
+    """
+
+    task: Task | None = None
+    process: Process | None = None
+    stop: SimulatedFlag | None = None
+    back_at: float | None = None
+    is_odd: bool = False
+
+    def is_running(self) -> bool:
+        """Tell whether it runs."""
+        return self.task is not None and not self.task.is_done
 
 
 class Processes:
@@ -41,6 +70,7 @@ class Processes:
         passage: SimulatedPassage,
         broker: SimulatedBroker,
         index: SimulatedIndex,
+        operators: Operators,
     ) -> None:
         self._seed = seed
         self._settings = settings
@@ -50,49 +80,99 @@ class Processes:
         self._passage = passage
         self._broker = broker
         self._index = index
+        self._operators = operators
+        self._draw = chance.stream("processes")
+        self._message_max_bytes = settings.message_max_bytes
         self._count = 0
-        self._is_pausing = False
-        self.relay: Task | None = None
-        self.relay_stop: SimulatedFlag | None = None
+        self._pausing: set[Task] = set()
+        self.relays = [Slot() for _ in range(settings.workers)]
         self.operator: Task | None = None
         self.operator_stop: SimulatedFlag | None = None
         self.writers: dict[str, Task] = {}
 
     def strike(self, _what: str) -> None:
         """Let a crash or a pause happen to whoever holds the baton; called at every step."""
-        process = self._scheduler.current.process
+        task = self._scheduler.current
+        process = task.process
         kind = process.name.partition("-")[0]
-        if self._is_pausing or kind == "world" or not self._chance.is_stormy:
+        if task in self._pausing or kind == "world" or not self._chance.is_stormy:
             return
         if self._chance.strikes(f"crash.{kind}"):
-            self._scheduler.crash(process)
-            self._broker.bury(process)
-        elif self._chance.strikes("pause"):
-            self._is_pausing = True
-            seconds = self._chance.stream("pause seconds").choice((0.5, 5.0, 35.0))
-            try:
-                self._scheduler.wait("pause", None, seconds)
-            finally:
-                self._is_pausing = False
+            self.crash(process)
+        elif self._chance.strikes("pause.part"):
+            self._pause(task, self._chance.stream("pause seconds").choice((0.5, 5.0, 35.0)))
+        elif self._chance.strikes("pause.process"):
+            seconds = self._chance.stream("pause seconds").choice((1.0, 5.0, 15.0, 35.0))
+            self._scheduler.suspend(process, seconds)
+            self._pause(task, seconds)
+
+    def crash(self, process: Process) -> None:
+        """Let a process crash."""
+        self._scheduler.crash(process)
+        self._broker.bury(process)
 
     def now_ms(self) -> int:
         """Return DynamoDB's clock."""
         return START_MS + self._scheduler.now_us // 1000
 
-    def start_relay(self) -> None:
-        """Start the relay as a new process."""
-        relay, runtime = self._make_relay("relay")
-        stop = self.relay_stop = runtime.flag()
+    def look_after_relays(self) -> None:
+        """Start workers that are gone, after a while."""
+        now = self._scheduler.seconds
+        for slot in self.relays:
+            if slot.is_running():
+                continue
+            if slot.back_at is None:
+                slot.back_at = now + self._draw.choice((0.0, 1.0, 10.0)) * self._chance.is_stormy
+            elif slot.back_at <= now:
+                slot.back_at = None
+                self._start_relay(slot)
+
+    def stop(self, slot: Slot) -> None:
+        """Tell a worker to stop."""
+        if slot.stop is not None:
+            slot.stop.set_quietly()
+
+    def _start_relay(self, slot: Slot) -> None:
+        """Start a worker as a new process."""
+        slot.is_odd = self._chance.strikes("weather.other_settings")
+        relay, runtime = self._make_relay("relay", is_odd=slot.is_odd)
+        stop = slot.stop = runtime.flag()
+        slot.process = runtime.process
 
         def body() -> None:
             try:
                 relay.daemon(stop).run()
+            except (TryLaterError, FleetSettingsError):
+                pass  # it could not join; whoever supervises it starts it again
             except PartDiedError as error:
-                self._ledger.broken("no part of a relay dies", repr(error))
+                if not isinstance(error.__cause__, FleetSettingsError):  # the fleet has changed its mind meanwhile
+                    self._ledger.broken("no part of a relay dies", repr(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is no crash of ours
                 self._ledger.broken("a relay does not fail", repr(error))
+            self.crash(runtime.process)  # parts that were left behind end with their process
 
-        self.relay = self._scheduler.spawn("main", runtime.process, body)
+        slot.task = self._scheduler.spawn("main", runtime.process, body)
+
+    def start_operator(self, verb: str, **how: Any) -> None:
+        """Let an operator do something; see `Operators`."""
+        runtime = self.runtime("operator")
+        body: Callable[[], None] = getattr(self._operators, verb)(runtime, **how)
+        self.operator = self._scheduler.spawn(verb, runtime.process, body)
+
+    def is_operating(self) -> bool:
+        """Tell whether an operator is at work."""
+        return self.operator is not None and not self.operator.is_done
+
+    def is_anybody_away(self) -> bool:
+        """Tell whether a pause that began in the storm goes on."""
+        stopped = (slot.process.stopped_until_us for slot in self.relays if slot.process is not None)
+        return bool(self._pausing) or any(until > self._scheduler.now_us for until in stopped)
+
+    def heal(self) -> int:
+        """Let both destinations take whatever they refused; return how large a message may be from now on."""
+        self._index.takes_poison = True
+        self._message_max_bytes = LARGE_BYTES
+        return LARGE_BYTES
 
     def start_replay(self) -> None:
         """Let an operator run a replay."""
@@ -101,7 +181,13 @@ class Processes:
 
         def body() -> None:
             with suppress(EventStoreError):
-                replay(relay.sweep(source="replay"), relay.lanes, stop)
+                Replay(
+                    reader=relay.outbox,
+                    pipeline=relay.pipeline(),
+                    lanes=relay.lanes,
+                    runtime=runtime,
+                    request=ReplayRequest(),
+                ).run(stop)
 
         self.operator = self._scheduler.spawn("main", runtime.process, body)
 
@@ -123,13 +209,22 @@ class Processes:
         skew = self._chance.stream("skew").randint(-self._settings.skew_ms, self._settings.skew_ms)
         return SimulatedRuntime(self._scheduler, Process(f"{kind}-{self._count}"), self._seed, skew)
 
-    def _make_relay(self, kind: str) -> tuple[Relay, SimulatedRuntime]:
+    def _pause(self, task: Task, seconds: float) -> None:
+        self._pausing.add(task)
+        try:
+            self._scheduler.wait("pause", None, seconds)
+        finally:
+            self._pausing.discard(task)
+
+    def _make_relay(self, kind: str, *, is_odd: bool = False) -> tuple[Relay, SimulatedRuntime]:
         runtime, settings = self.runtime(kind), self._settings
         assembly = settings.relay
+        if is_odd:
+            assembly = replace(assembly, lease_seconds=settings.other_lease_seconds)
         if kind == "operator":
             assembly = replace(assembly, pipeline=replace(assembly.pipeline, refusals_max=OPERATOR_REFUSALS_MAX))
         bus_settings = BusSettings(
-            window=settings.window, message_max_bytes=settings.message_max_bytes, last_call=settings.last_call
+            window=settings.window, message_max_bytes=self._message_max_bytes, last_call=settings.last_call
         )
         index_settings = IndexSettings(batch_max_events=settings.batch_max_events, bulk_timeout_seconds=5.0)
         relay = Relay(

@@ -10,7 +10,7 @@ import heapq
 import math
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 START_MS = 1_735_689_600_000
@@ -39,10 +39,12 @@ class Process:
     Attributes:
         name: Shown in the trace.
         has_crashed: Its parts unwind at their next call of a port.
+        stopped_until_us: None of its parts runs before; the others, and the servers, go on.
     """
 
     name: str
     has_crashed: bool = False
+    stopped_until_us: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -132,6 +134,10 @@ class Scheduler:
             if task.process is process and task.is_waiting:
                 self.wake(task)
 
+    def suspend(self, process: Process, seconds: float) -> None:
+        """Stop all parts of a process for a while, as SIGSTOP does; the current part goes on to its next wait."""
+        process.stopped_until_us = self._now_us + microseconds(seconds)
+
     def spawn(self, name: str, process: Process, body: Callable[[], None]) -> Task:
         """Add a part; it runs when it is given the baton."""
         task = Task(name, process, threading.Lock())
@@ -162,12 +168,8 @@ class Scheduler:
         """
         task = self.current
         self._note(task, what)
-        task.ticket += 1
         task.is_waiting = True
-        self._sequence += 1
-        if seconds < math.inf:
-            until = self._now_us + microseconds(seconds)
-            heapq.heappush(self._deadlines, (until, self._sequence, task.ticket, task))
+        self._wake_at(math.inf if seconds == math.inf else self._now_us + microseconds(seconds), task)
         if waiters is not None:
             waiters.append(task)
         try:
@@ -182,6 +184,10 @@ class Scheduler:
         if task.is_waiting:
             task.is_waiting = False
             self._ready.append(task)
+
+    def tasks(self) -> Sequence[Task]:
+        """Return the parts that have not ended, in order of their start."""
+        return tuple(self._tasks)
 
     def check(self) -> None:
         """Raise CrashedError when the current part must not go on."""
@@ -221,15 +227,27 @@ class Scheduler:
             task.gate.acquire()
 
     def _choose(self) -> Task:
-        while not self._ready:
-            if self.is_ending:
-                for task in tuple(self._tasks):
-                    self.wake(task)
-                continue
-            self._let_time_pass()
-        place = self._random.randrange(len(self._ready))
-        self._ready[place], self._ready[-1] = self._ready[-1], self._ready[place]
-        return self._ready.pop()
+        while True:
+            while not self._ready:
+                if self.is_ending:
+                    for task in tuple(self._tasks):
+                        self.wake(task)
+                    continue
+                self._let_time_pass()
+            place = self._random.randrange(len(self._ready))
+            self._ready[place], self._ready[-1] = self._ready[-1], self._ready[place]
+            task = self._ready.pop()
+            process = task.process
+            if process.stopped_until_us <= self._now_us or process.has_crashed or self.is_ending:
+                return task
+            task.is_waiting = True
+            self._wake_at(process.stopped_until_us, task)
+
+    def _wake_at(self, until_us: float, task: Task) -> None:
+        task.ticket += 1
+        self._sequence += 1
+        if until_us < math.inf:
+            heapq.heappush(self._deadlines, (int(until_us), self._sequence, task.ticket, task))
 
     def _let_time_pass(self) -> None:
         while self._deadlines:

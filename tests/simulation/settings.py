@@ -6,9 +6,10 @@ from random import Random
 from eventstore.backoff import Backoff
 from relay.assembly import AssemblySettings
 from relay.daemon import DaemonSettings
-from relay.feed.worker import WorkerSettings
-from relay.pipeline import PipelineSettings
-from relay.sweep import SweepSettings
+from relay.delivery.pipeline import PipelineSettings
+from relay.feed.carrier import CarrierSettings
+from relay.feed.discovery import DiscoverySettings
+from relay.sweep.sweep import SweepSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class WorldSettings:
     Attributes:
         writers: Processes that append at the same time.
         appends: Of each of them.
+        pauses: Of a writer between two appends, in seconds, one of them.
+        workers: Processes that relay.
         aggregates: Aggregates they share.
         shards: Of the feed at its beginning.
         stickiness: Chance that a part keeps the baton.
@@ -27,12 +30,19 @@ class WorldSettings:
         batch_max_events: Events in one bulk request.
         last_call: See `BusSettings`.
         skew_ms: How far each process's clock may be off.
+        hide_ms: How long a transaction whose reply got lost may be invisible.
+        trim_ms: Records of the feed that are older may be gone; a day is as good as a moment.
         storm_seconds: The longest time that faults go on.
+        other_lease_seconds: How long leases last for a worker that was started with other settings.
+        trial: What happens to a worker in the calm: it crashes, is stopped, or nothing; see `trials`.
+        repair: What an operator does with what is parked in the end: `release` or `drop`; see `trials`.
         relay: Of the relay.
     """
 
     writers: int
     appends: int
+    pauses: tuple[float, ...]
+    workers: int
     aggregates: int
     shards: int
     stickiness: float
@@ -42,20 +52,26 @@ class WorldSettings:
     batch_max_events: int
     last_call: float
     skew_ms: int
+    hide_ms: int
+    trim_ms: int
     storm_seconds: float
+    other_lease_seconds: float
+    trial: str | None
+    repair: str
     relay: AssemblySettings
 
 
-def draw(seed: str, *, writers: int | None = None, appends: int | None = None) -> WorldSettings:
-    """Return the settings of a seed; a number that is given outranks the seed."""
+def draw(seed: str) -> WorldSettings:
+    """Return the settings of a seed."""
     chance = Random(f"settings {seed}")
     pick = chance.choice
-    drawn_writers, drawn_appends = pick((1, 2, 3, 4)), pick((5, 8, 12))
+    writers, appends = pick((1, 2, 3, 4)), pick((5, 8, 12))
     relay = AssemblySettings(
-        daemon=DaemonSettings(
-            discovery_seconds=pick((1.0, 3.0, 10.0)), shards_max=pick((1, 2, 16)), drain_seconds=20.0
-        ),
-        worker=WorkerSettings(
+        daemon=DaemonSettings(drain_seconds=20.0),
+        discovery=DiscoverySettings(interval_seconds=pick((1.0, 3.0, 10.0))),
+        shards_max=pick((1, 2, 16)),
+        lease_seconds=(lease_seconds := pick((3.0, 10.0, 10.0))),
+        carrier=CarrierSettings(
             checkpoint_interval_seconds=pick((0.0, 0.5, 2.0)),
             recheck_margin_seconds=pick((0.0, 2.0, 5.0)),
             recheck_lag_seconds=pick((2.0, 60.0)),
@@ -79,11 +95,14 @@ def draw(seed: str, *, writers: int | None = None, appends: int | None = None) -
         side_budget_seconds=pick((0.5, 2.0, 10.0)),
         memory_aggregates_max=pick((1, 3, 1000)),
         dynamodb=Backoff(attempts_max=pick((2, 6)), base_seconds=0.05, cap_seconds=1.0),
+        fleet=Backoff(attempts_max=pick((1, 3)), base_seconds=0.05, cap_seconds=0.5),
     )
     return WorldSettings(
-        writers=drawn_writers if writers is None else writers,
-        appends=drawn_appends if appends is None else appends,
-        aggregates=pick((2, 3, 6)),
+        writers=writers,
+        appends=appends,
+        pauses=pick(((0.0, 0.05, 0.5, 3.0), (0.0, 0.0, 0.05))),
+        workers=pick((1, 2, 2, 3, 4)),
+        aggregates=pick((1, 2, 3, 6)),
         shards=pick((1, 1, 2, 3)),
         stickiness=pick((0.0, 0.3, 0.7)),
         embed_max_bytes=pick((0, 700, 1024, 4096)),
@@ -92,6 +111,11 @@ def draw(seed: str, *, writers: int | None = None, appends: int | None = None) -
         batch_max_events=pick((1, 3, 1000)),
         last_call=pick((0.0, 0.1)),
         skew_ms=pick((0, 500, 5000)),
+        hide_ms=pick((500, 2000, 2000)),
+        trim_ms=pick((1, 2000, 20_000)),
         storm_seconds=pick((20.0, 40.0, 80.0)),
+        other_lease_seconds=10.0 if lease_seconds < 10 else 3.0,
+        trial=pick((None, "crash", "stop")),
+        repair=pick(("release", "drop")),
         relay=relay,
     )

@@ -1,15 +1,15 @@
-"""A failing run made smaller: fewer writers, appends and kinds of faults, while it still breaks the promise."""
+"""A failing run made smaller in all its sizes and its kinds of faults, while it still breaks the same promise."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from tests.simulation import settings
 from tests.simulation.chance import Chance
 from tests.simulation.coverage import Coverage
 from tests.simulation.ledger import Violation
-from tests.simulation.world import Plan, Run
+from tests.simulation.world import Plan, Run, settings_of
 
 ATTEMPTS_MAX = 150
+STORM_SECONDS_MIN = 5.0
 
 
 def promise_of(run: Run) -> str | None:
@@ -44,6 +44,12 @@ def command(plan: Plan, bug: str | None = None) -> str:
         parts.append(f"--writers {plan.writers}")
     if plan.appends is not None:
         parts.append(f"--appends {plan.appends}")
+    if plan.workers is not None:
+        parts.append(f"--workers {plan.workers}")
+    if plan.aggregates is not None:
+        parts.append(f"--aggregates {plan.aggregates}")
+    if plan.storm_seconds is not None:
+        parts.append(f"--storm {plan.storm_seconds:g}")
     if plan.without:
         parts.append(f"--without {','.join(sorted(plan.without))}")
     if bug is not None:
@@ -52,15 +58,17 @@ def command(plan: Plan, bug: str | None = None) -> str:
 
 
 def _smaller(plan: Plan) -> Iterator[Plan]:
-    drawn = settings.draw(str(plan.seed), writers=plan.writers, appends=plan.appends)
+    """Yield smaller plans, those first that leave most out."""
+    now = settings_of(plan)
     rates = sorted(Chance(str(plan.seed), Coverage(), plan.without).rates)
     for size in (len(rates), len(rates) // 2, len(rates) // 4):
         for start in range(0, len(rates), size) if size > 1 else ():
             yield replace(plan, without=plan.without | set(rates[start : start + size]))
-    if drawn.writers > 1:
-        yield replace(plan, writers=drawn.writers - 1)
-    if drawn.appends > 1:
-        yield replace(plan, appends=drawn.appends // 2)
-        yield replace(plan, appends=drawn.appends - 1)
+    if now.storm_seconds > STORM_SECONDS_MIN:
+        yield replace(plan, storm_seconds=max(STORM_SECONDS_MIN, now.storm_seconds // 2))
+    for name in ("writers", "workers", "aggregates", "appends"):
+        number: int = getattr(now, name)
+        for fewer in sorted({1, number // 2, number - 1} - {0, number}):
+            yield replace(plan, **{name: fewer})  # type: ignore[arg-type]
     for name in rates:
         yield replace(plan, without=plan.without | {name})

@@ -82,6 +82,29 @@ def test_a_crash_unwinds_every_part_of_its_process_alone() -> None:
     assert done == ["bystander"]
 
 
+def test_a_suspended_process_stands_still_and_comes_back() -> None:
+    """None of its parts does anything meanwhile, whatever they wait for; those of others go on."""
+    scheduler, runtime = make()
+    other = SimulatedRuntime(scheduler, Process("other"), "1")
+    seen: list[tuple[str, float]] = []
+
+    def look(name: str, its: SimulatedRuntime) -> None:
+        for _ in range(3):
+            its.sleep(2)
+            seen.append((name, its.monotonic()))
+
+    def body() -> None:
+        world = SimulatedRuntime(scheduler, Process("world"), "1")
+        parts = [runtime.spawn("victim", lambda: look("victim", runtime)), other.spawn("b", lambda: look("b", other))]
+        world.sleep(1)
+        scheduler.suspend(runtime.process, 10.0)
+        assert all(part.join(60) for part in parts)
+
+    scheduler.run(body)
+    assert [at for name, at in seen if name == "b"] == [2, 4, 6]
+    assert [at for name, at in seen if name == "victim"] == [11, 13, 15]
+
+
 def test_a_lock_lets_one_part_in_at_a_time() -> None:
     """Two parts never are inside together, and who crashes inside lets go."""
     scheduler, runtime = make()

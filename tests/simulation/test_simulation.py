@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.command import Found, say_found
 from tests.simulation.planted import BUGS
+from tests.simulation.shrink import command as command_of
 from tests.simulation.shrink import promise_of, shrink
-from tests.simulation.world import Plan, simulate
+from tests.simulation.world import Plan, settings_of, simulate
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +41,7 @@ def test_two_hundred_seeds_keep_every_promise_and_meet_every_fault() -> None:
 
 def test_every_planted_bug_is_found() -> None:
     """A simulation that cannot find planted bugs proves nothing."""
-    assert len(BUGS) >= 14
+    assert len(BUGS) >= 38
     done = command("--planted", "all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("found ") == len(BUGS), done.stdout
@@ -60,13 +62,39 @@ def test_runs_in_one_process_do_not_disturb_each_other() -> None:
     assert simulate(Plan(5)).trace == alone
 
 
-@pytest.mark.parametrize("name", ["settle-before-confirm"])
+@pytest.mark.parametrize("name", ["settle-before-confirm", "idempotency-key-forgotten", "refused-event-overtaken"])
 def test_a_failing_run_shrinks(name: str) -> None:
-    """A smaller run that breaks the same promise is found."""
-    with BUGS[name]():
+    """A run with fewer aggregates, appends and faults and a shorter storm breaks the same promise."""
+    with BUGS[name].plant():
         plan = next(plan for plan in map(Plan, range(50)) if promise_of(simulate(plan)) is not None)
         promise = promise_of(simulate(plan))
         assert promise is not None
         smaller, run = shrink(plan, promise, simulate)
+        assert promise_of(simulate(smaller)) == promise
     assert promise_of(run) == promise
-    assert len(smaller.without) > len(plan.without)
+    assert promise in BUGS[name].promises
+    before, after = settings_of(plan), settings_of(smaller)
+    assert after.storm_seconds < before.storm_seconds
+    assert after.writers * after.appends * after.aggregates < before.writers * before.appends * before.aggregates
+    assert after.aggregates <= 2
+    assert len(smaller.without) > 30
+
+
+def test_the_command_of_a_plan_repeats_it() -> None:
+    """Every size that shrinking may change is on the command line."""
+    plan = Plan(7, writers=2, appends=3, aggregates=1, storm_seconds=5.0, without=frozenset({"pause", "bus.nack"}))
+    assert command_of(plan, "no-sweep") == (
+        "python -m tests.simulation --seed 7 --runs 1 --writers 2 --appends 3 --aggregates 1 --storm 5"
+        " --without bus.nack,pause --planted no-sweep"
+    )
+
+
+def test_a_bug_that_is_found_for_another_reason_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bug that breaks another promise than those it was planted for fails the run of the list."""
+    reason = next(iter(BUGS["no-sweep"].promises))
+    assert say_found("no-sweep", Found(1, reason, 900)) == 0
+    assert say_found("no-sweep", Found(1, "a relay does not fail", 900)) == 1
+    assert say_found("no-sweep", None) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[0] for line in told] == ["found", "FAILED", "FAILED"]
+    assert "a relay does not fail; it was planted to break: everything drains when faults stop" in told[1]

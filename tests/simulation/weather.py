@@ -1,16 +1,22 @@
-"""What goes wrong by itself, and comes right again: outages, shards that split, a relay that is down, replays."""
+"""What goes wrong by itself, and comes right again: outages, a feed that is replaced, a relay that is down, replays."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from botocore.exceptions import ClientError
+
+from eventstore.item import row_key
 from relay.destinations.broker import Blocked
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
+from tests.simulation.checkers import OLD_CLASS, Checkers
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.processes import Processes
 from tests.simulation.scheduler import Scheduler
 
 OUTBOX = "inventory_outbox"
+RELAY = "inventory_relay"
 
 
 class Weather:
@@ -25,6 +31,7 @@ class Weather:
         broker: SimulatedBroker,
         index: SimulatedIndex,
         processes: Processes,
+        checkers: Checkers,
     ) -> None:
         self._scheduler = scheduler
         self._chance = chance
@@ -33,8 +40,8 @@ class Weather:
         self._index = index
         self._processes = processes
         self._draw = chance.stream("weather")
+        self._checkers = checkers
         self._ends: list[tuple[float, Callable[[], None]]] = []
-        self._relay_back_at: float | None = None
 
     def look(self) -> None:
         """Let something begin or end."""
@@ -45,8 +52,10 @@ class Weather:
         self._broker.take_stragglers()
         self._outages()
         with self._passage.direct():
-            self._shards()
-        self._restart(now)
+            self._feed()
+            self._old_mark()
+        self._workers()
+        self._operators()
 
     def clear_up(self) -> None:
         """End everything that goes wrong."""
@@ -78,35 +87,59 @@ class Weather:
             index.refuses = True
             self._later(lambda: setattr(index, "refuses", False))
 
-    def _shards(self) -> None:
-        database, strikes = self._passage.database, self._chance.strikes
-        open_ids = database.open_shard_ids(OUTBOX)
-        if len(open_ids) < 6 and strikes("weather.split_shard"):
-            database.split_shard(OUTBOX, self._draw.choice(open_ids))
-        if strikes("weather.rotate_shards"):
-            database.rotate_shards(OUTBOX)
-        if strikes("weather.trim"):
-            database._feed(OUTBOX).trim(before_ms=self._processes.now_ms() + 1)
-        if strikes("weather.replace_stream"):
+    def _feed(self) -> None:
+        if self._chance.strikes("weather.replace_stream"):
+            database = self._passage.database
             off = {"StreamSpecification": {"StreamEnabled": False}}
             new = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
             database.call("UpdateTable", {"TableName": OUTBOX, **off})
             database.call("UpdateTable", {"TableName": OUTBOX, **new})
 
-    def _restart(self, now: float) -> None:
+    def _old_mark(self) -> None:
+        """Park a commit for the bus as an older release might have, which did not look what is owed below it."""
+        owed = self._checkers.owed()
+        if not owed or not self._chance.strikes("weather.old_mark"):
+            return
+        texts = {"reason": {"S": "an older release has parked it"}, "errorClass": {"S": OLD_CLASS}}
+        numbers = {name: {"N": "1"} for name in ("attempts", "firstFailedAt", "lastFailedAt")}
+        request = {
+            "TableName": OUTBOX,
+            "Key": row_key(*self._draw.choice(owed)),
+            "UpdateExpression": "SET parked = :marks",
+            "ConditionExpression": "attribute_not_exists(parked) AND attribute_not_exists(delivered)",
+            "ExpressionAttributeValues": {":marks": {"M": {"bus": {"M": {**texts, **numbers}}}}},
+        }
+        with suppress(ClientError):  # it has been touched already, so it stays as it is
+            self._passage.database.observer().update_item(**request)
+
+    def _workers(self) -> None:
         processes = self._processes
-        relay = processes.relay
-        if relay is None or relay.is_done:
-            if self._relay_back_at is None:
-                self._relay_back_at = now + self._draw.choice((0.0, 1.0, 10.0)) * self._chance.is_stormy
-            elif self._relay_back_at <= now:
-                self._relay_back_at = None
-                processes.start_relay()
-        elif self._chance.strikes("weather.stop_relay") and processes.relay_stop is not None:
-            processes.relay_stop.set_quietly()
-        operator = processes.operator
-        if (operator is None or operator.is_done) and self._chance.strikes("weather.replay"):
+        processes.look_after_relays()
+        for slot in processes.relays:
+            if slot.is_running() and self._chance.strikes("weather.stop_relay"):
+                processes.stop(slot)
+
+    def _operators(self) -> None:
+        """Let one operator at a time do something."""
+        processes, strikes = self._processes, self._chance.strikes
+        if processes.is_operating():
+            return
+        if strikes("weather.replay"):
             processes.start_replay()
+        elif strikes("weather.release"):
+            processes.start_operator("release")
+        elif strikes("weather.drop"):
+            processes.start_operator("drop")
+        elif strikes("weather.pause_delivery"):
+            processes.start_operator("pause")
+            self._later(self._resume)
+
+    def _resume(self) -> None:
+        """Let delivery go on; whoever has paused it is not heard of any more."""
+        if self._processes.operator is not None and self._processes.is_operating():
+            self._processes.crash(self._processes.operator.process)
+        key = {"recordType": {"S": "fleet"}, "recordKey": {"S": "pause"}}
+        self._passage.database.observer().delete_item(TableName=RELAY, Key=key)
 
     def _later(self, end: Callable[[], None]) -> None:
         self._ends.append((self._scheduler.seconds + self._draw.choice((1.0, 5.0, 20.0)), end))

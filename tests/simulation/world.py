@@ -2,36 +2,42 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
-from eventstore import tables
+from eventstore import EventStore, tables
 from eventstore.table_names import TableNames
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.weather import Weather as AwsWeather
-from tests.simulation import settings as world_settings
+from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
 from tests.simulation.checkers import Checkers
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.coverage import Coverage
-from tests.simulation.dynamo import SimulatedPassage
-from tests.simulation.feed import SimulatedFeed
+from tests.simulation.dynamo import SimulatedPassage, watch
+from tests.simulation.fleet import FleetWatch
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
+from tests.simulation.operators import Operators
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes
 from tests.simulation.scheduler import Process, Scheduler
+from tests.simulation.settings import WorldSettings, draw
+from tests.simulation.trials import Trials
 from tests.simulation.weather import Weather
 from tests.simulation.writers import Writer
 
 STEPS_MAX = 400_000
 STEPS_MIN = 500
-"""A run of a quick seed goes on until it has done so much."""
+"""The storm of a quick seed goes on until so much was done."""
 
-DRAIN_SECONDS = 600.0
+STORM_SECONDS_MAX = 600.0
+"""And that takes no longer than so much simulated time."""
+
+DRAIN_SECONDS = 300.0
 """When faults have stopped, everything that can go is gone after so much simulated time."""
 
 STOP_SECONDS = 120.0
@@ -47,6 +53,9 @@ class Plan:
         seed: The seed.
         writers: How many, when not the seed's number.
         appends: Of each writer, when not the seed's number.
+        workers: Of the relay, when not the seed's number.
+        aggregates: That they share, when not the seed's number.
+        storm_seconds: How long faults go on, when not the seed's time.
         without: Kinds of faults to leave out.
         keep_log: Whether to keep a line per step.
     """
@@ -54,6 +63,9 @@ class Plan:
     seed: int
     writers: int | None = None
     appends: int | None = None
+    workers: int | None = None
+    aggregates: int | None = None
+    storm_seconds: float | None = None
     without: frozenset[str] = frozenset()
     keep_log: bool = False
 
@@ -83,7 +95,7 @@ def simulate(plan: Plan) -> Run:
     """Run one world to its end, and return what it came to."""
     world = World(plan)
     failure: BaseException | None = None
-    with _marking(world.coverage):
+    with _marking(world.coverage), world.fleet.watching(), world.bounds.watching():
         try:
             world.scheduler.run(world.live)
         except Exception as error:  # noqa: BLE001 - it is what the caller wants to hear of
@@ -93,12 +105,25 @@ def simulate(plan: Plan) -> Run:
     return Run(failure, scheduler.steps, scheduler.trace_hash(), scheduler.seconds, world.coverage, scheduler.log)
 
 
+def settings_of(plan: Plan) -> WorldSettings:
+    """Return the seed's settings, with what the plan says instead."""
+    given = {
+        "writers": plan.writers,
+        "appends": plan.appends,
+        "workers": plan.workers,
+        "aggregates": plan.aggregates,
+        "storm_seconds": plan.storm_seconds,
+    }
+    known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(draw(str(plan.seed)), **known)
+
+
 class World:
     """All of it put together."""
 
     def __init__(self, plan: Plan) -> None:
         seed = str(plan.seed)
-        self._settings = world_settings.draw(seed, writers=plan.writers, appends=plan.appends)
+        self._settings = settings_of(plan)
         self.coverage = Coverage()
         self.scheduler = Scheduler(seed, stickiness=self._settings.stickiness, steps_max=STEPS_MAX)
         self.scheduler.log = [] if plan.keep_log else None
@@ -106,19 +131,28 @@ class World:
         self._runtime = SimulatedRuntime(self.scheduler, Process("world"), seed)
         self._ledger = Ledger(self.scheduler)
         self._passage = SimulatedPassage(self.scheduler, self._chance)
-        self._checkers = Checkers(self._ledger, self._passage, self._settings.message_max_bytes)
-        self._passage.feed = SimulatedFeed(self._chance, self._checkers.watch_outbox)
-        self._passage.on_effect = self._checkers.watch_call
+        self.fleet = FleetWatch(self._ledger, self.scheduler)
+        self._checkers = Checkers(self._ledger, self._passage, self.fleet, lambda: self.scheduler.current.process.name)
+        self._checkers.message_max_bytes = self._settings.message_max_bytes
         self._passage.database = InMemoryDynamoDB(
             clock=self._runtime,
             lock=nullcontext(),
             shard_count=self._settings.shards,
-            placing=self._passage.feed,
             passage=self._passage,
             random=self._chance.stream("aws"),
         )
+        watch(self._passage.database, self._checkers.watch)
+        self.bounds = Bounds(
+            self._ledger,
+            self.scheduler,
+            memory_max=self._settings.relay.memory_aggregates_max,
+            shards_max=self._settings.relay.shards_max,
+        )
         self._broker = SimulatedBroker(self.scheduler, self._chance, self._ledger, self._settings.window)
         self._index = SimulatedIndex(self.scheduler, self._chance, self._ledger)
+        operators = Operators(
+            self._ledger, self._checkers, self._passage.database.client, self._chance.stream("operators")
+        )
         self._processes = Processes(
             seed,
             self._settings,
@@ -128,6 +162,7 @@ class World:
             passage=self._passage,
             broker=self._broker,
             index=self._index,
+            operators=operators,
         )
         self._weather = Weather(
             self.scheduler,
@@ -136,9 +171,27 @@ class World:
             broker=self._broker,
             index=self._index,
             processes=self._processes,
+            checkers=self._checkers,
+        )
+        self._trials = Trials(
+            self._settings,
+            self._runtime,
+            ledger=self._ledger,
+            checkers=self._checkers,
+            fleet=self.fleet,
+            passage=self._passage,
+            processes=self._processes,
+            settle=self._calm,
         )
         self._writers = [
-            Writer(f"writer{number}", self._settings.appends, self._settings.aggregates, self._chance, self._ledger)
+            Writer(
+                f"writer{number}",
+                self._settings.appends,
+                self._settings.aggregates,
+                self._chance,
+                self._ledger,
+                self._settings.pauses,
+            )
             for number in range(self._settings.writers)
         ]
 
@@ -146,16 +199,21 @@ class World:
         """Live through a storm and the calm after it."""
         with self._passage.direct():
             tables.init(self._passage.database.client(), TableNames(), self._runtime)
-            self._store = self._processes.open_store(self._runtime)
+        self._store = EventStore.open(self._passage.database.observer(), runtime=self._runtime)
         self._join("everything", None)
         self._join("one type", "MOVED")
         self.scheduler.on_step = self._processes.strike
         self._chance.is_stormy = True
-        self._passage.database.weather = AwsWeather(**self._chance.rates_of("aws"))
+        self._passage.database.weather = AwsWeather(
+            **self._chance.rates_of("aws"), hide_ms_max=self._settings.hide_ms, trim_after_ms=self._settings.trim_ms
+        )
         self._storm()
         self._passage.database.weather = AwsWeather()
         self._weather.clear_up()
         self._calm()
+        self._trials.lose_a_worker()
+        self._calm()
+        self._trials.repair()
         self._end()
 
     def count_aws_faults(self) -> None:
@@ -166,7 +224,9 @@ class World:
 
     def _storm(self) -> None:
         looks = 0
-        while self.scheduler.seconds < self._settings.storm_seconds:
+        while self.scheduler.seconds < self._settings.storm_seconds or self.scheduler.steps < STEPS_MIN:
+            if self.scheduler.seconds >= STORM_SECONDS_MAX:
+                self._ledger.broken("a run does something", f"{self.scheduler.steps} steps in {STORM_SECONDS_MAX} s")
             self._look_after_writers()
             self._weather.look()
             self._consume()
@@ -182,8 +242,10 @@ class World:
     def _calm(self) -> None:
         """Everything drains within a bounded time once nothing goes wrong any more."""
         deadline = self.scheduler.seconds + DRAIN_SECONDS
-        while not (self._is_written() and self._checkers.is_drained()):
+        while not (self._is_written() and self._checkers.is_drained() and not self._trials.unread()):
             if self.scheduler.seconds >= deadline:
+                if self._is_written() and self._checkers.is_drained():
+                    self._ledger.broken("every shard is read to its end", f"{self._trials.unread()[:5]}")
                 self._ledger.broken("everything drains when faults stop", f"left: {self._checkers.left()[:5]}")
             self._look_after_writers()
             self._weather.look()
@@ -192,11 +254,12 @@ class World:
 
     def _end(self) -> None:
         processes = self._processes
-        for stop in (processes.relay_stop, processes.operator_stop):
-            if stop is not None:
-                stop.set_quietly()
+        for slot in processes.relays:
+            processes.stop(slot)
+        if processes.operator_stop is not None:
+            processes.operator_stop.set_quietly()
         deadline = self.scheduler.seconds + STOP_SECONDS
-        while any(task is not None and not task.is_done for task in (processes.relay, processes.operator)):
+        while processes.is_operating() or any(slot.is_running() for slot in processes.relays):
             if self.scheduler.seconds >= deadline:
                 self._ledger.broken("a relay that is told to stop stops", f"not within {STOP_SECONDS} s")
             self._runtime.sleep(_LOOK_SECONDS)

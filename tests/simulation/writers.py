@@ -5,7 +5,7 @@ without one may be stored or not, and it lets that be.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eventstore import ANY, EXISTS, NO_EVENTS, AggregateRef, Append, AppendResult, EventStore, NewEvent
@@ -21,6 +21,9 @@ TYPES = ("COUNTED", "MOVED")
 _LARGE = 2500
 _LOOKS = 0.3
 """Chance that a writer reads what it has just stored."""
+
+_CONSISTENT = 0.7
+"""Chance that such a read asks for the newest events too."""
 
 
 @dataclass(slots=True)
@@ -57,8 +60,11 @@ class Job:
 class Writer:
     """A line of jobs that outlives the processes which do them."""
 
-    def __init__(self, name: str, jobs: int, aggregates: int, chance: Chance, ledger: Ledger) -> None:
+    def __init__(
+        self, name: str, jobs: int, aggregates: int, chance: Chance, ledger: Ledger, pauses: Sequence[float]
+    ) -> None:
         self.name = name
+        self._pauses = pauses
         self._chance = chance
         self._ledger = ledger
         self._draw = chance.stream(name)
@@ -88,7 +94,7 @@ class Writer:
                 self._jobs.rotate(-1)
             else:
                 self._jobs.popleft()
-            runtime.sleep(self._draw.choice((0.0, 0.05, 0.5, 3.0)))
+            runtime.sleep(self._draw.choice(self._pauses))
 
     def _new_job(self, name: str, aggregates: int) -> Job:
         draw = self._draw
@@ -128,11 +134,14 @@ class Writer:
         """Read what was just stored, as a service does, through all that goes wrong."""
         if self._draw.random() >= _LOOKS:
             return
+        consistent = self._draw.random() < _CONSISTENT
         try:
-            numbers = [event.sequence_number for event in store.read(result.aggregate)]
+            numbers = [event.sequence_number for event in store.read(result.aggregate, consistent=consistent)]
         except TryLaterError:
             return
-        if numbers[: result.version] != list(range(1, result.version + 1)):
+        if numbers != list(range(1, len(numbers) + 1)):
+            self._ledger.broken("a read has no holes", f"{result.aggregate} reads {numbers}")
+        if consistent and len(numbers) < result.version:
             self._ledger.broken("what is acknowledged is read at once", f"{result.aggregate} reads {numbers}")
 
     def _send(self, job: Job, store: EventStore) -> list[AppendResult | EventStoreError]:

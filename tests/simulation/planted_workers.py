@@ -1,0 +1,275 @@
+"""Deliberate bugs of leases, shards, parking and operators' verbs; see `bugs`."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+from unittest.mock import patch
+from weakref import WeakKeyDictionary
+
+from eventstore.errors import EventStoreError
+from eventstore.outcomes import ConditionFailedError
+from relay.delivery import round as rounds
+from relay.delivery.page import PageResult
+from relay.delivery.pipeline import Pipeline
+from relay.delivery.settler import Settler
+from relay.destination import BUS, CommitKey, Park, Report
+from relay.destinations import message
+from relay.destinations.bus import Bus
+from relay.feed.carrier import ShardCarrier, ShardState
+from relay.feed.carriers import Carriers
+from relay.leases import fleet_table, rules
+from relay.leases.fleet_table import FleetTable
+from relay.leases.held import HeldLease
+from relay.leases.keeper import Keeper
+from relay.operating.parked import drop as drops
+from relay.operating.parked.drop import Dropper
+from relay.operating.parked.mark import Mark, MarkedRow
+from relay.operating.parked.release import Fate, Releaser
+from relay.outbox.work import lacking
+from relay.outbox.writer import OutboxWriter
+from relay.permit import Deadline
+from relay.sweep import sweep as sweeps
+from relay.sweep.sweep import Sweep
+from tests.simulation.bugs import planted
+
+
+@planted("fence-ignored", "a fenced worker publishes nothing", "a fenced worker parks nothing")
+def _fence_ignored() -> Iterator[None]:
+    """A worker believes in its leases until it is told otherwise, however late its sign of life is."""
+
+    def left_seconds(self: HeldLease) -> float:
+        return 0.0 if self._is_over else float("inf")
+
+    with patch.object(HeldLease, "left_seconds", left_seconds):
+        yield
+
+
+@planted("lease-believed-too-long", "a shard has one unfenced owner", "a fenced worker publishes nothing")
+def _lease_believed_too_long() -> Iterator[None]:
+    """A worker believes in its lease for longer than the others wait."""
+    with patch.object(rules, "VALID_SHARE", 3.0):
+        yield
+
+
+@planted("checkpoint-by-a-former-owner", "only the owner writes a checkpoint")
+def _checkpoint_by_a_former_owner() -> Iterator[None]:
+    """A checkpoint is written whoever has the lease by now, and also by a carrier that has lost it."""
+    honest, leave = HeldLease.save, ShardCarrier._leave
+
+    def save(self: HeldLease, position: Any, *, finished: bool = False) -> None:
+        if finished or position is None:
+            honest(self, position, finished=finished)
+            return
+        values = {":position": {"S": str(position)}, ":now": {"N": str(self._runtime.now_ms())}}
+        with suppress(ConditionFailedError):  # the lease is gone
+            self._table._update(self.key, "SET #position = :position, #at = :now", "attribute_exists(#key)", values)
+        self._position = position
+
+    def must_wait(self: ShardCarrier) -> bool:
+        return self._keeper.is_paused()
+
+    def leave_late(self: ShardCarrier, state: ShardState) -> ShardState:
+        if state is ShardState.LEASE_LOST:
+            with suppress(EventStoreError):
+                self._held.save(self._dealt_with or self._held.position)
+        return leave(self, state)
+
+    with (
+        patch.object(HeldLease, "save", save),
+        patch.object(ShardCarrier, "_must_wait", must_wait),
+        patch.object(ShardCarrier, "_leave", leave_late),
+    ):
+        yield
+
+
+@planted("two-workers-renew-one-term", "a lease changes hands under a new term", "only the owner gives a sign of life")
+def _two_workers_renew_one_term() -> Iterator[None]:
+    """Who takes an abandoned lease goes on under its term, and a renewal asks for the term alone."""
+    honest = FleetTable._update
+
+    def update(self: FleetTable, key: str, update: str, condition: str, values: Mapping[str, Any]) -> Any:
+        changed = dict(values)
+        if ":next" in changed and ":owner" in changed:
+            changed[":next"] = changed[":term"]
+        if condition == fleet_table._MINE and update.startswith("ADD #counter :one") and "#to" not in update:
+            condition = "#term = :term"
+            del changed[":owner"]
+        return honest(self, key, update, condition, changed)
+
+    with patch.object(FleetTable, "_update", update):
+        yield
+
+
+@planted(
+    "expired-lease-never-taken",
+    "a dead worker's shards are carried on",
+    "every shard is read to its end",
+    "everything drains when faults stop",
+)
+def _expired_lease_never_taken() -> Iterator[None]:
+    """What a dead worker has left stays its own."""
+
+    def expired(_view: rules.View) -> list[str]:
+        return []
+
+    with patch.object(rules, "_expired", expired):
+        yield
+
+
+@planted("handed-over-while-at-work", "a shard has one unfenced owner")
+def _handed_over_while_at_work() -> Iterator[None]:
+    """A lease that another worker asks for changes hands at once, and the page in hand goes on."""
+    honest = Carriers.tend
+
+    def tend(self: Carriers) -> None:
+        keeper = self._keeper
+        for held in keeper.held().values():
+            if held.is_wanted():
+                keeper._table.release(held.key, keeper.worker_id, held.term, to=held.wanted_by)
+                held.note_wanted(None)
+        honest(self)
+
+    with patch.object(Carriers, "tend", tend):
+        yield
+
+
+@planted("pause-ignored", "nothing is begun while delivery is paused")
+def _pause_ignored() -> Iterator[None]:
+    """Workers go on though an operator has stopped delivery."""
+
+    def is_paused(_self: Keeper) -> bool:
+        return False
+
+    with patch.object(Keeper, "is_paused", is_paused):
+        yield
+
+
+@planted("parked-row-stops-the-shard", "every shard is read to its end")
+def _parked_row_stops_the_shard() -> Iterator[None]:
+    """A page with a commit that waits for a person is never dealt with."""
+    honest = Pipeline.process
+
+    def process(self: Pipeline, page: Any, permit: Any) -> PageResult:
+        result = honest(self, page, permit)
+        waits = page.source == "feed" and (result.parked or result.waiting)
+        return PageResult(dealt_with=False, settled=result.settled) if waits else result
+
+    with patch.object(Pipeline, "process", process):
+        yield
+
+
+@planted("stranded-behind-a-released-one", "everything drains when faults stop")
+def _stranded_behind_a_released_one() -> Iterator[None]:
+    """What the sweep once saw behind a parked commit it leaves to the release, which brings only that commit."""
+    seen: WeakKeyDictionary[Sweep, set[CommitKey]] = WeakKeyDictionary()
+    honest = Sweep._choose
+
+    def choose(self: Sweep, rows: Any, behind: Collection[CommitKey], age_seconds: float | None) -> Any:
+        remembered = seen.setdefault(self, set())
+        remembered.update(behind)
+        return honest(self, rows, remembered, age_seconds)
+
+    with patch.object(Sweep, "_choose", choose):
+        yield
+
+
+@planted("sweep-remembers-blocked-aggregates", "everything drains when faults stop")
+def _sweep_remembers_blocked_aggregates() -> Iterator[None]:
+    """An aggregate that was once blocked is none of the sweep's business any more."""
+    blocked: WeakKeyDictionary[Sweep, set[str]] = WeakKeyDictionary()
+    honest = Sweep._choose
+
+    def choose(self: Sweep, rows: Any, behind: Collection[CommitKey], age_seconds: float | None) -> Any:
+        remembered = blocked.setdefault(self, set())
+        remembered.update(row.aggregate_id for row in rows if BUS in row.parked)
+        return honest(
+            self, rows, {row.key for row in rows if row.aggregate_id in remembered} | set(behind), age_seconds
+        )
+
+    with patch.object(Sweep, "_choose", choose):
+        yield
+
+
+@planted("complete-row-stays", "everything drains when faults stop")
+def _complete_row_stays() -> Iterator[None]:
+    """Nobody looks whether a mark has made a row complete, and the sweep takes only what is work."""
+    worth = sweeps.worth_taking
+
+    def mark(self: Settler, delivered: Mapping[CommitKey, frozenset[str]], _recorded: Any = None) -> int:
+        for key, names in delivered.items():
+            self._writer.add_delivered(key, names)
+        return 0
+
+    def worth_taking(row: Any, names: Collection[str], *rest: Any) -> bool:
+        return bool(lacking(row, names)) and worth(row, names, *rest)
+
+    with patch.object(Settler, "mark", mark), patch.object(sweeps, "worth_taking", worth_taking):
+        yield
+
+
+@planted("delivered-overwritten", "who has a commit is only added to")
+def _delivered_overwritten() -> Iterator[None]:
+    """Who notes that a destination has a commit forgets the others that have it."""
+    honest = OutboxWriter._update
+
+    def update(self: OutboxWriter, key: CommitKey, **request: Any) -> Any:
+        if request["UpdateExpression"] == "ADD delivered :names":
+            request["UpdateExpression"] = "SET delivered = :names"
+        return honest(self, key, **request)
+
+    with patch.object(OutboxWriter, "_update", update):
+        yield
+
+
+@planted("parked-out-of-turn", "what is parked has nothing owed below it")
+def _parked_out_of_turn() -> Iterator[None]:
+    """A commit that is too large is parked though what is below it was not taken."""
+    honest, judge_bus = Bus.deliver, rounds.judge_bus
+
+    def deliver(self: Bus, chains: Any, deadline: Deadline) -> Report:
+        report = honest(self, chains, deadline)
+        outcomes = dict(report.outcomes)
+        for row in (row for chain in chains for row in chain):
+            for event in row.events or ():
+                fault = message.unsendable(event, self._message_max_bytes)
+                if fault is not None:
+                    outcomes[row.key] = fault
+        return Report(outcomes, report.trouble)
+
+    def judge(chains: Any, report: Report) -> rounds.Verdicts:
+        verdicts = judge_bus(chains, report)
+        parked = ((key, BUS, outcome) for key, outcome in report.outcomes.items() if isinstance(outcome, Park))
+        return rounds.Verdicts(verdicts.delivered, tuple(parked))
+
+    with patch.object(Bus, "deliver", deliver), patch.object(rounds, "judge_bus", judge):
+        yield
+
+
+@planted("drop-without-predecessor", "a drop leaves nothing owed below it")
+def _drop_without_predecessor() -> Iterator[None]:
+    """A parked commit is dropped though what is below it may still come."""
+
+    def check_turn(_self: Dropper, _row: MarkedRow) -> None:
+        return
+
+    def turn_check(table: str, before: CommitKey) -> dict[str, Any]:
+        key = {"aggregateId": {"S": before[0]}, "sequenceNumber": {"N": str(before[1])}}
+        return {
+            "ConditionCheck": {"TableName": table, "Key": key, "ConditionExpression": "attribute_not_exists(nothing)"}
+        }
+
+    with patch.object(Dropper, "_check_turn", check_turn), patch.object(drops, "_turn_check", turn_check):
+        yield
+
+
+@planted("release-forgets-the-index", "what is released goes")
+def _release_forgets_the_index() -> Iterator[None]:
+    """Only marks for the bus go."""
+    honest = Releaser._remove
+
+    def remove(self: Releaser, row: MarkedRow, marks: tuple[Mark, ...]) -> Fate:
+        for_bus = tuple(mark for mark in marks if mark.destination == BUS)
+        return honest(self, row, for_bus) if for_bus else Fate.RELEASED
+
+    with patch.object(Releaser, "_remove", remove):
+        yield

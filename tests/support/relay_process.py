@@ -16,10 +16,15 @@ STOP_SECONDS = 60.0
 
 
 class RelayProcess:
-    """Starts, kills and stops `relay run`; the logs of all its lives go to one file each."""
+    """Starts, kills and stops `relay run`; the logs of all its lives go to one file each.
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, **settings: str) -> None:
+    Attributes:
+        name: Tells it from others, in file names and messages.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path, *, name: str = "relay", **settings: str) -> None:
         """Settings are named as in the environment, without the prefix `RELAY_`, in lower case."""
+        self.name = name
         named = {f"RELAY_{name.upper()}": value for name, value in settings.items()}
         self._environment = {
             **os.environ,
@@ -30,11 +35,28 @@ class RelayProcess:
         }
         self._folder = folder
         self._lives = 0
+        self._read_bytes = 0
+        self._found: list[dict[str, Any]] = []
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, and wait until it reads the feed."""
+    def start(self, until_logged: str = "shard.opened") -> None:
+        """Start it, and wait until it reads the feed, or has logged another event."""
+        self.begin()
+        self.await_logged(until_logged)
+
+    def await_logged(self, event: str) -> None:
+        """Wait until it has logged an event; fail when it ends before."""
+        until(
+            lambda: event in self.events() or not self.is_running(),
+            f"{self.name} has logged {event}",
+            timeout_seconds=START_SECONDS,
+        )
+        assert self.is_running(), self.log_text()
+
+    def begin(self) -> None:
+        """Start it."""
         self._lives += 1
+        self._read_bytes, self._found = 0, []
         with self._log().open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "relay", "run"],
@@ -43,12 +65,12 @@ class RelayProcess:
                 stdout=log,
                 stderr=log,
             )
-        until(
-            lambda: "shard.opened" in self.events() or not self.is_running(),
-            "a shard is open",
-            timeout_seconds=START_SECONDS,
-        )
-        assert self.is_running(), self._log().read_text()
+
+    @property
+    def pid(self) -> int:
+        """The process id of its present life."""
+        assert self._process is not None
+        return self._process.pid
 
     def is_running(self) -> bool:
         """Tell whether it lives."""
@@ -61,30 +83,51 @@ class RelayProcess:
         self._process.wait(STOP_SECONDS)
         return self.events()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self, timeout_seconds: float = STOP_SECONDS) -> int:
+        """Wait for its end, and return its exit code."""
         assert self._process is not None
-        self._process.terminate()
-        return self._process.wait(STOP_SECONDS)
+        return self._process.wait(timeout_seconds)
 
     def close(self) -> None:
-        """Kill it if it still lives."""
+        """Kill it if it still lives, frozen or not."""
         if self.is_running():
             self.kill()
 
     def records(self) -> list[dict[str, Any]]:
         """Return what its present life has logged; a line that was cut off by a kill is left out."""
-        found = []
-        for line in self._log().read_text().splitlines():
+        with self._log().open("rb") as log:
+            log.seek(self._read_bytes)
+            whole, _, _ = log.read().rpartition(b"\n")
+        if whole:
+            self._read_bytes += len(whole) + 1
+        for line in whole.splitlines():
             try:
-                found.append(json.loads(line))
+                self._found.append(json.loads(line))
             except ValueError:
                 continue
-        return found
+        return self._found
 
     def events(self) -> list[str]:
         """Return the names of what its present life has logged."""
         return [str(record.get("event")) for record in self.records()]
 
+    def named(self, event: str) -> list[dict[str, Any]]:
+        """Return the records of one event."""
+        return [record for record in self.records() if record.get("event") == event]
+
+    def log_text(self) -> str:
+        """Return all that its present life has logged."""
+        return self._log().read_text(errors="replace")
+
     def _log(self) -> Path:
-        return self._folder / f"relay-{self._lives}.log"
+        return self._folder / f"{self.name}-{self._lives}.log"

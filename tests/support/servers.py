@@ -12,8 +12,7 @@ from eventstore.dynamo import Endpoint
 from eventstore.ports import DynamoClient
 from eventstore.system import SystemRuntime
 from relay.demo import clean_up
-from relay.destinations.bus_settings import BusNames
-from relay.destinations.index_settings import IndexNames
+from relay.destinations.names import Names
 
 ROOT = Path(__file__).parents[2]
 ENV_FILE = ROOT / ".local" / "env"
@@ -61,14 +60,9 @@ class Corner:
         return self.environment["RELAY_ELASTICSEARCH_URL"]
 
     @property
-    def bus_names(self) -> BusNames:
-        """Names on the bus."""
-        return BusNames(self.run)
-
-    @property
-    def index_names(self) -> IndexNames:
-        """Names in the index."""
-        return IndexNames(self.run)
+    def names(self) -> Names:
+        """Names on the bus and in the index."""
+        return Names(self.run)
 
     def store(self) -> EventStore:
         """Return its store."""
@@ -76,13 +70,13 @@ class Corner:
 
     def remove(self) -> None:
         """Take its queues and indices away; the database goes with DynamoDB Local, which keeps it in memory."""
-        clean_up.remove_bus(self.rabbitmq_url, self.bus_names, self.run)
-        clean_up.remove_index(self.elasticsearch_url, self.index_names)
+        clean_up.remove_bus(self.rabbitmq_url, self.names, self.run)
+        clean_up.remove_index(self.elasticsearch_url, self.names)
 
 
-def make_corner() -> Corner:
-    """Return a new corner with its tables."""
-    found = addresses()
+def make_corner(**elsewhere: str) -> Corner:
+    """Return a new corner with its tables; `elsewhere` are addresses, named as in `NEEDED`, of other servers."""
+    found = {**addresses(), **elsewhere}
     run = f"test{uuid.uuid4().hex[:12]}"
     environment = {
         "EVENTSTORE_DYNAMODB_ENDPOINT_URL": found["EVENTSTORE_DYNAMODB_ENDPOINT_URL"],

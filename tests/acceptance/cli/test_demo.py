@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.cli.commands import Terminal, end_all
-from tests.acceptance.cli.ports import nobody
+from tests.support.ports import nobody
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.acceptance

@@ -5,7 +5,7 @@ import pytest
 from eventstore import connect
 from eventstore.dynamo import Endpoint
 from tests.acceptance.cli.commands import Terminal
-from tests.acceptance.cli.ports import nobody
+from tests.support.ports import nobody
 
 TABLES = [
     "inventory_events",
@@ -95,7 +95,7 @@ def test_a_table_with_another_key(untouched):
     assert {name: finished.code for name, finished in found.items()} == {"text": 2, "json": 2, "relay": 2}
     message = found["text"].error
     assert "table 'inventory_outbox' has another layout: its key is (id" in message
-    assert "Use another table prefix" in message
+    assert "or use another table prefix" in message
     assert found["text"].out == ""
     assert found["json"].document == {"version": 1, "status": "error", "data": None, "diagnostics": [message]}
     assert client.list_tables()["TableNames"] == ["inventory_outbox"]

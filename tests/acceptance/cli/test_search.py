@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore import AggregateRef, NewEvent
-from tests.acceptance.cli.ports import nobody
+from tests.support.ports import nobody
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 

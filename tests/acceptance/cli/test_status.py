@@ -1,5 +1,8 @@
 """`relay status` as a process: what is owed, and to whom."""
 
+import signal
+from typing import Any
+
 import pytest
 
 from eventstore import AggregateRef, NewEvent
@@ -8,9 +11,9 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
 
-def counts(**changed: int) -> dict[str, object]:
-    nothing = {"rows": 0, "complete": True, "owed_to_bus": 0, "owed_to_index_only": 0, "parked": 0, "unreadable": 0}
-    return {**nothing, **changed}
+def counts(**changed: object) -> dict[str, object]:
+    nothing = {"rows": 0, "complete": True, "owed_to_bus": 0, "owed_to_others_only": 0, "parked": 0, "unreadable": 0}
+    return {**nothing, "owed": {"bus": 0, "index": 0}, "parked_for": {}, "settled_rows": 0, **changed}
 
 
 def test_with_and_without_owed_commits(terminal, corner):
@@ -31,25 +34,30 @@ def test_with_and_without_owed_commits(terminal, corner):
     )
 
     assert (empty.code, empty.err) == (0, "")
-    (shard,) = empty.document["data"]["shards"]
-    assert empty.document == {
-        "version": 1,
-        "status": "ok",
-        "data": {
-            "table": "inventory_outbox",
-            "outbox": {**counts(), "oldest_age_seconds": None},
-            "shards": [{"shard": shard["shard"], "parent": None, "state": "unread", "checkpoint_at_ms": None}],
-        },
-        "diagnostics": [],
-    }
+    data = empty.document["data"]
+    (shard,) = data["shards"]
+    assert (empty.document["version"], empty.document["status"], empty.document["diagnostics"]) == (1, "ok", [])
+    assert data["table"] == "inventory_outbox"
+    assert data["outbox"] == {**counts(), "oldest_age_seconds": None}
+    assert (data["workers"], data["live_workers"], data["pause"]) == ([], 0, None)
+    assert (shard["state"], shard["owner"], shard["in_flight"], shard["checkpoint_at_ms"]) == (
+        "unread",
+        None,
+        None,
+        None,
+    )
+    assert [(each["name"], each["state"]) for each in data["destinations"]] == [
+        ("bus", "unknown"),
+        ("index", "unknown"),
+    ]
     assert {finished.code for finished in found.values()} == {0}
     outbox = found["json"].document["data"]["outbox"]
     assert 0 <= outbox.pop("oldest_age_seconds") < 120
-    assert outbox == counts(rows=3, owed_to_bus=3)
+    assert outbox == counts(rows=3, owed_to_bus=3, owed={"bus": 3, "index": 3})
     cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in found["text"].out.splitlines()]
     assert ["owed to the bus", "3"] in cells
-    assert [shard["shard"], "unread", "-"] in cells  # not cut, since this is no terminal
-    assert "Next: `relay run` delivers what is owed" in found["text"].out
+    assert [shard["shard"], "unread", "-"] in [row[:3] for row in cells]  # not cut, since this is no terminal
+    assert "Next: no relay runs: `relay run` delivers what is owed" in found["text"].out
     assert "the first 2 rows only" in found["some"].out
 
 
@@ -60,13 +68,36 @@ def test_while_a_relay_runs(terminal, corner):
     with terminal.start("relay", "run") as relay:
         corner.store().append(AggregateRef("ITEM", "SKU-1"), [NewEvent("A", {})], expected_version=0)
         relay.until_said("page.settled")
-        until(lambda: corner.client.scan(TableName="inventory_relay")["Count"] > 1, "a checkpoint is written")
-        data = terminal.run("relay", "status", "--json").document["data"]
+        seen: list[Any] = []
+
+        def is_carried() -> bool:
+            seen.append(terminal.run("relay", "status", "--json").document["data"])
+            return seen[-1]["shards"][0]["in_flight"] is not None and seen[-1]["outbox"]["rows"] == 0
+
+        until(is_carried, "the worker reports its shard")
+        data = seen[-1]
 
     assert data["outbox"] == {**counts(), "oldest_age_seconds": None}
-    (shard,) = data["shards"]
-    assert shard["state"] == "reading"
+    (shard,), (worker,) = data["shards"], data["workers"]
+    assert (shard["state"], shard["owner"], shard["owner_is_silent"]) == ("reading", worker["worker"], False)
     assert shard["checkpoint_at_ms"] > 1_700_000_000_000
+    assert shard["trim_seconds"] > 23 * 3600
+    assert (data["live_workers"], worker["leases"]) == (1, 2)
+    assert {each["name"]: each["state"] for each in data["destinations"]} == {"bus": "well", "index": "well"}
+
+
+def test_watching_ends_cleanly(terminal, corner):
+    """
+    One document per look, until Ctrl-C or SIGTERM, which is no failure.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with terminal.start("relay", "status", "--watch", "0.2", "--json") as watching:
+            until(lambda shown=watching: shown.out.count("\n") >= 2, "it has looked twice")
+            watching.signal(number)
+            finished = watching.end()
+
+        assert (finished.code, finished.err) == (0, "")
+        assert {line["data"]["outbox"]["rows"] for line in finished.lines} == {0}
 
 
 def test_the_set_up_is_not_as_it_must_be(untouched, terminal, corner):

@@ -14,7 +14,19 @@ pytestmark = pytest.mark.acceptance
 
 COMMANDS = {
     "eventstore": ["init", "append", "import", "show", "tail", "search", "stats", "verify", "schema", "dev-server"],
-    "relay": ["run", "status", "replay", "demo"],
+    "relay": [
+        "run",
+        "status",
+        "gaps",
+        "parked",
+        "replay",
+        "pause",
+        "resume",
+        "audit",
+        "topology",
+        "config",
+        "demo",
+    ],
 }
 PROGRAMS = {"eventstore": eventstore, "relay": relay}
 

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,11 +21,17 @@ from eventstore.search.settings import SearchSettings
 from eventstore.settings import StoreSettings
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
-from relay.checkpoints import Checkpoints
 from relay.destination import Park
-from relay.feed.directory import Stream
-from relay.feed.position import Position
-from relay.outbox_writer import OutboxWriter
+from relay.leases.fleet import Fleet, FleetSettings, Pause, WorkerRecord, WorkerState, lease_key
+from relay.leases.fleet_table import FleetTable
+from relay.leases.position import Position
+from relay.leases.report import WorkerReport
+from relay.metrics import CATALOGUE
+from relay.observing import readiness
+from relay.operating import audit
+from relay.operating.parked.release import Releaser
+from relay.operating.parked.selection import Selection
+from relay.outbox.writer import OutboxWriter
 from relay.settings import RelaySettings
 from tests.tidy import pages, sources
 from tests.tidy.pages import DOCS, ROOT, all_pages, code, rows
@@ -230,6 +237,39 @@ def test_log_events_are_documented() -> None:
     assert shown == {name: (event.levels, event.keys) for name, event in sources.log_events().items()}
 
 
+def test_metrics_are_documented() -> None:
+    """The page has every metric with kind, labels and meaning, in the order in which they are shown, and no others."""
+    shown = [
+        (code(row["metric"])[0], row["kind"], tuple(code(row["labels"])), row["means"])
+        for row in rows(REFERENCE / "metrics.md", "metric")
+    ]
+    assert shown == [(metric.name, metric.kind.value, metric.labels, metric.means) for metric in CATALOGUE]
+
+
+def test_labels_of_metrics_are_documented() -> None:
+    """The page says what each label can be, and its expressions name metrics that exist."""
+    page = REFERENCE / "metrics.md"
+    assert {code(row["label"])[0] for row in rows(page, "label")} == {
+        label for metric in CATALOGUE for label in metric.labels
+    }
+    named = {name for row in rows(page, "expression") for name in re.findall(r"relay_\w+", row["expression"])}
+    known = {metric.name for metric in CATALOGUE} | {f"{metric.name}_bucket" for metric in CATALOGUE if metric.buckets}
+    assert named - known == set()
+
+
+def test_readiness_checks_are_documented() -> None:
+    """The page has the checks of a relay with bus and index, and whether each is required."""
+    lanes = [SimpleNamespace(name=name, in_order=name == "bus", trouble=None) for name in ("bus", "index")]
+    keeper = SimpleNamespace(
+        state=WorkerState.WORKING, lease_seconds=10.0, seen_seconds_ago=lambda: 0.0, held=dict, fleet=Fleet
+    )
+    shown = {
+        code(row["check"])[0]: row["required"] == "yes" for row in rows(REFERENCE / "health.md", "check", "/readyz")
+    }
+    checks = readiness.checks(keeper, lanes)  # type: ignore[arg-type]
+    assert shown == {check.name: check.required for check in checks}
+
+
 @pytest.fixture(scope="module")
 def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     """Give what product code leaves in each table: attribute → types, from one row of each kind at least."""
@@ -244,8 +284,19 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     writer = OutboxWriter(client, names, runtime, Backoff())
     writer.park(("small", 1), "bus", Park("a reason", "a_class"))
     writer.add_delivered(("small", 1), ["index"])
-    stream = Stream("arn", "2025-01-01T00:00:00.000")
-    Checkpoints(client, names, runtime, Backoff()).save(stream, "shard-1", Position(7), finished=False)
+    writer.park(("large", 1), "bus", Park("a reason", "a_class"))
+    list(Releaser(client, names, runtime, Backoff()).release(Selection("large"), dry_run=False))
+    fleet, key = FleetTable(client, names, runtime, Backoff()), lease_key("2025-01-01T00:00:00.000", "shard-1")
+    fleet.create_lease(key)
+    taken = fleet.take(fleet.look().leases[key], "worker-1")
+    assert taken is not None
+    fleet.save(key, "worker-1", taken.term, Position(7), finished=False)
+    fleet.ask_for(taken, "worker-2")
+    fleet.write_worker(WorkerRecord("worker-1", 1, "host", 1, "1.0", 0, 0, WorkerReport()))
+    fleet.put_settings(FleetSettings(frozenset({"bus"}), "inventory", 10_000, 1), None)
+    fleet.pause(Pause("a person", 0, "a reason"))
+    deed = audit.new_record(runtime, "pause", "a person", "a reason", {"workers": "worker-1"})
+    audit.AuditTrail(client, names, runtime, Backoff()).write(deed)
     found: dict[str, dict[str, set[str]]] = {}
     for suffix in ("events", "outbox", "relay", "snapshots", "idempotency"):
         kinds = found[suffix] = {}

@@ -17,8 +17,10 @@ from relay.demo.clean_up import remove_index
 from relay.destination import Confirmed
 from relay.destinations.elasticsearch import ElasticsearchClient
 from relay.destinations.index import Index
-from relay.destinations.index_settings import IndexNames, IndexSettings
+from relay.destinations.index_settings import IndexSettings
+from relay.destinations.names import Names
 from relay.testing import InMemoryIndex
+from tests.support.delivering import deliver
 
 ENV_FILE = Path(__file__).parents[3] / ".local" / "env"
 VARIABLE = "RELAY_ELASTICSEARCH_URL"
@@ -48,7 +50,7 @@ class World:
 
     def __init__(self, url: str | None) -> None:
         self.url = url
-        self.names = IndexNames(f"test-{secrets.token_hex(6)}")
+        self.names = Names(f"test-{secrets.token_hex(6)}")
         settings = IndexSettings(names=self.names, replicas=0, promoted=PROMOTED)
         self.runtime = SystemRuntime()
         self.client: SearchClient
@@ -66,7 +68,7 @@ class World:
 
     def index(self, *rows: OutboxRow) -> None:
         """Have commits delivered and findable."""
-        report = self._index.deliver([[row] for row in rows], 30)
+        report = deliver(self._index, [[row] for row in rows], 30)
         assert set(report.outcomes.values()) == {Confirmed()}
         self.search.refresh()
 

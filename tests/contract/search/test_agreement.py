@@ -3,7 +3,8 @@
 from eventstore.search import SearchOptions, SearchQuery, dsl, fields, lag
 from eventstore.search.document import Document
 from relay.destination import INDEX
-from relay.destinations.index_settings import IndexNames, IndexSettings
+from relay.destinations.index_settings import IndexSettings
+from relay.destinations.names import Names
 from relay.destinations.template import template
 from tests.contract.search.conftest import PROMOTED
 
@@ -34,8 +35,8 @@ def test_promoted_fields_are_where_they_are_looked_for():
 
 def test_both_look_at_the_same_alias():
     """Whatever the prefix; and without one, it is the same."""
-    assert SearchOptions(prefix="shop").alias == IndexNames("shop").alias == "shop-events"
-    assert SearchOptions().alias == IndexNames().alias == "inventory-events"
+    assert SearchOptions(prefix="shop").alias == Names("shop").alias == "shop-events"
+    assert SearchOptions().alias == Names().alias == "inventory-events"
 
 
 def test_both_call_the_destination_the_same():

@@ -23,7 +23,7 @@ from eventstore.search.document import encode
 from eventstore.search.lag import committed_ms, refresh_seconds
 from eventstore.system import SystemRuntime
 from relay.destination import Park
-from relay.outbox_writer import OutboxWriter
+from relay.outbox.writer import OutboxWriter
 
 ALL = SearchQuery().oldest_first()
 

@@ -35,6 +35,7 @@ def test_one_address_for_both(monkeypatch):
         ({"RELAY_ELASTICSEARCH_URL": "http://h:1", "RELAY_NAME_PREFIX": "Shop"}, "RELAY_NAME_PREFIX"),
         ({"RELAY_ELASTICSEARCH_URL": "http://h:1", "RELAY_INDEX_PROMOTED": '{"a b": "long"}'}, "RELAY_INDEX_PROMOTED"),
         ({"RELAY_ELASTICSEARCH_URL": "http://h:1", "RELAY_INDEX_PROMOTED": '{"a": "color"}'}, "RELAY_INDEX_PROMOTED"),
+        ({"RELAY_ELASTICSEARCH_URL": "http://h:1", "RELAY_INDEX_PROMOTED": "{bad"}, "PROMOTED: is not JSON"),
     ],
 )
 def test_faults_name_their_variable(monkeypatch, variables, fault):

@@ -127,6 +127,12 @@ DESTINATION_WELL = Metric(
     ("destination",),
     "1 when the last delivery met no trouble with the destination as a whole",
 )
+BUS_QUEUE_MESSAGES = Metric(
+    "relay_bus_queue_messages",
+    Kind.GAUGE,
+    ("queue",),
+    "messages that lie in the relay's own queues on the bus: unrouted, and rejected by consumers; asked every 30 s",
+)
 PAGES_IN_FLIGHT = Metric("relay_pages_in_flight", Kind.GAUGE, (), "pages that are worked on now")
 PAUSED = Metric("relay_paused", Kind.GAUGE, (), "1 while an operator's pause stops delivery")
 STAGE_SECONDS = Metric(
@@ -165,6 +171,7 @@ CATALOGUE: tuple[Metric, ...] = (
     OUTBOX_WALK_AGE,
     BREAKER_OPEN,
     DESTINATION_WELL,
+    BUS_QUEUE_MESSAGES,
     PAGES_IN_FLIGHT,
     PAUSED,
     STAGE_SECONDS,

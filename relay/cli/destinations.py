@@ -61,14 +61,23 @@ def open_topologies(settings: RelaySettings) -> tuple[Topology, ...]:
     """
     _check_addresses(settings)
     client = ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
-    rabbitmq_url = settings.rabbitmq_url.get_secret_value()
     topologies: list[Topology] = [
-        RabbitTopology(rabbitmq_url, Names(settings.name_prefix), rabbit_settings(settings)),
+        open_bus_topology(settings),
         ElasticsearchTopology(client, index_settings(settings)),
     ]
     if settings.file_path is not None:
         topologies.append(FileTopology(settings.file_path))
     return tuple(topologies)
+
+
+def open_bus_topology(settings: RelaySettings) -> RabbitTopology:
+    """Return what must exist on the bus; it connects when it is asked.
+
+    Raises:
+        ValueError: The address is of another kind.
+    """
+    url = settings.rabbitmq_url.get_secret_value()
+    return RabbitTopology(url, Names(settings.name_prefix), rabbit_settings(settings))
 
 
 def bus_settings(settings: RelaySettings) -> BusSettings:

@@ -14,13 +14,14 @@ from eventstore.errors import CorruptRowError
 from eventstore.ports import Flag, Part, Runtime
 from eventstore.system import SystemRuntime
 from relay import logs
-from relay.cli.destinations import open_destinations
+from relay.cli.destinations import open_bus_topology, open_destinations
 from relay.cli.servers import build_relay, load_settings, open_store
 from relay.daemon import PartDiedError
 from relay.leases.errors import FleetSettingsError
 from relay.metrics import RecordingMeter
 from relay.observing.http.endpoints import open_server
 from relay.observing.http.health import Check
+from relay.observing.queue_depths import QueueDepths
 from relay.progress import Progress
 from relay.settings import RelaySettings
 
@@ -80,13 +81,15 @@ def serving(
     if settings.http_port is None:
         yield ()
         return
+    depths = QueueDepths(open_bus_topology(settings).depths, runtime, meter)
     server = open_server(
         settings.http_host, settings.http_port, meter=meter, progress=progress, checks=checks, runtime=runtime
     )
     ended = runtime.flag()
     try:
         server.start(ended)
-        yield server.parts
+        asking = runtime.spawn("queues", lambda: depths.run(ended))
+        yield (*server.parts, asking)
     finally:
         ended.set()
         for part in server.parts:

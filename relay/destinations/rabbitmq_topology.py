@@ -81,6 +81,20 @@ class RabbitTopology:
                     notes.append(self._depth_note(queue, depth))
         return Examination(tuple(differences), tuple(notes))
 
+    def depths(self) -> dict[str, int]:
+        """Return how many messages lie in each of its own queues; a queue that is not there is left out.
+
+        Raises:
+            EventStoreError: As `examine`.
+        """
+        found = {}
+        with self._connected("looking at") as connection:
+            for queue in self._wanted.queues:
+                _, depth = _asked_for_depth(connection, queue)
+                if depth is not None:
+                    found[queue.name] = depth
+        return found
+
     def make(self, differences: Sequence[Difference]) -> list[str]:
         """See `Topology.make`; its own queues are bound anew in any case."""
         refused: list[str] = []
@@ -128,12 +142,17 @@ def _look_at_exchange(connection: Any, exchange: Exchange) -> list[Difference]:
 
 def _look_at_queue(connection: Any, queue: Queue) -> tuple[list[Difference], int]:
     """Return what is wrong with a queue, and how many messages lie in it."""
-    thing = f"queue {queue.name}"
+    error, depth = _asked_for_depth(connection, queue)
+    error = error or _asked(connection, partial(declare_queue, queue=queue))
+    thing, besides = f"queue {queue.name}", "after its messages were taken elsewhere"
+    return [] if error is None else [_difference(thing, queue, error, besides)], depth or 0
+
+
+def _asked_for_depth(connection: Any, queue: Queue) -> tuple[AMQPError | None, int | None]:
+    """Return how many messages lie in a queue, or else the refusal that speaks of it."""
     depths: list[int] = []
     error = _asked(connection, lambda channel: depths.append(declare_queue(channel, queue, passive=True).message_count))
-    error = error or _asked(connection, partial(declare_queue, queue=queue))
-    differences = [] if error is None else [_difference(thing, queue, error, "after its messages were taken elsewhere")]
-    return differences, sum(depths)
+    return error, depths[0] if depths else None
 
 
 def _difference(thing: str, remedy: Exchange | Queue, error: AMQPError, besides: str) -> Difference:

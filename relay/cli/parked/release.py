@@ -137,7 +137,7 @@ def _report(tally: _Tally, followed: Followed | None, *, dry_run: bool, as_json:
         envelope.print_envelope(_as_dict(tally, followed, dry_run=dry_run), status=status)
         raise SystemExit(int(code))
     if not tally.commits and not tally.changed:
-        click.echo("nothing that is meant is parked.")
+        click.echo("nothing that is meant is parked. Next: `relay parked list` shows what is.")
         return
     click.echo(f"{'would release' if dry_run else 'released'} {words.commits(tally.commits)}.")
     if tally.changed:

@@ -1,6 +1,6 @@
 """Reads marked rows of the outbox, without their events, page by page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from eventstore import dynamo
@@ -40,58 +40,46 @@ class MarkReader:
             operation = self._client.query
             request["KeyConditionExpression"] = "aggregateId = :id"
             request["ExpressionAttributeValues"] = {":id": {"S": aggregate_id}}
-        while True:  # as many pages as there are; each moves on
-            reply = dynamo.read(self._runtime, self._backoff, operation, needs="Items", **request)
+        for reply in self._replies(operation, request, needs="Items"):
             yield [read(item) for item in reply["Items"]]
-            if "LastEvaluatedKey" not in reply:
-                return
-            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
 
     def highest_owed_to_bus(self, aggregate_id: str, at_least: int) -> int:
         """Return the last number of an aggregate's highest commit that the bus lacks, or `at_least`."""
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "aggregateId = :id AND sequenceNumber > :number",
-            "FilterExpression": "NOT contains(delivered, :bus)",
-            "ExpressionAttributeValues": {
-                ":id": {"S": aggregate_id},
-                ":number": {"N": str(at_least)},
-                ":bus": {"S": BUS},
-            },
-            "ProjectionExpression": "sequenceNumber",
-            "ScanIndexForward": False,
-            "ConsistentRead": True,
-            "Limit": PAGE_ROWS,
-        }
-        while True:  # as many pages as the aggregate has rows above; each moves on
-            reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+        request = self._owed_to_bus_above(aggregate_id, at_least)
+        request |= {"ProjectionExpression": "sequenceNumber", "ScanIndexForward": False, "Limit": PAGE_ROWS}
+        for reply in self._replies(self._client.query, request, needs="Items"):
             if reply["Items"]:
                 return number_of(reply["Items"][0])
-            if "LastEvaluatedKey" not in reply:
-                return at_least
-            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+        return at_least
 
     def count_owed_to_bus(self, aggregate_id: str, above: int) -> int:
         """Return how many of an aggregate's commits above a number the bus lacks."""
-        request: dict[str, Any] = {
+        request = self._owed_to_bus_above(aggregate_id, above) | {"Select": "COUNT"}
+        return sum(int(reply["Count"]) for reply in self._replies(self._client.query, request, needs="Count"))
+
+    def _owed_to_bus_above(self, aggregate_id: str, number: int) -> dict[str, Any]:
+        return {
             "TableName": self._table,
             "KeyConditionExpression": "aggregateId = :id AND sequenceNumber > :number",
             "FilterExpression": "NOT contains(delivered, :bus)",
             "ExpressionAttributeValues": {
                 ":id": {"S": aggregate_id},
-                ":number": {"N": str(above)},
+                ":number": {"N": str(number)},
                 ":bus": {"S": BUS},
             },
-            "Select": "COUNT",
             "ConsistentRead": True,
         }
-        count = 0
-        while True:  # as many pages as the aggregate has rows above; each moves on
-            reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Count", **request)
-            count += int(reply["Count"])
+
+    def _replies(
+        self, operation: Callable[..., Mapping[str, Any]], request: dict[str, Any], *, needs: str
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the replies of all pages, as many as there are; each moves on."""
+        while True:
+            reply = dynamo.read(self._runtime, self._backoff, operation, needs=needs, **request)
+            yield reply
             if "LastEvaluatedKey" not in reply:
-                return count
-            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+                return
+            request = {**request, "ExclusiveStartKey": reply["LastEvaluatedKey"]}
 
     def row(self, key: CommitKey) -> MarkedRow | None:
         """Return one row as it is now, None when there is none: asked in a transaction, which decides."""

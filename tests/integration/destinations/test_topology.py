@@ -131,6 +131,14 @@ class TestRabbitMQ:
             f"2 messages lie in {rabbit.names.unrouted}: no queue of a consumer is bound for them",
         )
 
+    def test_depths_of_its_own_queues(self, rabbit, bus, channel):
+        """For the metric: a number for each queue that is there, and none for one that is not."""
+        deliver(rabbit.bus(), [chain("a", 2)], 10)
+        assert bus.depths() == {rabbit.names.unrouted: 2, rabbit.names.dead_letters: 0}
+
+        channel.queue_delete(rabbit.names.dead_letters)
+        assert bus.depths() == {rabbit.names.unrouted: 2}
+
     def test_a_queue_of_one_connection(self, rabbit, bus):
         """Another client has declared it exclusive."""
         connection = open_connection(rabbit.url, RabbitSettings())

@@ -328,7 +328,7 @@ def test_nothing_is_parked(night: Night) -> None:
 
     done = night.type("parked", "release", "--all")
 
-    assert (done.code, done.out) == (0, "nothing that is meant is parked.\n")
+    assert (done.code, done.out) == (0, "nothing that is meant is parked. Next: `relay parked list` shows what is.\n")
     assert night.audits() == []
 
 

@@ -150,25 +150,27 @@ class Trials:
         return lying
 
     def _is_full(self) -> bool:
-        """Tell whether every worker carries as many shards as it can."""
+        """Tell whether every worker at work carries as many shards as it can; one that is refused carries none."""
         most = self._settings.relay.shards_max
-        return all(
-            len([key for key in self._fleet.owned_by(slot.process) if key != "lease#sweep"]) >= most
-            for slot in self._processes.relays
-            if slot.process is not None and slot.is_running()
+        joined = [slot.process for slot in self._processes.relays if slot.process and self._has_joined(slot)]
+        return bool(joined) and all(
+            len([key for key in self._fleet.owned_by(process) if key != "lease#sweep"]) >= most for process in joined
         )
 
     def _are_all_at_work(self) -> bool:
-        """Tell whether every worker is at work, but those whose settings the others do not have."""
+        """Tell whether every worker is at work, but those whose settings the others do not have.
+
+        Two kinds of settings at the same time are not yet the end: whoever slept while others came into force goes down
+        as soon as it has looked.
+        """
         self._processes.look_after_relays()
         if self._processes.is_anybody_away():
             return False
         states = [self._has_joined(slot) for slot in self._processes.relays]
         joined = [slot for slot in self._processes.relays if self._has_joined(slot)]
         odd = {slot.is_odd for slot in joined}
-        return bool(joined) and all(
-            has or (len(odd) == 1 and slot.is_odd not in odd)
-            for has, slot in zip(states, self._processes.relays, strict=True)
+        return len(odd) == 1 and all(
+            has or slot.is_odd not in odd for has, slot in zip(states, self._processes.relays, strict=True)
         )
 
     def _has_joined(self, slot: Slot) -> bool:

@@ -104,6 +104,7 @@ def _is_child(reader: ShardReader) -> bool:
     "first deliveries are in order",
     "a settled commit was taken by every destination",
     "what is marked as delivered was taken",
+    "what is parked has nothing owed below it",
 )
 def _no_predecessor_check() -> Iterator[None]:
     """What starts a run goes without a look at what is below it."""
@@ -147,6 +148,7 @@ def _predecessor_by_plain_read() -> Iterator[None]:
     "first deliveries are in order",
     "a settled commit was taken by every destination",
     "what is marked as delivered was taken",
+    "what is parked has nothing owed below it",
 )
 def _only_the_head_checked() -> Iterator[None]:
     """Of an aggregate's commits in a page only the lowest is asked about; holes above it are passed over."""
@@ -424,7 +426,9 @@ def _pages_far_ahead() -> Iterator[None]:
     honest = ShardCarrier.start
 
     def start(self: ShardCarrier) -> None:
-        self._pages = self._runtime.channel(4)
+        self._pages, self._room = self._runtime.channel(4), self._runtime.channel(4)
+        for _ in range(4):
+            self._room.put(True, 0)
         honest(self)
 
     with patch.object(ShardCarrier, "start", start):

@@ -195,7 +195,7 @@ def _complete_row_stays() -> Iterator[None]:
     """Nobody looks whether a mark has made a row complete, and the sweep takes only what is work."""
     worth = sweeps.worth_taking
 
-    def mark(self: Settler, delivered: Mapping[CommitKey, frozenset[str]], _recorded: Any = None) -> int:
+    def mark(self: Settler, delivered: Mapping[CommitKey, frozenset[str]], _recorded: Any = None, **_how: Any) -> int:
         for key, names in delivered.items():
             self._writer.add_delivered(key, names)
         return 0

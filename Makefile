@@ -79,8 +79,9 @@ constraints: $(VENV)/.dev ## Write constraints.txt anew from what is installed
 	  $(BIN)/pip freeze --exclude-editable | grep -vE '^(pip|setuptools)=='; } > constraints.txt.new
 	mv constraints.txt.new constraints.txt
 
-api-docs: $(VENV)/.dev ## Write docs/reference/api anew from the docstrings
+api-docs: $(VENV)/.dev ## Write docs/reference/api and modules.md from the docstrings
 	$(BIN)/python -m tests.tidy.api_pages
+	$(BIN)/python -m tests.tidy.module_page
 
 build: $(VENV)/.dev ## Wheel and sdist in dist/
 	$(BIN)/python -m build --outdir dist

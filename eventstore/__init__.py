@@ -5,11 +5,15 @@
 Every append also writes an outbox row in the same transaction; the `relay` package tells the rest of the world.
 """
 
-from eventstore.aimd import AimdSettings
+from eventstore.append.bulk import AppendOutcome, BulkProgress
+from eventstore.append.metrics import AppendCounts, StoreMetrics
 from eventstore.backoff import Backoff
-from eventstore.bulk import AppendOutcome, BulkProgress
 from eventstore.context import StoreOptions
-from eventstore.dynamo import Endpoint, connect
+from eventstore.dynamodb.aimd import AimdSettings
+from eventstore.dynamodb.connection import Endpoint, connect
+from eventstore.dynamodb.limiter import LimiterState
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.dynamodb.tables import init as init_tables
 from eventstore.errors import (
     AccessDeniedError,
     AggregateTypeError,
@@ -42,8 +46,6 @@ from eventstore.errors import (
 )
 from eventstore.event_metadata import metadata
 from eventstore.expectation import ANY, EXISTS, NO_EVENTS, Expectation
-from eventstore.limiter import LimiterState
-from eventstore.metrics import AppendCounts, StoreMetrics
 from eventstore.model import AggregateRef, Append, AppendResult, NewEvent, RecordedEvent, StoredForm, TypedEvent
 from eventstore.repository import (
     NEVER,
@@ -60,8 +62,6 @@ from eventstore.repository import (
 )
 from eventstore.schema import EventTypes, SchemaFinding, SchemaReport
 from eventstore.store import EventStore
-from eventstore.table_names import TableNames
-from eventstore.tables import init as init_tables
 from eventstore.timeline.query import ByAggregateType, ByTime, ByType
 from eventstore.timeline.reader import Page
 from eventstore.verify import Finding, FindingKind, Severity

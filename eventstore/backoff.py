@@ -1,6 +1,8 @@
-"""How long to wait before the next attempt, and how many there are."""
+"""The bounds of a repeated call: how many attempts, how long between them, and when its time is over."""
 
 from dataclasses import dataclass
+
+from eventstore.ports import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,20 @@ class Backoff:
     def delay_seconds(self, attempt: int, uniform: float) -> float:
         """Return the delay after that attempt, for a random number in [0, 1)."""
         return self.ceiling_seconds(attempt) * uniform
+
+
+class Deadline:
+    """The end of one call's time.
+
+    Args:
+        clock: Counts the seconds.
+        seconds: From now; more than 0.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def left_seconds(self) -> float:
+        """Return what is left, 0 when it is over."""
+        return max(0.0, self._end - self._clock.monotonic())

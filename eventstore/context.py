@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 
 from eventstore import limits
-from eventstore.aimd import AimdSettings
 from eventstore.backoff import Backoff
-from eventstore.decoding import EventDecoder, RowDecoder
-from eventstore.encoding import EventEncoder, PlainEncoder
+from eventstore.dynamodb.aimd import AimdSettings
+from eventstore.dynamodb.store_record import StoreRecord
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.event_codec import EventDecoder, EventEncoder, PlainEncoder, RowDecoder
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.store_record import StoreRecord
-from eventstore.table_names import TableNames
 
 
 @dataclass(frozen=True, slots=True)

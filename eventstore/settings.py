@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from eventstore.dynamo import Endpoint
+from eventstore.dynamodb.connection import Endpoint
+from eventstore.dynamodb.table_names import PREFIX_DEFAULT, TableNames
 from eventstore.errors import SetUpError
-from eventstore.table_names import PREFIX_DEFAULT, TableNames
 
 ENV_FILE_DEFAULT = Path(".local/env")
 """Where `make up` writes the addresses of the servers it started."""

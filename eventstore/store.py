@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from eventstore import bulk, history, many, settling, store_record, validation
-from eventstore.appender import Appender
-from eventstore.bulk import AppendOutcome, OnBulkProgress
+from eventstore import validation
+from eventstore.append import bulk, wait_settled
+from eventstore.append.appender import Appender
+from eventstore.append.bulk import AppendOutcome, OnBulkProgress
+from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
-from eventstore.decoding import OnCorrupt
-from eventstore.encoding import AppendableEvent
+from eventstore.dynamodb import store_record
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import InvalidInputError
+from eventstore.event_codec import AppendableEvent, OnCorrupt
 from eventstore.event_metadata import current_traceparent
 from eventstore.expectation import Expectation
-from eventstore.history_pages import Span
-from eventstore.metrics import StoreMetrics
 from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
 from eventstore.ports import DynamoClient, Flag, Runtime
+from eventstore.read import history
+from eventstore.read.pages import Span
 from eventstore.schema import EventTypes, SchemaReport, check
 from eventstore.schema.check import OnScanned
 from eventstore.schema.decoder import SchemaDecoder
@@ -24,7 +27,6 @@ from eventstore.search.client import SearchClient
 from eventstore.search.event_search import EventSearch
 from eventstore.search.options import SearchOptions
 from eventstore.system import SystemRuntime
-from eventstore.table_names import TableNames
 from eventstore.timeline import follower, reader
 from eventstore.timeline.query import ByAggregateType, ByTime, ByType, EventQuery, of_day
 from eventstore.timeline.reader import Page
@@ -153,7 +155,7 @@ class EventStore:
             As `append`: `aggregate_id`, or `field` as `appends[2].…`, says which one; all are refused with it. Where
             only some of the keys were used before, it is an `IdempotencyConflictError`.
         """
-        many.check_together(appends)
+        validation.check_together(appends)
         return self._appender.append(
             appends,
             deadline_seconds=deadline_seconds,
@@ -216,7 +218,7 @@ class EventStore:
             InvalidInputError: The commit is not in this store.
         """
         validation.check_seconds(timeout_seconds, "timeout_seconds")
-        settling.wait_settled(self._context, result, timeout_seconds, destination)
+        wait_settled.wait_settled(self._context, result, timeout_seconds, destination)
 
     def metrics(self) -> StoreMetrics:
         """Return what this store has done since it was opened, and what its limiter is doing now."""

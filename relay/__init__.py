@@ -1,1 +1,1 @@
-"""Relay."""
+"""The relay: carries every committed event to its destinations, at least once and in order."""

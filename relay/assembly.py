@@ -4,22 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from eventstore.backoff import Backoff
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Flag, Runtime, StreamsClient
-from eventstore.table_names import TableNames
 from relay.daemon import Daemon, DaemonSettings
-from relay.delivery.event_reader import EventReader
+from relay.delivery.delivered import DeliveredMemory
+from relay.delivery.events import EventReader
 from relay.delivery.lane import Lane
-from relay.delivery.memory import DeliveredMemory
 from relay.delivery.pipeline import Pipeline, PipelineSettings
 from relay.delivery.sequencer import Sequencer
 from relay.delivery.settler import Settler
 from relay.destination import Destination
-from relay.feed.carrier import CarrierSettings, ShardCarrier
-from relay.feed.carriers import Carriers
 from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.discovery import Discovery, DiscoverySettings
 from relay.feed.lag import FeedLag
 from relay.feed.reader import ShardReader
+from relay.feed.shard_consumer import CarrierSettings, ShardCarrier
+from relay.feed.shard_consumers import Carriers
 from relay.leases import identity
 from relay.leases.fleet import PROTOCOL, FleetSettings
 from relay.leases.fleet_table import FleetTable

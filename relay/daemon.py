@@ -7,8 +7,8 @@ import structlog
 
 from eventstore.ports import Flag, Part, Runtime
 from relay.delivery.lane import Lane
-from relay.feed.carriers import Carriers
 from relay.feed.discovery import Discovery
+from relay.feed.shard_consumers import Carriers
 from relay.leases.keeper import Keeper
 from relay.observing import readiness
 from relay.observing.http.health import Check

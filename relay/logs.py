@@ -8,7 +8,7 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor
 
-from eventstore.cli.streams import printable
+from eventstore.cli.output.streams import printable
 
 
 class BestEffort:

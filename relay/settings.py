@@ -16,8 +16,8 @@ from pydantic_settings import (
 
 from eventstore.search.settings import PromotedFields
 from eventstore.settings import SettingsError, env_file, explain
-from relay.destinations.bus_settings import MESSAGE_MAX_BYTES_DEFAULT
-from relay.destinations.index_settings import IndexSettings
+from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT
+from relay.destinations.index.settings import IndexSettings
 
 
 class RelaySettings(BaseSettings):

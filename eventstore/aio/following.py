@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from eventstore.aio.stream import AsyncStream, paged
 from eventstore.aio.threads import Threads
 from eventstore.context import StoreContext
-from eventstore.decoding import OnCorrupt
+from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.timeline import follower
 from eventstore.timeline.follower import Following

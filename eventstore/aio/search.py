@@ -5,7 +5,7 @@ from typing import Any
 
 from eventstore.aio.stream import PAGE_ITEMS, AsyncStream, paged
 from eventstore.aio.threads import Threads
-from eventstore.decoding import OnCorrupt
+from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.ports import Clock
 from eventstore.search.event_search import LAG_ROWS_MAX_DEFAULT, PAGE_SIZE_DEFAULT, EventSearch, SearchPage

@@ -10,12 +10,12 @@ from eventstore.aio.following import follow as follow_events
 from eventstore.aio.search import AsyncEventSearch
 from eventstore.aio.stream import AsyncStream, paged
 from eventstore.aio.threads import ThreadPools, Threads
-from eventstore.bulk import AppendOutcome, OnBulkProgress
+from eventstore.append.bulk import AppendOutcome, OnBulkProgress
+from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
-from eventstore.decoding import OnCorrupt
-from eventstore.encoding import AppendableEvent
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.event_codec import AppendableEvent, OnCorrupt
 from eventstore.expectation import Expectation
-from eventstore.metrics import StoreMetrics
 from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
 from eventstore.ports import DynamoClient, Flag, Runtime
 from eventstore.schema import EventTypes, SchemaReport
@@ -23,7 +23,6 @@ from eventstore.schema.check import OnScanned
 from eventstore.search.client import SearchClient
 from eventstore.search.options import SearchOptions
 from eventstore.store import EventStore
-from eventstore.table_names import TableNames
 from eventstore.timeline import follower
 from eventstore.timeline.query import EventQuery
 from eventstore.timeline.reader import Page

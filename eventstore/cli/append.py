@@ -4,11 +4,12 @@ from typing import IO
 
 import click
 
-from eventstore.cli import envelope, event_lines
-from eventstore.cli.event_lines import EventLine
-from eventstore.cli.expected import expectation
+from eventstore.cli.input import event_lines
+from eventstore.cli.input.event_lines import EventLine
+from eventstore.cli.input.expected import expectation
 from eventstore.cli.opened import open_store
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope
+from eventstore.cli.output.streams import printable
 from eventstore.expectation import Expectation
 from eventstore.limits import COMMIT_MAX_EVENTS
 from eventstore.model import AggregateRef, NewEvent

@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import click
 
-from eventstore.cli import envelope
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope
+from eventstore.cli.output.streams import printable
 from eventstore.errors import EndpointError
 
 PORT_DEFAULT = 8000

@@ -9,12 +9,13 @@ from typing import IO
 
 import click
 
-from eventstore.bulk import CONCURRENCY_MAX
-from eventstore.cli import envelope, import_lines, progress
-from eventstore.cli.import_lines import NAME_MAX_BYTES, Checked, Planned
+from eventstore.append.bulk import CONCURRENCY_MAX
 from eventstore.cli.import_run import ImportReport, ImportRun
+from eventstore.cli.input import import_lines
+from eventstore.cli.input.import_lines import NAME_MAX_BYTES, Checked, Planned
 from eventstore.cli.opened import open_store
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope, progress
+from eventstore.cli.output.streams import printable
 from eventstore.errors import InvalidInputError
 from eventstore.ports import Flag
 from eventstore.system import SystemRuntime

@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from eventstore import bulk
-from eventstore.bulk import AppendOutcome
-from eventstore.cli.import_lines import FAULTS_SHOWN, Planned
-from eventstore.cli.progress import Tell
+from eventstore.append import bulk
+from eventstore.append.bulk import AppendOutcome
+from eventstore.cli.input.import_lines import FAULTS_SHOWN, Planned
+from eventstore.cli.output.progress import Tell
 from eventstore.errors import CorruptRowError, DecideAgainError, EventStoreError, InvalidInputError, TryLaterError
 from eventstore.model import Append, AppendResult
 from eventstore.ports import Flag

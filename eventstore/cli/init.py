@@ -2,8 +2,9 @@
 
 import click
 
-from eventstore import dynamo, settings, store_record, tables
-from eventstore.cli import envelope
+from eventstore import settings
+from eventstore.cli.output import envelope
+from eventstore.dynamodb import connection, store_record, tables
 from eventstore.system import SystemRuntime
 
 
@@ -24,7 +25,7 @@ def init(index_shards: int, *, as_json: bool) -> None:
     3 DynamoDB is out of reach, 4 interrupted: run it again.
     """
     chosen = settings.load()
-    client, _ = dynamo.connect(chosen.endpoint)
+    client, _ = connection.connect(chosen.endpoint)
     result = tables.init(
         client,
         chosen.tables,

@@ -1,8 +1,9 @@
 """A store opened from the settings of this process."""
 
-from eventstore import dynamo, settings
+from eventstore import settings
 from eventstore.backoff import Backoff
 from eventstore.context import StoreOptions
+from eventstore.dynamodb import connection
 from eventstore.schema import EventTypes
 from eventstore.store import EventStore
 
@@ -21,6 +22,6 @@ def open_store(events: EventTypes | None = None) -> EventStore:
         UnreachableError: DynamoDB did not answer.
     """
     chosen = settings.load()
-    client, _ = dynamo.connect(chosen.endpoint)
+    client, _ = connection.connect(chosen.endpoint)
     options = StoreOptions(read_backoff=Backoff(attempts_max=_READ_ATTEMPTS))
     return EventStore.open(client, chosen.tables, options=options, events=events)

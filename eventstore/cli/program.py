@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from eventstore.cli import envelope, streams
+from eventstore.cli.output import envelope, streams
 
 
 class Program(click.Group):

@@ -9,9 +9,9 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from eventstore.cli import envelope, progress
 from eventstore.cli.opened import open_store
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope, progress
+from eventstore.cli.output.streams import printable
 from eventstore.errors import InvalidInputError
 from eventstore.schema import EventTypes, SchemaReport
 from eventstore.schema.report import SchemaFinding

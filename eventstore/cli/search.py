@@ -6,11 +6,12 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from eventstore.cli import envelope, search_terms
-from eventstore.cli.event_list import EventList
-from eventstore.cli.moment import as_text
+from eventstore.cli.input import search_terms
 from eventstore.cli.opened import open_store
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope
+from eventstore.cli.output.event_list import EventList
+from eventstore.cli.output.streams import printable
+from eventstore.cli.output.timestamps import as_text
 from eventstore.errors import EventStoreError
 from eventstore.search import EventSearch, IndexLag, SearchQuery
 from eventstore.search import settings as search_settings

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import click
 
-from eventstore.cli import diff_view, envelope, moment
-from eventstore.cli.event_list import EventList
-from eventstore.cli.moment import AsOf
+from eventstore.cli.input import moment
+from eventstore.cli.input.moment import AsOf
 from eventstore.cli.opened import open_store
+from eventstore.cli.output import diff_view, envelope
+from eventstore.cli.output.event_list import EventList
 from eventstore.limits import SEQUENCE_NUMBER_MAX
 from eventstore.model import RecordedEvent
 

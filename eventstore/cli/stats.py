@@ -8,9 +8,9 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from eventstore.cli import envelope, progress
 from eventstore.cli.opened import open_store
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope, progress
+from eventstore.cli.output.streams import printable
 from eventstore.system import SystemRuntime
 from eventstore.verify.counts import EventCount, StoreStats
 

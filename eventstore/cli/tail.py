@@ -7,13 +7,13 @@ from itertools import islice
 
 import click
 
-from eventstore.cli import envelope
-from eventstore.cli.event_list import EventList
-from eventstore.cli.event_view import line
 from eventstore.cli.opened import open_store
-from eventstore.decoding import OnCorrupt
-from eventstore.event_row import day_of
+from eventstore.cli.output import envelope
+from eventstore.cli.output.event_list import EventList
+from eventstore.cli.output.event_view import line
+from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
+from eventstore.rows.event import day_of
 from eventstore.store import EventStore
 from eventstore.system import SystemRuntime
 from eventstore.timeline.follower import OVERLAP_SECONDS

@@ -2,10 +2,10 @@
 
 import click
 
-from eventstore.cli import envelope, progress
-from eventstore.cli.moment import FORMS, moment
+from eventstore.cli.input.moment import FORMS, moment
 from eventstore.cli.opened import open_store
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope, progress
+from eventstore.cli.output.streams import printable
 from eventstore.system import SystemRuntime
 from eventstore.verify import Finding, Severity
 from eventstore.verify.event_ids import EVENT_IDS_MAX

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from eventstore import history
 from eventstore.context import StoreContext
-from eventstore.history_pages import Span
+from eventstore.read import history
+from eventstore.read.pages import Span
 from eventstore.repository.cache import Entry, StateCache
 from eventstore.repository.folding import Fold, Folded, fold
 from eventstore.repository.policy import CachePolicy, Mark, SnapshotPolicy, snapshot_due

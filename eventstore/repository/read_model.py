@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
-from eventstore import dynamo, jsontext, limits
+from eventstore import jsontext, limits
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import ConditionFailedError, DynamoError, NotAppliedError, OutcomeLostError
 from eventstore.errors import CorruptRowError, DecideAgainError, LimitExceededError
-from eventstore.item import ItemReader, item_size
 from eventstore.model import RecordedEvent
-from eventstore.outcomes import ConditionFailedError, DynamoError, NotAppliedError, OutcomeLostError
 from eventstore.repository import snapshot_row
 from eventstore.repository.folding import Evolve, Fold, own
 from eventstore.repository.projection import checked_name
 from eventstore.repository.repository import checked_version
 from eventstore.repository.snapshot_row import Snapshot
 from eventstore.repository.state_codec import JsonStateCodec, StateCodec
+from eventstore.rows.item import ItemReader, item_size
 from eventstore.store import EventStore
 
 S = TypeVar("S")
@@ -130,7 +131,7 @@ class ReadModel(Generic[S]):
             if attempt > 1:
                 context.runtime.sleep(backoff.delay_seconds(attempt - 1, context.runtime.uniform()))
             try:
-                dynamo.call(context.client.put_item, **request)
+                calls.call(context.client.put_item, **request)
             except ConditionFailedError as error:
                 if self._read() == request["Item"]:  # an earlier attempt whose reply was lost
                     return
@@ -140,15 +141,15 @@ class ReadModel(Generic[S]):
             except (NotAppliedError, OutcomeLostError) as error:
                 last = error
             except DynamoError as error:
-                raise dynamo.public_error(error, table=context.tables.snapshots) from error
+                raise calls.public_error(error, table=context.tables.snapshots) from error
             else:
                 return
         assert last is not None, "an attempt ends in a reply or in an error"
-        raise dynamo.public_error(last, backoff=backoff) from last
+        raise calls.public_error(last, backoff=backoff) from last
 
     def _read(self) -> Any:
         context = self._context
-        return dynamo.read(
+        return calls.read(
             context.runtime,
             context.options.read_backoff,
             context.client.get_item,

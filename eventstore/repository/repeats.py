@@ -2,10 +2,12 @@
 
 from functools import partial
 
-from eventstore import dynamo, idempotency, settling
+from eventstore.append import wait_settled
 from eventstore.context import StoreContext
+from eventstore.dynamodb import calls
 from eventstore.errors import AggregateTypeError
 from eventstore.model import AggregateRef, AppendResult
+from eventstore.rows import idempotency
 
 
 def first_result(context: StoreContext, aggregate: AggregateRef, key: str) -> AppendResult | None:
@@ -19,7 +21,7 @@ def first_result(context: StoreContext, aggregate: AggregateRef, key: str) -> Ap
         TryLaterError: DynamoDB did not answer in time.
     """
     table = context.tables.idempotency
-    reply = dynamo.read(
+    reply = calls.read(
         context.runtime,
         context.options.read_backoff,
         context.client.transact_get_items,
@@ -39,5 +41,5 @@ def first_result(context: StoreContext, aggregate: AggregateRef, key: str) -> Ap
         version=row.last,
         already_stored=True,
         attempts=0,
-        waiter=partial(settling.wait_settled, context),
+        waiter=partial(wait_settled.wait_settled, context),
     )

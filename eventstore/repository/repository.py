@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from eventstore import limits, validation
-from eventstore.encoding import AppendableEvent
 from eventstore.errors import IdempotencyConflictError, InvalidInputError, WrongExpectedVersionError
+from eventstore.event_codec import AppendableEvent
 from eventstore.model import AggregateRef, AppendResult
 from eventstore.repository import repeats
 from eventstore.repository.folding import Evolve, Fold

@@ -7,7 +7,7 @@ from typing import Any
 
 from eventstore import limits
 from eventstore.errors import CorruptRowError
-from eventstore.item import Item, ItemReader
+from eventstore.rows.item import Item, ItemReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from eventstore import dynamo, limits
+from eventstore import limits
 from eventstore.context import StoreContext
-from eventstore.item import item_size
-from eventstore.outcomes import ConditionFailedError, DynamoError
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import ConditionFailedError, DynamoError
 from eventstore.repository import snapshot_row
 from eventstore.repository.snapshot_row import Snapshot
 from eventstore.repository.state_codec import StateCodec
 from eventstore.repository.stats import Tally
+from eventstore.rows.item import item_size
 
 S = TypeVar("S")
 
@@ -46,7 +47,7 @@ class Snapshots(Generic[S]):
         """
         table = self._context.tables.snapshots
         try:
-            reply = dynamo.call(self._context.client.get_item, TableName=table, Key={"aggregateId": {"S": key}})
+            reply = calls.call(self._context.client.get_item, TableName=table, Key={"aggregateId": {"S": key}})
         except DynamoError:
             self._tally.add("snapshots_unread")
             return None
@@ -76,7 +77,7 @@ class Snapshots(Generic[S]):
             self._tally.add("snapshots_too_large")
             return False
         try:
-            dynamo.call(context.client.put_item, **snapshot_row.put_request(snapshot, context.tables.snapshots))
+            calls.call(context.client.put_item, **snapshot_row.put_request(snapshot, context.tables.snapshots))
         except ConditionFailedError:
             self._tally.add("snapshots_superseded")
             return False

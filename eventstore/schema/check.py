@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.context import StoreContext
+from eventstore.dynamodb import calls
 from eventstore.errors import CorruptRowError, InvalidInputError
-from eventstore.item import ItemReader, describe_key, row_key
+from eventstore.rows.item import ItemReader, describe_key, row_key
 from eventstore.schema.decoder import SchemaDecoder
 from eventstore.schema.report import SchemaFinding, SchemaReport, Stored, judge, ordered
 from eventstore.schema.upcasting import Kind
@@ -69,7 +69,7 @@ def _scan(context: StoreContext, on_scanned: OnScanned | None) -> _Counts:
         "ExpressionAttributeNames": {"#version": "version"},
     }
     while True:  # as many pages as the table has; each moves on
-        reply = dynamo.read(
+        reply = calls.read(
             context.runtime,
             context.options.read_backoff,
             context.client.scan,
@@ -87,7 +87,7 @@ def _scan(context: StoreContext, on_scanned: OnScanned | None) -> _Counts:
 
 def _try(context: StoreContext, stored: Stored) -> str | None:
     """Read one event with all that is registered for it; return what is wrong."""
-    reply = dynamo.read(
+    reply = calls.read(
         context.runtime,
         context.options.read_backoff,
         context.client.get_item,

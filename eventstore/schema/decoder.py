@@ -4,10 +4,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
-from eventstore import event_row, jsontext
+from eventstore import jsontext
 from eventstore.errors import EventSchemaError
-from eventstore.item import Item
 from eventstore.model import RecordedEvent, StoredForm
+from eventstore.rows import event as event_row
+from eventstore.rows.item import Item
 from eventstore.schema.event_types import EventClass, EventTypes
 from eventstore.schema.upcasting import Gap, Kind, Route, UnknownType, UnknownVersion
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from eventstore.encoding import AppendableEvent
 from eventstore.errors import InvalidInputError
+from eventstore.event_codec import AppendableEvent
 from eventstore.model import NewEvent, TypedEvent
 from eventstore.schema.event_types import EventTypes
 

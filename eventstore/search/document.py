@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from eventstore.errors import CorruptRowError
-from eventstore.item import Item
 from eventstore.model import RecordedEvent
+from eventstore.rows.item import Item
 
 _Scalar = str | int | float | bool
 

@@ -9,11 +9,11 @@ import msgspec
 
 from eventstore import jsontext
 from eventstore.context import StoreContext
-from eventstore.decoding import EventDecoder, OnCorrupt, RowDecoder, decode_rows
 from eventstore.errors import CorruptRowError, InvalidInputError, SetUpError
-from eventstore.item import Item
+from eventstore.event_codec import EventDecoder, OnCorrupt, RowDecoder, decode_rows
 from eventstore.model import RecordedEvent
 from eventstore.ports import Runtime
+from eventstore.rows.item import Item
 from eventstore.search import calls, document, dsl, facets, fields, lag, page_token
 from eventstore.search.client import SearchCallError, SearchClient, SearchLostError
 from eventstore.search.facets import Aggregation, Facets

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from eventstore import dynamo
 from eventstore.context import StoreContext
+from eventstore.dynamodb import calls
 from eventstore.errors import CorruptRowError
-from eventstore.item import Item, ItemReader
+from eventstore.rows.item import Item, ItemReader
 
 DESTINATION = "index"
 """The index's name in the sets `delivered` and `parked` of outbox rows."""
@@ -75,7 +75,7 @@ def debt(context: StoreContext, rows_max: int) -> Debt:
     request: dict[str, Any] = {"TableName": context.tables.outbox, "ConsistentRead": True}
     while True:  # bounded by rows_max
         request["Limit"] = min(PAGE_ROWS, rows_max - found.rows)
-        reply = dynamo.read(
+        reply = calls.read(
             context.runtime,
             context.options.read_backoff,
             context.client.scan,

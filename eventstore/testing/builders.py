@@ -4,16 +4,17 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 
-from eventstore import commit, validation
-from eventstore.commit import Layout, Stamp
-from eventstore.encoding import AppendableEvent, EventEncoder, PlainEncoder
+from eventstore import validation
+from eventstore.append import commit
+from eventstore.append.commit import Layout, Stamp
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import InvalidInputError
+from eventstore.event_codec import AppendableEvent, EventEncoder, PlainEncoder
 from eventstore.limits import EMBED_MAX_BYTES_DEFAULT
 from eventstore.model import AggregateRef, Append, NewEvent, RecordedEvent
 from eventstore.schema import EventTypes
 from eventstore.schema.decoder import SchemaDecoder
 from eventstore.schema.encoder import SchemaEncoder
-from eventstore.table_names import TableNames
 from eventstore.testing.manual import START_MS
 
 AGGREGATE_DEFAULT = AggregateRef("Item", "item-1")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from eventstore.encoding import AppendableEvent
 from eventstore.errors import InvalidInputError
+from eventstore.event_codec import AppendableEvent
 from eventstore.model import AggregateRef, NewEvent, RecordedEvent
 from eventstore.repository.folding import Evolve, Fold, Folded, fold, own
 from eventstore.repository.repository import Decide

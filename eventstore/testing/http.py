@@ -24,7 +24,7 @@ from botocore.exceptions import ParamValidationError
 from eventstore.testing import wire
 from eventstore.testing.dynamodb import InMemoryDynamoDB, Weather
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
-from eventstore.testing.dynamodb.journey import CAN_BE_CUT
+from eventstore.testing.dynamodb.faults.journey import CAN_BE_CUT
 from eventstore.testing.dynamodb.operations import OPERATIONS
 from eventstore.testing.dynamodb.parameters import check_parameters
 

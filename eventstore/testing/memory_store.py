@@ -2,13 +2,13 @@
 
 from typing import Any, Generic, TypeVar, overload
 
-from eventstore import tables
 from eventstore.context import StoreContext, StoreOptions
+from eventstore.dynamodb import tables
+from eventstore.dynamodb.store_record import INDEX_SHARDS_DEFAULT
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import Runtime
 from eventstore.schema import EventTypes
 from eventstore.store import EventStore
-from eventstore.store_record import INDEX_SHARDS_DEFAULT
-from eventstore.table_names import TableNames
 from eventstore.testing.dynamodb import InMemoryDynamoDB
 from eventstore.testing.manual import ManualRuntime
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from eventstore import dynamo, limits
+from eventstore import limits
 from eventstore.context import StoreContext
-from eventstore.decoding import OnCorrupt, decode_rows
+from eventstore.dynamodb import calls
 from eventstore.errors import ThrottledError
-from eventstore.item import Item, row_key
+from eventstore.event_codec import OnCorrupt, decode_rows
 from eventstore.model import RecordedEvent
+from eventstore.rows.item import Item, row_key
 from eventstore.timeline.place import Place, batches
 
 
@@ -43,7 +44,7 @@ def rows_at(context: StoreContext, keys: Sequence[Item]) -> dict[tuple[str, str]
     asked: dict[str, Any] = {table: {"Keys": keys, "ConsistentRead": True}}
     in_vain = 0
     while asked:  # ends: each turn brings rows, or is one of the few in vain
-        reply = dynamo.read(runtime, backoff, context.client.batch_get_item, needs="Responses", RequestItems=asked)
+        reply = calls.read(runtime, backoff, context.client.batch_get_item, needs="Responses", RequestItems=asked)
         rows = reply["Responses"].get(table, [])
         found.update({(row["aggregateId"]["S"], row["sequenceNumber"]["N"]): row for row in rows})
         asked = reply.get("UnprocessedKeys") or {}

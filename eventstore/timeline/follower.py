@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eventstore.context import StoreContext
-from eventstore.decoding import OnCorrupt
 from eventstore.errors import InvalidInputError
+from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.ports import Flag
 from eventstore.timeline import bodies, reader

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.context import StoreContext
-from eventstore.decoding import OnCorrupt
+from eventstore.dynamodb import calls
 from eventstore.errors import CorruptRowError, IndexMissingError, RequestRefusedError
-from eventstore.item import Item, ItemReader
+from eventstore.event_codec import OnCorrupt
+from eventstore.rows.item import Item, ItemReader
 from eventstore.timeline.place import Place, is_behind, nearest
 from eventstore.timeline.query import Partition
 
@@ -104,7 +104,7 @@ class PartitionReader:
     def _query(self, request: dict[str, Any]) -> Any:
         context = self._context
         try:
-            return dynamo.read(
+            return calls.read(
                 context.runtime,
                 context.options.read_backoff,
                 context.client.query,

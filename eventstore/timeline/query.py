@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from eventstore import jsontext
 from eventstore.errors import InvalidInputError, LimitExceededError
-from eventstore.event_row import day_of
+from eventstore.rows.event import day_of
 from eventstore.timeline.place import Place
 from eventstore.validation import TIMESTAMP_MAX_MS, TIMESTAMP_MIN_MS
 

@@ -6,8 +6,8 @@ from itertools import islice
 
 from eventstore import limits
 from eventstore.context import StoreContext
-from eventstore.decoding import OnCorrupt
 from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.timeline import bodies, token
 from eventstore.timeline.partition import PAGE_MAX_PLACES, PartitionReader

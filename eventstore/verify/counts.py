@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from eventstore import event_row
 from eventstore.errors import CorruptRowError
-from eventstore.item import Item, item_size
+from eventstore.rows import event as event_row
+from eventstore.rows.item import Item, item_size
 
 NAMES_MAX = 20_000
 """Types, and days, counted one by one; room for fifty years of days."""

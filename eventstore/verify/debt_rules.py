@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from eventstore import event_row
 from eventstore.errors import CorruptRowError
-from eventstore.idempotency import KeyRow
-from eventstore.item import Item
 from eventstore.model import RecordedEvent
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows import event as event_row
+from eventstore.rows.idempotency import KeyRow
+from eventstore.rows.item import Item
+from eventstore.rows.outbox import OutboxRow
 from eventstore.verify.finding import Finding, FindingKind, fault
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from eventstore import event_row, jsontext
+from eventstore import jsontext
 from eventstore.errors import CorruptRowError
-from eventstore.item import Item
 from eventstore.model import RecordedEvent
+from eventstore.rows import event as event_row
+from eventstore.rows.item import Item
 from eventstore.verify.commit_rules import CommitRules
 from eventstore.verify.finding import Finding, FindingKind, fault, note
 

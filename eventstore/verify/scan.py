@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.context import StoreContext
-from eventstore.item import Item
+from eventstore.dynamodb import calls
+from eventstore.rows.item import Item
 
 
 def rows(
@@ -35,7 +35,7 @@ def rows(
         request["KeyConditionExpression"] = "aggregateId = :id"
         request["ExpressionAttributeValues"] = {":id": {"S": aggregate_id}}
     while True:  # as many pages as there are; each moves on
-        reply = dynamo.read(context.runtime, context.options.read_backoff, operation, needs="Items", **request)
+        reply = calls.read(context.runtime, context.options.read_backoff, operation, needs="Items", **request)
         yield from reply["Items"]
         each_page(len(reply["Items"]))
         if "LastEvaluatedKey" not in reply:
@@ -48,9 +48,7 @@ def count(context: StoreContext, table: str) -> int:
     request: dict[str, Any] = {"TableName": table, "Select": "COUNT"}
     total = 0
     while True:  # as many pages as there are; each moves on
-        reply = dynamo.read(
-            context.runtime, context.options.read_backoff, context.client.scan, needs="Count", **request
-        )
+        reply = calls.read(context.runtime, context.options.read_backoff, context.client.scan, needs="Count", **request)
         total += int(reply["Count"])
         if "LastEvaluatedKey" not in reply:
             return total

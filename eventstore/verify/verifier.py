@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from eventstore import idempotency, limits, outbox_row
+from eventstore import limits
 from eventstore.context import StoreContext
 from eventstore.errors import CorruptRowError
-from eventstore.history_pages import Span, pages
-from eventstore.item import Item, row_key
+from eventstore.read.pages import Span, pages
+from eventstore.rows import idempotency
+from eventstore.rows import outbox as outbox_row
+from eventstore.rows.item import Item, row_key
 from eventstore.timeline import bodies, reader
 from eventstore.timeline.place import batches
 from eventstore.timeline.query import DAY_MS, ByTime

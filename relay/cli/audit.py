@@ -6,9 +6,9 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from eventstore.cli import envelope
+from eventstore.cli.output import envelope
 from relay.cli import words
-from relay.cli.desk import open_desk
+from relay.cli.opened import open_desk
 from relay.operating.audit import AuditTrail
 
 _ORDER = {name: place for place, name in enumerate(("aggregate", "first", "last", "type", "destinations"))}

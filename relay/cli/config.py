@@ -6,8 +6,8 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from eventstore.cli import envelope
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope
+from eventstore.cli.output.streams import printable
 from relay.cli.servers import load_settings
 from relay.settings_view import ShownSetting
 from relay.settings_view import show as shown_of

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from eventstore.cli import envelope
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope
+from eventstore.cli.output.streams import printable
 from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
 from relay import logs
@@ -19,8 +19,8 @@ from relay.demo import retail, scenario
 from relay.demo.main_job import Figures, MainJob
 from relay.demo.planned import PlannedCommit
 from relay.demo.real_world import RealWorld
-from relay.demo.search import FoundEvent
 from relay.demo.world import EmbeddedWorld, World
+from relay.testing.received import FoundEvent
 
 _REFRESH_SECONDS = 0.2
 _SAY_SECONDS = 15.0

@@ -6,20 +6,20 @@ from urllib.parse import urlsplit
 from eventstore.ports import Runtime
 from eventstore.settings import SettingsError
 from relay.destination import Destination
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.difference import Topology
-from relay.destinations.elasticsearch import ElasticsearchClient
-from relay.destinations.elasticsearch_topology import ElasticsearchTopology
-from relay.destinations.file import FileDestination, FileSettings
-from relay.destinations.file_line import LINE_START
-from relay.destinations.file_topology import FileTopology
-from relay.destinations.index import Index
-from relay.destinations.index_settings import IndexSettings
-from relay.destinations.line_file import LineFile
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings
+from relay.destinations.bus.rabbitmq_topology import RabbitTopology
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.file.file import FileDestination, FileSettings
+from relay.destinations.file.line import LINE_START
+from relay.destinations.file.local_file import LineFile
+from relay.destinations.file.topology import FileTopology
+from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
+from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings
 from relay.destinations.names import Names
-from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings
-from relay.destinations.rabbitmq_topology import RabbitTopology
+from relay.destinations.topology import Topology
 from relay.settings import RelaySettings
 
 

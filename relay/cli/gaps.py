@@ -6,11 +6,12 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from eventstore.cli import envelope, moment
+from eventstore.cli.input import moment
+from eventstore.cli.output import envelope
 from relay.cli import words
-from relay.cli.desk import destination_names, open_desk
+from relay.cli.opened import destination_names, open_desk
 from relay.operating import gaps as gap_walks
-from relay.operating import life
+from relay.operating import heartbeats
 from relay.operating.gaps import Gap, Gaps
 
 _SHOWN_DEFAULT = 50
@@ -45,7 +46,7 @@ def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
     desk = open_desk()
     fleet = desk.fleet_table.look()
     now_ms = desk.runtime.now_ms()
-    reports = [fleet.workers[name].report for name in life.seemingly_alive(fleet, now_ms)]
+    reports = [fleet.workers[name].report for name in heartbeats.seemingly_alive(fleet, now_ms)]
     in_flight = {key for report in reports if report is not None for key in report.in_flight}
     found = gap_walks.find(desk.reader, destination_names(fleet), in_flight, older_than, rows, desk.runtime)
     if as_json:

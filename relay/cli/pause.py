@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from eventstore.cli import envelope
+from eventstore.cli.output import envelope
 from relay.cli import operator, words
-from relay.cli.desk import Desk, open_desk
+from relay.cli.opened import Desk, open_desk
 from relay.leases.fleet import Fleet, Pause, WorkerRecord
 from relay.operating.audit import AuditRecord, AuditTrail, new_record
 

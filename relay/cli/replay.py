@@ -6,23 +6,24 @@ from collections.abc import Sequence
 import click
 
 from eventstore.backoff import Backoff
-from eventstore.cli import envelope, moment, progress
+from eventstore.cli.input import moment
+from eventstore.cli.output import envelope, progress
 from eventstore.errors import SetUpError
 from eventstore.system import SystemRuntime
 from eventstore.validation import check_aggregate_id
 from relay import logs
 from relay.cli import words
-from relay.cli.desk import in_order
 from relay.cli.destinations import open_destinations
+from relay.cli.opened import in_order
 from relay.cli.run import stop_on_signals
 from relay.cli.servers import build_relay, load_settings, open_store
 from relay.daemon import PartDiedError
 from relay.leases.fleet import Fleet
 from relay.leases.fleet_table import FleetTable
 from relay.operating import replay as replays
-from relay.operating.life import LifeSigns
+from relay.operating.heartbeats import LifeSigns
 from relay.operating.replay import Replay, ReplayPreview, ReplayProgress, ReplayRequest, ReplayResult
-from relay.outbox.owed import Meant
+from relay.outbox.debt import Meant
 
 _ATTEMPTS = 6
 _RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(?:/s)?")

@@ -7,9 +7,9 @@ from types import FrameType
 
 import click
 
-from eventstore import store_record
 from eventstore.backoff import Backoff
-from eventstore.cli import envelope
+from eventstore.cli.output import envelope
+from eventstore.dynamodb import store_record
 from eventstore.errors import CorruptRowError
 from eventstore.ports import Flag, Part, Runtime
 from eventstore.system import SystemRuntime

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass, replace
 
-from eventstore import dynamo, tables
 from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
-from eventstore.dynamo import Endpoint
+from eventstore.dynamodb import connection, tables
+from eventstore.dynamodb.connection import Endpoint
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Runtime, StreamsClient
 from eventstore.settings import SettingsError, StoreSettings
-from eventstore.table_names import TableNames
 from relay import settings as relay_settings
 from relay.assembly import AssemblySettings, Relay
 from relay.cli.destinations import Destinations
 from relay.daemon import DaemonSettings
 from relay.delivery.pipeline import PipelineSettings
-from relay.feed.carrier import CarrierSettings
 from relay.feed.discovery import DiscoverySettings
 from relay.feed.pacing import Pacing
+from relay.feed.shard_consumer import CarrierSettings
 from relay.metrics import SILENT, Meter
 from relay.progress import Progress
 from relay.settings import RelaySettings
@@ -74,7 +74,7 @@ def open_store(chosen: StoreSettings) -> Store:
         SetUpError: A table is missing or has another layout, or the credentials are refused.
         UnreachableError: DynamoDB did not answer.
     """
-    client, streams = dynamo.connect(chosen.endpoint)
+    client, streams = connection.connect(chosen.endpoint)
     tables.check(client, chosen.tables)
     return Store(client, streams, chosen.tables, chosen.endpoint)
 
@@ -117,7 +117,7 @@ def build_relay(
 def fleet_client(store: Store, settings: RelaySettings) -> DynamoClient:
     """Return a client for the leases: an answer that takes long counts as lost while there is time to ask again."""
     patience = min(settings.lease_seconds / _ASKS_PER_LEASE, _FLEET_ANSWER_MAX_SECONDS)
-    client, _ = dynamo.connect(store.endpoint, connect_timeout_seconds=patience, read_timeout_seconds=patience)
+    client, _ = connection.connect(store.endpoint, connect_timeout_seconds=patience, read_timeout_seconds=patience)
     return client
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import click
 from rich.live import Live
 
-from eventstore.cli import envelope
+from eventstore.cli.output import envelope
 from eventstore.errors import TryLaterError
 from eventstore.ports import Flag, Runtime
 from relay.cli import status_view
-from relay.cli.desk import Desk, destination_names, open_desk
+from relay.cli.opened import Desk, destination_names, open_desk
 from relay.feed import unread
 from relay.feed.directory import FeedDirectory
 from relay.operating import overview as overviews

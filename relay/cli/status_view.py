@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from relay.cli import words
-from relay.operating import life
+from relay.operating import heartbeats
 from relay.operating.overview import Overview, ShardView, WorkerView
 
 _URGENT_SECONDS = 4 * 3600.0
@@ -186,7 +186,7 @@ def as_dict(seen: Overview, table: str) -> dict[str, Any]:
         "pause": None if pause is None else {"by": pause.by, "at_ms": pause.at_ms, "reason": pause.reason},
         "workers": [_worker_as_dict(worker) for worker in seen.workers],
         "live_workers": seen.live_workers,
-        "lease_seconds": life.lease_seconds(seen.fleet),
+        "lease_seconds": heartbeats.lease_seconds(seen.fleet),
         "shards": [_shard_as_dict(shard) for shard in seen.shards],
         "sweep": {
             "owner": seen.sweep_owner,

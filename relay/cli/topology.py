@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from eventstore.cli import envelope
-from eventstore.cli.streams import printable
+from eventstore.cli.output import envelope
+from eventstore.cli.output.streams import printable
 from eventstore.errors import EventStoreError
 from relay import settings as relay_settings
 from relay.cli.destinations import open_topologies
-from relay.destinations.difference import Difference, Examination, Topology
+from relay.destinations.topology import Difference, Examination, Topology
 
 
 @dataclass(frozen=True, slots=True)

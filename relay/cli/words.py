@@ -1,7 +1,7 @@
 """How lengths of time, counts and stored text are shown to a person."""
 
-from eventstore.cli.moment import as_text
-from eventstore.cli.streams import printable
+from eventstore.cli.output.streams import printable
+from eventstore.cli.output.timestamps import as_text
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _TEXT_MAX = 300

@@ -8,9 +8,9 @@ predecessor that still owes joins the page, goes first, and its own predecessor 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.destination import BUS, CommitKey
-from relay.outbox.answer import Absent, Answer, Present, Unreadable
+from relay.outbox.row import Absent, Answer, Present, Unreadable
 
 
 @dataclass(frozen=True, slots=True)

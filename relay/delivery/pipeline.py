@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.outbox_row import OutboxRow
 from eventstore.ports import Runtime
+from eventstore.rows.outbox import OutboxRow
 from relay import metrics
-from relay.delivery import round as rounds
-from relay.delivery.event_reader import EventReader
-from relay.delivery.event_stock import EventStock
+from relay.delivery import rounds
+from relay.delivery.delivered import DeliveredMemory
+from relay.delivery.events import EventReader, EventStock
 from relay.delivery.lane import Lane, Ticket
-from relay.delivery.memory import DeliveredMemory
 from relay.delivery.page import Page, PageResult
 from relay.delivery.sequencer import Sequencer
 from relay.delivery.settler import Settler
 from relay.destination import BUS, Chain, CommitKey, Park, Report, Retry
 from relay.metrics import SILENT, Meter
-from relay.outbox.work import is_settled, lacking
+from relay.outbox.row import is_settled, lacking
 from relay.permit import Permit
 
 LATE_TICKETS_MAX = 8

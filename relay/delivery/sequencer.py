@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from eventstore.outbox_row import OutboxRow
-from relay.delivery.memory import DeliveredMemory
+from eventstore.rows.outbox import OutboxRow
+from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.order import Plan, make_plan
 from relay.destination import BUS, CommitKey
-from relay.outbox.answer import Absent, Answer, Present
 from relay.outbox.reader import OutboxReader
+from relay.outbox.row import Absent, Answer, Present
 
 CHAIN_MAX = 500
 """Earlier commits of one aggregate that are brought into one round."""

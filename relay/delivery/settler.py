@@ -5,11 +5,11 @@ from types import MappingProxyType
 
 import structlog
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay import metrics
 from relay.destination import CommitKey, Park
 from relay.metrics import SILENT, Meter
-from relay.outbox.work import is_settled
+from relay.outbox.row import is_settled
 from relay.outbox.writer import OutboxWriter
 
 _NOTHING: Mapping[CommitKey, frozenset[str]] = MappingProxyType({})

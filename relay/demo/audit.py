@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from eventstore import ids
-from relay.demo.consumer import ReceivedMessage
+from relay.testing.received import ReceivedMessage
 
 
 @dataclass(slots=True)

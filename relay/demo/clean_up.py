@@ -5,10 +5,10 @@ import contextlib
 from elastic_transport import TransportError
 from elasticsearch import ApiError
 
-from relay.destinations.amqp_errors import FAILURES
-from relay.destinations.elasticsearch import connect
+from relay.destinations.bus.amqp_errors import FAILURES
+from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
+from relay.destinations.index.elasticsearch import connect
 from relay.destinations.names import Names
-from relay.destinations.rabbitmq import RabbitSettings, open_connection
 
 
 def remove_bus(url: str, names: Names, queue: str) -> None:

@@ -2,39 +2,20 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from eventstore.ports import Runtime
-from relay.destinations.amqp_errors import FAILURES, broker_error
+from relay.destinations.bus.amqp_errors import FAILURES, broker_error
+from relay.destinations.bus.rabbitmq import (
+    RabbitSettings,
+    address_of,
+    check_address,
+    declare,
+    open_connection,
+    readable,
+)
 from relay.destinations.names import Names
-from relay.destinations.rabbitmq import RabbitSettings, address_of, check_address, declare, open_connection, readable
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
-    """A message as a consumer got it.
-
-    Attributes:
-        message_id: The event's id.
-        routing_key: `<aggregateType>.<eventType>`.
-        headers: CloudEvents attributes and trace headers; see `docs/reference/message-format.md`.
-        body: The event's data, JSON text in UTF-8.
-        received_at_ms: The consumer's wall clock when it got it.
-        correlation_id: What the writer gave, if anything.
-        content_type: MIME type of the body.
-        persistent: Whether it survives a restart of the broker.
-    """
-
-    message_id: str
-    routing_key: str
-    headers: Mapping[str, str | int]
-    body: bytes
-    received_at_ms: int
-    correlation_id: str | None = None
-    content_type: str = "application/json"
-    persistent: bool = True
+from relay.testing.received import ReceivedMessage
 
 
 class Consumer(Protocol):

@@ -8,8 +8,8 @@ from eventstore.store import EventStore
 from relay.demo import truth
 from relay.demo.audit import Audit
 from relay.demo.planned import PlannedCommit
-from relay.demo.search import FoundEvent
 from relay.demo.world import World
+from relay.testing.received import FoundEvent
 
 STALL_SECONDS = 90.0
 """Without any progress for so long, the demo stops waiting and reports what is missing. Above the sweep's first age."""

@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from eventstore import dynamo
 from eventstore import settings as store_settings
-from eventstore import tables as store_tables
+from eventstore.dynamodb import tables as store_tables
+from eventstore.dynamodb.connection import Endpoint, connect
 from eventstore.errors import UnreachableError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.settings import SettingsError
@@ -18,8 +18,8 @@ from relay.demo import clean_up
 from relay.demo.consumer import Consumer, RabbitConsumer
 from relay.demo.search import ElasticsearchReader, IndexReader
 from relay.demo.world import RelayFailedError
-from relay.destinations.broker import BrokerError
-from relay.destinations.index_client import IndexClientError
+from relay.destinations.bus.broker import BrokerError
+from relay.destinations.index.client import IndexClientError
 from relay.destinations.names import Names
 
 _START_SECONDS = 60.0
@@ -62,8 +62,8 @@ class RealWorld:
         self._runtime = runtime
         self.tables = chosen.tables
         self.client: DynamoClient
-        self.client, _ = dynamo.connect(
-            dynamo.Endpoint(chosen.dynamodb_endpoint_url, chosen.aws_region or "eu-central-1", run, "local"),
+        self.client, _ = connect(
+            Endpoint(chosen.dynamodb_endpoint_url, chosen.aws_region or "eu-central-1", run, "local"),
         )
         store_tables.init(self.client, self.tables, runtime)
         self._rabbitmq_url = settings.rabbitmq_url.get_secret_value()

@@ -1,59 +1,21 @@
 """A reader of the search index, independent of the relay's own client: what a search user sees."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
-from relay.destinations.elasticsearch import addresses_of, connect
-from relay.destinations.index_client import IndexLostError, IndexRefusedError
+from relay.destinations.index.client import IndexLostError, IndexRefusedError
+from relay.destinations.index.elasticsearch import addresses_of, connect
 from relay.destinations.names import Names
+from relay.testing.received import FoundEvent
 
 PAGE = 1000
 KEEP_ALIVE = "1m"
+
 HITS_MAX = 10_000
 """Elasticsearch's default of `index.max_result_window`."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEvent:
-    """An event as the index has it.
-
-    Attributes:
-        event_id: The event's id.
-        aggregate_id: Its aggregate.
-        aggregate_type: The aggregate's type.
-        sequence_number: Its place in the aggregate.
-        event_type: What happened.
-        timestamp_ms: When, milliseconds since 1970 UTC.
-        data: The payload.
-        metadata: The metadata.
-    """
-
-    event_id: str
-    aggregate_id: str
-    aggregate_type: str
-    sequence_number: int
-    event_type: str
-    timestamp_ms: int
-    data: Mapping[str, Any]
-    metadata: Mapping[str, Any]
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Return the event of a document's source."""
-        return cls(
-            event_id=document["event_id"],
-            aggregate_id=document["aggregate_id"],
-            aggregate_type=document["aggregate_type"],
-            sequence_number=document["sequence_number"],
-            event_type=document["event_type"],
-            timestamp_ms=document["timestamp"],
-            data=document["data"],
-            metadata=document["metadata"],
-        )
 
 
 class IndexReader(Protocol):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def outbox_rows(client: DynamoClient, tables: TableNames, runtime: Runtime) -> i
 def _scan(client: DynamoClient, runtime: Runtime, table: str, projection: str) -> Iterator[dict[str, Any]]:
     request: dict[str, Any] = {"TableName": table, "ConsistentRead": True, "ProjectionExpression": projection}
     while True:  # as many pages as the table has; each moves on
-        reply = dynamo.read(runtime, Backoff(), client.scan, needs="Items", **request)
+        reply = calls.read(runtime, Backoff(), client.scan, needs="Items", **request)
         yield from reply["Items"]
         if "LastEvaluatedKey" not in reply:
             return

@@ -2,16 +2,16 @@
 
 from typing import Protocol
 
-from eventstore import tables as store_tables
+from eventstore.dynamodb import tables as store_tables
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError
 from eventstore.ports import DynamoClient, Flag, Part, Runtime
-from eventstore.table_names import TableNames
 from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
 from relay.demo.consumer import Consumer
 from relay.demo.search import IndexReader
-from relay.destinations.bus import Bus
-from relay.destinations.index import Index
+from relay.destinations.bus.bus import Bus
+from relay.destinations.index.index import Index
 from relay.testing import InMemoryBroker, InMemoryIndex
 
 _STOP_SECONDS = 60.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.outbox.row import UnreadableRow, of_row
 
 

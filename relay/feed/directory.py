@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, RequestRefusedError, SetUpError
 from eventstore.ports import DynamoClient, Runtime, StreamsClient
-from eventstore.table_names import TableNames
 from relay.feed.lineage import Shard, ShardId
 
 LISTING_PAGES_MAX = 100
@@ -75,7 +75,7 @@ class FeedDirectory:
             NoFeedError: There is none.
             EventStoreError: DynamoDB did not answer, or the table is missing.
         """
-        reply = dynamo.read(
+        reply = calls.read(
             self._runtime,
             self._backoff,
             self._client.describe_table,
@@ -118,7 +118,7 @@ class FeedDirectory:
         request: dict[str, Any] = {"StreamArn": stream.arn, "Limit": 100, **wanted}
         shards: list[Shard] = []
         for _ in range(LISTING_PAGES_MAX):
-            reply = dynamo.read(
+            reply = calls.read(
                 self._runtime,
                 self._backoff,
                 self._streams.describe_stream,

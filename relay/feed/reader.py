@@ -6,10 +6,10 @@ from typing import Any
 
 import structlog
 
-from eventstore import dynamo
-from eventstore.outbox_row import OutboxRow
-from eventstore.outcomes import DynamoError, NotAppliedError, NotFoundError, OutcomeLostError, RefusedError
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import DynamoError, NotAppliedError, NotFoundError, OutcomeLostError, RefusedError
 from eventstore.ports import StreamsClient
+from eventstore.rows.outbox import OutboxRow
 from relay import metrics
 from relay.feed.change import of_record
 from relay.leases.position import Position
@@ -83,7 +83,7 @@ class ShardReader:
         try:
             if self._iterator is None:
                 self._iterator = self._open()
-            reply = dynamo.call(self._client.get_records, ShardIterator=self._iterator, Limit=PAGE_MAX_RECORDS)
+            reply = calls.call(self._client.get_records, ShardIterator=self._iterator, Limit=PAGE_MAX_RECORDS)
         except (NotAppliedError, OutcomeLostError) as error:
             raise FeedUnreadyError(str(error)) from error
         except RefusedError as error:
@@ -99,7 +99,7 @@ class ShardReader:
         place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
         if self._after is not None:
             place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(self._after)}
-        reply = dynamo.call(
+        reply = calls.call(
             self._client.get_shard_iterator,
             StreamArn=self._stream_arn,
             ShardId=self._shard_id,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
 from eventstore.errors import EventStoreError, RequestRefusedError
 from eventstore.ports import Runtime, StreamsClient
 from relay.feed.directory import Stream
@@ -45,7 +45,7 @@ def look(
     if after is not None:
         place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(after)}
     try:
-        opened = dynamo.read(
+        opened = calls.read(
             runtime,
             backoff,
             streams.get_shard_iterator,
@@ -56,7 +56,7 @@ def look(
         )
         iterator: Any = opened["ShardIterator"]
         for _ in range(_EMPTY_PAGES_MAX):
-            page = dynamo.read(runtime, backoff, streams.get_records, needs="Records", ShardIterator=iterator, Limit=1)
+            page = calls.read(runtime, backoff, streams.get_records, needs="Records", ShardIterator=iterator, Limit=1)
             if page["Records"]:
                 at = page["Records"][0]["dynamodb"].get("ApproximateCreationDateTime")
                 return None if at is None else Unread(int(at.timestamp() * 1000))

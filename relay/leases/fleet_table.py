@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import ConditionFailedError, DynamoError, NotAppliedError, OutcomeLostError
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import RequestRefusedError, TableLayoutError
-from eventstore.item import Item
-from eventstore.outcomes import ConditionFailedError, DynamoError, NotAppliedError, OutcomeLostError
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
+from eventstore.rows.item import Item
 from relay.leases import records
 from relay.leases.errors import LeaseLostError
 from relay.leases.fleet import Fleet, FleetSettings, Lease, Pause, WorkerRecord
@@ -60,7 +60,7 @@ class FleetTable:
         items: list[Item] = []
         while True:  # as many pages as the partition has; each moves on
             try:
-                reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+                reply = calls.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
             except RequestRefusedError as error:
                 reason = f"it has no keys recordType and recordKey: {error.args[0]}"
                 raise TableLayoutError(self._table, [reason]) from error
@@ -245,18 +245,18 @@ class FleetTable:
             if attempt > 1:
                 self._runtime.sleep(self._backoff.delay_seconds(attempt - 1, self._runtime.uniform()))
             try:
-                reply = dynamo.call(operation, TableName=self._table, **request)
+                reply = calls.call(operation, TableName=self._table, **request)
             except (NotAppliedError, OutcomeLostError) as error:
                 last = error
             except ConditionFailedError:
                 raise
             except DynamoError as error:
-                raise dynamo.public_error(error, table=self._table) from error
+                raise calls.public_error(error, table=self._table) from error
             else:
                 if needs is None or needs in reply:
                     return reply
                 last = OutcomeLostError(f"the reply lacks {needs}")
-        raise dynamo.public_error(last, table=self._table, backoff=self._backoff) from last
+        raise calls.public_error(last, table=self._table, backoff=self._backoff) from last
 
 
 def _holder(owner: str, term: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from eventstore.errors import CorruptRowError
-from eventstore.item import Item, ItemReader
+from eventstore.rows.item import Item, ItemReader
 from relay.leases import report as reports
 from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, Pause, WorkerRecord, WorkerState
 from relay.leases.position import Position

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from relay.delivery.lane import Lane
-from relay.feed.carrier import ShardCarrier
 from relay.feed.lag import FeedLag
+from relay.feed.shard_consumer import ShardCarrier
 from relay.leases.report import IN_FLIGHT_SHOWN_MAX, DestinationReport, ShardReport, SweepReport, WorkerReport
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import DynamoError, NotAppliedError, OutcomeLostError
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import CorruptRowError, ThrottledError
 from eventstore.ids import uuid7
-from eventstore.item import Item, ItemReader
-from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
+from eventstore.rows.item import Item, ItemReader
 
 RECORD_TYPE = "audit"
 REASON_MAX_CHARACTERS = 2_000
@@ -86,11 +86,11 @@ class AuditTrail:
         """
         for attempt in range(1, self._backoff.attempts_max + 1):
             try:
-                dynamo.call(self._client.put_item, TableName=self._table, Item=encode(record))
+                calls.call(self._client.put_item, TableName=self._table, Item=encode(record))
             except (NotAppliedError, OutcomeLostError):
                 self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
             except DynamoError as error:
-                raise dynamo.public_error(error, table=self._table) from error
+                raise calls.public_error(error, table=self._table) from error
             else:
                 return
         raise ThrottledError("DynamoDB did not take an audit record", retry_after_seconds=self._backoff.cap_seconds)
@@ -112,7 +112,7 @@ class AuditTrail:
         }
         while True:  # at most `limit` rows
             request["Limit"] = limit - len(records) - len(faults)
-            reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+            reply = calls.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
             for item in reply["Items"]:
                 try:
                     records.append(decode(item, self._table))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from eventstore.ports import Runtime
 from relay.destination import CommitKey
-from relay.outbox.owed import Debt, Ledger, Meant
+from relay.outbox.debt import Debt, Ledger, Meant
 from relay.outbox.reader import OutboxReader
 
 PAGE_ROWS = 500

@@ -8,7 +8,7 @@ from relay.feed.unread import RETENTION_SECONDS, Unread
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, lease_key
 from relay.leases.position import Position
 from relay.leases.report import DestinationReport, ShardReport, SweepReport
-from relay.operating import life
+from relay.operating import heartbeats
 from relay.outbox.survey import Survey
 
 WELL = "well"
@@ -132,7 +132,7 @@ def compose(
         names: All destinations.
         now_ms: The looker's clock.
     """
-    alive = life.seemingly_alive(fleet, now_ms)
+    alive = heartbeats.seemingly_alive(fleet, now_ms)
     owned = dict.fromkeys(fleet.workers, 0)
     for lease in fleet.leases.values():
         if lease.owner in owned:
@@ -147,7 +147,7 @@ def compose(
             for shard in listing
         ),
         workers=tuple(
-            WorkerView(worker, name not in alive, life.silent_seconds(worker, now_ms), owned[name])
+            WorkerView(worker, name not in alive, heartbeats.silent_seconds(worker, now_ms), owned[name])
             for name, worker in sorted(fleet.workers.items())
         ),
         destinations=tuple(_destination(name, fleet, alive) for name in names),
@@ -189,7 +189,7 @@ def _shard(shard: Shard, lease: Lease | None, fleet: Fleet, unread: Unread | Non
         parent=shard.parent,
         state=state,
         owner=owner,
-        owner_is_silent=owner is not None and (worker is None or life.seems_dead(worker, fleet, now_ms)),
+        owner_is_silent=owner is not None and (worker is None or heartbeats.seems_dead(worker, fleet, now_ms)),
         lag_seconds=None if finished else lag,
         trim_seconds=None if finished or lag is None else max(0.0, RETENTION_SECONDS - lag),
         in_flight=None if report is None else report.in_flight,
@@ -207,7 +207,7 @@ def _lag_seconds(report: ShardReport | None, unread: Unread | None, now_ms: int)
 
 def _report(lease: Lease, fleet: Fleet, now_ms: int) -> ShardReport | None:
     worker = None if lease.owner is None else fleet.workers.get(lease.owner)
-    if worker is None or worker.report is None or life.seems_dead(worker, fleet, now_ms):
+    if worker is None or worker.report is None or heartbeats.seems_dead(worker, fleet, now_ms):
         return None
     return next((shard for shard in worker.report.shards if shard.shard == lease.shard_id), None)
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.outbox_row import OutboxRow
 from eventstore.ports import Flag, Part, Runtime
+from eventstore.rows.outbox import OutboxRow
 from relay.daemon import PartDiedError
 from relay.delivery.lane import Lane
 from relay.delivery.page import Page
 from relay.delivery.pipeline import Pipeline
 from relay.destination import BUS
-from relay.outbox.owed import Debt, Ledger, Meant
+from relay.outbox.debt import Debt, Ledger, Meant
 from relay.outbox.reader import OutboxReader
 from relay.permit import FlagPermit
 

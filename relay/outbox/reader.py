@@ -8,23 +8,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore import dynamo, limits
+from eventstore import limits
 from eventstore.backoff import Backoff
-from eventstore.errors import ThrottledError
-from eventstore.item import row_key
-from eventstore.outbox_row import OutboxRow
-from eventstore.outcomes import (
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import (
     DynamoError,
     NotAppliedError,
     OutcomeLostError,
     RefusedError,
     TransactionCancelledError,
 )
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.errors import ThrottledError
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
+from eventstore.rows.item import row_key
+from eventstore.rows.outbox import OutboxRow
 from relay.destination import BUS, CommitKey
-from relay.outbox.answer import Absent, Answer, Present, Unreadable
-from relay.outbox.row import UnreadableRow, of_row
+from relay.outbox.row import Absent, Answer, Present, Unreadable, UnreadableRow, of_row
 
 _TOO_MUCH = "ValidationError"
 """Reason of a cancelled TransactGetItems that time does not heal. Source: AWS, API reference of TransactGetItems."""
@@ -91,7 +91,7 @@ class OutboxReader:
             "Limit": max(limit, _EARLIER_ROWS_MIN),
         }
         while True:  # as many pages as the aggregate has rows; each moves on
-            reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+            reply = calls.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
             readable = (of_row(item, self._table) for item in reply["Items"])
             rows.extend(row for row in readable if isinstance(row, OutboxRow))
             more = "LastEvaluatedKey" in reply
@@ -104,7 +104,7 @@ class OutboxReader:
         request: dict[str, Any] = {"TableName": self._table, "Limit": limit, "ConsistentRead": True}
         if start is not None:
             request["ExclusiveStartKey"] = start
-        reply = dynamo.read(self._runtime, self._backoff, self._client.scan, needs="Items", **request)
+        reply = calls.read(self._runtime, self._backoff, self._client.scan, needs="Items", **request)
         rows = tuple(of_row(item, self._table) for item in reply["Items"])
         return ScanPage(rows, reply.get("LastEvaluatedKey"))
 
@@ -119,7 +119,7 @@ class OutboxReader:
         }
         if start is not None:
             request["ExclusiveStartKey"] = start
-        reply = dynamo.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+        reply = calls.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
         return ScanPage(tuple(of_row(item, self._table) for item in reply["Items"]), reply.get("LastEvaluatedKey"))
 
     def walk(self, aggregate_id: str | None, limit: int) -> Iterator[tuple[OutboxRow | UnreadableRow, ...]]:
@@ -152,10 +152,10 @@ class OutboxReader:
                 pass  # nothing was learned; only a successful answer counts
             except RefusedError as error:
                 if len(left) == 1:
-                    raise dynamo.public_error(error, table=self._table) from error
+                    raise calls.public_error(error, table=self._table) from error
                 return {**answers, **self._ask_halves(left)}
             except DynamoError as error:
-                raise dynamo.public_error(error, table=self._table) from error
+                raise calls.public_error(error, table=self._table) from error
             else:
                 return answers
             self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
@@ -169,7 +169,7 @@ class OutboxReader:
         return {**self._ask_together(keys[:middle]), **self._ask_together(keys[middle:])}
 
     def _transact_get(self, keys: list[CommitKey]) -> dict[CommitKey, Answer]:
-        reply = dynamo.call(
+        reply = calls.call(
             self._client.transact_get_items,
             TransactItems=[{"Get": {"TableName": self._table, "Key": row_key(*key)}} for key in keys],
         )

@@ -1,14 +1,14 @@
 """An outbox row as the relay takes it: a commit, a commit with a defect, or a row that nobody can read. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from eventstore import outbox_row
 from eventstore.errors import CorruptRowError
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows import outbox as outbox_row
+from eventstore.rows.outbox import OutboxRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +67,37 @@ def _salvage(item: Mapping[str, Any], reason: str) -> OutboxRow | UnreadableRow:
         parked=dict.fromkeys(item.get("parked", {}).get("M", {}), "?"),
         defect=reason,
     )
+
+
+def lacking(row: OutboxRow, destinations: Collection[str]) -> frozenset[str]:
+    """Return the destinations for which the commit is work: they do not have it and it is not parked for them.
+
+    `delivered` outranks `parked`. That a commit may have to wait behind an earlier one is for `relay.delivery.order` to
+    say.
+    """
+    return frozenset(destinations) - row.delivered - frozenset(row.parked)
+
+
+def is_settled(delivered: Collection[str], destinations: Collection[str]) -> bool:
+    """Tell whether every destination has the commit, so that its row goes."""
+    return frozenset(destinations) <= frozenset(delivered)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No row: the commit is settled (or the number belongs to no commit's end, which a hole-free history excludes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The row is there."""
+
+    row: OutboxRow
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The row is there and cannot be decoded: nobody can say that the bus has it, so what is above it waits."""
+
+
+Answer = Absent | Present | Unreadable

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.destination import BUS
 from relay.outbox.reader import OutboxReader
-from relay.outbox.row import UnreadableRow
-from relay.outbox.work import is_settled, lacking
+from relay.outbox.row import UnreadableRow, is_settled, lacking
 
 _PAGE_ROWS = 500
 

@@ -3,19 +3,20 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from eventstore import dynamo, limits
+from eventstore import limits
 from eventstore.backoff import Backoff
-from eventstore.errors import ThrottledError
-from eventstore.item import row_key
-from eventstore.outcomes import (
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import (
     ConditionFailedError,
     DynamoError,
     NotAppliedError,
     OutcomeLostError,
     TransactionCancelledError,
 )
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.errors import ThrottledError
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
+from eventstore.rows.item import row_key
 from relay.destination import CommitKey, Park
 
 
@@ -98,7 +99,7 @@ class OutboxWriter:
         """Make a conditional update and return the new row, or None when its condition does not hold."""
         for attempt in range(1, self._backoff.attempts_max + 1):
             try:
-                reply = dynamo.call(
+                reply = calls.call(
                     self._client.update_item,
                     TableName=self._table,
                     Key=row_key(*key),
@@ -113,7 +114,7 @@ class OutboxWriter:
             except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
                 self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
             except DynamoError as error:
-                raise dynamo.public_error(error, table=self._table) from error
+                raise calls.public_error(error, table=self._table) from error
         raise self._gave_up(1)
 
     def _delete_together(self, keys: Sequence[CommitKey]) -> None:
@@ -131,11 +132,11 @@ class OutboxWriter:
     def _try_to_delete(self, requests: list[Any]) -> list[Any]:
         """Return what is left to do."""
         try:
-            reply = dynamo.call(self._client.batch_write_item, RequestItems={self._table: requests})
+            reply = calls.call(self._client.batch_write_item, RequestItems={self._table: requests})
         except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
             return requests  # deleting again what is gone does no harm
         except DynamoError as error:
-            raise dynamo.public_error(error, table=self._table) from error
+            raise calls.public_error(error, table=self._table) from error
         if "UnprocessedItems" not in reply:
             return requests  # a body that was cut short; a whole one says it, also when it is empty
         return list(reply["UnprocessedItems"].get(self._table, []))

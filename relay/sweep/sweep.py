@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.outbox_row import OutboxRow
 from eventstore.ports import Runtime
+from eventstore.rows.outbox import OutboxRow
 from relay.delivery.lane import Lane
 from relay.delivery.page import Page, PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.destination import BUS, CommitKey
-from relay.outbox.census import Census
+from relay.outbox.debt import Census
 from relay.outbox.reader import OutboxReader
-from relay.outbox.row import UnreadableRow
-from relay.outbox.work import is_settled, lacking
+from relay.outbox.row import UnreadableRow, is_settled, lacking
 from relay.permit import Permit
 
 _REPORTED_MAX = 10_000

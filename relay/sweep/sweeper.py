@@ -10,7 +10,7 @@ from relay.leases.fleet import SWEEP_KEY
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
 from relay.leases.report import SweepReport
-from relay.outbox.census import Census
+from relay.outbox.debt import Census
 from relay.permit import NotedPermit, Permit
 from relay.progress import PAGE_TURN_SECONDS, Progress
 from relay.sweep.sweep import Sweep, SweepSettings, WalkResult

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
-from relay.demo.consumer import ReceivedMessage
-from relay.destinations.broker import (
+from relay.destinations.bus.broker import (
     Blocked,
     BrokerError,
     BrokerEvent,
@@ -19,8 +18,9 @@ from relay.destinations.broker import (
     TopologyError,
     Unblocked,
 )
-from relay.destinations.bus_settings import MESSAGE_MAX_BYTES_DEFAULT
+from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT
 from relay.destinations.names import Names
+from relay.testing.received import ReceivedMessage
 from relay.testing.topology import Topology
 
 QUEUE_MAX_LENGTH = 1_000_000

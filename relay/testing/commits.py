@@ -1,7 +1,7 @@
 """Commits as a destination gets them, for tests of destinations."""
 
 from eventstore.model import RecordedEvent
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 
 NEW_YEAR_2025_MS = 1_735_689_600_000
 

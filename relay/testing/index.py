@@ -6,10 +6,10 @@ from typing import Any
 
 from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
-from relay.demo.search import FoundEvent
-from relay.destinations.index_client import IndexClientError, TooLargeError
-from relay.destinations.index_settings import HTTP_BODY_MAX_BYTES
-from relay.destinations.verdict import CONFLICT, ItemVerdict
+from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
+from relay.destinations.index.client import IndexClientError, TooLargeError
+from relay.destinations.index.settings import HTTP_BODY_MAX_BYTES
+from relay.testing.received import FoundEvent
 
 CREATED = 201
 

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from relay.destinations.broker import Message
+from relay.destinations.bus.broker import Message
 
 
 @dataclass(slots=True)

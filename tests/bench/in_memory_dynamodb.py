@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from eventstore import TableNames, tables
+from eventstore import TableNames
+from eventstore.dynamodb import tables
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
-from eventstore.testing.dynamodb.weather import Weather
+from eventstore.testing.dynamodb.faults.weather import Weather
 
 ROUNDS = 5
 TRANSACTIONS = 5_000

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-from relay.delivery.memory import DeliveredMemory
+from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.page import Page, PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.feed.reader import FeedPage, ShardReader

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from relay.destinations.broker import (
+from relay.destinations.bus.broker import (
     Blocked,
     BrokerError,
     BrokerEvent,
@@ -14,7 +14,7 @@ from relay.destinations.broker import (
     Returned,
     Unblocked,
 )
-from relay.destinations.message import AGGREGATE_ID, SEQUENCE_NUMBER
+from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
 from tests.simulation.chance import Chance
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.ledger import Ledger

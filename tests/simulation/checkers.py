@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from eventstore import EventStore
-from eventstore.table_names import TableNames
-from eventstore.testing.dynamodb.feed import Feed
-from eventstore.testing.dynamodb.items import Change
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.testing.dynamodb.feed.feed import Feed
+from eventstore.testing.dynamodb.storage.items import Change
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.ledger import CommitKey, Ledger, TrueCommit

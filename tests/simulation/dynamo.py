@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
-from eventstore.testing.dynamodb.items import Change
+from eventstore.testing.dynamodb.storage.items import Change
 from tests.simulation.chance import Chance
 from tests.simulation.scheduler import Scheduler
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from relay.delivery.lane import Lane
 from relay.delivery.pipeline import Pipeline
-from relay.feed.carrier import ShardCarrier
+from relay.feed.shard_consumer import ShardCarrier
 from relay.leases.held import HeldLease, LeasePermit
 from relay.leases.keeper import Keeper
 from relay.outbox.writer import OutboxWriter

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from relay.destinations.index_client import IndexLostError, IndexRefusedError, TooLargeError
-from relay.destinations.verdict import CONFLICT, ItemVerdict
+from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
+from relay.destinations.index.client import IndexLostError, IndexRefusedError, TooLargeError
 from tests.simulation.chance import Chance
 from tests.simulation.ledger import Ledger
 from tests.simulation.scheduler import Scheduler

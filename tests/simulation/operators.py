@@ -5,14 +5,14 @@ from contextlib import suppress
 from random import Random
 
 from eventstore.backoff import Backoff
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError
 from eventstore.ports import DynamoClient
-from eventstore.table_names import TableNames
 from relay.leases.fleet import Pause
 from relay.leases.fleet_table import FleetTable
 from relay.operating import audit
 from relay.operating.audit import AuditTrail
-from relay.operating.life import LifeSigns
+from relay.operating.heartbeats import LifeSigns
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.follow import Follower, chains_of
 from relay.operating.parked.release import Releaser

@@ -5,27 +5,29 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from eventstore import commit, dynamo, event_row, history, verdict
-from eventstore.appender import Appender
+from eventstore.append import commit, verdict
+from eventstore.append.appender import Appender
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import DynamoError, OutcomeLostError
 from eventstore.errors import OutcomeUnknownError
-from eventstore.item import row_key
-from eventstore.outcomes import DynamoError, OutcomeLostError
-from relay.delivery import lane, pipeline, sequencer
-from relay.delivery import round as rounds
-from relay.delivery.event_reader import EventReader
-from relay.delivery.memory import DeliveredMemory
+from eventstore.read import history
+from eventstore.rows import event as event_row
+from eventstore.rows.item import row_key
+from relay.delivery import lane, pipeline, rounds, sequencer
+from relay.delivery.delivered import DeliveredMemory
+from relay.delivery.events import EventReader
 from relay.delivery.order import Plan, make_plan
 from relay.destination import BUS, Confirmed
-from relay.destinations import bus
-from relay.destinations import index as index_module
-from relay.destinations.broker import Nacked, Returned
-from relay.destinations.cursor import ChainCursor
-from relay.destinations.verdict import Ruling
-from relay.destinations.verdict import rule as rule_of
-from relay.feed.carrier import ShardCarrier
+from relay.destinations.bus import bus
+from relay.destinations.bus.broker import Nacked, Returned
+from relay.destinations.bus.chain import ChainCursor
+from relay.destinations.index import index as index_module
+from relay.destinations.index.bulk_item import Ruling
+from relay.destinations.index.bulk_item import rule as rule_of
 from relay.feed.reader import FeedPage, FeedUnreadyError, ShardReader
-from relay.outbox.answer import Absent, Answer
+from relay.feed.shard_consumer import ShardCarrier
 from relay.outbox.reader import OutboxReader
+from relay.outbox.row import Absent, Answer
 from relay.outbox.writer import OutboxWriter
 from relay.sweep.sweeper import Sweeper
 from tests.simulation.bugs import planted
@@ -70,7 +72,7 @@ def _latest_on_a_child() -> Iterator[None]:
     def open_at_latest(self: ShardReader) -> str:
         if self._after is not None or not _is_child(self):
             return honest(self)
-        reply = dynamo.call(
+        reply = calls.call(
             self._client.get_shard_iterator,
             StreamArn=self._stream_arn,
             ShardId=self._shard_id,
@@ -88,7 +90,7 @@ def _is_child(reader: ShardReader) -> bool:
     """Tell whether a shard has a parent, as the listing says."""
     request: dict[str, Any] = {"StreamArn": reader._stream_arn}
     while True:
-        listed = dynamo.call(reader._client.describe_stream, **request).get("StreamDescription")
+        listed = calls.call(reader._client.describe_stream, **request).get("StreamDescription")
         if listed is None:
             raise OutcomeLostError("cut short")
         for shard in listed["Shards"]:
@@ -135,7 +137,7 @@ def _predecessor_by_plain_read() -> Iterator[None]:
         answers: dict[tuple[str, int], Answer] = {}
         for key in keys:
             place: dict[str, Any] = {"TableName": self._table, "Key": row_key(*key), "ConsistentRead": True}
-            reply = dynamo.read(self._runtime, self._backoff, self._client.get_item, **place)
+            reply = calls.read(self._runtime, self._backoff, self._client.get_item, **place)
             answers[key] = self._answer(reply.get("Item"))
         return answers
 

@@ -6,17 +6,17 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
+from eventstore.dynamodb.errors import ConditionFailedError
 from eventstore.errors import EventStoreError
-from eventstore.outcomes import ConditionFailedError
-from relay.delivery import round as rounds
+from relay.delivery import rounds
 from relay.delivery.page import PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.delivery.settler import Settler
 from relay.destination import BUS, CommitKey, Park, Report
-from relay.destinations import message
-from relay.destinations.bus import Bus
-from relay.feed.carrier import ShardCarrier, ShardState
-from relay.feed.carriers import Carriers
+from relay.destinations.bus import message
+from relay.destinations.bus.bus import Bus
+from relay.feed.shard_consumer import ShardCarrier, ShardState
+from relay.feed.shard_consumers import Carriers
 from relay.leases import fleet_table, rules
 from relay.leases.fleet_table import FleetTable
 from relay.leases.held import HeldLease
@@ -25,7 +25,7 @@ from relay.operating.parked import drop as drops
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.release import Fate, Releaser
-from relay.outbox.work import lacking
+from relay.outbox.row import lacking
 from relay.outbox.writer import OutboxWriter
 from relay.permit import Deadline
 from relay.sweep import sweep as sweeps

@@ -7,14 +7,14 @@ from typing import Any
 
 from eventstore import EventStore
 from eventstore.context import StoreOptions
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, TryLaterError
-from eventstore.table_names import TableNames
 from relay.assembly import Relay
 from relay.daemon import PartDiedError
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.index import Index
-from relay.destinations.index_settings import IndexSettings
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings
 from relay.leases.errors import FleetSettingsError
 from relay.operating.replay import Replay, ReplayRequest
 from tests.simulation.broker import SimulatedBroker

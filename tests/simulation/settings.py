@@ -7,8 +7,8 @@ from eventstore.backoff import Backoff
 from relay.assembly import AssemblySettings
 from relay.daemon import DaemonSettings
 from relay.delivery.pipeline import PipelineSettings
-from relay.feed.carrier import CarrierSettings
 from relay.feed.discovery import DiscoverySettings
+from relay.feed.shard_consumer import CarrierSettings
 from relay.sweep.sweep import SweepSettings
 
 

@@ -5,7 +5,7 @@ A fault in the storm may excuse much; here nothing does. So this is where promis
 
 from collections.abc import Callable
 
-from eventstore.table_names import TableNames
+from eventstore.dynamodb.table_names import TableNames
 from tests.simulation.checkers import Checkers
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.fleet import FleetWatch, LeaseRow

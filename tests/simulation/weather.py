@@ -5,8 +5,8 @@ from contextlib import suppress
 
 from botocore.exceptions import ClientError
 
-from eventstore.item import row_key
-from relay.destinations.broker import Blocked
+from eventstore.rows.item import row_key
+from relay.destinations.bus.broker import Blocked
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
 from tests.simulation.checkers import OLD_CLASS, Checkers

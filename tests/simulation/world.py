@@ -7,10 +7,11 @@ from typing import Any
 
 import structlog
 
-from eventstore import EventStore, tables
-from eventstore.table_names import TableNames
+from eventstore import EventStore
+from eventstore.dynamodb import tables
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.testing import InMemoryDynamoDB
-from eventstore.testing.dynamodb.weather import Weather as AwsWeather
+from eventstore.testing.dynamodb.faults.weather import Weather as AwsWeather
 from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance

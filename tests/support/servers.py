@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import EventStore, TableNames, connect, tables
-from eventstore.dynamo import Endpoint
+from eventstore import EventStore, TableNames, connect
+from eventstore.dynamodb import tables
+from eventstore.dynamodb.connection import Endpoint
 from eventstore.ports import DynamoClient
 from eventstore.system import SystemRuntime
 from relay.demo import clean_up

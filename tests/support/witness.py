@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventstore import ids
 from eventstore.system import SystemRuntime
 from relay.demo.consumer import RabbitConsumer
-from relay.destinations.broker import BrokerError
+from relay.destinations.bus.broker import BrokerError
 from tests.support.servers import Corner
 
 AGAIN_SECONDS = 0.2

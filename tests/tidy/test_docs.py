@@ -1,10 +1,12 @@
 """The documentation against the code: what a page says must be what the code does today."""
 
+import ast
 import contextlib
 import inspect
 import io
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +16,10 @@ import pytest
 from pydantic.fields import FieldInfo
 
 import eventstore
-from eventstore import AggregateRef, EventStore, NewEvent, Repository, SnapshotPolicy, TableNames, errors, tables
+from eventstore import AggregateRef, EventStore, NewEvent, Repository, SnapshotPolicy, TableNames, errors
 from eventstore.backoff import Backoff
-from eventstore.cli.envelope import ExitCode, exit_code_of
+from eventstore.cli.output.envelope import ExitCode, exit_code_of
+from eventstore.dynamodb import tables
 from eventstore.search.settings import SearchSettings
 from eventstore.settings import StoreSettings
 from eventstore.system import SystemRuntime
@@ -33,12 +36,13 @@ from relay.operating.parked.release import Releaser
 from relay.operating.parked.selection import Selection
 from relay.outbox.writer import OutboxWriter
 from relay.settings import RelaySettings
-from tests.tidy import pages, sources
+from tests.tidy import module_page, pages, sources
 from tests.tidy.pages import DOCS, ROOT, all_pages, code, rows
 
 REFERENCE = DOCS / "reference"
-SUMMARISED = ("eventstore/testing", "relay/testing", "relay/demo")
-"""Packages that the map of modules shows as one line."""
+PACKAGE_DEPTH = 2
+ARCHITECTURE_MAX_BYTES = 16 * 1024
+FOLDER_MAX_MODULES = 16
 
 PAGES_WITH_CODE = [page for page in all_pages() if any(block.language == "python" for block in pages.blocks(page))]
 
@@ -128,18 +132,42 @@ def test_no_file_names_a_place_that_users_do_not_have() -> None:
     assert found == []
 
 
-def test_map_of_modules_is_complete() -> None:
-    """`ARCHITECTURE.md` has one line for every module, and none for a module that is gone."""
-    shown = {code(row["module"])[0] for row in rows(ROOT / "ARCHITECTURE.md", "module")}
-    there = set()
-    for path, _ in sources.modules("eventstore", "relay"):
-        name = path.relative_to(ROOT).as_posix()
-        package = next((folder for folder in SUMMARISED if name.startswith(f"{folder}/")), None)
-        if package is not None:
-            there.add(f"{package}/")
-        elif path.name != "__init__.py":
-            there.add(name)
+def test_map_of_modules_is_current() -> None:
+    """`docs/reference/modules.md` says what the docstrings say."""
+    assert module_page.PAGE.read_text("utf-8") == module_page.text(), f"stale: run `{module_page.COMMAND}`"
+
+
+def test_every_module_says_what_it_is_for_in_one_line() -> None:
+    """The first paragraph of a module's docstring is one line, so that it fits into the map."""
+    long = []
+    for path, tree in sources.modules(*module_page.PRODUCT):
+        summary = (ast.get_docstring(tree) or "").split("\n\n", maxsplit=1)[0]
+        if not summary or "\n" in summary:
+            long.append(path.relative_to(ROOT).as_posix())
+    assert long == []
+
+
+def test_architecture_has_one_line_for_every_package_and_fits_on_a_few_screens() -> None:
+    """`ARCHITECTURE.md` names every package of the first two levels, and is at most 16 KB long."""
+    page = ROOT / "ARCHITECTURE.md"
+    shown = {code(row["package"])[0] for row in rows(page, "package")}
+    there = {
+        f"{path.parent.relative_to(ROOT).as_posix()}/"
+        for path, _ in sources.modules(*module_page.PRODUCT)
+        if path.name == "__init__.py" and len(path.relative_to(ROOT).parts) <= PACKAGE_DEPTH + 1
+    }
     assert shown == there
+    assert page.stat().st_size <= ARCHITECTURE_MAX_BYTES
+
+
+def test_no_folder_holds_more_than_a_newcomer_can_look_over() -> None:
+    """A folder of product code has at most 16 modules beside its packages."""
+    folders = Counter(
+        path.parent.relative_to(ROOT).as_posix()
+        for path, _ in sources.modules(*module_page.PRODUCT)
+        if path.name != "__init__.py"
+    )
+    assert {folder: count for folder, count in folders.items() if count > FOLDER_MAX_MODULES} == {}
 
 
 def settings_as_documented() -> dict[str, dict[str, str]]:

@@ -19,6 +19,6 @@ which records of a commit enter the feed; and `split_shard` and `rotate_shards` 
 
 from eventstore.testing.dynamodb.client import DynamoDBClient, DynamoDBStreamsClient
 from eventstore.testing.dynamodb.database import InMemoryDynamoDB
-from eventstore.testing.dynamodb.weather import Weather
+from eventstore.testing.dynamodb.faults.weather import Weather
 
 __all__ = ["DynamoDBClient", "DynamoDBStreamsClient", "InMemoryDynamoDB", "Weather"]

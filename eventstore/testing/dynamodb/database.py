@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from eventstore.system import SystemRuntime
 from eventstore.testing.dynamodb.client import DynamoDBClient, DynamoDBStreamsClient
 from eventstore.testing.dynamodb.engine import Engine, WallClock
-from eventstore.testing.dynamodb.faults import Faults
-from eventstore.testing.dynamodb.feed import Feed, InCommitOrder, Placing
-from eventstore.testing.dynamodb.hiding import Flight
+from eventstore.testing.dynamodb.faults.faults import Faults
+from eventstore.testing.dynamodb.faults.hiding import Flight
+from eventstore.testing.dynamodb.faults.weather import FAULTS, Weather
+from eventstore.testing.dynamodb.feed.feed import Feed, InCommitOrder, Placing
 from eventstore.testing.dynamodb.operations import OPERATIONS, Operation
-from eventstore.testing.dynamodb.weather import FAULTS, Weather
 
 REGION_DEFAULT = "eu-central-1"
 

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from eventstore.testing.dynamodb.errors import stream_not_found, table_not_found
-from eventstore.testing.dynamodb.feed import Feed, Placing
-from eventstore.testing.dynamodb.items import Change, StoredItem
-from eventstore.testing.dynamodb.schema import Key
+from eventstore.testing.dynamodb.feed.feed import Feed, Placing
+from eventstore.testing.dynamodb.storage.items import Change, StoredItem
+from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.tokens import Tokens
 
 if TYPE_CHECKING:
-    from eventstore.testing.dynamodb.faults import Faults
+    from eventstore.testing.dynamodb.faults.faults import Faults
 
 ACCOUNT = "000000000000"
 

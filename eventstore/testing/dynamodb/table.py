@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eventstore.testing.dynamodb.errors import validation
-from eventstore.testing.dynamodb.feed import Feed
-from eventstore.testing.dynamodb.index import Index
-from eventstore.testing.dynamodb.items import Change, StoredItem
-from eventstore.testing.dynamodb.rows import Rows
-from eventstore.testing.dynamodb.schema import Key, KeySchema
+from eventstore.testing.dynamodb.feed.feed import Feed
+from eventstore.testing.dynamodb.storage.index import Index
+from eventstore.testing.dynamodb.storage.items import Change, StoredItem
+from eventstore.testing.dynamodb.storage.rows import Rows
+from eventstore.testing.dynamodb.storage.schema import Key, KeySchema
 from eventstore.testing.dynamodb.values import Item, KeyPart
 
 if TYPE_CHECKING:
-    from eventstore.testing.dynamodb.hiding import Before
+    from eventstore.testing.dynamodb.faults.hiding import Before
 
 
 def _whole(part: KeyPart) -> KeyPart:

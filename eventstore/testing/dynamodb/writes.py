@@ -12,8 +12,8 @@ from eventstore.testing.dynamodb.errors import conditional_check_failed, transac
 from eventstore.testing.dynamodb.expressions import updates
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
 from eventstore.testing.dynamodb.expressions.compiled import Compiled
-from eventstore.testing.dynamodb.items import Change, StoredItem
-from eventstore.testing.dynamodb.schema import Key
+from eventstore.testing.dynamodb.storage.items import Change, StoredItem
+from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.values import ITEM_MAX_BYTES, Item, copy_item, item_bytes, read_item
 

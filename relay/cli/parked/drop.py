@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from eventstore.cli import envelope
+from eventstore.cli.output import envelope
 from eventstore.limits import SEQUENCE_NUMBER_MAX
 from eventstore.validation import check_aggregate_id
 from relay.cli import operator, words
-from relay.cli.desk import destination_names, open_desk
+from relay.cli.opened import destination_names, open_desk
 from relay.operating.parked.drop import Dropped, Dropper, DropRefusedError
 from relay.operating.parked.mark import Mark, MarkedRow
 

@@ -8,10 +8,10 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from eventstore.cli import envelope
+from eventstore.cli.output import envelope
 from eventstore.validation import check_aggregate_id
 from relay.cli import operator, words
-from relay.cli.desk import open_desk
+from relay.cli.opened import open_desk
 from relay.operating.parked.grouping import Group, Grouping
 from relay.operating.parked.reader import MarkReader
 from relay.operating.parked.selection import Selection

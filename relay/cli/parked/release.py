@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from eventstore.cli import envelope, moment, progress
+from eventstore.cli.input import moment
+from eventstore.cli.output import envelope, progress
 from eventstore.validation import check_aggregate_id
 from relay.cli import operator, words
-from relay.cli.desk import Desk, open_desk
+from relay.cli.opened import Desk, open_desk
 from relay.cli.run import stop_on_signals
 from relay.destination import BUS
 from relay.operating import audit
 from relay.operating.audit import AuditTrail
-from relay.operating.life import LifeSigns
+from relay.operating.heartbeats import LifeSigns
 from relay.operating.parked.follow import CHAINS_MAX, Chain, End, Followed, Follower, ParkedAgain, chains_of
 from relay.operating.parked.release import Fate, Released, Releaser
 from relay.operating.parked.selection import Selection

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from eventstore.cli import envelope
+from eventstore.cli.output import envelope
 from eventstore.limits import SEQUENCE_NUMBER_MAX
 from eventstore.model import RecordedEvent
 from eventstore.validation import check_aggregate_id
 from relay.cli import words
-from relay.cli.desk import open_desk
+from relay.cli.opened import open_desk
 from relay.destination import BUS
 from relay.operating.parked.inspection import Before, Inspection, Inspector
 from relay.operating.parked.mark import Mark

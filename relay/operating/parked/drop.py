@@ -4,21 +4,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, ThrottledError
-from eventstore.item import row_key
-from eventstore.outcomes import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
+from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
 from relay.operating import audit
 from relay.operating.audit import AuditRecord
 from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
-from relay.outbox.answer import Absent, Present
 from relay.outbox.reader import OutboxReader
-from relay.outbox.work import is_settled
+from relay.outbox.row import Absent, Present, is_settled
 from relay.outbox.writer import OutboxWriter
 
 _FAILED = "ConditionalCheckFailed"
@@ -136,7 +135,7 @@ class Dropper:
         actions.append({"Put": {"TableName": self._tables.relay, "Item": audit.encode(record)}})
         for attempt in range(1, self._backoff.attempts_max + 1):
             try:
-                dynamo.call(
+                calls.call(
                     self._client.transact_write_items,
                     TransactItems=actions,
                     ClientRequestToken=record.record_id,  # so that a repeat after a lost reply is the same deed
@@ -147,7 +146,7 @@ class Dropper:
             except (NotAppliedError, OutcomeLostError):
                 pass
             except DynamoError as error:
-                raise dynamo.public_error(error, table=self._tables.outbox) from error
+                raise calls.public_error(error, table=self._tables.outbox) from error
             else:
                 return True
             self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))

@@ -7,10 +7,10 @@ from itertools import islice
 
 from eventstore.ports import Flag, Runtime
 from relay.destination import BUS, CommitKey
-from relay.operating.life import LifeSigns
+from relay.operating.heartbeats import LifeSigns
 from relay.operating.parked.release import Released
-from relay.outbox.answer import Absent, Answer, Present
 from relay.outbox.reader import OutboxReader
+from relay.outbox.row import Absent, Answer, Present
 
 CHAINS_MAX = 1_000
 """Chains that are followed at the same time; the callers say of further ones that they are not."""

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from eventstore.backoff import Backoff
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.model import RecordedEvent
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
-from relay.delivery.event_reader import EventReader
+from relay.delivery.events import EventReader
 from relay.destination import BUS, CommitKey
 from relay.operating.parked.mark import MarkedRow
 from relay.operating.parked.reader import MarkReader
-from relay.outbox.answer import Absent, Present
 from relay.outbox.reader import OutboxReader
+from relay.outbox.row import Absent, Present
 
 
 class Before(StrEnum):

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import ThrottledError
-from eventstore.item import row_key
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
+from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
 from relay.operating.parked.mark import MarkedRow, read
 from relay.outbox.row import number_of
@@ -75,7 +75,7 @@ class MarkReader:
     ) -> Iterator[Mapping[str, Any]]:
         """Yield the replies of all pages, as many as there are; each moves on."""
         while True:
-            reply = dynamo.read(self._runtime, self._backoff, operation, needs=needs, **request)
+            reply = calls.read(self._runtime, self._backoff, operation, needs=needs, **request)
             yield reply
             if "LastEvaluatedKey" not in reply:
                 return
@@ -88,7 +88,7 @@ class MarkReader:
 
     def item(self, key: CommitKey) -> Mapping[str, Any] | None:
         """Return one row as it is stored, None when there is none."""
-        reply = dynamo.read(
+        reply = calls.read(
             self._runtime,
             self._backoff,
             self._client.transact_get_items,

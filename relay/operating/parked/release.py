@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from eventstore import dynamo
 from eventstore.backoff import Backoff
-from eventstore.errors import ThrottledError
-from eventstore.item import row_key
-from eventstore.outcomes import (
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import (
     ConditionFailedError,
     DynamoError,
     NotAppliedError,
     OutcomeLostError,
     TransactionCancelledError,
 )
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.errors import ThrottledError
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.table_names import TableNames
+from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
 from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
@@ -94,7 +94,7 @@ class Releaser:
         lost = False
         for attempt in range(1, self._backoff.attempts_max + 1):
             try:
-                dynamo.call(self._client.update_item, TableName=self._table, Key=row_key(*row.key), **request)
+                calls.call(self._client.update_item, TableName=self._table, Key=row_key(*row.key), **request)
             except ConditionFailedError:
                 return Fate.RELEASED if lost and self._is_free(row.key, marks) else Fate.CHANGED
             except OutcomeLostError:
@@ -102,7 +102,7 @@ class Releaser:
             except (NotAppliedError, TransactionCancelledError):
                 pass
             except DynamoError as error:
-                raise dynamo.public_error(error, table=self._table) from error
+                raise calls.public_error(error, table=self._table) from error
             else:
                 return Fate.RELEASED
             self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))

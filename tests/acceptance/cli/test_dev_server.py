@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from eventstore import Endpoint, connect, tables
+from eventstore import Endpoint, connect
+from eventstore.dynamodb import tables
 
 pytestmark = pytest.mark.acceptance
 

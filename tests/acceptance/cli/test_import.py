@@ -6,9 +6,11 @@ import signal
 
 import pytest
 
-from eventstore import EventStore, TableNames, UnreachableError, tables
-from eventstore.cli import import_lines, progress
+from eventstore import EventStore, TableNames, UnreachableError
 from eventstore.cli.import_run import ImportRun
+from eventstore.cli.input import import_lines
+from eventstore.cli.output import progress
+from eventstore.dynamodb import tables
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from tests.support.waiting import until

@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore import connect
-from eventstore.dynamo import Endpoint
+from eventstore.dynamodb.connection import Endpoint
 from tests.acceptance.cli.commands import Terminal
 from tests.support.ports import nobody
 

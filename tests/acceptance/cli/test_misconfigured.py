@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from eventstore import AggregateRef, NewEvent
-from relay.destinations.elasticsearch import connect
-from relay.destinations.rabbitmq import RabbitSettings, open_connection
+from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
+from relay.destinations.index.elasticsearch import connect
 from relay.testing.commits import NEW_YEAR_2025_MS
 from tests.support.waiting import until
 

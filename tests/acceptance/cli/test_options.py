@@ -3,8 +3,8 @@
 import click
 import pytest
 
-from eventstore.cli import moment, search_terms
-from eventstore.cli.moment import AsOf
+from eventstore.cli.input import moment, search_terms
+from eventstore.cli.input.moment import AsOf
 
 pytestmark = pytest.mark.acceptance
 

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from eventstore import AggregateRef, NewEvent
-from eventstore.cli import envelope
-from eventstore.cli.event_list import EventList
+from eventstore.cli.output import envelope
+from eventstore.cli.output.event_list import EventList
 from tests.acceptance.cli.commands import end_all
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.destinations.rabbitmq import RabbitSettings, open_connection
+from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
 from tests.support.ports import nobody
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Protocol
 
 from relay.destination import Destination
-from relay.destinations.broker import BrokerLostError
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.elasticsearch import ElasticsearchClient
-from relay.destinations.file import FileDestination
-from relay.destinations.file_line import LINE_START
-from relay.destinations.index import Index
-from relay.destinations.index_client import IndexLostError
-from relay.destinations.index_settings import IndexSettings
-from relay.destinations.line_file import LineFile
-from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings
+from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.file.file import FileDestination
+from relay.destinations.file.line import LINE_START
+from relay.destinations.file.local_file import LineFile
+from relay.destinations.index.client import IndexLostError
+from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings
 from tests.contract.destinations.worlds import (
     ElasticsearchIndexWorld,
     MemoryBusWorld,

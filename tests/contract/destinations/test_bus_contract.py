@@ -5,7 +5,7 @@ from collections import defaultdict
 import pytest
 
 from relay.destination import Confirmed, Retry, TroubleKind
-from relay.destinations import message
+from relay.destinations.bus import message
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import receive
 from tests.support.delivering import deliver

@@ -6,16 +6,17 @@ import secrets
 from amqp.exceptions import AMQPError
 
 from eventstore.system import SystemRuntime
-from relay.demo.consumer import Consumer, RabbitConsumer, ReceivedMessage
+from relay.demo.consumer import Consumer, RabbitConsumer
 from relay.demo.search import ElasticsearchReader, IndexReader
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.elasticsearch import ElasticsearchClient, connect
-from relay.destinations.index import Index
-from relay.destinations.index_settings import IndexSettings
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings, open_connection
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.index.elasticsearch import ElasticsearchClient, connect
+from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings
 from relay.destinations.names import Names
-from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings, open_connection
 from relay.testing import InMemoryBroker, InMemoryIndex
+from relay.testing.received import ReceivedMessage
 
 
 def fresh_prefix() -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from eventstore import Endpoint, TableNames, connect, tables
+from eventstore import Endpoint, TableNames, connect
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import tables
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.leases.fleet_table import FleetTable

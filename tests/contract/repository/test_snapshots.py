@@ -19,10 +19,10 @@ from eventstore import (
     SnapshotPolicy,
     TableNames,
     connect,
-    dynamo,
     init_tables,
 )
-from eventstore.outcomes import ConditionFailedError
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import ConditionFailedError
 from eventstore.repository.snapshot_row import Snapshot, put_request, swap_request
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
@@ -66,7 +66,7 @@ def snapshot(key: str, version: int, fold: str = "f@1", epoch: int = 1) -> Snaps
 
 def put(client: Any, request: dict[str, Any]) -> bool:
     try:
-        dynamo.call(client.put_item, **request)
+        calls.call(client.put_item, **request)
     except ConditionFailedError:
         return False
     return True

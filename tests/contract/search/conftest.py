@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from eventstore.backoff import Backoff
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from eventstore.search import EventSearch, PromotedType, SearchClient, SearchOptions
 from eventstore.search.elasticsearch import ElasticsearchSearch
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemorySearch
 from relay.demo.clean_up import remove_index
 from relay.destination import Confirmed
-from relay.destinations.elasticsearch import ElasticsearchClient
-from relay.destinations.index import Index
-from relay.destinations.index_settings import IndexSettings
+from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings
 from relay.destinations.names import Names
 from relay.testing import InMemoryIndex
 from tests.support.delivering import deliver

@@ -3,9 +3,9 @@
 from eventstore.search import SearchOptions, SearchQuery, dsl, fields, lag
 from eventstore.search.document import Document
 from relay.destination import INDEX
-from relay.destinations.index_settings import IndexSettings
+from relay.destinations.index.settings import IndexSettings
+from relay.destinations.index.template import template
 from relay.destinations.names import Names
-from relay.destinations.template import template
 from tests.contract.search.conftest import PROMOTED
 
 TYPES = template(IndexSettings(promoted=PROMOTED))["template"]["mappings"]["properties"]

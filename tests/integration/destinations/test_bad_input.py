@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from relay.destination import Confirmed, Park, Retry, TroubleKind
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.elasticsearch import ElasticsearchClient
-from relay.destinations.index import Index
-from relay.destinations.rabbitmq import RabbitSettings, open_connection
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.index import Index
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import receive
 from tests.support.delivering import deliver

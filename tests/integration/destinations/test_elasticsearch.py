@@ -4,11 +4,11 @@ import pytest
 
 from eventstore.system import SystemRuntime
 from relay.destination import Confirmed, Retry, TroubleKind
-from relay.destinations.elasticsearch import ElasticsearchClient
-from relay.destinations.index import Index
-from relay.destinations.index_client import IndexLostError, IndexRefusedError, TooLargeError
-from relay.destinations.index_settings import IndexSettings, PromotedType
-from relay.destinations.template import VERSION, template
+from relay.destinations.index.client import IndexLostError, IndexRefusedError, TooLargeError
+from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings, PromotedType
+from relay.destinations.index.template import VERSION, template
 from relay.testing.commits import chain, commit
 from tests.support.delivering import deliver
 

@@ -10,9 +10,9 @@ from eventstore.system import SystemRuntime
 from relay.demo.consumer import RabbitConsumer
 from relay.destination import Confirmed as Taken
 from relay.destination import Retry, TroubleKind
-from relay.destinations import message
-from relay.destinations.amqp_errors import broker_error
-from relay.destinations.broker import (
+from relay.destinations.bus import message
+from relay.destinations.bus.amqp_errors import broker_error
+from relay.destinations.bus.broker import (
     Blocked,
     BrokerLostError,
     Confirmed,
@@ -20,10 +20,10 @@ from relay.destinations.broker import (
     TopologyError,
     Unblocked,
 )
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings, open_connection
+from relay.destinations.bus.settings import BusSettings
 from relay.destinations.names import Names
-from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings, open_connection
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import RabbitBusWorld, fresh_prefix, receive
 from tests.support.delivering import deliver

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from relay.destination import Confirmed
-from relay.destinations.broker import TopologyError
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.rabbitmq import RabbitBroker, RabbitSettings
+from relay.destinations.bus.broker import TopologyError
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings
+from relay.destinations.bus.settings import BusSettings
 from relay.testing.commits import chain
 from tests.contract.destinations.worlds import RabbitBusWorld
 from tests.support.delivering import deliver

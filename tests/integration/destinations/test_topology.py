@@ -4,12 +4,12 @@ import amqp
 import pytest
 
 from eventstore.errors import SetUpError, TryLaterError
-from relay.destinations.elasticsearch_topology import ElasticsearchTopology
-from relay.destinations.index_settings import IndexSettings, PromotedType
+from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
+from relay.destinations.bus.rabbitmq_topology import BINDINGS_NOTE, RabbitTopology
+from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
+from relay.destinations.index.settings import IndexSettings, PromotedType
+from relay.destinations.index.template import VERSION, template
 from relay.destinations.names import Names
-from relay.destinations.rabbitmq import RabbitSettings, open_connection
-from relay.destinations.rabbitmq_topology import BINDINGS_NOTE, RabbitTopology
-from relay.destinations.template import VERSION, template
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import ElasticsearchIndexWorld, RabbitBusWorld, fresh_prefix
 from tests.support.delivering import deliver

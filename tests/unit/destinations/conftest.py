@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from eventstore.system import SystemRuntime
-from relay.destinations.broker import BrokerError, BrokerEvent, Message
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
+from relay.destinations.bus.broker import BrokerError, BrokerEvent, Message
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.settings import BusSettings
 
 
 class SteppedRuntime(SystemRuntime):

@@ -4,7 +4,7 @@ import pytest
 
 from relay.destination import Confirmed as Taken
 from relay.destination import Park, Retry, TroubleKind
-from relay.destinations.broker import (
+from relay.destinations.bus.broker import (
     Blocked,
     BrokerLostError,
     Confirmed,

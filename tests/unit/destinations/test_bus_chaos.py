@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from relay.destination import Confirmed as Taken
-from relay.destinations.broker import (
+from relay.destinations.bus.broker import (
     Blocked,
     BrokerEvent,
     BrokerLostError,
@@ -17,9 +17,9 @@ from relay.destinations.broker import (
     Returned,
     Unblocked,
 )
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.message import AGGREGATE_ID, SEQUENCE_NUMBER
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
+from relay.destinations.bus.settings import BusSettings
 from relay.testing.commits import chain
 from tests.support.delivering import deliver
 

@@ -9,7 +9,8 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from eventstore.model import RecordedEvent
-from relay.destinations import file_line, message
+from relay.destinations.bus import message
+from relay.destinations.file import line as file_line
 from relay.testing.commits import commit
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.destinations.confirms import Confirms
+from relay.destinations.bus.confirms import Confirms
 
 
 def sent(count: int) -> Confirms[str]:

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from relay.destinations import document
-from relay.destinations.index_settings import IndexSettings, PromotedType
+from relay.destinations.index import bulk_lines
+from relay.destinations.index.settings import IndexSettings, PromotedType
+from relay.destinations.index.template import template
 from relay.destinations.names import Names
-from relay.destinations.template import template
 from relay.testing.commits import commit
 
 
 def lines(settings: IndexSettings, **event) -> tuple[bytes, bytes]:
     row = commit("order-1", 3, **event)
     assert row.events is not None
-    first, second, rest = document.encode(row.events[0], settings).split(b"\n")
+    first, second, rest = bulk_lines.encode(row.events[0], settings).split(b"\n")
     assert rest == b""
     return first, second
 
@@ -148,7 +148,7 @@ def test_what_the_index_would_hold_against_the_whole_request_or_mapping_is_parke
     row = commit("order-1", 3)
     assert row.events is not None
 
-    fault = document.unindexable(replace(row.events[0], **change))
+    fault = bulk_lines.unindexable(replace(row.events[0], **change))
 
     assert fault is not None
     assert fault.error_class == "unindexable"
@@ -162,4 +162,4 @@ def test_ids_and_numbers_at_their_limits_are_indexed():
     assert row.events is not None
     event = replace(row.events[0], event_id="x" * 512, epoch=2**63 - 1, schema_version=-(2**63) + 1)
 
-    assert document.unindexable(event) is None
+    assert bulk_lines.unindexable(event) is None

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from relay.destination import Confirmed, Park, Retry, TroubleKind
-from relay.destinations import file_line
-from relay.destinations.file import FileDestination, FileSettings
-from relay.destinations.lines import LinesError, LinesLostError, LinesRefusedError
+from relay.destinations.file import line as file_line
+from relay.destinations.file.file import FileDestination, FileSettings
+from relay.destinations.file.sink import LinesError, LinesLostError, LinesRefusedError
 from relay.testing.commits import chain, commit
 from tests.support.delivering import TestedPermit, deliver
 

@@ -3,9 +3,9 @@
 import pytest
 
 from relay.destination import Confirmed, Park, Retry, TroubleKind
-from relay.destinations.index import Index
-from relay.destinations.index_client import IndexLostError, IndexRefusedError
-from relay.destinations.index_settings import IndexSettings
+from relay.destinations.index.client import IndexLostError, IndexRefusedError
+from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings
 from relay.testing import InMemoryIndex
 from relay.testing.commits import chain, commit
 from tests.support.delivering import TestedPermit, deliver

@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from relay.destinations import index_differences
-from relay.destinations.index_differences import AddAlias, PutMapping, PutTemplate
-from relay.destinations.index_settings import IndexSettings, PromotedType
+from relay.destinations.index import differences as index_differences
+from relay.destinations.index.differences import AddAlias, PutMapping, PutTemplate
+from relay.destinations.index.settings import IndexSettings, PromotedType
+from relay.destinations.index.template import template
 from relay.destinations.names import Names
-from relay.destinations.template import template
 
 NAMES = Names("shop")
 WANTED = template(IndexSettings(names=NAMES, promoted={"price.amount": PromotedType.DOUBLE}))

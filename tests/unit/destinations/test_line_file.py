@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from eventstore.system import SystemRuntime
-from relay.destinations import line_file
-from relay.destinations.line_file import LineFile
-from relay.destinations.lines import LinesLostError, LinesRefusedError
+from relay.destinations.file import local_file
+from relay.destinations.file.local_file import LineFile
+from relay.destinations.file.sink import LinesLostError, LinesRefusedError
 
 START = b'{"id":'
 
@@ -52,7 +52,7 @@ def test_synced_before_it_counts(file, path, monkeypatch):
         synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), path.read_bytes()))
         real(descriptor)
 
-    monkeypatch.setattr(line_file.os, "fsync", noting)
+    monkeypatch.setattr(local_file.os, "fsync", noting)
     file.append([b'{"id":1}\n'], 1)
     file.append([b'{"id":2}\n'], 1)
 
@@ -138,7 +138,7 @@ def test_a_sync_that_fails(file, path, monkeypatch):
 
     file.append([b'{"id":1}\n'], 1)
     with monkeypatch.context() as patched:
-        patched.setattr(line_file.os, "fsync", failing)
+        patched.setattr(local_file.os, "fsync", failing)
         with pytest.raises(LinesLostError, match="Input/output error"):
             file.append([b'{"id":2}\n'], 1)
 
@@ -159,7 +159,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from eventstore.system import SystemRuntime
-from relay.destinations.line_file import LineFile
+from relay.destinations.file.local_file import LineFile
 
 file = LineFile(Path(sys.argv[1]), SystemRuntime(), b'{"id":')
 print("ready", flush=True)

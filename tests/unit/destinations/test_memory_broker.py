@@ -6,9 +6,9 @@ import pytest
 
 from eventstore.system import SystemRuntime
 from relay.destination import Confirmed, Retry, TroubleKind
-from relay.destinations import message
-from relay.destinations.broker import BrokerLostError
-from relay.destinations.bus import Bus
+from relay.destinations.bus import message
+from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.bus.bus import Bus
 from relay.testing import InMemoryBroker
 from relay.testing.commits import chain, commit
 from relay.testing.topology import matches

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from eventstore.model import RecordedEvent
-from relay.destinations import cloud_event, message
+from relay.destinations import cloud_event
+from relay.destinations.bus import message
 
 EVENT = RecordedEvent(
     aggregate_id="order-17",

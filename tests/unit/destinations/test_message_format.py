@@ -4,7 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from relay.destinations import file_line, message
+from relay.destinations.bus import message
+from relay.destinations.file import line as file_line
 from relay.destinations.names import Names
 from relay.testing.commits import commit
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.destinations.verdict import ItemVerdict, Ruling, rule
+from relay.destinations.index.bulk_item import ItemVerdict, Ruling, rule
 
 
 @pytest.mark.parametrize(

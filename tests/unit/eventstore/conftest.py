@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from eventstore import AggregateRef, Backoff, EventStore, NewEvent, StoreOptions, TableNames, tables
+from eventstore import AggregateRef, Backoff, EventStore, NewEvent, StoreOptions, TableNames
+from eventstore.dynamodb import tables
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 

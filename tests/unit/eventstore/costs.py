@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstore import AggregateRef, EventStore, NewEvent, StoreOptions, TableNames, tables
+from eventstore import AggregateRef, EventStore, NewEvent, StoreOptions, TableNames
+from eventstore.dynamodb import tables
 from eventstore.testing import InMemoryDynamoDB
 
 AGGREGATE = AggregateRef("INVENTORY_ITEM", "0197a5f0-0000-7000-8000-000000000001")

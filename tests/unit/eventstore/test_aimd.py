@@ -2,8 +2,9 @@
 
 import pytest
 
-from eventstore import AimdSettings, aimd
-from eventstore.aimd import AimdState
+from eventstore import AimdSettings
+from eventstore.dynamodb import aimd
+from eventstore.dynamodb.aimd import AimdState
 
 SETTINGS = AimdSettings(start=8, minimum=2, maximum=10, increase=1.0, decrease=0.5)
 

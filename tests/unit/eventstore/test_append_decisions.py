@@ -29,7 +29,7 @@ from eventstore import (
     UnreachableError,
     WrongExpectedVersionError,
 )
-from eventstore.limiter import Limiter
+from eventstore.dynamodb.limiter import Limiter
 
 from .conftest import ITEM, QUICK, FaultyClient, conflict, event, lost, throttle
 

@@ -6,25 +6,16 @@ from typing import Any
 
 import pytest
 
-from eventstore import (
-    ANY,
-    Backoff,
-    CachePolicy,
-    RecordedEvent,
-    Repository,
-    SnapshotPolicy,
-    StoreOptions,
-    TableNames,
-    outbox_row,
-)
-from eventstore.item import item_size, row_key
+from eventstore import ANY, Backoff, CachePolicy, RecordedEvent, Repository, SnapshotPolicy, StoreOptions, TableNames
+from eventstore.rows import outbox as outbox_row
+from eventstore.rows.item import item_size, row_key
 from eventstore.system import SystemRuntime
 from relay.assembly import AssemblySettings, Relay
 from relay.delivery.page import Page
 from relay.delivery.pipeline import PipelineSettings
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.index import Index
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.index.index import Index
 from relay.leases.fleet import lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.position import Position

@@ -8,8 +8,9 @@ from threading import Thread
 
 import pytest
 
-from eventstore import dynamo
-from eventstore.outcomes import OutcomeLostError
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.connection import Endpoint, connect
+from eventstore.dynamodb.errors import OutcomeLostError
 
 WHOLE = json.dumps({"Item": {"id": {"S": "there"}}}).encode()
 
@@ -51,12 +52,12 @@ def test_a_get_item_that_was_cut_short_is_a_lost_reply(
     A reply that looks like that of an absent item does not fit its checksum, and says nothing.
     """
     monkeypatch.setattr(Cutting, "body", body)
-    client, streams = dynamo.connect(dynamo.Endpoint(address, "eu-central-1", "local", "local"))
+    client, streams = connect(Endpoint(address, "eu-central-1", "local", "local"))
 
     with pytest.raises(OutcomeLostError):
-        dynamo.call(client.get_item, TableName="t", Key={"id": {"S": "there"}})
+        calls.call(client.get_item, TableName="t", Key={"id": {"S": "there"}})
 
     monkeypatch.setattr(Cutting, "body", WHOLE)
-    assert dynamo.call(client.get_item, TableName="t", Key={"id": {"S": "there"}})["Item"] == {"id": {"S": "there"}}
+    assert calls.call(client.get_item, TableName="t", Key={"id": {"S": "there"}})["Item"] == {"id": {"S": "there"}}
     for each in (client, streams):
         each.close()  # type: ignore[attr-defined]

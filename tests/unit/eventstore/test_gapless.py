@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from eventstore import Backoff, CorruptRowError, EventStore, StoreOptions, ThrottledError
-from eventstore.gapless import LOOKS_MAX
+from eventstore.read.gapless import LOOKS_MAX
 
 from .conftest import ITEM, FaultyClient, conflict, event, lost, throttle
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eventstore import AimdSettings, EventStore, StoreOptions, ThrottledError
-from eventstore.limiter import Limiter, Signal, Slot
+from eventstore.dynamodb.limiter import Limiter, Signal, Slot
 from eventstore.system import SystemRuntime
 from tests.support.waiting import until
 

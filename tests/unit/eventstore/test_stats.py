@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore import EventCount, EventStore
-from eventstore.item import item_size
+from eventstore.rows.item import item_size
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.timeline.query import DAY_MS
 from eventstore.verify import counts

@@ -25,9 +25,9 @@ from eventstore import (
     TableNames,
     ThrottledError,
     init_tables,
-    tables,
 )
-from eventstore.store_record import StoreRecord
+from eventstore.dynamodb import tables
+from eventstore.dynamodb.store_record import StoreRecord
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.timeline import partition
 from eventstore.timeline.query import DAY_MS

@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 import structlog
 
-from eventstore import AggregateRef, EventStore, NewEvent, TableNames, tables
+from eventstore import AggregateRef, EventStore, NewEvent, TableNames
 from eventstore.backoff import Backoff
-from eventstore.outbox_row import OutboxRow
+from eventstore.dynamodb import tables
+from eventstore.rows.outbox import OutboxRow
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
 from relay.delivery.page import Page, PageResult
 from relay.delivery.pipeline import Pipeline, PipelineSettings
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.index import Index
-from relay.destinations.verdict import ItemVerdict
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.index.bulk_item import ItemVerdict
+from relay.destinations.index.index import Index
 from relay.outbox.row import of_row
 from relay.permit import FlagPermit
 from relay.testing import InMemoryBroker, InMemoryIndex

@@ -9,9 +9,9 @@ import pytest
 
 from eventstore.backoff import Backoff
 from eventstore.testing.dynamodb.errors import ServiceError
-from relay.destinations.broker import BrokerLostError
-from relay.feed.carrier import CarrierSettings, ShardCarrier, ShardState
+from relay.destinations.bus.broker import BrokerLostError
 from relay.feed.reader import FeedPage
+from relay.feed.shard_consumer import CarrierSettings, ShardCarrier, ShardState
 from relay.leases.errors import LeaseFencedError, LeaseLostError
 from relay.leases.fleet import lease_key
 from tests.support.waiting import until

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.feed import change
 
 

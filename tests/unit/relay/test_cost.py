@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.permit import FlagPermit
 
 from .conftest import READS, WRITES, Bench

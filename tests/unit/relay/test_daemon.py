@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
-from eventstore import AggregateRef, EventStore, NewEvent, TableNames, tables
+from eventstore import AggregateRef, EventStore, NewEvent, TableNames
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import tables
 from eventstore.ports import Flag, Part
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.errors import ServiceError
 from relay.assembly import AssemblySettings, Relay
 from relay.daemon import DaemonSettings, PartDiedError
-from relay.destinations.bus import Bus
-from relay.destinations.index import Index
-from relay.feed.carrier import CarrierSettings
+from relay.destinations.bus.bus import Bus
+from relay.destinations.index.index import Index
 from relay.feed.discovery import DiscoverySettings
+from relay.feed.shard_consumer import CarrierSettings
 from relay.leases.fleet import lease_key
 from relay.sweep.sweep import SweepSettings
 from relay.testing import InMemoryBroker, InMemoryIndex

@@ -14,14 +14,14 @@ from relay.delivery import lane as lanes
 from relay.delivery.lane import Lane
 from relay.delivery.pipeline import Pipeline
 from relay.destination import Chain, Confirmed, Report, Trouble, TroubleKind
-from relay.destinations.broker import BrokerLostError
-from relay.destinations.index_client import IndexLostError
+from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.index.client import IndexLostError
 from relay.feed.lag import FeedLag
 from relay.leases.fleet import Fleet, Pause, WorkerState
 from relay.metrics import HistogramReading, Labels, Metric, RecordingMeter
 from relay.observing import gauges, readiness
 from relay.observing.http.health import Check
-from relay.outbox.census import Census
+from relay.outbox.debt import Census
 from relay.outbox.row import UnreadableRow
 from relay.permit import Deadline, NotedPermit
 from relay.progress import Progress

@@ -7,21 +7,22 @@ from typing import Any
 
 import pytest
 
-from eventstore import AggregateRef, EventStore, NewEvent, TableNames, tables
+from eventstore import AggregateRef, EventStore, NewEvent, TableNames
 from eventstore.backoff import Backoff
-from eventstore.outbox_row import OutboxRow
+from eventstore.dynamodb import tables
+from eventstore.rows.outbox import OutboxRow
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay import metrics
 from relay.assembly import AssemblySettings, Relay
 from relay.delivery import pipeline
-from relay.delivery.event_reader import EventReader
+from relay.delivery.delivered import DeliveredMemory
+from relay.delivery.events import EventReader
 from relay.delivery.lane import INBOX_MAX
-from relay.delivery.memory import DeliveredMemory
 from relay.delivery.pipeline import LATE_TICKETS_MAX
 from relay.destination import BUS
-from relay.destinations.broker import BrokerLostError
-from relay.destinations.bus import Bus
+from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.bus.bus import Bus
 from relay.feed import reader
 from relay.feed.discovery import DiscoverySettings
 from relay.metrics import RecordingMeter

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.delivery.order import make_plan
-from relay.outbox.answer import Absent, Present, Unreadable
+from relay.outbox.row import Absent, Present, Unreadable
 
 
 def row(

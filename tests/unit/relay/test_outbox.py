@@ -9,8 +9,8 @@ from eventstore import TableNames
 from eventstore.backoff import Backoff
 from eventstore.errors import RequestRefusedError, ThrottledError
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
-from relay.outbox.answer import Absent, Present
 from relay.outbox.reader import OutboxReader
+from relay.outbox.row import Absent, Present
 from relay.outbox.writer import OutboxWriter
 
 from .conftest import Bench

@@ -4,8 +4,8 @@ from typing import Any
 
 from relay.delivery.page import Page
 from relay.delivery.sequencer import CHAIN_MAX
-from relay.destinations.broker import BrokerLostError
-from relay.destinations.index_client import IndexLostError
+from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.index.client import IndexLostError
 from relay.permit import FlagPermit
 from tests.support.delivering import TestedPermit
 

@@ -17,8 +17,8 @@ from relay.delivery.page import Page
 from relay.delivery.pipeline import Pipeline
 from relay.delivery.sequencer import CHAIN_MAX
 from relay.destination import Chain, Report, Retry
-from relay.destinations.broker import BrokerLostError
-from relay.destinations.index_client import IndexLostError
+from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.index.client import IndexLostError
 from relay.permit import Deadline, FlagPermit, Permit
 from tests.support.delivering import TestedPermit
 from tests.support.waiting import until

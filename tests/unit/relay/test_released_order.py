@@ -6,8 +6,8 @@ import pytest
 
 from eventstore import TableNames
 from eventstore.backoff import Backoff
-from eventstore.outbox_row import OutboxRow
-from relay.delivery.round import judge_bus
+from eventstore.rows.outbox import OutboxRow
+from relay.delivery.rounds import judge_bus
 from relay.destination import Confirmed, Park, Report, Retry
 from relay.feed.change import of_record
 from relay.operating.parked.drop import Dropper, DropRefusedError

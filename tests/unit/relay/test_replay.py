@@ -10,9 +10,9 @@ from eventstore.errors import TryLaterError
 from eventstore.ports import Flag
 from eventstore.testing.dynamodb.errors import ServiceError
 from relay.daemon import PartDiedError
-from relay.destinations.broker import BrokerLostError
+from relay.destinations.bus.broker import BrokerLostError
 from relay.operating.replay import Replay, ReplayPreview, ReplayRequest, ReplayResult, preview
-from relay.outbox.owed import Meant
+from relay.outbox.debt import Meant
 from tests.support.waiting import until
 
 from .conftest import Bench

@@ -3,11 +3,11 @@
 from typing import Any
 
 from relay.destination import Trouble, TroubleKind
-from relay.destinations.broker import BrokerLostError
-from relay.destinations.index_client import IndexLostError
-from relay.feed.carrier import ShardState
-from relay.feed.carriers import Carriers
+from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.index.client import IndexLostError
 from relay.feed.directory import Stream
+from relay.feed.shard_consumer import ShardState
+from relay.feed.shard_consumers import Carriers
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, lease_key
 from relay.leases.held import HeldLease
 from relay.leases.report import DestinationReport, SweepReport

@@ -1,8 +1,8 @@
 """What of a page goes in one round."""
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.delivery.order import make_plan
-from relay.delivery.round import take_share
+from relay.delivery.rounds import take_share
 
 
 def row(aggregate: str, first: int, last: int) -> OutboxRow:

@@ -2,7 +2,7 @@
 
 from eventstore import AggregateRef, NewEvent
 from relay.delivery.sequencer import CHAIN_MAX
-from relay.destinations.index_client import IndexLostError
+from relay.destinations.index.client import IndexLostError
 
 from .conftest import Bench
 

@@ -8,7 +8,7 @@ import pytest
 
 from eventstore.ports import Part
 from relay.daemon import DaemonSettings
-from relay.destinations.broker import BrokerLostError
+from relay.destinations.bus.broker import BrokerLostError
 from tests.support.waiting import until
 
 from .test_daemon import World

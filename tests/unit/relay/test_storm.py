@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from eventstore.errors import TryLaterError
-from eventstore.outbox_row import OutboxRow
 from eventstore.ports import Flag
+from eventstore.rows.outbox import OutboxRow
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled
 from relay.delivery.page import Page
 from relay.delivery.pipeline import Pipeline
-from relay.destinations.index_client import IndexLostError
+from relay.destinations.index.client import IndexLostError
 from relay.permit import FlagPermit
 from tests.support.waiting import until
 

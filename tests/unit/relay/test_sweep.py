@@ -1,6 +1,6 @@
 """Which rows the sweep takes, how hard it works, and what it survives."""
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from relay.delivery.page import Page, PageResult
 from relay.outbox.row import UnreadableRow
 from relay.permit import FlagPermit, Permit

@@ -12,12 +12,12 @@ from eventstore.backoff import Backoff
 from relay.assembly import AssemblySettings, Relay
 from relay.delivery.page import Page, PageResult
 from relay.delivery.pipeline import PipelineSettings
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.file import FileDestination
-from relay.destinations.file_line import LINE_START
-from relay.destinations.index import Index
-from relay.destinations.line_file import LineFile
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.file.file import FileDestination
+from relay.destinations.file.line import LINE_START
+from relay.destinations.file.local_file import LineFile
+from relay.destinations.index.index import Index
 from relay.permit import FlagPermit
 from tests.support.waiting import until
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from eventstore.errors import EventStoreError, SetUpError, TryLaterError
-from relay.destinations.difference import Difference, Examination
+from relay.destinations.topology import Difference, Examination
 
 command = importlib.import_module("relay.cli.topology")  # its name in the package is that of the command in it
 MISSING = Difference("queue q", "is missing", "apply it", remedy="q")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from eventstore import AggregateRef, Backoff, EventStore, NewEvent, TableNames, tables
+from eventstore import AggregateRef, Backoff, EventStore, NewEvent, TableNames
+from eventstore.dynamodb import tables
 from eventstore.search import EventSearch, PromotedType, SearchOptions
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB, InMemorySearch

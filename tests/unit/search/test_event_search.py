@@ -15,7 +15,7 @@ from eventstore.errors import (
     SearchUnreachableError,
     SetUpError,
 )
-from eventstore.item import row_key
+from eventstore.rows.item import row_key
 from eventstore.schema import EventTypes
 from eventstore.search import EventSearch, SearchQuery
 from eventstore.search.client import SearchLostError, SearchStatusError

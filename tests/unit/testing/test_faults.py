@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb import Weather
-from eventstore.testing.dynamodb.weather import BOUNDS, FAULTS
+from eventstore.testing.dynamodb.faults.weather import BOUNDS, FAULTS
 
 HOUR_MS = 60 * 60 * 1000
 

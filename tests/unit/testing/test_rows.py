@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from eventstore.testing.dynamodb.items import StoredItem
-from eventstore.testing.dynamodb.rows import HASH_BITS, Rows, Segment, SortBounds, hash_of
+from eventstore.testing.dynamodb.storage.items import StoredItem
+from eventstore.testing.dynamodb.storage.rows import HASH_BITS, Rows, Segment, SortBounds, hash_of
 
 
 def stored(text):

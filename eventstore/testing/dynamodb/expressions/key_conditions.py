@@ -6,8 +6,8 @@ from eventstore.testing.dynamodb.errors import ServiceError, validation
 from eventstore.testing.dynamodb.expressions import conditions
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.operands import Operand, Path, Placeholder, Values
-from eventstore.testing.dynamodb.rows import SortBounds
-from eventstore.testing.dynamodb.schema import KeyAttribute, KeySchema
+from eventstore.testing.dynamodb.storage.rows import SortBounds
+from eventstore.testing.dynamodb.storage.schema import KeyAttribute, KeySchema
 from eventstore.testing.dynamodb.values import KeyPart, key_part, kind_of
 
 LABEL = "KeyConditionExpression"

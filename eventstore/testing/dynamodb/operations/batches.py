@@ -7,8 +7,8 @@ from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
-from eventstore.testing.dynamodb.faults import Faults
-from eventstore.testing.dynamodb.schema import Key
+from eventstore.testing.dynamodb.faults.faults import Faults
+from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.values import Item, copy_item
 from eventstore.testing.dynamodb.writes import Delete, Put, Write

@@ -7,7 +7,7 @@ from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
-from eventstore.testing.dynamodb.items import Change
+from eventstore.testing.dynamodb.storage.items import Change
 from eventstore.testing.dynamodb.values import Item, copy_item, copy_value
 from eventstore.testing.dynamodb.writes import Delete, Put, Update, Write
 

@@ -13,11 +13,11 @@ from eventstore.testing.dynamodb.expressions.compiled import Compiled
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.key_conditions import LABEL, KeyRange, key_range
 from eventstore.testing.dynamodb.expressions.projections import Projection
-from eventstore.testing.dynamodb.faults import Faults
-from eventstore.testing.dynamodb.index import Index
-from eventstore.testing.dynamodb.items import StoredItem
-from eventstore.testing.dynamodb.rows import Rows, Segment, hash_of
-from eventstore.testing.dynamodb.schema import KeySchema
+from eventstore.testing.dynamodb.faults.faults import Faults
+from eventstore.testing.dynamodb.storage.index import Index
+from eventstore.testing.dynamodb.storage.items import StoredItem
+from eventstore.testing.dynamodb.storage.rows import Rows, Segment, hash_of
+from eventstore.testing.dynamodb.storage.schema import KeySchema
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.values import Item, KeyPart, copy_item, copy_value, key_part, read_value
 

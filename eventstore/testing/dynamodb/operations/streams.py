@@ -7,10 +7,10 @@ from typing import Any
 
 from eventstore.testing.dynamodb.engine import Engine, moment
 from eventstore.testing.dynamodb.errors import ServiceError, validation
-from eventstore.testing.dynamodb.faults import Faults
-from eventstore.testing.dynamodb.feed import Feed, FeedRecord
-from eventstore.testing.dynamodb.iterators import ShardIterator
-from eventstore.testing.dynamodb.shard import Shard
+from eventstore.testing.dynamodb.faults.faults import Faults
+from eventstore.testing.dynamodb.feed.feed import Feed, FeedRecord
+from eventstore.testing.dynamodb.feed.iterators import ShardIterator
+from eventstore.testing.dynamodb.feed.shard import Shard
 from eventstore.testing.dynamodb.values import copy_item
 
 LIST_MAX = 100

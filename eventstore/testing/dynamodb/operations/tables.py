@@ -6,9 +6,9 @@ from typing import Any
 
 from eventstore.testing.dynamodb.engine import Engine, moment
 from eventstore.testing.dynamodb.errors import resource_in_use, validation
-from eventstore.testing.dynamodb.feed import VIEW_TYPES
-from eventstore.testing.dynamodb.index import Index
-from eventstore.testing.dynamodb.schema import KEY_TYPES, KeySchema, read_key_schema
+from eventstore.testing.dynamodb.feed.feed import VIEW_TYPES
+from eventstore.testing.dynamodb.storage.index import Index
+from eventstore.testing.dynamodb.storage.schema import KEY_TYPES, KeySchema, read_key_schema
 from eventstore.testing.dynamodb.table import Table
 
 INDEXES_MAX = 20

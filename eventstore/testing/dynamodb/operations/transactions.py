@@ -13,8 +13,8 @@ from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
 from eventstore.testing.dynamodb.expressions.projections import Projection
-from eventstore.testing.dynamodb.items import Change
-from eventstore.testing.dynamodb.schema import Key
+from eventstore.testing.dynamodb.storage.items import Change
+from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.tokens import digest_of
 from eventstore.testing.dynamodb.values import copy_item

@@ -7,8 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from eventstore import TableNames, tables
+from eventstore import TableNames
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import tables
 from eventstore.testing import InMemoryDynamoDB, ManualRuntime
 from relay.leases.fleet import PROTOCOL, Fleet, FleetSettings, Lease, lease_key
 from relay.leases.fleet_table import FleetTable

@@ -11,17 +11,18 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
-from eventstore import AggregateRef, EventStore, NewEvent, TableNames, dynamo, tables
+from eventstore import AggregateRef, EventStore, NewEvent, TableNames
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import connection, tables
 from eventstore.ports import Part
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
-from relay.cli import desk, main
+from relay.cli import main, opened
 from relay.cli.destinations import Destinations
-from relay.destinations.bus import Bus
-from relay.destinations.bus_settings import BusSettings
-from relay.destinations.index import Index
+from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.settings import BusSettings
+from relay.destinations.index.index import Index
 from relay.leases.fleet import FleetSettings, WorkerRecord
 from relay.leases.report import WorkerReport
 from relay.sweep.sweep import SweepSettings
@@ -214,13 +215,13 @@ def night(monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
     broker.queue(QUEUE)
     made = Night(client, streams, way, EventStore.open(client), broker, index, runtime)
 
-    def opened(*_: Any) -> Destinations:
+    def destinations(*_: Any) -> Destinations:
         return Destinations(made.bus(), (Index(index, runtime),))
 
-    monkeypatch.setattr(dynamo, "connect", lambda *_, **__: (client, streams))
-    monkeypatch.setattr(import_module("relay.cli.replay"), "open_destinations", opened)
-    monkeypatch.setattr(desk, "open_destinations", opened)
-    monkeypatch.setattr(desk, "BACKOFF", BACKOFF)
+    monkeypatch.setattr(connection, "connect", lambda *_, **__: (client, streams))
+    monkeypatch.setattr(import_module("relay.cli.replay"), "open_destinations", destinations)
+    monkeypatch.setattr(opened, "open_destinations", destinations)
+    monkeypatch.setattr(opened, "BACKOFF", BACKOFF)
     for name, value in (
         ("EVENTSTORE_AWS_REGION", "eu-central-1"),
         ("RELAY_RABBITMQ_URL", "amqp://nowhere"),

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from eventstore.outbox_row import OutboxRow
+from eventstore.rows.outbox import OutboxRow
 from eventstore.system import SystemRuntime
 from relay.leases.report import WorkerReport
 from relay.operating import gaps
 from relay.operating.replay import ReplayRequest, preview
 from relay.outbox import survey
-from relay.outbox.owed import Ledger, Meant
+from relay.outbox.debt import Ledger, Meant
 from relay.outbox.reader import ScanPage
 from relay.outbox.row import UnreadableRow
 from relay.testing.commits import commit

@@ -16,7 +16,7 @@ from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, Pause, Wo
 from relay.leases.position import Position
 from relay.leases.report import DestinationReport, ShardReport, SweepReport, WorkerReport
 from relay.operating import overview
-from relay.operating.life import LifeSigns
+from relay.operating.heartbeats import LifeSigns
 from relay.operating.overview import Overview
 from relay.outbox.survey import Survey
 from tests.support.waiting import until

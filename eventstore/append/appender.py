@@ -1,0 +1,336 @@
+"""Carries appends out: resolves what is expected, sends one frozen transaction until it is decided."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from eventstore import event_codec, validation
+from eventstore.append import commit, key_rows, transaction, verdict, wait_settled
+from eventstore.append.commit import PreparedCommit
+from eventstore.append.metrics import AppendCounts, Counters, StoreMetrics
+from eventstore.append.transaction import Transaction
+from eventstore.append.verdict import Again, Cause
+from eventstore.backoff import Deadline
+from eventstore.context import StoreContext
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.errors import DynamoError
+from eventstore.dynamodb.limiter import Limiter, Signal
+from eventstore.errors import (
+    AggregateTypeError,
+    EventStoreError,
+    OutcomeUnknownError,
+    RequestRefusedError,
+    ThrottledError,
+    TryLaterError,
+    UnreachableError,
+    WrongExpectedVersionError,
+)
+from eventstore.expectation import Expectation, accepts
+from eventstore.ids import uuid7
+from eventstore.model import Append, AppendResult, Waiter
+from eventstore.read import history
+from eventstore.rows.idempotency import KeyRow
+from eventstore.rows.item import describe_key
+from eventstore.validation import check_size
+
+_CAUSES = {
+    Cause.THROTTLED: AppendCounts(throttles=1),
+    Cause.CONFLICT: AppendCounts(conflicts=1),
+    Cause.IN_PROGRESS: AppendCounts(conflicts=1),
+    Cause.LOST: AppendCounts(lost_replies=1),
+    Cause.UNREACHED: AppendCounts(unreached=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Stale:
+    """Aggregates were not at the version that was sent.
+
+    Attributes:
+        indices: Of their appends.
+        attempts: Requests sent until that was known.
+    """
+
+    indices: tuple[int, ...]
+    attempts: int
+
+
+class Appender:
+    """Appends for one store; threads share it, and with it its limiter.
+
+    Args:
+        context: The store's parts.
+    """
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self._counters = Counters(context.runtime)
+        self._limiter = Limiter(context.runtime, context.options.limiter, context.options.limiter_queue_max)
+        self._layout = commit.Layout(context.tables, context.record.index_shards, context.options.embed_max_bytes)
+        self._waiter: Waiter = self._wait_settled
+
+    def metrics(self) -> StoreMetrics:
+        """Return what was done so far."""
+        return StoreMetrics(self._counters.snapshot(), self._limiter.state())
+
+    def append(
+        self,
+        appends: Sequence[Append],
+        *,
+        deadline_seconds: float | None,
+        traceparent: str | None,
+        many: bool = False,
+    ) -> list[AppendResult]:
+        """Store appends to different aggregates in one transaction.
+
+        Args:
+            appends: One per aggregate; what they hold is checked here.
+            deadline_seconds: The call's time; None for the store's own.
+            traceparent: The trace the caller is in.
+            many: Whether errors name the appends by their index.
+
+        Raises:
+            As `EventStore.append`.
+        """
+        if deadline_seconds is not None:
+            validation.check_seconds(deadline_seconds, "deadline_seconds")
+        deadline = Deadline(self._context.runtime, deadline_seconds or self._context.options.append_deadline_seconds)
+        try:
+            taken = [self._take(append, _field(index, many=many)) for index, append in enumerate(appends)]
+            if many:
+                check_size(taken)
+            results = self._rounds(taken, deadline, traceparent, many=many)
+        except TryLaterError:
+            self._counters.add(AppendCounts(gave_up=1))
+            raise
+        except EventStoreError:
+            self._counters.add(AppendCounts(refused=1))
+            raise
+        events = sum(result.version - result.first_sequence + 1 for result in results)
+        repeats = sum(result.already_stored for result in results)
+        self._counters.add(AppendCounts(appends=len(results), events=events, repeats=repeats))
+        return results
+
+    def _take(self, append: Append, field: str) -> Append:
+        """Return an append with plain events, checked as far as it can be without encoding them."""
+        validation.check_append(append, field)
+        events = event_codec.new_events(self._context.encoder, append.events, f"{field}events")
+        validation.check_events(append.aggregate, events, field)
+        return replace(append, events=events)
+
+    def _rounds(
+        self,
+        appends: Sequence[Append],
+        deadline: Deadline,
+        traceparent: str | None,
+        *,
+        many: bool,
+    ) -> list[AppendResult]:
+        """Send with the versions of now, and again with newer ones where the caller leaves the version to us.
+
+        A new round is a new commit under a new id: the refused one can never be stored any more, since its place is
+        taken for ever.
+        """
+        backoff, attempts = self._context.options.contention_backoff, 0
+        for number in range(1, backoff.attempts_max + 1):
+            if number > 1 and not self._pause(
+                backoff.delay_seconds(number - 1, self._context.runtime.uniform()), deadline
+            ):
+                break
+            prepared = [
+                self._prepare(append, _field(index, many=many), traceparent) for index, append in enumerate(appends)
+            ]
+            sent = self._send(transaction.assemble(prepared, "appends" if many else "events"), deadline, attempts)
+            if not isinstance(sent, _Stale):
+                return sent
+            self._counters.add(AppendCounts(stale=1))
+            attempts = sent.attempts
+            for index in sent.indices:
+                self._raise_unless_open(appends[index])
+        raise ThrottledError(
+            f"other writers kept being quicker at aggregate {appends[0].aggregate.id!r}",
+            retry_after_seconds=backoff.cap_seconds,
+        )
+
+    def _prepare(self, append: Append, field: str, traceparent: str | None) -> PreparedCommit:
+        expected = append.expected_version
+        if isinstance(expected, Expectation):
+            version = history.current_version(self._context, append.aggregate.id)
+            if not accepts(expected, version):
+                raise WrongExpectedVersionError(append.aggregate.id, expected=expected, actual=version)
+            expected = version
+        runtime = self._context.runtime
+        stamp = commit.Stamp(
+            commit_id=uuid7(runtime),
+            event_ids=tuple(uuid7(runtime, counter=index) for index in range(len(append.events))),
+            now_ms=runtime.now_ms(),
+            epoch=self._context.record.epoch,
+            traceparent=traceparent,
+        )
+        return commit.prepare(append, expected, stamp, self._layout, field=field)
+
+    def _raise_unless_open(self, append: Append) -> None:
+        """Let an append go on whose version is left to us; it is read anew. A number is the caller's word."""
+        if isinstance(append.expected_version, int):
+            raise WrongExpectedVersionError(
+                append.aggregate.id,
+                expected=append.expected_version,
+                actual=history.current_version(self._context, append.aggregate.id),
+            )
+
+    def _send(self, sent: Transaction, deadline: Deadline, attempts_before: int) -> list[AppendResult] | _Stale:
+        """Send a transaction until it is decided, or attempts or time are used up."""
+        backoff, runtime = self._context.options.append_backoff, self._context.runtime
+        maybe_stored, last = False, Again(Cause.THROTTLED)
+        error: DynamoError | None = None
+        attempt = 0
+        while attempt < backoff.attempts_max:
+            if attempt and not self._pause(backoff.delay_seconds(attempt, runtime.uniform()), deadline):
+                break
+            slot = self._limiter.enter(deadline.left_seconds())
+            if slot is None:
+                break
+            attempt += 1
+            signal = Signal.SAYS_NOTHING
+            self._counters.add(AppendCounts(attempts=1))
+            try:
+                calls.call(self._context.client.transact_write_items, **sent.request)
+                signal = Signal.WENT_WELL
+                return self._results(sent, attempts_before + attempt, already_stored=False)
+            except DynamoError as raised:
+                error = raised
+                judged = verdict.judge(raised, sent)
+                if judged == Again(Cause.THROTTLED):
+                    signal = Signal.THROTTLED
+            finally:
+                self._limiter.leave(slot, signal)
+            if not isinstance(judged, Again):
+                decided = self._decide(judged, sent, error, attempts_before + attempt)
+                if decided is not None:
+                    return decided
+                judged = Again(Cause.CONFLICT)
+            last = judged
+            maybe_stored = maybe_stored or judged.maybe_stored
+            self._counters.add(_CAUSES[judged.cause])
+        raise self._gave_up(sent, last, attempt, maybe_stored=maybe_stored) from error
+
+    def _decide(
+        self,
+        judged: verdict.Verdict,
+        sent: Transaction,
+        error: DynamoError,
+        attempts: int,
+    ) -> list[AppendResult] | _Stale | None:
+        """Return what a verdict comes to, or raise it; None when nothing is decided after all."""
+        context = self._context
+        match judged:
+            case verdict.OwnCommit():
+                return self._results(sent, attempts, already_stored=True)
+            case verdict.KeysUsed(items):
+                return self._by_keys(sent, key_rows.complete(context, sent, items), attempts)
+            case verdict.Look(code, message):
+                if not self._is_there(sent):
+                    raise RequestRefusedError(code, message) from error
+                return self._results(sent, attempts, already_stored=True)
+            case verdict.Defect(code, message):
+                raise RequestRefusedError(code, message) from error
+            case verdict.SetUp() | Again():
+                raise calls.public_error(error, table=context.tables.events) from error
+            case verdict.OtherType() | verdict.LeftOver() | verdict.OtherVersion():
+                return self._refuse(judged, sent, error, attempts)
+
+    def _refuse(
+        self,
+        judged: verdict.OtherType | verdict.LeftOver | verdict.OtherVersion,
+        sent: Transaction,
+        error: DynamoError,
+        attempts: int,
+    ) -> list[AppendResult] | _Stale:
+        """Return or raise what a refusal of a type or a number comes to.
+
+        A key outranks it, also where DynamoDB did not show the key's row: a caller that has reloaded repeats at another
+        version.
+        """
+        by_keys = self._by_keys(sent, key_rows.complete(self._context, sent, {}), attempts)
+        if by_keys is not None:
+            return by_keys
+        match judged:
+            case verdict.OtherType(index, actual):
+                aggregate = sent.commits[index].aggregate
+                raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=actual) from error
+            case verdict.LeftOver(_, item):
+                raise key_rows.left_over(self._context, item, describe_key(item)) from error
+            case verdict.OtherVersion(indices):
+                return _Stale(indices, attempts)
+
+    def _by_keys(self, sent: Transaction, rows: Mapping[int, KeyRow], attempts: int) -> list[AppendResult] | None:
+        """Return the first results of commits whose keys were used before; None when no key was."""
+        if not rows:
+            return None
+        key_rows.check(sent, rows)
+        key_rows.wait_readable(self._context, rows.values())
+        return [
+            AppendResult(
+                aggregate=each.aggregate,
+                commit_id=rows[index].commit_id,
+                first_sequence=rows[index].first,
+                version=rows[index].last,
+                already_stored=True,
+                attempts=attempts,
+                waiter=self._waiter,
+            )
+            for index, each in enumerate(sent.commits)
+        ]
+
+    def _is_there(self, sent: Transaction) -> bool:
+        """Tell whether the first event of the transaction is in the table, by a read that no write can be ahead of."""
+        first = sent.commits[0].events[0]
+        return (
+            wait_settled.stored_commit_id(self._context, first.aggregate_id, first.sequence_number) == first.commit_id
+        )
+
+    def _results(self, sent: Transaction, attempts: int, *, already_stored: bool) -> list[AppendResult]:
+        return [
+            AppendResult(
+                aggregate=each.aggregate,
+                commit_id=each.commit_id,
+                first_sequence=each.events[0].sequence_number,
+                version=each.events[-1].sequence_number,
+                already_stored=already_stored,
+                attempts=attempts,
+                waiter=self._waiter,
+            )
+            for each in sent.commits
+        ]
+
+    def _wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None) -> None:
+        validation.check_seconds(timeout_seconds, "timeout_seconds")
+        wait_settled.wait_settled(self._context, result, timeout_seconds, destination)
+
+    def _pause(self, seconds: float, deadline: Deadline) -> bool:
+        """Wait before the next attempt; False, at once, when the call's time would be over by then."""
+        if seconds >= deadline.left_seconds():
+            return False
+        self._context.runtime.sleep(seconds)
+        return True
+
+    def _gave_up(self, sent: Transaction, last: Again, attempts: int, *, maybe_stored: bool) -> TryLaterError:
+        """Return what is known when no attempt was decided."""
+        first = sent.commits[0]
+        if maybe_stored:
+            return OutcomeUnknownError(first.aggregate.id, commit_id=first.commit_id)
+        if last.cause is Cause.UNREACHED:
+            return UnreachableError(
+                f"the append to aggregate {first.aggregate.id!r} never reached DynamoDB in {attempts} attempts."
+                " Check the endpoint, or run `make up`",
+            )
+        waits = self._limiter.retry_after_seconds()
+        why = f"was refused {attempts} times ({last.cause.value})" if attempts else "did not get its turn in time"
+        return ThrottledError(
+            f"the append to aggregate {first.aggregate.id!r} {why}",
+            retry_after_seconds=max(waits, self._context.options.append_backoff.ceiling_seconds(max(attempts, 1))),
+        )
+
+
+def _field(index: int, *, many: bool) -> str:
+    """Return the path of an append in the caller's arguments."""
+    return f"appends[{index}]." if many else ""

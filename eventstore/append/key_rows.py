@@ -1,0 +1,104 @@
+"""Rows of idempotency keys that are in an append's way: read where they were not shown, and held against the append."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from eventstore.append.transaction import Transaction
+from eventstore.context import StoreContext
+from eventstore.dynamodb import calls, transact_get
+from eventstore.errors import AggregateTypeError, CorruptRowError, IdempotencyConflictError
+from eventstore.rows import idempotency
+from eventstore.rows.idempotency import KeyRow
+from eventstore.rows.item import Item
+
+
+def complete(context: StoreContext, sent: Transaction, items: Mapping[int, Item]) -> dict[int, KeyRow]:
+    """Return the rows of a transaction's keys, by index of the commit; absent where a key was never used.
+
+    DynamoDB need not show all of them when it refuses a transaction, so those that it did not show are read, by a
+    transactional read: a plain one may predate the commit that wrote them.
+
+    Raises:
+        CorruptRowError: A row cannot be read.
+        TryLaterError: DynamoDB did not answer in time.
+    """
+    table = context.tables.idempotency
+    found: dict[int, Item] = {index: item for index, item in items.items() if item}
+    asked = [(index, each.key) for index, each in enumerate(sent.commits) if each.key and index not in found]
+    if asked:
+        gets: list[Any] = [
+            {"Get": {"TableName": table, "Key": idempotency.key_of(key.aggregate_id, key.key)}} for _, key in asked
+        ]
+        reply = calls.read(
+            context.runtime,
+            context.options.read_backoff,
+            context.client.transact_get_items,
+            needs="Responses",
+            TransactItems=gets,
+        )
+        for (index, _), response in zip(asked, reply["Responses"], strict=True):
+            if response.get("Item"):
+                found[index] = response["Item"]
+    return {index: idempotency.decode(item, table) for index, item in found.items()}
+
+
+def check(sent: Transaction, rows: Mapping[int, KeyRow]) -> None:
+    """Check that keys stand for what is appended now, each of them.
+
+    Raises:
+        AggregateTypeError: The id belongs to another type.
+        IdempotencyConflictError: A key stands for other content, or only a part of the appends was stored before.
+    """
+    for index, row in sorted(rows.items()):
+        given = sent.commits[index]
+        if row.aggregate_type != given.aggregate.type:
+            raise AggregateTypeError(given.aggregate.id, expected=given.aggregate.type, actual=row.aggregate_type)
+    conflicting = [index for index, row in sorted(rows.items()) if row.digest != _given(sent, index).digest]
+    if not conflicting and len(rows) < len(sent.commits):
+        conflicting = sorted(rows)
+    if conflicting:
+        row, given_row = rows[conflicting[0]], _given(sent, conflicting[0])
+        raise IdempotencyConflictError(
+            row.aggregate_id,
+            row.key,
+            stored_commit_id=row.commit_id,
+            stored_digest=row.digest,
+            given_commit_id=given_row.commit_id,
+            given_digest=given_row.digest,
+        )
+
+
+def wait_readable(context: StoreContext, rows: Iterable[KeyRow]) -> None:
+    """Wait until the commits that keys stand for can be read: a key's row may show before the events beside it do.
+
+    Raises:
+        CorruptRowError: The key's commit is not stored; a restore has brought back the one without the other.
+        TryLaterError: DynamoDB did not answer in time, or the commit is still being applied.
+    """
+    for row in rows:
+        item = transact_get.read(context, row.aggregate_id, [row.last]).get(row.last)
+        if item is None or item.get("commitId", {}).get("S") != row.commit_id:
+            raise CorruptRowError(
+                context.tables.idempotency,
+                key=f"{row.aggregate_id} / {row.key}",
+                field="commitId",
+                reason=f"is {row.commit_id}, a commit that is not stored up to event {row.last}: `eventstore verify`"
+                " finds such rows; remove it by hand, and the append is stored anew",
+            )
+
+
+def left_over(context: StoreContext, item: Item, key: str) -> CorruptRowError:
+    """Return the error for an outbox row whose events are gone."""
+    return CorruptRowError(
+        context.tables.outbox,
+        key=key,
+        field="commitId",
+        reason=f"is {item.get('commitId', {}).get('S', '?')}, a commit whose events are not in {context.tables.events}:"
+        " the row is left over; have `relay` deliver it, or remove it by hand",
+    )
+
+
+def _given(sent: Transaction, index: int) -> KeyRow:
+    key = sent.commits[index].key
+    assert key is not None, "a row was found for a key that was not given"
+    return key

@@ -1,0 +1,205 @@
+"""What an answer to an append's transaction means. Pure: the outcome of one attempt in, a verdict out.
+
+The rows of the decision table are in `docs/reference/append-decisions.md`. Of a cancelled transaction all reasons are
+looked at, since DynamoDB reports one per action and the telling one may stand anywhere: first those of key rows, whose
+answer holds whatever else has changed; then our own commit; then what can never succeed; then the others.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from eventstore.append.commit import Role
+from eventstore.append.transaction import Transaction
+from eventstore.dynamodb.errors import (
+    CancellationReason,
+    DynamoError,
+    NotAppliedError,
+    OutcomeLostError,
+    RefusedError,
+    TransactionCancelledError,
+)
+
+_THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"})
+_CONFLICT = "TransactionConflict"
+_CONDITION = "ConditionalCheckFailed"
+_KNOWN = _THROTTLED | {_CONFLICT, _CONDITION, "None"}
+
+
+class Cause(Enum):
+    """Why an attempt decided nothing."""
+
+    THROTTLED = "throttled"
+    CONFLICT = "in conflict with another transaction"
+    IN_PROGRESS = "an earlier attempt is still under way"
+    LOST = "the reply was lost"
+    UNREACHED = "not reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Nothing was decided; the same request may succeed later."""
+
+    cause: Cause
+
+    @property
+    def maybe_stored(self) -> bool:
+        """Whether the attempt may have stored the commits all the same."""
+        return self.cause in (Cause.LOST, Cause.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCommit:
+    """An earlier attempt of this very transaction succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysUsed:
+    """Keys have rows of earlier commits: the answer is with them.
+
+    Attributes:
+        items: The rows that were in the way, by index of the commit.
+    """
+
+    items: Mapping[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The token was used for other bytes: whether the commits are stored must be read from the table."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherType:
+    """An id belongs to another aggregate type.
+
+    Attributes:
+        index: Of the commit.
+        actual: The type found.
+    """
+
+    index: int
+    actual: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherVersion:
+    """Aggregates are not at the expected version.
+
+    Attributes:
+        indices: Of the commits.
+    """
+
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """The event's place is free and its outbox row is there: left over from a history that is gone.
+
+    Attributes:
+        index: Of the commit.
+        item: The outbox row.
+    """
+
+    index: int
+    item: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """DynamoDB found the request malformed."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """An operator must act: a table is missing, or credentials."""
+
+
+Verdict = Again | OwnCommit | KeysUsed | Look | OtherType | OtherVersion | LeftOver | Defect | SetUp
+
+
+def judge(error: DynamoError, transaction: Transaction) -> Verdict:
+    """Return what the failure of an attempt means."""
+    match error:
+        case TransactionCancelledError(reasons=reasons):
+            return _judge_reasons(reasons, transaction)
+        case OutcomeLostError():
+            return Again(Cause.LOST)
+        case NotAppliedError(reached=False):
+            return Again(Cause.UNREACHED)
+        case NotAppliedError(code="TransactionInProgressException"):
+            return Again(Cause.IN_PROGRESS)
+        case NotAppliedError(code="TransactionConflictException"):
+            return Again(Cause.CONFLICT)
+        case NotAppliedError():
+            return Again(Cause.THROTTLED)
+        case RefusedError(code="IdempotentParameterMismatchException"):
+            return Look(error.code, error.message)
+        case RefusedError():
+            return Defect(error.code, error.message)
+        case _:
+            return SetUp()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """An action whose condition did not hold."""
+
+    index: int
+    role: Role
+    item: Mapping[str, Any] | None
+
+
+def _judge_reasons(reasons: Sequence[CancellationReason], transaction: Transaction) -> Verdict:
+    failed = [
+        _Failed(index, role, reason.item)
+        for reason, (index, role) in zip(reasons, transaction.roles, strict=False)
+        if reason.code == _CONDITION
+    ]
+    own = any(_text(each.item, "commitId") == transaction.commits[each.index].commit_id for each in failed)
+    keys = {each.index: each.item or {} for each in failed if each.role is Role.KEY}
+    if keys and not own:
+        return KeysUsed(keys)
+    if own:
+        return OwnCommit()
+    for reason in reasons:
+        if reason.code not in _KNOWN:
+            return Defect(reason.code, reason.message)
+    if failed:
+        undecided = {
+            index
+            for reason, (index, _) in zip(reasons, transaction.roles, strict=False)
+            if reason.code not in {_CONDITION, "None"}
+        }
+        return _judge_conditions(failed, undecided, transaction)
+    throttled = any(reason.code in _THROTTLED for reason in reasons)
+    return Again(Cause.THROTTLED if throttled else Cause.CONFLICT)
+
+
+def _judge_conditions(failed: Sequence[_Failed], undecided: Collection[int], transaction: Transaction) -> Verdict:
+    """Judge conditions that do not hold; `undecided` are commits with an action that was in conflict or throttled."""
+    by_events = [each for each in failed if each.role in (Role.PREDECESSOR, Role.EVENT)]
+    for each in by_events:
+        actual = _text(each.item, "aggregateType")
+        if actual is not None and actual != transaction.commits[each.index].aggregate.type:
+            return OtherType(each.index, actual)
+    stale = sorted({each.index for each in by_events})
+    if stale:
+        return OtherVersion(tuple(stale))
+    for each in failed:
+        if each.index not in undecided:
+            return LeftOver(each.index, each.item or {})
+    return Again(Cause.CONFLICT)  # the outbox row is new, and its events are just being stored by somebody else
+
+
+def _text(item: Mapping[str, Any] | None, attribute: str) -> str | None:
+    value: str | None = (item or {}).get(attribute, {}).get("S")
+    return value

@@ -1,0 +1,1 @@
+"""What commands read: lines of events, points in time, expected versions, search terms."""

@@ -1,0 +1,147 @@
+"""Lines of an import: each one an append under a key of its own, checked as far as that needs no server."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+import msgspec
+
+from eventstore import limits, validation
+from eventstore.append import commit, transaction
+from eventstore.cli.input import event_lines, expected
+from eventstore.cli.input.event_lines import EventLine
+from eventstore.cli.output.progress import Tell
+from eventstore.dynamodb.store_record import INDEX_SHARDS_DEFAULT
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.model import AggregateRef, Append
+
+LINES_MAX = 1_000_000
+"""Lines of one input: of each 64 bits are remembered, in about 90 bytes."""
+
+NAME_MAX_BYTES = 200
+FAULTS_SHOWN = 20
+
+_UUID_LENGTH = 36
+
+
+class ImportLine(msgspec.Struct, forbid_unknown_fields=True):
+    """One line: the aggregate, and an event or a list of events."""
+
+    aggregate_type: str
+    aggregate_id: str
+    event: EventLine | None = None
+    events: list[EventLine] | None = None
+    expected_version: int | expected.Word = "any"
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One line's append.
+
+    Attributes:
+        number: The line's number.
+        append: What it asks for.
+    """
+
+    number: int
+    append: Append
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a look at all lines came to.
+
+    Attributes:
+        lines: Lines that can be sent.
+        events: Their events.
+        faults: What is wrong with others, the first of them; each names its line.
+        bad: How many lines cannot be sent.
+    """
+
+    lines: int
+    events: int
+    faults: tuple[str, ...]
+    bad: int
+
+
+def plan(source: IO[bytes], name: str) -> Iterator[Planned | InvalidInputError]:
+    """Yield each line's append, or what is wrong with the line.
+
+    The key of a line that brings none is made of its content and of how many lines before it say the very same. So it
+    stays the same when other lines are added, removed or mended, and when the input is moved.
+
+    Args:
+        source: JSON lines.
+        name: Part of every key, so that another input may say the same once more.
+
+    Raises:
+        LimitExceededError: There are more lines than can be told apart, or one is too long.
+    """
+    times: dict[int, int] = {}
+    for number, line in event_lines.numbered(source):
+        if number > LINES_MAX:
+            raise LimitExceededError("input", limit=LINES_MAX, actual=number, unit="lines; split it")
+        try:
+            yield Planned(number, _append(line, number, name, times))
+        except InvalidInputError as error:
+            yield error
+
+
+def check(source: IO[bytes], name: str, tell: Tell) -> Checked:
+    """Look at all lines, send nothing, and tell how many were looked at.
+
+    Raises:
+        As `plan`.
+    """
+    lines = events = bad = 0
+    faults: list[str] = []
+    for planned in plan(source, name):
+        tell(lines + bad, f"{lines + bad:,} lines checked")
+        if isinstance(planned, Planned):
+            fault = _fault_of(planned)
+            if fault is None:
+                lines += 1
+                events += len(planned.append.events)
+                continue
+            planned = fault  # noqa: PLW2901 - from here on it is a fault, wherever it was found
+        bad += 1
+        if len(faults) < FAULTS_SHOWN:
+            faults.append(str(planned))
+    return Checked(lines, events, tuple(faults), bad)
+
+
+def _append(line: bytes, number: int, name: str, times: dict[int, int]) -> Append:
+    parsed = event_lines.decode(line, number, ImportLine, "commit")
+    if (parsed.event is None) == (parsed.events is None):
+        raise InvalidInputError(f"line {number}", "has neither `event` nor `events`, or both; give one of the two")
+    given = parsed.events if parsed.event is None else [parsed.event]
+    key = parsed.idempotency_key
+    if key is None:
+        content = [parsed.aggregate_type, parsed.aggregate_id, given]
+        digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest()
+        place = int.from_bytes(digest[:8])  # should two contents share it, the second merely has another count
+        times[place] = times.get(place, 0) + 1
+        key = f"import:{name}:{digest.hex()[:40]}:{times[place]}"
+    return Append(
+        AggregateRef(parsed.aggregate_type, parsed.aggregate_id),
+        [each.event() for each in given or ()],
+        expected.meant(parsed.expected_version),
+        key,
+    )
+
+
+def _fault_of(planned: Planned) -> InvalidInputError | None:
+    """Return what the store would find wrong with an append by itself."""
+    append = planned.append
+    stamp = commit.Stamp("-" * _UUID_LENGTH, ("-" * _UUID_LENGTH,) * len(append.events), 0, 1)
+    layout = commit.Layout(TableNames(), INDEX_SHARDS_DEFAULT, limits.EMBED_MAX_BYTES_DEFAULT)
+    try:
+        validation.check_append(append)
+        validation.check_events(append.aggregate, append.events)
+        transaction.assemble([commit.prepare(append, 0, stamp, layout)])
+    except InvalidInputError as error:
+        return InvalidInputError(f"line {planned.number}", str(error))
+    return None

@@ -1,0 +1,1 @@
+"""What commands print: events, differences, progress, and the JSON envelope."""

@@ -1,0 +1,1 @@
+"""DynamoDB: its calls and how they are repeated, and the tables of a store."""

@@ -1,0 +1,98 @@
+"""Clients for DynamoDB: where it is, who asks, and how long a call may take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ChecksumError
+
+from eventstore.errors import EndpointError
+from eventstore.ports import DynamoClient, StreamsClient
+
+CONNECT_TIMEOUT_SECONDS = 3.0
+READ_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where DynamoDB is, and as whom we come.
+
+    Attributes:
+        url: None for AWS itself.
+        region: AWS region; None for boto3's own choice.
+        access_key_id: None for boto3's own chain of credentials.
+        secret_access_key: Likewise.
+    """
+
+    url: str | None = None
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+
+def connect(
+    endpoint: Endpoint,
+    *,
+    connections_max: int = 32,
+    connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+    read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+) -> tuple[DynamoClient, StreamsClient]:
+    """Return clients for the tables and for their streams.
+
+    The clients retry nothing themselves: the callers know which attempts are safe, and wait through the ports.
+
+    Args:
+        endpoint: Where DynamoDB is.
+        connections_max: Connections that each client keeps, which is how many requests it has on their way at once.
+        connect_timeout_seconds: How long a connection may take to come about.
+        read_timeout_seconds: How long an answer may take; after that it counts as lost.
+
+    Raises:
+        EndpointError: The endpoint is no URL, or no region is known.
+    """
+    config = Config(
+        connect_timeout=connect_timeout_seconds,
+        read_timeout=read_timeout_seconds,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=connections_max,
+        tcp_keepalive=True,
+        parameter_validation=False,  # the shapes are ours and typed; checking them again doubles a request's cost
+    )
+    session = boto3.session.Session(
+        region_name=endpoint.region,
+        aws_access_key_id=endpoint.access_key_id,
+        aws_secret_access_key=endpoint.secret_access_key,
+    )
+    try:
+        clients: Any = (  # typed by stubs call by call; what we use of them is said in our ports
+            session.client("dynamodb", endpoint_url=endpoint.url, config=config),
+            session.client("dynamodbstreams", endpoint_url=endpoint.url, config=config),
+        )
+    except (BotoCoreError, ValueError) as error:
+        reason = str(error).rstrip(".")
+        raise EndpointError(
+            f"no client for DynamoDB can be made: {reason}; check endpoint and region, which the commands read from"
+            " EVENTSTORE_DYNAMODB_ENDPOINT_URL and EVENTSTORE_AWS_REGION (`make up` writes both for local servers)",
+        ) from error
+    for client in clients:
+        client.meta.events.register("before-parse", _check_body)
+    typed: tuple[DynamoClient, StreamsClient] = clients
+    return typed
+
+
+def _check_body(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a reply whose body does not fit its checksum.
+
+    A GetItem that was cut short looks like one of an absent item, so nothing else can tell. botocore checks this only
+    where it may try again itself, and our clients may not.
+
+    Raises:
+        ChecksumError: As for a reply that got lost.
+    """
+    expected = response_dict["headers"].get("x-amz-crc32")
+    actual = crc32(response_dict["body"])
+    if expected is not None and actual != int(expected):
+        raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=str(actual))

@@ -1,0 +1,110 @@
+"""Encodes what callers append, and decodes rows: the two places that every append and every read goes through."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from eventstore.errors import CorruptRowError, InvalidInputError
+from eventstore.model import NewEvent, RecordedEvent, TypedEvent
+from eventstore.rows import event as event_row
+from eventstore.rows.item import Item
+
+AppendableEvent = Any
+"""A `NewEvent`, what `NewEvent.of` made, or an object of a registered class."""
+
+
+class EventEncoder(Protocol):
+    """Makes an event of what a caller gave, and checks it against what is registered."""
+
+    def encode(self, event: AppendableEvent, field: str) -> NewEvent:
+        """Return the event with a plain payload.
+
+        Args:
+            event: What the caller gave.
+            field: Where it stands among the arguments, for errors.
+
+        Raises:
+            InvalidInputError: It is no event, or its payload breaks the registered JSON Schema.
+        """
+        ...
+
+
+class PlainEncoder:
+    """Takes `NewEvent`s alone, as they are."""
+
+    def encode(self, event: AppendableEvent, field: str) -> NewEvent:
+        """Return the event; see `EventEncoder`."""
+        if isinstance(event, NewEvent):
+            return event
+        given = event.payload if isinstance(event, TypedEvent) else event
+        raise InvalidInputError(
+            field,
+            f"is a {type(given).__name__}, and this store was opened without `EventTypes`; give a NewEvent",
+        )
+
+
+def new_events(encoder: EventEncoder, events: Iterable[AppendableEvent], field: str = "events") -> list[NewEvent]:
+    """Return the events of an append with plain payloads; see `EventEncoder`."""
+    return [encoder.encode(event, f"{field}[{index}]") for index, event in enumerate(events)]
+
+
+OnCorrupt = Callable[[CorruptRowError], None] | None
+"""What to do about a row that cannot be read: told of each, the reader goes on to its neighbours; None raises."""
+
+
+class EventDecoder(Protocol):
+    """Makes an event of a row."""
+
+    def decode(self, item: Item, table: str) -> RecordedEvent:
+        """Return the event.
+
+        Raises:
+            CorruptRowError: The row cannot be read; it names the attribute.
+        """
+        ...
+
+    def interpret(self, event: RecordedEvent, source: str) -> RecordedEvent:
+        """Return an event as the program understands it, wherever it was read: upcast, with its typed payload.
+
+        Args:
+            event: As it was stored.
+            source: Where it was read, for errors: a table's or an index's name.
+
+        Raises:
+            EventSchemaError: The program cannot read events of this type and version.
+        """
+        ...
+
+
+class RowDecoder:
+    """Takes rows as they were stored."""
+
+    def decode(self, item: Item, table: str) -> RecordedEvent:
+        """Return the event of a row; see `EventDecoder`."""
+        return event_row.decode(item, table)
+
+    def interpret(self, event: RecordedEvent, source: str) -> RecordedEvent:
+        """Return the event as it is; see `EventDecoder`."""
+        del source
+        return event
+
+
+def decode_rows(
+    decoder: EventDecoder,
+    items: Iterable[Item],
+    table: str,
+    on_corrupt: OnCorrupt = None,
+) -> Iterator[RecordedEvent]:
+    """Yield the events of rows.
+
+    Raises:
+        CorruptRowError: A row cannot be read and nobody asked to be told.
+    """
+    for item in items:
+        try:
+            event = decoder.decode(item, table)
+        except CorruptRowError as error:
+            if on_corrupt is None:
+                raise
+            on_corrupt(error)
+            continue
+        yield event

@@ -1,0 +1,1 @@
+"""Reading one aggregate: its rows page by page, without holes."""

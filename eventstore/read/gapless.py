@@ -1,0 +1,169 @@
+"""One aggregate's rows without holes: what a transaction is still being applied to is waited for, then asked about.
+
+A Query, also a consistent one, may show some rows of a transaction and not yet the others. Numbers are contiguous and
+rows say how far their commit reaches, so a reader can tell, and looks again a few times. A hole that stays is decided
+by TransactGetItems, which no transaction under way can blur: rows that are there are given, others are missing for
+good. Source: AWS, "DynamoDB transactions: how it works", isolation levels.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from eventstore import limits
+from eventstore.context import StoreContext
+from eventstore.dynamodb import transact_get
+from eventstore.read.pages import Span, pages
+from eventstore.rows.item import Item
+
+LOOKS_MAX = 3
+"""Looks at the same hole before its rows are asked for; with the default back-off they take at most 0.35 s together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Rows that are not there although they must be.
+
+    Attributes:
+        first: Lowest number that is missing.
+        last: Highest number that is missing.
+    """
+
+    first: int
+    last: int
+
+
+def rows(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item | Hole]:
+    """Yield the rows of a span in order, and a `Hole` where rows are missing for good.
+
+    Raises:
+        TryLaterError: DynamoDB did not answer, or did not say what is in a hole.
+    """
+    walk = _backwards if span.backwards else _forwards
+    yield from walk(context, aggregate_id, span)
+
+
+def _forwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item | Hole]:
+    place = _Place(span.after, span.limit)
+    while True:  # every turn moves on, or uses up one of the looks
+        missing: Hole | None = None
+        for item in _items(context, aggregate_id, replace(span, after=place.number, limit=place.left)):
+            if _number(item) != place.number + 1:
+                missing = Hole(place.number + 1, _number(item) - 1)
+                break
+            yield item
+            place.take(item)
+        if missing is None:
+            if not place.is_within_commit(span.until):
+                return
+            missing = Hole(place.number + 1, _lower(place.commit_last, span.until))
+        if place.looks < LOOKS_MAX:
+            place.look_again(context)
+            continue
+        for found in _decided(context, aggregate_id, missing, backwards=False):
+            yield found
+            place.pass_by(found)
+            if place.left == 0:
+                return
+
+
+def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item | Hole]:
+    place = _Place(0, span.limit)
+    until = span.until
+    begun = False
+    while until is None or until > span.after:  # every turn moves on, or uses up one of the looks
+        missing: Hole | None = None
+        for item in _items(context, aggregate_id, replace(span, until=until, limit=place.left)):
+            top = until if begun else _lower(_commit_last(item), span.until)
+            if top is not None and _number(item) != top:
+                missing = Hole(_number(item) + 1, top)
+                break
+            yield item
+            place.take(item)
+            begun, until = True, _number(item) - 1
+        if missing is None:
+            if not begun or until is None or until <= span.after or place.left == 0:
+                return
+            missing = Hole(span.after + 1, until)
+        if place.looks < LOOKS_MAX:
+            place.look_again(context)
+            continue
+        for found in _decided(context, aggregate_id, missing, backwards=True):
+            yield found
+            place.pass_by(found)
+            begun, until = True, (found.first if isinstance(found, Hole) else _number(found)) - 1
+            if place.left == 0:
+                return
+
+
+def _decided(context: StoreContext, aggregate_id: str, hole: Hole, *, backwards: bool) -> list[Item | Hole]:
+    """Return what is in a hole, in the order of the walk: all of it, or as far as one question reaches.
+
+    More than 100 rows are more than one transaction can be applied to, so when none of the next 100 is there, none is
+    being applied, and the hole is real, however wide it is.
+    """
+    count = min(hole.last - hole.first + 1, limits.TRANSACTION_MAX_ACTIONS)
+    lowest = hole.last - count + 1 if backwards else hole.first
+    numbers = range(lowest, lowest + count)
+    stored = transact_get.read(context, aggregate_id, numbers)
+    if not stored:
+        return [hole]
+    found: list[Item | Hole] = []
+    for number in reversed(numbers) if backwards else numbers:
+        before = found[-1] if found else None
+        if number in stored:
+            found.append(stored[number])
+        elif isinstance(before, Hole):
+            found[-1] = Hole(min(before.first, number), max(before.last, number))
+        else:
+            found.append(Hole(number, number))
+    return found
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a walk has come."""
+
+    number: int
+    left: int | None
+    commit_last: int = 0
+    looks: int = 0
+
+    def take(self, item: Item) -> None:
+        self.number, self.commit_last, self.looks = _number(item), _commit_last(item), 0
+        if self.left is not None:
+            self.left -= 1
+
+    def pass_by(self, found: Item | Hole) -> None:
+        """Move on behind a row, or behind rows that are missing for good."""
+        if isinstance(found, Hole):
+            self.number, self.commit_last, self.looks = found.last, found.last, 0
+        else:
+            self.take(found)
+
+    def is_within_commit(self, until: int | None) -> bool:
+        """Tell whether the rows end although the last one's commit goes on, within what was asked for."""
+        return self.left != 0 and self.commit_last > self.number and (until is None or until > self.number)
+
+    def look_again(self, context: StoreContext) -> None:
+        self.looks += 1
+        context.runtime.sleep(context.options.read_backoff.delay_seconds(self.looks, context.runtime.uniform()))
+
+
+def _items(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item]:
+    for page in pages(context, aggregate_id, span):
+        yield from page
+
+
+def _lower(commit_last: int, until: int | None) -> int:
+    """Return where a commit ends within what was asked for."""
+    return commit_last if until is None else min(commit_last, until)
+
+
+def _number(item: Item) -> int:
+    return int(item["sequenceNumber"]["N"])
+
+
+def _commit_last(item: Item) -> int:
+    """Return where a row's commit ends; a row that cannot say ends its own."""
+    text = item.get("commitLast", {}).get("N", "")
+    return max(int(text), _number(item)) if text.isdecimal() else _number(item)

@@ -1,0 +1,68 @@
+"""One event as a row of the events table, there and back."""
+
+import zlib
+from datetime import UTC, datetime
+
+from eventstore.model import RecordedEvent
+from eventstore.rows.item import Item, ItemReader
+
+
+def encode(event: RecordedEvent, index_shards: int) -> dict[str, dict[str, str]]:
+    """Return the row of an event.
+
+    Each index key carries a write shard: a partition key with few values would be one hot partition, and a hot index
+    partition throttles the table under it.
+    """
+    shard = write_shard(event.aggregate_id, event.sequence_number, index_shards)
+    return {
+        "aggregateId": {"S": event.aggregate_id},
+        "sequenceNumber": {"N": str(event.sequence_number)},
+        "aggregateType": {"S": event.aggregate_type},
+        "eventType": {"S": event.type},
+        "eventData": {"S": event.data_json},
+        "metadata": {"S": event.metadata_json},
+        "timestamp": {"N": str(event.timestamp_ms)},
+        "version": {"N": str(event.schema_version)},
+        "eventId": {"S": event.event_id},
+        "commitId": {"S": event.commit_id},
+        "commitFirst": {"N": str(event.commit_first)},
+        "commitLast": {"N": str(event.commit_last)},
+        "epoch": {"N": str(event.epoch)},
+        "eventTypeShard": {"S": f"{event.type}#{shard}"},
+        "aggregateTypeShard": {"S": f"{event.aggregate_type}#{shard}"},
+        "dayShard": {"S": f"{day_of(event.timestamp_ms)}#{shard}"},
+    }
+
+
+def decode(item: Item, table: str) -> RecordedEvent:
+    """Return the event of a row.
+
+    Raises:
+        CorruptRowError: An attribute is missing or of another kind.
+    """
+    row = ItemReader(item, table)
+    return RecordedEvent(
+        aggregate_id=row.text("aggregateId"),
+        aggregate_type=row.text("aggregateType"),
+        sequence_number=row.integer("sequenceNumber"),
+        type=row.text("eventType"),
+        data_json=row.text("eventData"),
+        metadata_json=row.text("metadata"),
+        schema_version=row.integer("version"),
+        timestamp_ms=row.integer("timestamp"),
+        event_id=row.text("eventId"),
+        commit_id=row.text("commitId"),
+        commit_first=row.integer("commitFirst"),
+        commit_last=row.integer("commitLast"),
+        epoch=row.integer("epoch"),
+    )
+
+
+def write_shard(aggregate_id: str, sequence_number: int, index_shards: int) -> int:
+    """Return the write shard of an event; events of one commit spread as well."""
+    return zlib.crc32(f"{aggregate_id}/{sequence_number}".encode()) % index_shards
+
+
+def day_of(timestamp_ms: int) -> str:
+    """Return the UTC day of a timestamp, `YYYY-MM-DD`."""
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%d")

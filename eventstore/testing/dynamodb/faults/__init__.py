@@ -1,0 +1,1 @@
+"""What can go wrong in the in-memory DynamoDB, and what acts on it."""

@@ -1,0 +1,1 @@
+"""Where the in-memory DynamoDB keeps items: by key, in partitions, and in secondary indexes."""

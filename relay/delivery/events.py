@@ -1,0 +1,199 @@
+"""The events of commits whose outbox rows do not carry them: read by key when their turn comes, held within bounds.
+
+A commit is complete or it is not sent. Events that an outbox row carries itself came with the row and are no matter
+here. Without a bound over all rounds of a page, a bus that refuses would let each attempt read a few more commits,
+until the memory is full.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from eventstore.backoff import Backoff
+from eventstore.dynamodb import calls
+from eventstore.dynamodb.table_names import TableNames
+from eventstore.errors import CorruptRowError, ThrottledError
+from eventstore.limits import BATCH_GET_MAX_KEYS
+from eventstore.model import RecordedEvent
+from eventstore.ports import DynamoClient, Runtime
+from eventstore.rows import event as event_row
+from eventstore.rows.item import item_size, row_key
+from eventstore.rows.outbox import OutboxRow, with_events
+from relay.destination import CommitKey
+
+
+class EventReader:
+    """Fills in the events of commits."""
+
+    def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
+        self._client = client
+        self._table = tables.events
+        self._runtime = runtime
+        self._backoff = backoff
+
+    def complete(self, rows: Sequence[OutboxRow], bytes_max: int | None = None) -> list[OutboxRow]:
+        """Return the commits with their events; one that is not whole comes back with a defect.
+
+        Many are read together by BatchGetItem. It may answer from before a transaction is fully applied, so that a
+        commit which looks incomplete is asked for once more by TransactGetItems, which decides.
+
+        Args:
+            rows: The commits; those that have their events, or a defect, come back as they are.
+            bytes_max: Once so much was read, the commits that were not asked for come back without their events. The
+                first commit is read in any case.
+
+        Raises:
+            TryLaterError: DynamoDB did not answer.
+        """
+        missing = [row for row in rows if row.events is None and row.defect is None]
+        if not missing:
+            return list(rows)
+        keys = [(row.aggregate_id, number) for row in missing for number in _numbers(row)]
+        found, asked = self._batch_get(keys, len(_numbers(missing[0])), bytes_max)
+        filled: dict[CommitKey, OutboxRow] = {}
+        for row in missing:
+            asked -= len(_numbers(row))
+            if asked < 0:
+                break
+            filled[row.key] = self._fill(row, found)
+        return [filled.get(row.key, row) for row in rows]
+
+    def _fill(self, row: OutboxRow, found: Mapping[CommitKey, Mapping[str, Any]]) -> OutboxRow:
+        try:
+            events = _assemble(row, found, self._table)
+            if events is None:
+                events = _assemble(row, self._transact_get(row), self._table)
+        except CorruptRowError as error:
+            return replace(row, defect=str(error))
+        if events is None:
+            return replace(row, defect=f"not all of its events {row.first} to {row.last} are stored")
+        return with_events(row, events)
+
+    def _transact_get(self, row: OutboxRow) -> dict[CommitKey, Mapping[str, Any]]:
+        reply = calls.read(
+            self._runtime,
+            self._backoff,
+            self._client.transact_get_items,
+            needs="Responses",
+            TransactItems=[
+                {"Get": {"TableName": self._table, "Key": row_key(row.aggregate_id, number)}}
+                for number in _numbers(row)
+            ],
+        )
+        return _by_key(response["Item"] for response in reply["Responses"] if response.get("Item"))
+
+    def _batch_get(
+        self, keys: list[CommitKey], least: int, bytes_max: int | None
+    ) -> tuple[dict[CommitKey, Mapping[str, Any]], int]:
+        """Return what is there of these keys, and how many of them were asked for: all, or `least` at the least."""
+        found: dict[CommitKey, Mapping[str, Any]] = {}
+        read_bytes = 0
+        for start in range(0, len(keys), BATCH_GET_MAX_KEYS):
+            if start >= least and bytes_max is not None and read_bytes >= bytes_max:
+                return found, start
+            # Each key once, or DynamoDB refuses: a broken row may claim the events of its neighbour.
+            wanted = [row_key(*key) for key in dict.fromkeys(keys[start : start + BATCH_GET_MAX_KEYS])]
+            more = self._batch_get_together(wanted)
+            found.update(more)
+            if bytes_max is not None:
+                read_bytes += sum(map(item_size, more.values()))
+        return found, len(keys)
+
+    def _batch_get_together(self, wanted: list[Any]) -> dict[CommitKey, Mapping[str, Any]]:
+        found: dict[CommitKey, Mapping[str, Any]] = {}
+        stalled = 0
+        while stalled < self._backoff.attempts_max:
+            reply = calls.read(
+                self._runtime,
+                self._backoff,
+                self._client.batch_get_item,
+                needs="Responses",
+                RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}},
+            )
+            items = reply["Responses"].get(self._table, [])
+            found.update(_by_key(items))
+            wanted = (reply.get("UnprocessedKeys") or {}).get(self._table, {}).get("Keys", [])
+            if not wanted:
+                return found
+            if not items:  # large items come in several replies, which is progress; a reply with none is not
+                stalled += 1
+                self._runtime.sleep(self._backoff.delay_seconds(stalled, self._runtime.uniform()))
+        raise ThrottledError(
+            f"DynamoDB left {len(wanted)} events unread",
+            retry_after_seconds=self._backoff.cap_seconds,
+        )
+
+
+def _assemble(
+    row: OutboxRow,
+    found: Mapping[CommitKey, Mapping[str, Any]],
+    table: str,
+) -> tuple[RecordedEvent, ...] | None:
+    """Return a commit's events, or None when one is missing or belongs to another commit."""
+    events = []
+    for number in _numbers(row):
+        item = found.get((row.aggregate_id, number))
+        if item is None:
+            return None
+        event = event_row.decode(item, table)
+        if event.commit_id != row.commit_id:
+            return None
+        events.append(event)
+    return tuple(events)
+
+
+def _numbers(row: OutboxRow) -> range:
+    return range(row.first, row.last + 1)
+
+
+def _by_key(items: Iterable[Mapping[str, Any]]) -> dict[CommitKey, Mapping[str, Any]]:
+    return {(item["aggregateId"]["S"], int(item["sequenceNumber"]["N"])): item for item in items}
+
+
+class EventStock:
+    """Of one page.
+
+    Args:
+        reader: Reads them.
+        events_max: Most events held; a commit has at most 98.
+        bytes_max: Nothing more is read once so many bytes are held, as DynamoDB counts them; one question more, of 100
+            events, may go beyond it.
+    """
+
+    def __init__(self, reader: EventReader, events_max: int, bytes_max: int) -> None:
+        self._reader = reader
+        self._events_max = events_max
+        self._bytes_max = bytes_max
+        self._held: dict[CommitKey, tuple[int, int]] = {}
+
+    @property
+    def room_events(self) -> int:
+        """How many more events may be held."""
+        return max(0, self._events_max - sum(events for events, _ in self._held.values()))
+
+    def fill(self, rows: MutableMapping[CommitKey, OutboxRow], keys: Iterable[CommitKey]) -> None:
+        """Read the events of commits in this order, as far as there is room; the others stay as they are.
+
+        Raises:
+            TryLaterError: DynamoDB did not answer.
+        """
+        wanted = [rows[key] for key in keys if rows[key].events is None and rows[key].defect is None]
+        room_bytes = self._bytes_max - sum(size for _, size in self._held.values())
+        if not wanted or room_bytes <= 0:
+            return
+        for row in self._reader.complete(wanted, room_bytes):
+            rows[row.key] = row
+            if row.events is not None:
+                self._held[row.key] = (len(row.events), sum(_size(event) for event in row.events))
+
+    def keep(self, rows: MutableMapping[CommitKey, OutboxRow], keys: Collection[CommitKey]) -> None:
+        """Put the events of all other commits away; they are read again when their turn comes."""
+        for key in list(self._held):
+            if key not in keys or key not in rows:
+                del self._held[key]
+                if key in rows:
+                    rows[key] = replace(rows[key], events=None)
+
+
+def _size(event: RecordedEvent) -> int:
+    return len(event.data_json.encode()) + len(event.metadata_json.encode())

@@ -1,0 +1,1 @@
+"""The event bus: RabbitMQ behind a port, every aggregate in order."""

@@ -1,0 +1,43 @@
+"""What py-amqp raises, told in the words of the broker port: gone, wrongly set up, or too large a message."""
+
+import re
+import ssl
+
+from amqp.exceptions import AMQPError
+
+from relay.destinations.bus.broker import BrokerError, BrokerLostError, MessageTooLargeError, TopologyError
+
+# A connection that py-amqp has torn down half-way answers with attribute and key errors.
+FAILURES = (OSError, AMQPError, AttributeError, KeyError, IndexError)
+"""Everything that a call of py-amqp can raise when the broker or the network is at fault."""
+
+_TOO_LARGE = re.compile(r"message size \d+ (?:is )?larger than (?:configured )?max size (\d+)")
+
+_ADVICE = {
+    402: "check the virtual host in the address",
+    403: "check user and password, and that the user may configure, write and read what begins with the prefix",
+    404: "an exchange or queue is gone; it is declared anew at the next connect, but consumers must bind theirs again",
+    405: "another connection holds that queue for itself",
+    406: "it exists with other properties; delete it when it is empty, or use another prefix or queue type",
+    530: "check the virtual host in the address and the user's rights to it",
+}
+"""Reply codes that time does not heal. Source: AMQP 0-9-1, 1.7 (constants)."""
+
+_DEFECTS = {501, 502, 503, 504, 505, 540}
+"""Reply codes that say our frames are wrong, or that this is no RabbitMQ."""
+
+
+def broker_error(error: BaseException, doing: str) -> BrokerError:
+    """Return the port's error for what py-amqp raised."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TopologyError(f"the broker's certificate is not trusted while {doing}: {error}; check name and ca_certs")
+    code = error.reply_code if isinstance(error, AMQPError) else 0
+    text = str(error.reply_text or error) if isinstance(error, AMQPError) else str(error)
+    too_large = _TOO_LARGE.search(text)
+    if too_large is not None:
+        return MessageTooLargeError(int(too_large[1]))
+    if code in _ADVICE:
+        return TopologyError(f"RabbitMQ refuses while {doing}: {text} ({code}); {_ADVICE[code]}")
+    if code in _DEFECTS:
+        return TopologyError(f"RabbitMQ does not understand us while {doing}: {text} ({code}); is it RabbitMQ 3.8+?")
+    return BrokerLostError(f"RabbitMQ was lost while {doing}: {text or type(error).__name__}")

@@ -1,0 +1,302 @@
+"""RabbitMQ behind the broker port: one connection, one channel in confirm mode, frames read by hand.
+
+kombu reads the address and chooses the transport; its publishing is left aside, since it waits for each confirm and
+takes an unroutable message for a success.
+"""
+
+import contextlib
+import select
+import socket
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import amqp
+from amqp import spec
+from kombu.connection import Connection as Address
+
+from relay.destinations.bus.amqp_errors import FAILURES, broker_error
+from relay.destinations.bus.broker import (
+    Blocked,
+    BrokerError,
+    BrokerEvent,
+    Confirmed,
+    Message,
+    Nacked,
+    Returned,
+    TopologyError,
+    Unblocked,
+)
+from relay.destinations.bus.topology import Exchange, Queue, wanted
+from relay.destinations.names import Names
+
+SCHEMES = ("amqp://", "amqps://", "pyamqp://", "pyamqps://")
+FRAMES_PER_POLL_MAX = 5_000
+CLOSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitSettings:
+    """How the connection to RabbitMQ is made and kept.
+
+    Attributes:
+        connect_timeout_seconds: Longest wait for the connection, and for each step of the handshake.
+        io_timeout_seconds: Longest wait for a single write, or for the reply to a declaration.
+        heartbeat_seconds: A broker that is silent for twice as long is lost.
+        queue_type: Type of the relay's own queues: `quorum` survives the loss of a broker node, `classic` suits
+            brokers without quorum queues. It cannot be changed for a queue that exists.
+        declare: Declare exchanges and queues. False only checks that the exchanges are there, for users without the
+            permission to configure.
+        client_name: Shown in the broker's list of connections.
+        ca_certs: File with the certificate authority of an `amqps://` broker, when it is not one the system knows.
+    """
+
+    connect_timeout_seconds: float = 5.0
+    io_timeout_seconds: float = 10.0
+    heartbeat_seconds: int = 10
+    queue_type: str = "quorum"
+    declare: bool = True
+    client_name: str = "relay"
+    ca_certs: str | None = None
+
+
+class RabbitBroker:
+    """A `Broker` on RabbitMQ 3.8 or later.
+
+    Args:
+        url: `amqp://user:password@host:port/vhost`, or `amqps://`.
+        names: Exchange and queue names.
+        settings: Time-outs and queue type.
+
+    Raises:
+        ValueError: The address is of another kind.
+    """
+
+    def __init__(self, url: str, names: Names | None = None, settings: RabbitSettings | None = None) -> None:
+        check_address(url)
+        self._url = url
+        self._names = names or Names()
+        self._settings = settings or RabbitSettings()
+
+    def connect(self) -> "RabbitSession":
+        """See `Broker.connect`."""
+        inbox: deque[BrokerEvent] = deque()
+        connection: Any = None
+        try:
+            connection = open_connection(
+                self._url,
+                self._settings,
+                on_blocked=lambda reason: inbox.append(Blocked(reason)),
+                on_unblocked=lambda: inbox.append(Unblocked()),
+            )
+            channel = connection.channel()
+            declare(channel, self._names, self._settings)
+            channel.confirm_select()
+        except FAILURES as error:
+            if connection is not None:
+                connection.collect()
+            raise broker_error(error, f"connecting to {address_of(self._url)}") from error
+        return RabbitSession(connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds)
+
+
+class RabbitSession:
+    """A `BrokerSession` on one connection to RabbitMQ; for one thread."""
+
+    def __init__(
+        self,
+        connection: Any,
+        channel: Any,
+        exchange: str,
+        inbox: deque[BrokerEvent],
+        io_timeout_seconds: float,
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._exchange = exchange
+        self._inbox = inbox
+        self._io_timeout_seconds = io_timeout_seconds
+        self._failure: BrokerError | None = None
+        self._last_tag = 0
+        self._readable = readable(connection)
+        channel.events["basic_ack"].add(lambda tag, multiple: inbox.append(Confirmed(tag, multiple)))
+        channel.events["basic_nack"].add(lambda tag, multiple: inbox.append(Nacked(tag, multiple)))
+        channel.events["basic_return"].add(self._on_return)
+
+    def publish(self, message: Message) -> int:
+        """See `BrokerSession.publish`."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            # Not basic_publish: it looks for frames without a time-out first, and spins when it finds half of one.
+            self._channel.send_method(
+                spec.Basic.Publish,
+                "Bssbb",
+                (0, self._exchange, message.routing_key, True, False),  # mandatory, not immediate
+                _wire(message),
+            )
+        except FAILURES as error:
+            self._failure = broker_error(error, "publishing")
+            raise self._failure from error
+        self._last_tag += 1
+        return self._last_tag
+
+    def poll(self, timeout_seconds: float) -> Sequence[BrokerEvent]:
+        """See `BrokerSession.poll`; what was heard before a failure is given first."""
+        if self._failure is None:
+            try:
+                self._read(0 if self._inbox else timeout_seconds)
+                self._connection.heartbeat_tick()
+            except FAILURES as error:
+                self._failure = broker_error(error, "listening")
+                self._failure.__cause__ = error
+        if self._failure is not None and not self._inbox:
+            raise self._failure
+        events = list(self._inbox)
+        self._inbox.clear()
+        return events
+
+    def close(self) -> None:
+        """See `BrokerSession.close`."""
+        failed, self._failure = self._failure, TopologyError("the session is closed; open another")
+        with contextlib.suppress(*FAILURES):
+            if failed is None:
+                self._connection.sock.settimeout(CLOSE_SECONDS)
+                self._connection.close()
+        with contextlib.suppress(*FAILURES):
+            self._connection.collect()
+
+    def _read(self, timeout_seconds: float) -> None:
+        """Wait for a frame, then take what else is there."""
+        for _ in range(FRAMES_PER_POLL_MAX):
+            if not self._readable(timeout_seconds):
+                return
+            with contextlib.suppress(TimeoutError):  # the rest of a frame is late; what came of it is kept
+                # One frame. Not drain_events: a heartbeat is no event to it, so it would wait for the frame after that.
+                self._connection.blocking_read(self._io_timeout_seconds)
+            timeout_seconds = 0
+
+    def _on_return(self, error: Any, _exchange: str, _routing_key: str, message: Any) -> None:
+        self._inbox.append(Returned(message.properties["message_id"], error.reply_code, error.reply_text))
+
+
+def check_address(url: str) -> None:
+    """Look whether an address can be read.
+
+    Raises:
+        ValueError: It cannot; the message holds nothing of it, since it may hold a password.
+    """
+    if not url.startswith(SCHEMES):
+        raise ValueError("the address of RabbitMQ begins with amqp:// or amqps://")
+    try:
+        Address(url)  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError):
+        raise ValueError("the address of RabbitMQ is not amqp://user:password@host:port/vhost") from None
+
+
+def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> Any:
+    """Return a py-amqp connection whose every read and write ends after `io_timeout_seconds`.
+
+    Raises:
+        OSError, amqp.AMQPError: As they come; see `amqp_errors`.
+    """
+    address = Address(url)  # type: ignore[no-untyped-call]
+    transport = address.transport
+    defaults = transport.default_connection_params
+    hostname = address.hostname or defaults["hostname"]
+    # Without the name py-amqp checks that the certificate is valid, but not whose it is.
+    tls = {"server_hostname": hostname, "ca_certs": settings.ca_certs} if address.ssl else False
+    # Not kombu's own connect: it tries twice, and leaves the socket open when the broker refuses.
+    connection = transport.Connection(
+        host=f"{hostname}:{address.port or defaults['port']}",
+        userid=address.userid or defaults["userid"],
+        password=address.password or defaults["password"],
+        login_method=address.login_method or defaults["login_method"],
+        virtual_host=address.virtual_host,
+        ssl=tls,
+        connect_timeout=settings.connect_timeout_seconds,
+        heartbeat=settings.heartbeat_seconds,
+        client_properties={"connection_name": settings.client_name},
+        socket_settings=_socket_settings(settings),
+        **callbacks,
+    )
+    try:
+        connection.connect()
+        connection.sock.settimeout(settings.io_timeout_seconds)
+    except FAILURES:
+        connection.collect()
+        raise
+    return connection
+
+
+def declare(channel: Any, names: Names, settings: RabbitSettings) -> None:
+    """Declare exchanges and queues, or with `declare=False` look whether the exchanges are there."""
+    topology = wanted(names, settings.queue_type)
+    if settings.declare:
+        for queue in topology.queues:
+            declare_queue(channel, queue)
+    for exchange in topology.exchanges:
+        declare_exchange(channel, exchange, passive=not settings.declare)
+        for queue in topology.queues:
+            if settings.declare and queue.name == exchange.name:
+                bind_queue(channel, queue)
+
+
+def declare_exchange(channel: Any, exchange: Exchange, *, passive: bool = False) -> None:
+    """Declare an exchange; passive: only ask whether one of that name is there."""
+    channel.exchange_declare(
+        exchange.name, exchange.kind, passive=passive, durable=True, auto_delete=False, arguments=exchange.arguments
+    )
+
+
+def declare_queue(channel: Any, queue: Queue, *, passive: bool = False) -> Any:
+    """Declare a queue; passive: only ask whether one of that name is there. The answer has `message_count`."""
+    return channel.queue_declare(
+        queue.name, passive=passive, durable=True, auto_delete=False, arguments=queue.arguments
+    )
+
+
+def bind_queue(channel: Any, queue: Queue) -> None:
+    """Bind a queue to the exchange of its name."""
+    channel.queue_bind(queue.name, queue.name)
+
+
+def readable(connection: Any) -> "_Readable":
+    """Return a question: is there something to read, within so many seconds?"""
+    return _Readable(connection.sock)
+
+
+class _Readable:
+    def __init__(self, sock: Any) -> None:
+        self._pending = getattr(sock, "pending", None)  # TLS may hold decrypted bytes that the system knows nothing of
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+
+    def __call__(self, timeout_seconds: float) -> bool:
+        if self._pending is not None and self._pending():
+            return True
+        return bool(self._poll.poll(timeout_seconds * 1000))
+
+
+def _socket_settings(settings: RabbitSettings) -> dict[int, int]:
+    """Return how many milliseconds sent data may stay unacknowledged; py-amqp's own default is one second."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux only
+    return {} if option is None else {option: int(settings.io_timeout_seconds * 1000)}
+
+
+def _wire(message: Message) -> Any:
+    properties = {} if message.correlation_id is None else {"correlation_id": message.correlation_id}
+    return amqp.Message(
+        message.body,
+        content_type=message.content_type,
+        delivery_mode=message.delivery_mode,
+        message_id=message.message_id,
+        application_headers=dict(message.headers),
+        **properties,
+    )
+
+
+def address_of(url: str) -> str:
+    """Return an address without its password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

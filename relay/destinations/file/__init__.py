@@ -1,0 +1,1 @@
+"""A file as a destination: every event a line of JSON."""

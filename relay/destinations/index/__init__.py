@@ -1,0 +1,1 @@
+"""The search index: Elasticsearch behind a port, one index a month."""

@@ -1,0 +1,65 @@
+"""The port below the index: bulk requests and their verdicts.
+
+IndexClientError
+├── IndexLostError       no usable answer: out of reach, timed out, overloaded or failing
+├── IndexRefusedError    credentials, permissions, or something that must exist: a person must act
+└── TooLargeError        the body is larger than the index takes: send less
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from relay.destinations.index.bulk_item import ItemVerdict
+
+
+class IndexClientError(Exception):
+    """Base of what an index can do wrong with a whole request."""
+
+
+class IndexLostError(IndexClientError):
+    """No usable answer came; the request was carried out or not. Sending it again is safe."""
+
+
+class IndexRefusedError(IndexClientError):
+    """The index refuses for a reason that time does not heal.
+
+    Attributes:
+        status: HTTP status: 400, 401, 403 or 404.
+        reason: Elasticsearch's words.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{reason} (status {status})")
+        self.status = status
+        self.reason = reason
+
+
+class TooLargeError(IndexClientError):
+    """The body is larger than the index, or a proxy before it, takes."""
+
+
+class IndexClient(Protocol):
+    """The calls the index destination makes."""
+
+    def prepare(self, timeout_seconds: float) -> None:
+        """See to the index template, and through it the alias; may be repeated.
+
+        Raises:
+            IndexLostError: No usable answer.
+            IndexRefusedError: Not allowed, or another template is in the way.
+        """
+        ...
+
+    def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
+        """Send a bulk body of `create` actions; return a verdict per item, in their order.
+
+        Raises:
+            IndexLostError: No usable answer in time; some of it may have been stored.
+            IndexRefusedError: The whole request was refused.
+            TooLargeError: The body is too large.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let connections go; never raises."""
+        ...

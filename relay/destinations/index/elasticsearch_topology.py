@@ -1,0 +1,142 @@
+"""What Elasticsearch has against what it must have: the template, the alias, and every month's index."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec
+
+from eventstore.errors import SetUpError, TryLaterError
+from eventstore.validation import TIMESTAMP_MAX_MS
+from relay.destination import INDEX
+from relay.destinations.index import differences as index_differences
+from relay.destinations.index.client import IndexClientError, IndexLostError, IndexRefusedError
+from relay.destinations.index.differences import AddAlias, PutMapping, PutTemplate
+from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.settings import IndexSettings
+from relay.destinations.index.template import template
+from relay.destinations.topology import Difference, Examination
+
+P = ParamSpec("P")
+
+TIMEOUT_SECONDS = 10.0
+NOT_FOUND = 404
+
+
+class ElasticsearchTopology:
+    """The `Topology` of the index.
+
+    Args:
+        client: Where Elasticsearch is; closed by whoever made it.
+        settings: What is wanted.
+    """
+
+    name = INDEX
+
+    def __init__(self, client: ElasticsearchClient, settings: IndexSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._names = settings.names
+        self._wanted = template(settings)
+
+    @property
+    def place(self) -> str:
+        """See `Topology.place`."""
+        return self._client.place
+
+    def examine(self) -> Examination:
+        """See `Topology.examine`."""
+        with _told():
+            found = self._template()
+            differences, notes = index_differences.of_template(self._wanted, found, self._names)
+            if not differences and not notes:
+                unborn = self._names.index(TIMESTAMP_MAX_MS)
+                effective = self._call("POST", f"/_index_template/_simulate_index/{unborn}")
+                differences += index_differences.of_next_month(self._wanted, effective, self._names)
+            mappings = self._wanted["template"]["mappings"]
+            for index, state in sorted(self._indices().items()):
+                differences += index_differences.of_index(index, state, mappings, self._names)
+        return Examination(tuple(differences), tuple(notes))
+
+    def make(self, differences: Sequence[Difference]) -> list[str]:
+        """See `Topology.make`."""
+        refused: list[str] = []
+        paths: dict[str, set[str]] = defaultdict(set)
+        with _told():
+            for difference in differences:
+                match difference.remedy:
+                    case PutTemplate():
+                        refused += _try(difference.thing, self._put_template)
+                    case AddAlias(index):
+                        refused += _try(difference.thing, self._add_alias, index)
+                    case PutMapping(index, of_one):
+                        paths[index] |= of_one
+                    case _:
+                        pass
+            for index, of_all in paths.items():
+                refused += self._mend_mapping(index, of_all)
+        return refused
+
+    def _mend_mapping(self, index: str, paths: set[str]) -> list[str]:
+        """Put all fields at once, or one by one where that is refused, so that one does not keep out the others."""
+        thing = f"mapping of index {index}"
+        refused = _try(thing, self._put_mapping, index, paths)
+        if refused and len(paths) > 1:
+            refused = []
+            for path in sorted(paths):
+                refused += _try(f"{thing}, field {path}", self._put_mapping, index, {path})
+        return refused
+
+    def _template(self) -> dict[str, Any] | None:
+        try:
+            found = self._call("GET", f"/_index_template/{self._names.template}")
+        except IndexRefusedError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
+        (named,) = found["index_templates"]
+        body: dict[str, Any] = named["index_template"]
+        return body
+
+    def _indices(self) -> dict[str, Any]:
+        """Return every month's index, whatever else is under the alias, and an index that bears the alias's name."""
+        options = "ignore_unavailable=true&allow_no_indices=true&expand_wildcards=all&flat_settings=true"
+        found: dict[str, Any] = self._call("GET", f"/{self._names.alias},{self._names.pattern}?{options}")
+        return found
+
+    def _put_template(self) -> None:
+        self._call("PUT", f"/_index_template/{self._names.template}", self._wanted)
+
+    def _add_alias(self, index: str) -> None:
+        body = {"actions": [{"add": {"index": index, "alias": self._names.alias}}]}
+        self._call("POST", "/_aliases", body)
+
+    def _put_mapping(self, index: str, paths: set[str]) -> None:
+        wanted = self._wanted["template"]["mappings"]
+        fields = index_differences.leaves(wanted["properties"])
+        body = {"dynamic": wanted["dynamic"], "properties": {path: fields[path] for path in sorted(paths)}}
+        self._call("PUT", f"/{index}/_mapping", body)
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        return self._client.call(method, path, TIMEOUT_SECONDS, body=body)
+
+
+def _try(thing: str, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> list[str]:
+    """Return what was refused; what concerns more than the one thing is raised."""
+    try:
+        call(*args, **kwargs)
+    except IndexRefusedError as error:
+        if error.status in {401, 403}:
+            raise
+        return [f"{thing}: {error}"]
+    return []
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what the client raises in the words of the port."""
+    try:
+        yield
+    except IndexLostError as error:
+        raise TryLaterError(str(error)) from error
+    except IndexClientError as error:
+        raise SetUpError(f"Elasticsearch refuses: {error}; check address, user and rights") from error

@@ -1,0 +1,84 @@
+"""The carriers of one worker: one for each shard whose lease it holds."""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from eventstore.ports import Part
+from relay.feed.directory import Stream
+from relay.feed.discovery import Discovery
+from relay.feed.shard_consumer import ShardCarrier, ShardState
+from relay.leases.held import HeldLease
+from relay.leases.keeper import Keeper
+
+OpenShard = Callable[[HeldLease, Stream, Callable[[], None]], ShardCarrier]
+"""Makes a carrier: the shard's lease, the stream it belongs to, and what to call at its end."""
+
+
+class Carriers:
+    """Opens a carrier for each lease, and asks it to drain when another worker wants it. Touched by one part alone.
+
+    Never more than `shards_max` at a time, those that have not quite ended included, which bounds the threads.
+    """
+
+    def __init__(self, *, keeper: Keeper, discovery: Discovery, open_shard: OpenShard, shards_max: int) -> None:
+        self._keeper = keeper
+        self._discovery = discovery
+        self._open_shard = open_shard
+        self._shards_max = shards_max
+        self._carriers: Mapping[str, ShardCarrier] = {}  # replaced, never changed: a report looks at it
+        self._waiting = 0
+        self._log = structlog.get_logger()
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of all carriers."""
+        return [part for carrier in self._carriers.values() for part in carrier.parts]
+
+    @property
+    def reading(self) -> list[ShardCarrier]:
+        """The carriers that have not ended, in no order."""
+        return [carrier for carrier in self._carriers.values() if carrier.state is ShardState.READING]
+
+    def tend(self) -> None:
+        """Let the carriers follow the leases. Asks nobody, so it takes no time."""
+        held = self._keeper.held()
+        self._carriers = {key: carrier for key, carrier in self._carriers.items() if not carrier.is_ended()}
+        for key, lease in held.items():
+            if lease.shard_id is None:
+                continue  # the sweep's
+            carrier = self._carriers.get(key)
+            if carrier is None:
+                self._open(key, lease)
+            elif lease.is_wanted():
+                carrier.drain()
+        self._say_what_waits(held)
+
+    def drain(self) -> None:
+        """Let every carrier finish its page in hand, and end."""
+        for carrier in self._carriers.values():
+            carrier.drain()
+
+    def _open(self, key: str, lease: HeldLease) -> None:
+        stream = self._discovery.stream
+        if stream is None or lease.is_fenced() or len(self._carriers) >= self._shards_max:
+            return
+        assert lease.stream_label is not None, "only the sweep's lease has no stream"
+        carrier = self._open_shard(lease, stream.former(lease.stream_label), self._discovery.hurry)
+        self._carriers = {**self._carriers, key: carrier}
+        carrier.start()
+        after = None if lease.position is None else str(lease.position)
+        self._log.info("shard.opened", shard=carrier.shard_id, after=after, term=lease.term)
+
+    def _say_what_waits(self, held: Mapping[str, HeldLease]) -> None:
+        """Say when shards wait that no worker has room for, and again when their number changes."""
+        carried = sum(1 for lease in held.values() if lease.shard_id is not None)
+        free = [
+            lease
+            for lease in self._keeper.fleet().leases.values()
+            if lease.shard_id is not None and lease.owner is None and not lease.finished and lease.key not in held
+        ]
+        waiting = len(free) if carried >= self._shards_max else 0
+        if waiting and waiting != self._waiting:
+            self._log.warning("shards.waiting", carried=carried, waiting=waiting)
+        self._waiting = waiting

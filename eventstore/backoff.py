@@ -1,8 +1,9 @@
 """The bounds of a repeated call: how many attempts, how long between them, and when its time is over."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eventstore.ports import Clock
+from eventstore.ports import Clock, Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,29 @@ class Deadline:
     def left_seconds(self) -> float:
         """Return what is left, 0 when it is over."""
         return max(0.0, self._end - self._clock.monotonic())
+
+
+def attempts(runtime: Runtime, backoff: Backoff, deadline: Deadline | None = None) -> Iterator[int]:
+    """Yield the number of each attempt, having waited before it; ends when attempts or time are used up.
+
+    Nothing is waited for after the last attempt, nor for one that the deadline would not allow.
+
+    Args:
+        runtime: Waiting, and randomness for the delays.
+        backoff: Bound of attempts, and their delays.
+        deadline: When the time of all attempts together is over; None for never.
+    """
+    for number in range(1, backoff.attempts_max + 1):
+        if number > 1 and not pause(runtime, backoff.delay_seconds(number - 1, runtime.uniform()), deadline):
+            return
+        if deadline is not None and deadline.left_seconds() <= 0:
+            return
+        yield number
+
+
+def pause(runtime: Runtime, seconds: float, deadline: Deadline | None = None) -> bool:
+    """Wait; False, at once, when the time would be over by then."""
+    if deadline is not None and seconds >= deadline.left_seconds():
+        return False
+    runtime.sleep(seconds)
+    return True

@@ -1,10 +1,11 @@
 """What every part of an open store is handed: the tables, what is in force for them, and the ports."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eventstore import limits
-from eventstore.backoff import Backoff
+from eventstore.backoff import Backoff, Deadline
 from eventstore.dynamodb.aimd import AimdSettings
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.store_record import StoreRecord
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.event_codec import EventDecoder, EventEncoder, PlainEncoder, RowDecoder
@@ -20,8 +21,8 @@ class StoreOptions:
             it costs more write units and makes delivery of large events a little faster.
         append_backoff: Attempts of one append, and the delays between them.
         read_backoff: Attempts of one read call, and the delays between them.
-        append_deadline_seconds: Time of an append that names none; nothing is sent after it. A request on its way is
-            waited for, which takes 10 s at most.
+        append_deadline_seconds: Time of an append that names none. With a client that `connect` made, the call ends
+            then, also when DynamoDB hangs; with another one it may last as long as that client's time-outs say.
         contention_backoff: Rounds of an append whose version is left to the store (`EXISTS`, `ANY`), and the delays
             between them.
         limiter: How many requests of appends may be on their way at once, and how throttles change that.
@@ -55,6 +56,7 @@ class StoreContext:
         runtime: Clock, waiting and randomness.
         decoder: Makes events of rows, on every read path.
         encoder: Makes events of what callers append, on every append path.
+        deadline: When the time of the call at hand is over; None outside of calls that have one.
     """
 
     client: DynamoClient
@@ -64,3 +66,13 @@ class StoreContext:
     runtime: Runtime
     decoder: EventDecoder = field(default_factory=RowDecoder)
     encoder: EventEncoder = field(default_factory=PlainEncoder)
+    deadline: Deadline | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """What makes reads of the store, within the bounds of its options and the deadline."""
+        return Caller(self.client, self.runtime, self.options.read_backoff, self.deadline)
+
+    def until(self, deadline: Deadline) -> "StoreContext":
+        """Return the same for a call whose time is over then."""
+        return replace(self, deadline=deadline)

@@ -13,9 +13,9 @@ EventStoreError
 ├── TryLaterError            the same call may succeed later
 │   ├── ThrottledError
 │   ├── UnreachableError
-│   ├── OutcomeUnknownError      stored or not: load the aggregate and look
 │   ├── NotSettledError          bus or index do not have the commit yet
 │   └── SearchUnreachableError   the search index did not answer
+├── OutcomeUnknownError      it happened or not: look before doing it again
 ├── SetUpError               an operator must act: tables or permissions
 │   ├── TableMissingError
 │   ├── TableLayoutError
@@ -172,7 +172,7 @@ class AggregateTypeError(DecideAgainError):
 
 
 class TryLaterError(EventStoreError):
-    """The same call may succeed later."""
+    """The same call may succeed later, and repeating it does no harm."""
 
 
 class ThrottledError(TryLaterError):
@@ -189,26 +189,6 @@ class ThrottledError(TryLaterError):
 
 class UnreachableError(TryLaterError):
     """DynamoDB did not answer; nothing was stored by this call."""
-
-
-class OutcomeUnknownError(TryLaterError):
-    """The reply was lost and asking again did not help: the commit may be stored or not.
-
-    Load the aggregate: where an event carries `commit_id`, it is stored; otherwise decide again. Should the commit
-    land after that look, the next append at that version fails with `WrongExpectedVersionError`; nothing is doubled.
-
-    Attributes:
-        aggregate_id: The aggregate.
-        commit_id: The commit whose fate is unknown.
-    """
-
-    def __init__(self, aggregate_id: str, *, commit_id: str) -> None:
-        super().__init__(
-            f"whether commit {commit_id} of aggregate {aggregate_id!r} is stored is unknown:"
-            " load the aggregate, and append again if no event carries this commit_id",
-        )
-        self.aggregate_id = aggregate_id
-        self.commit_id = commit_id
 
 
 class NotSettledError(TryLaterError):
@@ -229,6 +209,26 @@ class NotSettledError(TryLaterError):
 
 class SearchUnreachableError(TryLaterError):
     """The search index was not reached, is overloaded or failing; asking again is safe."""
+
+
+class OutcomeUnknownError(EventStoreError):
+    """The reply was lost and asking again did not help: the write has happened or not. Look before doing it again.
+
+    Of an append: with an idempotency key, repeat the call. Without one, load the aggregate: where an event carries
+    `commit_id`, it is stored; otherwise decide again. Should the commit land after that look, the next append at that
+    version fails with `WrongExpectedVersionError`; nothing is doubled.
+
+    It is no `TryLaterError`: whoever simply repeats what may have happened can store it twice.
+
+    Attributes:
+        aggregate_id: The aggregate; None when the write was about none.
+        commit_id: The commit whose fate is unknown; likewise.
+    """
+
+    def __init__(self, message: str, *, aggregate_id: str | None = None, commit_id: str | None = None) -> None:
+        super().__init__(message)
+        self.aggregate_id = aggregate_id
+        self.commit_id = commit_id
 
 
 class SetUpError(EventStoreError):

@@ -10,6 +10,7 @@ from eventstore.append.bulk import AppendOutcome, OnBulkProgress
 from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
 from eventstore.dynamodb import store_record
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import InvalidInputError
 from eventstore.event_codec import AppendableEvent, OnCorrupt
@@ -71,7 +72,7 @@ class EventStore:
         tables = tables or TableNames()
         options = options or StoreOptions()
         runtime = runtime or SystemRuntime()
-        record = store_record.load(client, tables, runtime, options.read_backoff)
+        record = store_record.load(Caller(client, runtime, options.read_backoff), tables)
         context = StoreContext(client, tables, record, options, runtime)
         if events is not None:
             context = replace(context, decoder=SchemaDecoder(events), encoder=SchemaEncoder(events))
@@ -218,7 +219,7 @@ class EventStore:
             InvalidInputError: The commit is not in this store.
         """
         validation.check_seconds(timeout_seconds, "timeout_seconds")
-        wait_settled.wait_settled(self._context, result, timeout_seconds, destination)
+        wait_settled.until_settled(self._context, result, timeout_seconds, destination)
 
     def metrics(self) -> StoreMetrics:
         """Return what this store has done since it was opened, and what its limiter is doing now."""

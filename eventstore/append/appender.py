@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from eventstore import backoff as bounds
 from eventstore import event_codec, validation
 from eventstore.append import commit, key_rows, transaction, verdict, wait_settled
 from eventstore.append.commit import PreparedCommit
@@ -30,7 +31,6 @@ from eventstore.model import Append, AppendResult, Waiter
 from eventstore.read import history
 from eventstore.rows.idempotency import KeyRow
 from eventstore.rows.item import describe_key
-from eventstore.validation import check_size
 
 _CAUSES = {
     Cause.THROTTLED: AppendCounts(throttles=1),
@@ -97,9 +97,9 @@ class Appender:
         try:
             taken = [self._take(append, _field(index, many=many)) for index, append in enumerate(appends)]
             if many:
-                check_size(taken)
+                validation.check_size(taken)
             results = self._rounds(taken, deadline, traceparent, many=many)
-        except TryLaterError:
+        except (TryLaterError, OutcomeUnknownError):
             self._counters.add(AppendCounts(gave_up=1))
             raise
         except EventStoreError:
@@ -131,30 +131,28 @@ class Appender:
         taken for ever.
         """
         backoff, attempts = self._context.options.contention_backoff, 0
-        for number in range(1, backoff.attempts_max + 1):
-            if number > 1 and not self._pause(
-                backoff.delay_seconds(number - 1, self._context.runtime.uniform()), deadline
-            ):
-                break
+        for _ in bounds.attempts(self._context.runtime, backoff, deadline):
             prepared = [
-                self._prepare(append, _field(index, many=many), traceparent) for index, append in enumerate(appends)
+                self._prepare(append, deadline, _field(index, many=many), traceparent)
+                for index, append in enumerate(appends)
             ]
-            sent = self._send(transaction.assemble(prepared, "appends" if many else "events"), deadline, attempts)
+            assembled = transaction.assemble(prepared, "appends" if many else "events")
+            sent = self._send(assembled, deadline, attempts)
             if not isinstance(sent, _Stale):
                 return sent
             self._counters.add(AppendCounts(stale=1))
             attempts = sent.attempts
             for index in sent.indices:
-                self._raise_unless_open(appends[index])
+                self._raise_unless_open(appends[index], deadline)
         raise ThrottledError(
             f"other writers kept being quicker at aggregate {appends[0].aggregate.id!r}",
             retry_after_seconds=backoff.cap_seconds,
         )
 
-    def _prepare(self, append: Append, field: str, traceparent: str | None) -> PreparedCommit:
+    def _prepare(self, append: Append, deadline: Deadline, field: str, traceparent: str | None) -> PreparedCommit:
         expected = append.expected_version
         if isinstance(expected, Expectation):
-            version = history.current_version(self._context, append.aggregate.id)
+            version = history.current_version(self._context.until(deadline), append.aggregate.id)
             if not accepts(expected, version):
                 raise WrongExpectedVersionError(append.aggregate.id, expected=expected, actual=version)
             expected = version
@@ -168,32 +166,33 @@ class Appender:
         )
         return commit.prepare(append, expected, stamp, self._layout, field=field)
 
-    def _raise_unless_open(self, append: Append) -> None:
+    def _raise_unless_open(self, append: Append, deadline: Deadline) -> None:
         """Let an append go on whose version is left to us; it is read anew. A number is the caller's word."""
         if isinstance(append.expected_version, int):
             raise WrongExpectedVersionError(
                 append.aggregate.id,
                 expected=append.expected_version,
-                actual=history.current_version(self._context, append.aggregate.id),
+                actual=history.current_version(self._context.until(deadline), append.aggregate.id),
             )
 
     def _send(self, sent: Transaction, deadline: Deadline, attempts_before: int) -> list[AppendResult] | _Stale:
         """Send a transaction until it is decided, or attempts or time are used up."""
-        backoff, runtime = self._context.options.append_backoff, self._context.runtime
+        backoff, runtime, client = self._context.options.append_backoff, self._context.runtime, self._context.client
         maybe_stored, last = False, Again(Cause.THROTTLED)
         error: DynamoError | None = None
         attempt = 0
         while attempt < backoff.attempts_max:
-            if attempt and not self._pause(backoff.delay_seconds(attempt, runtime.uniform()), deadline):
+            if attempt and not bounds.pause(runtime, backoff.delay_seconds(attempt, runtime.uniform()), deadline):
                 break
             slot = self._limiter.enter(deadline.left_seconds())
+            left = deadline.left_seconds()
             if slot is None:
                 break
             attempt += 1
             signal = Signal.SAYS_NOTHING
             self._counters.add(AppendCounts(attempts=1))
             try:
-                calls.call(self._context.client.transact_write_items, **sent.request)
+                calls.call(client.transact_write_items, within_seconds=left, **sent.request)
                 signal = Signal.WENT_WELL
                 return self._results(sent, attempts_before + attempt, already_stored=False)
             except DynamoError as raised:
@@ -204,7 +203,7 @@ class Appender:
             finally:
                 self._limiter.leave(slot, signal)
             if not isinstance(judged, Again):
-                decided = self._decide(judged, sent, error, attempts_before + attempt)
+                decided = self._decide(self._context.until(deadline), judged, sent, error, attempts_before + attempt)
                 if decided is not None:
                     return decided
                 judged = Again(Cause.CONFLICT)
@@ -215,31 +214,32 @@ class Appender:
 
     def _decide(
         self,
+        context: StoreContext,
         judged: verdict.Verdict,
         sent: Transaction,
         error: DynamoError,
         attempts: int,
     ) -> list[AppendResult] | _Stale | None:
         """Return what a verdict comes to, or raise it; None when nothing is decided after all."""
-        context = self._context
         match judged:
             case verdict.OwnCommit():
                 return self._results(sent, attempts, already_stored=True)
             case verdict.KeysUsed(items):
-                return self._by_keys(sent, key_rows.complete(context, sent, items), attempts)
+                return self._by_keys(context, sent, key_rows.complete(context, sent, items), attempts)
             case verdict.Look(code, message):
-                if not self._is_there(sent):
+                if not self._is_there(context, sent):
                     raise RequestRefusedError(code, message) from error
                 return self._results(sent, attempts, already_stored=True)
             case verdict.Defect(code, message):
                 raise RequestRefusedError(code, message) from error
             case verdict.SetUp() | Again():
-                raise calls.public_error(error, table=context.tables.events) from error
+                raise context.caller.public(error, sent.request) from error
             case verdict.OtherType() | verdict.LeftOver() | verdict.OtherVersion():
-                return self._refuse(judged, sent, error, attempts)
+                return self._refuse(context, judged, sent, error, attempts)
 
     def _refuse(
         self,
+        context: StoreContext,
         judged: verdict.OtherType | verdict.LeftOver | verdict.OtherVersion,
         sent: Transaction,
         error: DynamoError,
@@ -250,7 +250,7 @@ class Appender:
         A key outranks it, also where DynamoDB did not show the key's row: a caller that has reloaded repeats at another
         version.
         """
-        by_keys = self._by_keys(sent, key_rows.complete(self._context, sent, {}), attempts)
+        by_keys = self._by_keys(context, sent, key_rows.complete(context, sent, {}), attempts)
         if by_keys is not None:
             return by_keys
         match judged:
@@ -258,16 +258,18 @@ class Appender:
                 aggregate = sent.commits[index].aggregate
                 raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=actual) from error
             case verdict.LeftOver(_, item):
-                raise key_rows.left_over(self._context, item, describe_key(item)) from error
+                raise key_rows.left_over(context, item, describe_key(item)) from error
             case verdict.OtherVersion(indices):
                 return _Stale(indices, attempts)
 
-    def _by_keys(self, sent: Transaction, rows: Mapping[int, KeyRow], attempts: int) -> list[AppendResult] | None:
+    def _by_keys(
+        self, context: StoreContext, sent: Transaction, rows: Mapping[int, KeyRow], attempts: int
+    ) -> list[AppendResult] | None:
         """Return the first results of commits whose keys were used before; None when no key was."""
         if not rows:
             return None
         key_rows.check(sent, rows)
-        key_rows.wait_readable(self._context, rows.values())
+        key_rows.wait_readable(context, rows.values())
         return [
             AppendResult(
                 aggregate=each.aggregate,
@@ -281,12 +283,18 @@ class Appender:
             for index, each in enumerate(sent.commits)
         ]
 
-    def _is_there(self, sent: Transaction) -> bool:
-        """Tell whether the first event of the transaction is in the table, by a read that no write can be ahead of."""
+    def _is_there(self, context: StoreContext, sent: Transaction) -> bool:
+        """Tell whether the first event of the transaction is in the table, by a read that no write can be ahead of.
+
+        Raises:
+            OutcomeUnknownError: The table could not be asked, so the commits are stored or not.
+        """
         first = sent.commits[0].events[0]
-        return (
-            wait_settled.stored_commit_id(self._context, first.aggregate_id, first.sequence_number) == first.commit_id
-        )
+        try:
+            stored = wait_settled.stored_commit_id(context, first.aggregate_id, first.sequence_number)
+        except TryLaterError as error:
+            raise _unknown(sent) from error
+        return stored == first.commit_id
 
     def _results(self, sent: Transaction, attempts: int, *, already_stored: bool) -> list[AppendResult]:
         return [
@@ -304,20 +312,15 @@ class Appender:
 
     def _wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None) -> None:
         validation.check_seconds(timeout_seconds, "timeout_seconds")
-        wait_settled.wait_settled(self._context, result, timeout_seconds, destination)
+        wait_settled.until_settled(self._context, result, timeout_seconds, destination)
 
-    def _pause(self, seconds: float, deadline: Deadline) -> bool:
-        """Wait before the next attempt; False, at once, when the call's time would be over by then."""
-        if seconds >= deadline.left_seconds():
-            return False
-        self._context.runtime.sleep(seconds)
-        return True
-
-    def _gave_up(self, sent: Transaction, last: Again, attempts: int, *, maybe_stored: bool) -> TryLaterError:
+    def _gave_up(
+        self, sent: Transaction, last: Again, attempts: int, *, maybe_stored: bool
+    ) -> TryLaterError | OutcomeUnknownError:
         """Return what is known when no attempt was decided."""
         first = sent.commits[0]
         if maybe_stored:
-            return OutcomeUnknownError(first.aggregate.id, commit_id=first.commit_id)
+            return _unknown(sent)
         if last.cause is Cause.UNREACHED:
             return UnreachableError(
                 f"the append to aggregate {first.aggregate.id!r} never reached DynamoDB in {attempts} attempts."
@@ -329,6 +332,16 @@ class Appender:
             f"the append to aggregate {first.aggregate.id!r} {why}",
             retry_after_seconds=max(waits, self._context.options.append_backoff.ceiling_seconds(max(attempts, 1))),
         )
+
+
+def _unknown(sent: Transaction) -> OutcomeUnknownError:
+    first = sent.commits[0]
+    return OutcomeUnknownError(
+        f"whether commit {first.commit_id} of aggregate {first.aggregate.id!r} is stored is unknown:"
+        " load the aggregate, and append again if no event carries this commit_id",
+        aggregate_id=first.aggregate.id,
+        commit_id=first.commit_id,
+    )
 
 
 def _field(index: int, *, many: bool) -> str:

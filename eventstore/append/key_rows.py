@@ -1,15 +1,14 @@
 """Rows of idempotency keys that are in an append's way: read where they were not shown, and held against the append."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from eventstore.append.transaction import Transaction
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls, transact_get
+from eventstore.dynamodb import transact_get
 from eventstore.errors import AggregateTypeError, CorruptRowError, IdempotencyConflictError
 from eventstore.rows import idempotency
 from eventstore.rows.idempotency import KeyRow
-from eventstore.rows.item import Item
+from eventstore.rows.item import Item, row_key
 
 
 def complete(context: StoreContext, sent: Transaction, items: Mapping[int, Item]) -> dict[int, KeyRow]:
@@ -26,19 +25,10 @@ def complete(context: StoreContext, sent: Transaction, items: Mapping[int, Item]
     found: dict[int, Item] = {index: item for index, item in items.items() if item}
     asked = [(index, each.key) for index, each in enumerate(sent.commits) if each.key and index not in found]
     if asked:
-        gets: list[Any] = [
-            {"Get": {"TableName": table, "Key": idempotency.key_of(key.aggregate_id, key.key)}} for _, key in asked
-        ]
-        reply = calls.read(
-            context.runtime,
-            context.options.read_backoff,
-            context.client.transact_get_items,
-            needs="Responses",
-            TransactItems=gets,
-        )
-        for (index, _), response in zip(asked, reply["Responses"], strict=True):
-            if response.get("Item"):
-                found[index] = response["Item"]
+        places = [(table, idempotency.key_of(key.aggregate_id, key.key)) for _, key in asked]
+        for (index, _), item in zip(asked, transact_get.items(context.caller, places), strict=True):
+            if item is not None:
+                found[index] = item
     return {index: idempotency.decode(item, table) for index, item in found.items()}
 
 
@@ -76,7 +66,7 @@ def wait_readable(context: StoreContext, rows: Iterable[KeyRow]) -> None:
         TryLaterError: DynamoDB did not answer in time, or the commit is still being applied.
     """
     for row in rows:
-        item = transact_get.read(context, row.aggregate_id, [row.last]).get(row.last)
+        (item,) = transact_get.items(context.caller, [(context.tables.events, row_key(row.aggregate_id, row.last))])
         if item is None or item.get("commitId", {}).get("S") != row.commit_id:
             raise CorruptRowError(
                 context.tables.idempotency,

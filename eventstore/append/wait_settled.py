@@ -4,7 +4,7 @@ from typing import Any
 
 from eventstore.backoff import Deadline
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
+from eventstore.dynamodb import transact_get
 from eventstore.errors import InvalidInputError, NotSettledError, ParkedError, TryLaterError
 from eventstore.model import AppendResult
 from eventstore.rows import outbox as outbox_row
@@ -15,7 +15,7 @@ INDEX = "index"
 """The destination that shows what it has taken only after its next refresh."""
 
 
-def wait_settled(
+def until_settled(
     context: StoreContext,
     result: AppendResult,
     timeout_seconds: float,
@@ -23,6 +23,7 @@ def wait_settled(
 ) -> None:
     """Return when the destinations have a commit; see `EventStore.wait_settled`."""
     deadline = Deadline(context.runtime, timeout_seconds)
+    context = context.until(deadline)
     backoff, polls = context.options.settle_backoff, 0
     delivered: frozenset[str] = frozenset()
     last: TryLaterError | None = None
@@ -103,14 +104,5 @@ def _wait_out_refresh(
 def _read_together(context: StoreContext, aggregate_id: str, sequence_number: int) -> tuple[Any, Any]:
     """Return an event's row and the outbox row of the same number, each None when absent."""
     key = row_key(aggregate_id, sequence_number)
-    reply = calls.read(
-        context.runtime,
-        context.options.read_backoff,
-        context.client.transact_get_items,
-        needs="Responses",
-        TransactItems=[
-            {"Get": {"TableName": name, "Key": key}} for name in (context.tables.events, context.tables.outbox)
-        ],
-    )
-    event, outbox = reply["Responses"]
-    return event.get("Item") or None, outbox.get("Item") or None
+    event, outbox = transact_get.items(context.caller, [(context.tables.events, key), (context.tables.outbox, key)])
+    return event, outbox

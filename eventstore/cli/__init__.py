@@ -23,7 +23,7 @@ def main() -> None:
     Settings come from the environment (EVENTSTORE_...) and from .local/env, which `make up` writes.
 
     Exit codes: 0 fine, 1 found what it looks for or refused by another writer, 2 usage, input or settings,
-    3 a server is out of reach, 4 stopped part-way and can resume, 70 a defect.
+    3 a server is out of reach, 4 stopped part-way and can resume, 5 a write has happened or not, 70 a defect.
     """
 
 

@@ -46,7 +46,7 @@ def append(
 
     Exit codes: 0 stored, now or by an earlier call with the same key, 1 another version or another type (decide again),
     2 bad input, or a key that stands for other events (nothing is stored), settings or tables, 3 DynamoDB is out of
-    reach, or the outcome is unknown.
+    reach, 5 the outcome is unknown: with a key run it again, without one look with `eventstore show` first.
     """
     events = parse_lines(source)
     aggregate = AggregateRef(aggregate_type, aggregate_id)

@@ -1,10 +1,10 @@
-"""DynamoDB behind one call: its refusals as typed outcomes, and reads that try again.
+"""One call to DynamoDB, and what it can end in, as typed outcomes and as errors of the library.
 
 No exception of a client library leaves this module.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -27,6 +27,7 @@ from eventstore.dynamodb.errors import (
     RefusedError,
     TransactionCancelledError,
 )
+from eventstore.dynamodb.time_limit import CURRENT, SECONDS_MIN
 from eventstore.errors import (
     AccessDeniedError,
     EventStoreError,
@@ -35,9 +36,6 @@ from eventstore.errors import (
     ThrottledError,
     UnreachableError,
 )
-from eventstore.ports import Runtime
-
-T = TypeVar("T")
 
 _THROTTLES = frozenset(
     {
@@ -61,12 +59,22 @@ _DENIALS = frozenset(
 )
 
 
-def call(operation: Callable[..., Mapping[str, Any]], /, **request: Any) -> Mapping[str, Any]:
+def call(
+    operation: Callable[..., Mapping[str, Any]], /, *, within_seconds: float | None = None, **request: Any
+) -> Mapping[str, Any]:
     """Make one call and return its reply.
+
+    Args:
+        operation: Method of a client.
+        within_seconds: Longest wait for a connection and for each part of the reply, by clients that `connect` made;
+            at least 0.1. None leaves it to the client's time-outs.
+        request: Arguments of the call.
 
     Raises:
         DynamoError: One of its kinds; never an exception of the client library.
     """
+    if within_seconds is not None:
+        CURRENT.seconds = max(within_seconds, SECONDS_MIN)
     try:
         return operation(**request)
     except (NoCredentialsError, PartialCredentialsError) as error:
@@ -77,6 +85,8 @@ def call(operation: Callable[..., Mapping[str, Any]], /, **request: Any) -> Mapp
         raise NotAppliedError("Unreachable", str(error), reached=False) from error
     except BotoCoreError as error:
         raise OutcomeLostError(str(error)) from error
+    finally:
+        CURRENT.seconds = None
 
 
 def classify(error: ClientError) -> DynamoError:
@@ -106,47 +116,14 @@ def classify(error: ClientError) -> DynamoError:
     return RefusedError(code, message)
 
 
-def read(
-    runtime: Runtime,
-    backoff: Backoff,
-    operation: Callable[..., Mapping[str, Any]],
-    /,
-    *,
-    needs: str | None = None,
-    **request: Any,
-) -> Mapping[str, Any]:
-    """Make a call that is safe to repeat, again and again within the bound, and return its reply.
-
-    Args:
-        runtime: Clock and randomness for the delays.
-        backoff: Bound of attempts and their delays.
-        operation: Method of a client.
-        needs: Key that a whole reply has; a reply without it was cut short and counts as lost.
-        request: Arguments of the call.
-
-    Raises:
-        ThrottledError: Refused for load at every attempt.
-        UnreachableError: No answer at every attempt.
-        TableMissingError: The table does not exist.
-        AccessDeniedError: Credentials are missing, wrong, or not allowed to do this.
-        RequestRefusedError: A defect.
-    """
-    last: DynamoError = OutcomeLostError("never asked")
-    for attempt in range(1, backoff.attempts_max + 1):
-        if attempt > 1:
-            runtime.sleep(backoff.delay_seconds(attempt - 1, runtime.uniform()))
-        try:
-            reply = call(operation, **request)
-            if needs is None or needs in reply:
-                return reply
-            last = OutcomeLostError(f"the reply lacks {needs}")
-        except (NotAppliedError, OutcomeLostError) as error:
-            last = error
-        except TransactionCancelledError as error:  # of a TransactGetItems: only conflicts and throttles can cause it
-            last = error
-        except DynamoError as error:
-            raise public_error(error, table=str(request.get("TableName", ""))) from error
-    raise public_error(last, backoff=backoff) from last
+def tables_of(request: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tables that a request is about, each once."""
+    if "TableName" in request:
+        return (str(request["TableName"]),)
+    if "RequestItems" in request:
+        return tuple(request["RequestItems"])
+    actions = (next(iter(action.values())) for action in request.get("TransactItems", ()))
+    return tuple(dict.fromkeys(str(action["TableName"]) for action in actions))
 
 
 def public_error(error: DynamoError, *, table: str = "", backoff: Backoff | None = None) -> EventStoreError:

@@ -8,7 +8,9 @@ from zlib import crc32
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ChecksumError
+from urllib3.util import Timeout
 
+from eventstore.dynamodb.time_limit import CURRENT
 from eventstore.errors import EndpointError
 from eventstore.ports import DynamoClient, StreamsClient
 
@@ -79,8 +81,36 @@ def connect(
         ) from error
     for client in clients:
         client.meta.events.register("before-parse", _check_body)
+        _obey_time_limits(client, connect_timeout_seconds, read_timeout_seconds)
     typed: tuple[DynamoClient, StreamsClient] = clients
     return typed
+
+
+class _CallTimeout(Timeout):
+    """The time-outs of a client, shortened to what the call of this thread may take.
+
+    urllib3 asks for a copy before each request.
+    """
+
+    def clone(self) -> Timeout:
+        """Return the time-outs of the request that is about to be sent."""
+        limit = CURRENT.seconds
+        connect, read = self._connect, self._read
+        if limit is None or not isinstance(connect, float) or not isinstance(read, float):
+            return super().clone()
+        return Timeout(connect=min(connect, limit), read=min(read, limit), total=limit)
+
+
+def _obey_time_limits(client: Any, connect_seconds: float, read_seconds: float) -> None:
+    """Have a client's requests end when the time of the call that makes them is over.
+
+    boto3 takes time-outs for a client, not for a call. Where a version of it keeps its connections otherwise, calls
+    last as long as the client's time-outs say; a test with a server that hangs would show it.
+    """
+    session = client._endpoint.http_session  # noqa: SLF001 - nothing public leads there
+    timeout = _CallTimeout(connect=float(connect_seconds), read=float(read_seconds))
+    session._timeout = timeout  # noqa: SLF001 - for connections through a proxy
+    session._manager.connection_pool_kw["timeout"] = timeout  # noqa: SLF001 - for all others
 
 
 def _check_body(response_dict: Mapping[str, Any], **_: Any) -> None:

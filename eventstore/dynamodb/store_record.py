@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import ConditionFailedError
+from eventstore.dynamodb.caller import Caller, Taken
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import TableMissingError
-from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import ItemReader
 
 INDEX_SHARDS_DEFAULT = 4
@@ -27,39 +24,31 @@ class StoreRecord:
     index_shards: int = INDEX_SHARDS_DEFAULT
 
 
-def create(client: DynamoClient, tables: TableNames, record: StoreRecord) -> bool:
+def create(caller: Caller, tables: TableNames, record: StoreRecord) -> bool:
     """Write the record unless there is one; tell whether it was written.
 
     Raises:
-        DynamoError: The write did not succeed.
+        TryLaterError: DynamoDB did not answer; creating it again is safe.
     """
-    try:
-        calls.call(
-            client.put_item,
-            TableName=tables.relay,
-            Item={**_KEY, "epoch": {"N": str(record.epoch)}, "indexShards": {"N": str(record.index_shards)}},
-            ConditionExpression="attribute_not_exists(recordType)",
-        )
-    except ConditionFailedError:
-        return False
-    return True
+    written = caller.write(
+        caller.client.put_item,
+        what="the store record",
+        is_repeatable=True,
+        TableName=tables.relay,
+        Item={**_KEY, "epoch": {"N": str(record.epoch)}, "indexShards": {"N": str(record.index_shards)}},
+        ConditionExpression="attribute_not_exists(recordType)",
+    )
+    return isinstance(written, Taken)
 
 
-def load(client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> StoreRecord:
+def load(caller: Caller, tables: TableNames) -> StoreRecord:
     """Read the record, consistently.
 
     Raises:
         TableMissingError: The relay table or the record in it is absent: the store was never set up.
         UnreachableError: DynamoDB did not answer.
     """
-    reply = calls.read(
-        runtime,
-        backoff,
-        client.get_item,
-        TableName=tables.relay,
-        Key=_KEY,
-        ConsistentRead=True,
-    )
+    reply = caller.read(caller.client.get_item, TableName=tables.relay, Key=_KEY, ConsistentRead=True)
     if "Item" not in reply:
         raise TableMissingError(f"{tables.relay} (its store record)")
     row = ItemReader(reply["Item"], tables.relay)

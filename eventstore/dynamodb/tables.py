@@ -8,16 +8,25 @@ from typing import Any
 
 import yaml
 
-from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls, store_record
-from eventstore.dynamodb.errors import DynamoError, NotFoundError, RefusedError
+from eventstore.backoff import Backoff, Deadline, pause
+from eventstore.dynamodb import store_record
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import InvalidInputError, TableLayoutError, TryLaterError, UnreachableError
+from eventstore.errors import (
+    InvalidInputError,
+    RequestRefusedError,
+    TableLayoutError,
+    TableMissingError,
+    UnreachableError,
+)
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.system import SystemRuntime
 
 READY_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.2
+_BACKOFF = Backoff(attempts_max=4)
+"""A person waits for the answer."""
+
 _CREATE_KEYS = ("TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
 
 
@@ -115,23 +124,21 @@ def init(
     tables = tables or TableNames()
     runtime = runtime or SystemRuntime()
     requests = create_requests(load_template(), tables)
-    try:
-        missing = [request for request in requests if not _check(client, request)]
-        for request in missing:
-            progress(request["TableName"])
-            _create(client, request)
-        for request in missing:
-            _await_active(client, request["TableName"], runtime)
-        store_record.create(client, tables, store_record.StoreRecord(index_shards=index_shards))
-    except DynamoError as error:
-        raise calls.public_error(error) from error
+    caller = Caller(client, runtime, _BACKOFF)
+    missing = [request for request in requests if not _check(caller, request)]
+    for request in missing:
+        progress(request["TableName"])
+        _create(caller, request)
+    for request in missing:
+        _await_active(caller, request["TableName"])
+    store_record.create(caller, tables, store_record.StoreRecord(index_shards=index_shards))
     created = tuple(request["TableName"] for request in missing)
     existing = tuple(request["TableName"] for request in requests if request["TableName"] not in created)
-    record = store_record.load(client, tables, runtime, Backoff())
+    record = store_record.load(caller, tables)
     return InitResult(created, existing, record)
 
 
-def check(client: DynamoClient, tables: TableNames) -> None:
+def check(client: DynamoClient, tables: TableNames, runtime: Runtime | None = None) -> None:
     """Check that all tables are there with the layout of the template.
 
     Raises:
@@ -139,21 +146,18 @@ def check(client: DynamoClient, tables: TableNames) -> None:
         TableLayoutError: One has another layout.
         UnreachableError: DynamoDB did not answer.
     """
+    caller = Caller(client, runtime or SystemRuntime(), _BACKOFF)
     for request in create_requests(load_template(), tables):
-        try:
-            present = _check(client, request)
-        except DynamoError as error:
-            raise calls.public_error(error) from error
-        if not present:
-            raise calls.public_error(NotFoundError("absent"), table=request["TableName"])
+        if not _check(caller, request):
+            raise TableMissingError(request["TableName"])
 
 
-def _check(client: DynamoClient, request: Mapping[str, Any]) -> bool:
+def _check(caller: Caller, request: Mapping[str, Any]) -> bool:
     """Tell whether the table is there; raise when it is there with another layout."""
     name = request["TableName"]
     try:
-        found = calls.call(client.describe_table, TableName=name)["Table"]
-    except NotFoundError:
+        found = caller.read(caller.client.describe_table, needs="Table", TableName=name)["Table"]
+    except TableMissingError:
         return False
     wrong = differences(request, found)
     if wrong:
@@ -161,22 +165,24 @@ def _check(client: DynamoClient, request: Mapping[str, Any]) -> bool:
     return True
 
 
-def _create(client: DynamoClient, request: Mapping[str, Any]) -> None:
+def _create(caller: Caller, request: Mapping[str, Any]) -> None:
+    what = f"the creation of table {request['TableName']!r}"
     try:
-        calls.call(client.create_table, **request)
-    except RefusedError as error:
+        caller.write(caller.client.create_table, what=what, is_repeatable=True, **request)
+    except RequestRefusedError as error:
         if error.code != "ResourceInUseException":  # somebody else is creating it at this moment, which is as good
             raise
 
 
-def _await_active(client: DynamoClient, name: str, runtime: Runtime) -> None:
-    deadline = runtime.monotonic() + READY_TIMEOUT_SECONDS
-    while runtime.monotonic() < deadline:
-        if calls.call(client.describe_table, TableName=name)["Table"]["TableStatus"] == "ACTIVE":
+def _await_active(caller: Caller, name: str) -> None:
+    deadline = Deadline(caller.runtime, READY_TIMEOUT_SECONDS)
+    waiting = caller.until(deadline)
+    while True:  # until the deadline
+        table = waiting.read(caller.client.describe_table, needs="Table", TableName=name)["Table"]
+        if table["TableStatus"] == "ACTIVE":
             return
-        runtime.sleep(_POLL_SECONDS)
-    error: TryLaterError = UnreachableError(f"table {name!r} was not active after {READY_TIMEOUT_SECONDS:.0f} s")
-    raise error
+        if not pause(caller.runtime, _POLL_SECONDS, deadline):
+            raise UnreachableError(f"table {name!r} was not active after {READY_TIMEOUT_SECONDS:.0f} s")
 
 
 def _keys(schema: Mapping[str, Any], table: Mapping[str, Any] | None = None) -> str:

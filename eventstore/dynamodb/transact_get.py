@@ -1,4 +1,4 @@
-"""Rows of events, asked for in the one way that a transaction under way cannot blur: TransactGetItems.
+"""Rows asked for in the one way that a transaction under way cannot blur: TransactGetItems.
 
 GetItem, Query and BatchGetItem may answer from before a transaction that is still being applied, consistent reads too.
 TransactGetItems sees all of it or nothing, or is in conflict with it. Source: AWS, "Isolation levels" in "DynamoDB
@@ -6,10 +6,10 @@ transactions: how it works".
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from eventstore import limits
-from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.errors import (
     DynamoError,
     NotAppliedError,
@@ -18,67 +18,97 @@ from eventstore.dynamodb.errors import (
     TransactionCancelledError,
 )
 from eventstore.errors import ThrottledError
-from eventstore.rows.item import Item, row_key
+from eventstore.rows.item import Item, describe_key
+
+Place = tuple[str, Item]
+"""A table and a key in it."""
 
 _TOO_MUCH = "ValidationError"
 """Reason of a cancelled TransactGetItems that time does not heal: its items are together larger than 4 MB. Source: AWS,
 API reference of TransactGetItems."""
 
 
-def read(context: StoreContext, aggregate_id: str, numbers: Sequence[int]) -> dict[int, Item]:
-    """Return an aggregate's events of these numbers, those that are stored; a number left out is not.
+def items(caller: Caller, places: Sequence[Place]) -> list[Item | None]:
+    """Return the rows at places, in their order; None where there is none.
 
-    Args:
-        context: The open store.
-        aggregate_id: The aggregate.
-        numbers: 1 to 100 different ones.
+    Up to 100 are asked for together. Those in conflict with a write are asked for again alone, and halves of those
+    that are together larger than 4 MB; more than 100, or such, are not of one moment.
 
     Raises:
-        TryLaterError: In conflict, refused for load or out of reach at every attempt: nothing is known.
-        SetUpError: As any read.
+        ThrottledError: In conflict or refused for load at the last attempt: nothing is known.
+        UnreachableError: No answer at the last attempt.
+        TryLaterError: The deadline had passed before the first.
+        SetUpError: As `Caller.read`.
     """
-    assert 0 < len(numbers) <= limits.TRANSACTION_MAX_ACTIONS, "one transaction asks for them"
-    backoff, runtime = context.options.read_backoff, context.runtime
-    last: DynamoError = OutcomeLostError("never asked")
-    for attempt in range(1, backoff.attempts_max + 1):
-        if attempt > 1:
-            runtime.sleep(backoff.delay_seconds(attempt - 1, runtime.uniform()))
+    found: dict[int, Item | None] = {}
+    for start in range(0, len(places), limits.TRANSACTION_MAX_ACTIONS):
+        chunk = range(start, min(start + limits.TRANSACTION_MAX_ACTIONS, len(places)))
+        found.update(_together(caller, places, chunk))
+    return [found[index] for index in range(len(places))]
+
+
+def _together(caller: Caller, places: Sequence[Place], wanted: Sequence[int]) -> dict[int, Item | None]:
+    """Return the rows at the wanted ones of places, by their index."""
+    found: dict[int, Item | None] = {}
+    left = wanted
+    last: DynamoError | None = None
+    for _ in caller.attempts():
         try:
-            return _ask(context, aggregate_id, numbers)
-        except (NotAppliedError, OutcomeLostError) as error:
-            last = error
+            return {**found, **_ask(caller, places, left)}
         except (TransactionCancelledError, RefusedError) as error:
             if _is_too_much(error):
-                if len(numbers) == 1:
-                    raise calls.public_error(error, table=context.tables.events) from error
-                middle = len(numbers) // 2
-                return {
-                    **read(context, aggregate_id, numbers[:middle]),
-                    **read(context, aggregate_id, numbers[middle:]),
-                }
+                if len(left) == 1:
+                    raise caller.public(error, _request(places, left)) from error
+                middle = len(left) // 2
+                for half in (left[:middle], left[middle:]):
+                    found.update(_together(caller, places, half))
+                return found
+            last = error
+            left, calm = _split(left, error)
+            if calm:
+                found.update(_together(caller, places, calm))
+        except (NotAppliedError, OutcomeLostError) as error:
             last = error
         except DynamoError as error:
-            raise calls.public_error(error, table=context.tables.events) from error
+            raise caller.public(error, _request(places, left)) from error
     if isinstance(last, TransactionCancelledError):
-        reason = f"DynamoDB did not say whether {len(numbers)} events of {aggregate_id} are stored: {last}"
-        raise ThrottledError(reason, retry_after_seconds=backoff.cap_seconds) from last
-    raise calls.public_error(last, table=context.tables.events, backoff=backoff) from last
+        reason = f"DynamoDB did not say whether {_described(places, left)} there: {last}"
+        raise ThrottledError(reason, retry_after_seconds=caller.backoff.cap_seconds) from last
+    raise caller.gave_up(last) from last
 
 
-def _ask(context: StoreContext, aggregate_id: str, numbers: Sequence[int]) -> dict[int, Item]:
-    table = context.tables.events
-    reply = calls.call(
-        context.client.transact_get_items,
-        TransactItems=[{"Get": {"TableName": table, "Key": row_key(aggregate_id, number)}} for number in numbers],
-    )
-    responses = reply.get("Responses")
-    if responses is None or len(responses) != len(numbers):
+def _ask(caller: Caller, places: Sequence[Place], wanted: Sequence[int]) -> dict[int, Item | None]:
+    reply = caller.once(caller.client.transact_get_items, needs="Responses", **_request(places, wanted))
+    responses = reply["Responses"]
+    if len(responses) != len(wanted):
         raise OutcomeLostError("the reply does not answer every key")
+    return {index: response.get("Item") or None for index, response in zip(wanted, responses, strict=True)}
+
+
+def _request(places: Sequence[Place], wanted: Sequence[int]) -> dict[str, Any]:
     return {
-        number: response["Item"] for number, response in zip(numbers, responses, strict=True) if response.get("Item")
+        "TransactItems": [{"Get": {"TableName": places[index][0], "Key": places[index][1]}} for index in wanted],
     }
 
 
 def _is_too_much(error: TransactionCancelledError | RefusedError) -> bool:
     """Tell whether fewer rows at once may do what these cannot."""
     return isinstance(error, RefusedError) or any(reason.code == _TOO_MUCH for reason in error.reasons)
+
+
+def _split(
+    wanted: Sequence[int], error: TransactionCancelledError | RefusedError
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the places that were in conflict, and the others when there are any to be asked for on their own."""
+    reasons = error.reasons if isinstance(error, TransactionCancelledError) else ()
+    hit = [index for index, reason in zip(wanted, reasons, strict=False) if reason.code != "None"]
+    if not hit or len(hit) == len(wanted):
+        return wanted, ()
+    conflicting = set(hit)
+    return hit, [index for index in wanted if index not in conflicting]
+
+
+def _described(places: Sequence[Place], left: Sequence[int]) -> str:
+    table, key = places[left[0]]
+    others = f" and {len(left) - 1} others are" if len(left) > 1 else " is"
+    return f"{describe_key(key)} of {table}{others}"

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from eventstore import limits
+from eventstore.backoff import pause
 from eventstore.context import StoreContext
 from eventstore.dynamodb import transact_get
 from eventstore.read.pages import Span, pages
-from eventstore.rows.item import Item
+from eventstore.rows.item import Item, row_key
 
 LOOKS_MAX = 3
 """Looks at the same hole before its rows are asked for; with the default back-off they take at most 0.35 s together."""
@@ -104,7 +105,9 @@ def _decided(context: StoreContext, aggregate_id: str, hole: Hole, *, backwards:
     count = min(hole.last - hole.first + 1, limits.TRANSACTION_MAX_ACTIONS)
     lowest = hole.last - count + 1 if backwards else hole.first
     numbers = range(lowest, lowest + count)
-    stored = transact_get.read(context, aggregate_id, numbers)
+    places = [(context.tables.events, row_key(aggregate_id, number)) for number in numbers]
+    rows = transact_get.items(context.caller, places)
+    stored = {number: row for number, row in zip(numbers, rows, strict=True) if row is not None}
     if not stored:
         return [hole]
     found: list[Item | Hole] = []
@@ -146,7 +149,9 @@ class _Place:
 
     def look_again(self, context: StoreContext) -> None:
         self.looks += 1
-        context.runtime.sleep(context.options.read_backoff.delay_seconds(self.looks, context.runtime.uniform()))
+        delay = context.options.read_backoff.delay_seconds(self.looks, context.runtime.uniform())
+        if not pause(context.runtime, delay, context.deadline):
+            self.looks = LOOKS_MAX  # there is no time for another look: ask at once
 
 
 def _items(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from eventstore import limits
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import InvalidInputError
 from eventstore.rows.item import Item
@@ -50,22 +49,15 @@ def pages(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[list
         return
     left = span.limit
     request = _request(context.tables, aggregate_id, span)
-    while True:  # as many pages as the span has; each moves on
-        if left is not None:
-            request["Limit"] = left
-        reply = calls.read(
-            context.runtime,
-            context.options.read_backoff,
-            context.client.query,
-            needs="Items",
-            **request,
-        )
+    if left is not None:
+        request["Limit"] = left
+    for reply in context.caller.pages(context.client.query, request, needs="Items"):
         yield reply["Items"]
         if left is not None:
             left -= len(reply["Items"])
-        if "LastEvaluatedKey" not in reply or left == 0:
-            return
-        request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+            if left == 0:
+                return
+            request["Limit"] = left
 
 
 def _request(tables: TableNames, aggregate_id: str, span: Span) -> dict[str, Any]:

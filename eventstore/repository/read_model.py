@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from eventstore import jsontext, limits
-from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import ConditionFailedError, DynamoError, NotAppliedError, OutcomeLostError
+from eventstore.dynamodb.caller import Caller, Refused
 from eventstore.errors import CorruptRowError, DecideAgainError, LimitExceededError
 from eventstore.model import RecordedEvent
 from eventstore.repository import snapshot_row
@@ -124,34 +123,20 @@ class ReadModel(Generic[S]):
         return True
 
     def _put(self, snapshot: Snapshot) -> None:
-        context, backoff = self._context, self._context.options.append_backoff
+        context = self._context
+        caller = Caller(context.client, context.runtime, context.options.append_backoff, context.deadline)
         request = snapshot_row.swap_request(snapshot, context.tables.snapshots, replaces=self._saved)
-        last: DynamoError | None = None
-        for attempt in range(1, backoff.attempts_max + 1):
-            if attempt > 1:
-                context.runtime.sleep(backoff.delay_seconds(attempt - 1, context.runtime.uniform()))
-            try:
-                calls.call(context.client.put_item, **request)
-            except ConditionFailedError as error:
-                if self._read() == request["Item"]:  # an earlier attempt whose reply was lost
-                    return
-                raise DecideAgainError(
-                    f"read model {snapshot.fold!r} was saved by another feeder: make it anew, and feed it again",
-                ) from error
-            except (NotAppliedError, OutcomeLostError) as error:
-                last = error
-            except DynamoError as error:
-                raise calls.public_error(error, table=context.tables.snapshots) from error
-            else:
-                return
-        assert last is not None, "an attempt ends in a reply or in an error"
-        raise calls.public_error(last, backoff=backoff) from last
+        what = f"the save of read model {snapshot.fold!r}"
+        # Repeatable: a later save that meets this one's effect finds its own state there.
+        written = caller.write(context.client.put_item, what=what, is_repeatable=True, **request)
+        if isinstance(written, Refused) and self._read() != request["Item"]:  # else it is an earlier attempt's effect
+            raise DecideAgainError(
+                f"read model {snapshot.fold!r} was saved by another feeder: make it again, and feed it again",
+            )
 
     def _read(self) -> Any:
         context = self._context
-        return calls.read(
-            context.runtime,
-            context.options.read_backoff,
+        return context.caller.read(
             context.client.get_item,
             TableName=context.tables.snapshots,
             Key={"aggregateId": {"S": self._key}},

@@ -4,7 +4,7 @@ from functools import partial
 
 from eventstore.append import wait_settled
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
+from eventstore.dynamodb import transact_get
 from eventstore.errors import AggregateTypeError
 from eventstore.model import AggregateRef, AppendResult
 from eventstore.rows import idempotency
@@ -21,15 +21,8 @@ def first_result(context: StoreContext, aggregate: AggregateRef, key: str) -> Ap
         TryLaterError: DynamoDB did not answer in time.
     """
     table = context.tables.idempotency
-    reply = calls.read(
-        context.runtime,
-        context.options.read_backoff,
-        context.client.transact_get_items,
-        needs="Responses",
-        TransactItems=[{"Get": {"TableName": table, "Key": idempotency.key_of(aggregate.id, key)}}],
-    )
-    item = reply["Responses"][0].get("Item")
-    if not item:
+    (item,) = transact_get.items(context.caller, [(table, idempotency.key_of(aggregate.id, key))])
+    if item is None:
         return None
     row = idempotency.decode(item, table)
     if row.aggregate_type != aggregate.type:
@@ -41,5 +34,5 @@ def first_result(context: StoreContext, aggregate: AggregateRef, key: str) -> Ap
         version=row.last,
         already_stored=True,
         attempts=0,
-        waiter=partial(wait_settled.wait_settled, context),
+        waiter=partial(wait_settled.until_settled, context),
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
 from eventstore.errors import CorruptRowError, InvalidInputError
 from eventstore.rows.item import ItemReader, describe_key, row_key
 from eventstore.schema.decoder import SchemaDecoder
@@ -68,28 +67,17 @@ def _scan(context: StoreContext, on_scanned: OnScanned | None) -> _Counts:
         "ProjectionExpression": "aggregateId, sequenceNumber, eventType, #version",
         "ExpressionAttributeNames": {"#version": "version"},
     }
-    while True:  # as many pages as the table has; each moves on
-        reply = calls.read(
-            context.runtime,
-            context.options.read_backoff,
-            context.client.scan,
-            needs="Items",
-            **request,
-        )
+    for reply in context.caller.pages(context.client.scan, request, needs="Items"):
         for item in reply["Items"]:
             counts.take(item, context.tables.events)
         if on_scanned is not None:
             on_scanned(counts.rows)
-        if "LastEvaluatedKey" not in reply:
-            return counts
-        request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+    return counts
 
 
 def _try(context: StoreContext, stored: Stored) -> str | None:
     """Read one event with all that is registered for it; return what is wrong."""
-    reply = calls.read(
-        context.runtime,
-        context.options.read_backoff,
+    reply = context.caller.read(
         context.client.get_item,
         TableName=context.tables.events,
         Key=row_key(stored.aggregate_id, stored.sequence_number),

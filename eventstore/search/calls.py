@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from eventstore.backoff import Backoff, Deadline, attempts
 from eventstore.errors import (
     AccessDeniedError,
     EventStoreError,
@@ -12,21 +13,28 @@ from eventstore.errors import (
 )
 from eventstore.ports import Runtime
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
-from eventstore.search.options import SearchOptions
 
 T = TypeVar("T")
 
 _VIEW_GONE = "search_context_missing_exception"
 _INDEX_MISSING = "index_not_found_exception"
 _DENIED = frozenset({401, 403})
+_SECONDS_MIN = 0.1
+"""The least that a request gets: a shorter one could only be cut off."""
 
 
 class IndexAbsentError(Exception):
     """Nothing was indexed yet, so there is neither index nor alias; callers answer with nothing."""
 
 
-def ask(runtime: Runtime, options: SearchOptions, operation: Callable[[], T]) -> T:
-    """Make a call that is safe to repeat, again and again within the bound, and return its answer.
+def ask(runtime: Runtime, backoff: Backoff, deadline: Deadline, operation: Callable[[float], T]) -> T:
+    """Make a call that is safe to repeat until it is answered, and return its answer.
+
+    Args:
+        runtime: Waiting, and randomness for the delays.
+        backoff: Bound of attempts, and their delays.
+        deadline: When the time of all attempts together is over.
+        operation: Makes one attempt, given the seconds that it may take.
 
     Raises:
         IndexAbsentError: There is no index yet.
@@ -35,13 +43,10 @@ def ask(runtime: Runtime, options: SearchOptions, operation: Callable[[], T]) ->
         SearchRefusedError: Refused for a reason that time does not heal.
         AccessDeniedError: Credentials are missing, wrong, or not allowed to do this.
     """
-    backoff = options.backoff
-    last: SearchCallError = SearchLostError("never asked")
-    for attempt in range(1, backoff.attempts_max + 1):
-        if attempt > 1:
-            runtime.sleep(backoff.delay_seconds(attempt - 1, runtime.uniform()))
+    last: SearchCallError = SearchLostError("the time was over before it was asked")
+    for _ in attempts(runtime, backoff, deadline):
         try:
-            return operation()
+            return operation(max(deadline.left_seconds(), _SECONDS_MIN))
         except SearchLostError as error:
             last = error
         except SearchStatusError as error:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from eventstore import jsontext
+from eventstore.backoff import Deadline
 from eventstore.context import StoreContext
 from eventstore.errors import CorruptRowError, InvalidInputError, SetUpError
 from eventstore.event_codec import EventDecoder, OnCorrupt, RowDecoder, decode_rows
@@ -63,6 +64,8 @@ class _Reply(msgspec.Struct):
 
 
 _NOTHING = _Reply(_Hits([]))
+_CLOSE_SECONDS_MAX = 1.0
+"""The events are there by then; a caller should not wait long for what only tidies up."""
 
 
 class EventSearch:
@@ -127,7 +130,7 @@ class EventSearch:
         """
         _check_bounds("limit", limit, LIMIT_MAX)
         body = {**self._body(query), "size": limit}
-        reply = self._ask(lambda: self._search(self._options.alias, body), _NOTHING)
+        reply = self._ask(self._deadline(), self._searching(self._options.alias, body), _NOTHING)
         return list(self._decoded(reply.hits.hits, on_corrupt))
 
     def events(
@@ -189,14 +192,15 @@ class EventSearch:
         fingerprint = dsl.fingerprint(query, self._options.promoted, self._options.alias)
         place = None if token is None else page_token.decode(token, fingerprint)
         view = None if place is None or new_view else place.view
+        deadline = self._deadline()
         if view is None:
-            view = self._open_view()
+            view = self._open_view(deadline)
         if view is None:
             return SearchPage((), None)
-        reply = self._in_view(view, {**body, "size": size}, None if place is None else _after(place))
+        reply = self._in_view(deadline, view, {**body, "size": size}, None if place is None else _after(place))
         hits, view = reply.hits.hits, reply.pit_id or view
         if len(hits) < size:
-            self._close_view(view)
+            self._close_view(view, deadline)
             return SearchPage(tuple(self._decoded(hits, on_corrupt)), None)
         following = page_token.encode(_place(view, hits[-1]), fingerprint)
         return SearchPage(tuple(self._decoded(hits, on_corrupt)), following)
@@ -211,7 +215,7 @@ class EventSearch:
         """
         view = page_token.decode(token, None).view
         if view is not None:
-            self._close_view(view)
+            self._close_view(view, self._deadline())
 
     def count(self, query: SearchQuery) -> int:
         """Return how many events a query meets.
@@ -220,7 +224,7 @@ class EventSearch:
             As `find`.
         """
         body = {"query": dsl.body(query, self._options.promoted)}
-        return self._ask(lambda: self._client.count(self._options.alias, body, self._options.timeout_seconds), 0)
+        return self._ask(self._deadline(), lambda within: self._client.count(self._options.alias, body, within), 0)
 
     def facets(self, query: SearchQuery, by: str, size: int = 20) -> Facets:
         """Return how often each value occurs among the events of a query.
@@ -235,7 +239,7 @@ class EventSearch:
         """
         _check_bounds("size", size, FACETS_MAX)
         body = {"query": dsl.body(query, self._options.promoted), "aggs": facets.request(by, size), "size": 0}
-        reply = self._ask(lambda: self._search(self._options.alias, body), _NOTHING)
+        reply = self._ask(self._deadline(), self._searching(self._options.alias, body), _NOTHING)
         return facets.read(reply.aggregations.get(facets.NAME), by, size)
 
     def raw(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -257,9 +261,8 @@ class EventSearch:
             raise InvalidInputError("body", f"is a {type(body).__name__}; give a dict")
         jsontext.encode(dict(body), "body")
         alias = None if "pit" in body else self._options.alias
-        timeout = self._options.timeout_seconds
         nothing = b'{"hits":{"total":{"value":0,"relation":"eq"},"hits":[]}}'
-        reply = self._ask(lambda: self._client.search(alias, body, timeout), nothing)
+        reply = self._ask(self._deadline(), lambda within: self._client.search(alias, body, within), nothing)
         decoded: Mapping[str, Any] = jsontext.decode(reply)
         return decoded
 
@@ -269,7 +272,7 @@ class EventSearch:
         Raises:
             As `find`.
         """
-        self._ask(lambda: self._client.refresh(self._options.alias, self._options.timeout_seconds), None)
+        self._ask(self._deadline(), lambda within: self._client.refresh(self._options.alias, within), None)
 
     def index_lag(self, *, rows_max: int = LAG_ROWS_MAX_DEFAULT) -> IndexLag:
         """Say how fresh a search is: what the outbox still owes to the index, and how soon what is there is found.
@@ -285,11 +288,11 @@ class EventSearch:
         _check_bounds("rows_max", rows_max, None)
         if self._context is None:
             raise SetUpError("index_lag looks at a store's outbox: make this search with EventStore.search")
-        timeout, alias = self._options.timeout_seconds, self._options.alias
+        deadline, alias = self._deadline(), self._options.alias
         body = {"size": 1, "sort": [{fields.COMMIT_ID: "desc"}], "_source": False, "track_total_hits": False}
-        newest = self._ask(lambda: self._search(alias, body), _NOTHING).hits.hits
+        newest = self._ask(deadline, self._searching(alias, body), _NOTHING).hits.hits
         nothing: Mapping[str, str | None] = {}
-        intervals = self._ask(lambda: self._client.refresh_intervals(alias, timeout), nothing)
+        intervals = self._ask(deadline, lambda within: self._client.refresh_intervals(alias, within), nothing)
         debt = lag.debt(self._context, rows_max)
         age_ms = 0 if debt.oldest_ms is None else max(0, self._runtime.now_ms() - debt.oldest_ms)
         return IndexLag(
@@ -310,14 +313,14 @@ class EventSearch:
         page_size: int,
         on_corrupt: OnCorrupt,
     ) -> Iterator[RecordedEvent]:
-        view = self._open_view()
+        view = self._open_view(self._deadline())
         if view is None:
             return
         try:
             left, after = limit, None
             while left is None or left > 0:
                 size = page_size if left is None else min(page_size, left)
-                reply = self._in_view(view, {**body, "size": size}, after)
+                reply = self._in_view(self._deadline(), view, {**body, "size": size}, after)
                 hits, view = reply.hits.hits, reply.pit_id or view
                 yield from self._decoded(hits, on_corrupt)
                 if len(hits) < size:
@@ -325,7 +328,7 @@ class EventSearch:
                 after = _after(_place(view, hits[-1]))
                 left = None if left is None else left - len(hits)
         finally:
-            self._close_view(view)
+            self._close_view(view, self._deadline())
 
     def _body(self, query: SearchQuery) -> dict[str, Any]:
         return {
@@ -334,30 +337,41 @@ class EventSearch:
             "track_total_hits": False,
         }
 
-    def _in_view(self, view: str, body: Mapping[str, Any], after: list[Any] | None) -> _Reply:
+    def _in_view(self, deadline: Deadline, view: str, body: Mapping[str, Any], after: list[Any] | None) -> _Reply:
         pit = {"id": view, "keep_alive": f"{self._options.keep_alive_seconds}s"}
         whole = {**body, "pit": pit} if after is None else {**body, "pit": pit, "search_after": after}
-        return self._ask(lambda: self._search(None, whole), _NOTHING)
+        return self._ask(deadline, self._searching(None, whole), _NOTHING)
 
-    def _search(self, alias: str | None, body: Mapping[str, Any]) -> _Reply:
-        reply = self._client.search(alias, body, self._options.timeout_seconds)
+    def _deadline(self) -> Deadline:
+        """Return the end of a call that begins now."""
+        return Deadline(self._runtime, self._options.timeout_seconds)
+
+    def _searching(self, alias: str | None, body: Mapping[str, Any]) -> Callable[[float], _Reply]:
+        """Return what sends a search body, given the seconds it may take."""
+
+        def search(within_seconds: float) -> _Reply:
+            reply = self._client.search(alias, body, within_seconds)
+            try:
+                return msgspec.json.decode(reply, type=_Reply)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise SearchLostError(f"a reply cannot be read: {error}") from error
+
+        return search
+
+    def _open_view(self, deadline: Deadline) -> str | None:
+        keep, alias = self._options.keep_alive_seconds, self._options.alias
+        return self._ask(deadline, lambda within: self._client.open_view(alias, keep, within), None)
+
+    def _close_view(self, view: str, deadline: Deadline) -> None:
+        """Release a view by one attempt, if there is time: it goes by itself, and nobody should wait for that."""
+        within = min(_CLOSE_SECONDS_MAX, deadline.left_seconds())
+        if within > 0:
+            with contextlib.suppress(SearchCallError):
+                self._client.close_view(view, within)
+
+    def _ask(self, deadline: Deadline, operation: Callable[[float], T], nothing: T) -> T:
         try:
-            return msgspec.json.decode(reply, type=_Reply)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise SearchLostError(f"a reply cannot be read: {error}") from error
-
-    def _open_view(self) -> str | None:
-        keep, timeout = self._options.keep_alive_seconds, self._options.timeout_seconds
-        return self._ask(lambda: self._client.open_view(self._options.alias, keep, timeout), None)
-
-    def _close_view(self, view: str) -> None:
-        """Let a view go by one attempt: it goes by itself in time, and nobody should wait for that."""
-        with contextlib.suppress(SearchCallError):
-            self._client.close_view(view, self._options.timeout_seconds)
-
-    def _ask(self, operation: Callable[[], T], nothing: T) -> T:
-        try:
-            return calls.ask(self._runtime, self._options, operation)
+            return calls.ask(self._runtime, self._options.backoff, deadline, operation)
         except calls.IndexAbsentError:
             return nothing
 

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
 from eventstore.errors import CorruptRowError
 from eventstore.rows.item import Item, ItemReader
 
@@ -73,22 +72,14 @@ def debt(context: StoreContext, rows_max: int) -> Debt:
     """
     found = Debt()
     request: dict[str, Any] = {"TableName": context.tables.outbox, "ConsistentRead": True}
-    while True:  # bounded by rows_max
-        request["Limit"] = min(PAGE_ROWS, rows_max - found.rows)
-        reply = calls.read(
-            context.runtime,
-            context.options.read_backoff,
-            context.client.scan,
-            needs="Items",
-            **request,
-        )
+    request["Limit"] = min(PAGE_ROWS, rows_max)
+    for reply in context.caller.pages(context.client.scan, request, needs="Items"):
         for item in reply["Items"]:
             found = _count(found, item, context.tables.outbox)
-        if "LastEvaluatedKey" not in reply:
-            return found
-        if found.rows >= rows_max:
+        if found.rows >= rows_max and "LastEvaluatedKey" in reply:
             return replace(found, complete=False)
-        request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+        request["Limit"] = min(PAGE_ROWS, rows_max - found.rows)
+    return found
 
 
 def committed_ms(commit_id: str) -> int | None:

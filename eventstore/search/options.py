@@ -21,7 +21,7 @@ class SearchOptions:
     Attributes:
         prefix: First part of the index names, as the relay has it.
         promoted: Payload path → type, as the relay has them; only these can be searched by range and full text.
-        timeout_seconds: Longest wait for one reply.
+        timeout_seconds: Time of one call of a search, its attempts included; of `events`, of each page.
         backoff: Attempts of one call, and the delays between them.
         keep_alive_seconds: How long the view behind a page is kept for the next one to be asked for.
     """

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
 from eventstore.errors import CorruptRowError, IndexMissingError, RequestRefusedError
 from eventstore.event_codec import OnCorrupt
 from eventstore.rows.item import Item, ItemReader
@@ -91,26 +90,14 @@ class PartitionReader:
             "ScanIndexForward": not self._backwards,
             "Limit": self._page_size,
         }
-        while True:  # as many pages as the stretch has; each moves on
-            reply = self._query(request)
-            for item in reply["Items"]:
-                place = self._place(item)
-                if place is not None:
-                    yield place
-            if "LastEvaluatedKey" not in reply:
-                return
-            request = {**request, "ExclusiveStartKey": reply["LastEvaluatedKey"], "Limit": PAGE_MAX_PLACES}
-
-    def _query(self, request: dict[str, Any]) -> Any:
         context = self._context
         try:
-            return calls.read(
-                context.runtime,
-                context.options.read_backoff,
-                context.client.query,
-                needs="Items",
-                **request,
-            )
+            for reply in context.caller.pages(context.client.query, request, needs="Items"):
+                request["Limit"] = PAGE_MAX_PLACES
+                for item in reply["Items"]:
+                    place = self._place(item)
+                    if place is not None:
+                        yield place
         except RequestRefusedError as error:
             if "specified index" in str(error):
                 raise IndexMissingError(context.tables.events, self._partition.index) from error

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from eventstore.context import StoreContext
-from eventstore.dynamodb import calls
 from eventstore.rows.item import Item
 
 
@@ -34,22 +33,12 @@ def rows(
         operation = context.client.query
         request["KeyConditionExpression"] = "aggregateId = :id"
         request["ExpressionAttributeValues"] = {":id": {"S": aggregate_id}}
-    while True:  # as many pages as there are; each moves on
-        reply = calls.read(context.runtime, context.options.read_backoff, operation, needs="Items", **request)
+    for reply in context.caller.pages(operation, request, needs="Items"):
         yield from reply["Items"]
         each_page(len(reply["Items"]))
-        if "LastEvaluatedKey" not in reply:
-            return
-        request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
 
 
 def count(context: StoreContext, table: str) -> int:
     """Return how many rows a table has, by an eventually consistent Scan that brings no rows over the wire."""
     request: dict[str, Any] = {"TableName": table, "Select": "COUNT"}
-    total = 0
-    while True:  # as many pages as there are; each moves on
-        reply = calls.read(context.runtime, context.options.read_backoff, context.client.scan, needs="Count", **request)
-        total += int(reply["Count"])
-        if "LastEvaluatedKey" not in reply:
-            return total
-        request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+    return sum(int(reply["Count"]) for reply in context.caller.pages(context.client.scan, request, needs="Count"))

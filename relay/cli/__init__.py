@@ -24,7 +24,7 @@ def main() -> None:
     the TOML file that RELAY_CONFIG_FILE names; `relay config show` shows them all.
 
     Exit codes: 0 fine, 1 found what it looks for, 2 usage or settings, 3 a server is out of reach, 4 stopped part-way
-    and can resume, 70 a part of the relay died.
+    and can resume, 5 a write has happened or not, 70 a part of the relay died.
     """
 
 

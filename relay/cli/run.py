@@ -10,6 +10,7 @@ import click
 from eventstore.backoff import Backoff
 from eventstore.cli.output import envelope
 from eventstore.dynamodb import store_record
+from eventstore.dynamodb.caller import Caller
 from eventstore.errors import CorruptRowError
 from eventstore.ports import Flag, Part, Runtime
 from eventstore.system import SystemRuntime
@@ -48,7 +49,8 @@ def run() -> None:
     logs.configure(settings.log_format, settings.log_level)
     destinations = open_destinations(settings, runtime)
     store = open_store(store_settings)
-    store_record.load(store.client, store.tables, runtime, Backoff())  # a table without it belongs to something else
+    # A relay table without the record belongs to something else.
+    store_record.load(Caller(store.client, runtime, Backoff()), store.tables)
     meter, progress = RecordingMeter(runtime), Progress(runtime)
     relay = build_relay(store, destinations, settings, runtime, meter=meter, progress=progress)
     relay.directory.stream()  # a table without a stream is said now, not in a loop

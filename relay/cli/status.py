@@ -8,6 +8,7 @@ import click
 from rich.live import Live
 
 from eventstore.cli.output import envelope
+from eventstore.dynamodb.caller import Caller
 from eventstore.errors import TryLaterError
 from eventstore.ports import Flag, Runtime
 from relay.cli import status_view
@@ -154,8 +155,7 @@ class _Looker:
             for seen in [
                 unread.look(
                     desk.store.streams,
-                    desk.runtime,
-                    desk.backoff,
+                    Caller(desk.store.client, desk.runtime, desk.backoff),
                     stream,
                     shard.id,
                     overviews.position(fleet, stream.label, shard.id),

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
+from eventstore.dynamodb import batches, transact_get
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import CorruptRowError, ThrottledError
+from eventstore.errors import CorruptRowError
 from eventstore.limits import BATCH_GET_MAX_KEYS
 from eventstore.model import RecordedEvent
 from eventstore.ports import DynamoClient, Runtime
@@ -26,10 +27,8 @@ class EventReader:
     """Fills in the events of commits."""
 
     def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
-        self._client = client
         self._table = tables.events
-        self._runtime = runtime
-        self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
 
     def complete(self, rows: Sequence[OutboxRow], bytes_max: int | None = None) -> list[OutboxRow]:
         """Return the commits with their events; one that is not whole comes back with a defect.
@@ -70,17 +69,8 @@ class EventReader:
         return with_events(row, events)
 
     def _transact_get(self, row: OutboxRow) -> dict[CommitKey, Mapping[str, Any]]:
-        reply = calls.read(
-            self._runtime,
-            self._backoff,
-            self._client.transact_get_items,
-            needs="Responses",
-            TransactItems=[
-                {"Get": {"TableName": self._table, "Key": row_key(row.aggregate_id, number)}}
-                for number in _numbers(row)
-            ],
-        )
-        return _by_key(response["Item"] for response in reply["Responses"] if response.get("Item"))
+        places = [(self._table, row_key(row.aggregate_id, number)) for number in _numbers(row)]
+        return _by_key(item for item in transact_get.items(self._caller, places) if item is not None)
 
     def _batch_get(
         self, keys: list[CommitKey], least: int, bytes_max: int | None
@@ -93,35 +83,11 @@ class EventReader:
                 return found, start
             # Each key once, or DynamoDB refuses: a broken row may claim the events of its neighbour.
             wanted = [row_key(*key) for key in dict.fromkeys(keys[start : start + BATCH_GET_MAX_KEYS])]
-            more = self._batch_get_together(wanted)
+            more = _by_key(batches.get(self._caller, self._table, wanted))
             found.update(more)
             if bytes_max is not None:
                 read_bytes += sum(map(item_size, more.values()))
         return found, len(keys)
-
-    def _batch_get_together(self, wanted: list[Any]) -> dict[CommitKey, Mapping[str, Any]]:
-        found: dict[CommitKey, Mapping[str, Any]] = {}
-        stalled = 0
-        while stalled < self._backoff.attempts_max:
-            reply = calls.read(
-                self._runtime,
-                self._backoff,
-                self._client.batch_get_item,
-                needs="Responses",
-                RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}},
-            )
-            items = reply["Responses"].get(self._table, [])
-            found.update(_by_key(items))
-            wanted = (reply.get("UnprocessedKeys") or {}).get(self._table, {}).get("Keys", [])
-            if not wanted:
-                return found
-            if not items:  # large items come in several replies, which is progress; a reply with none is not
-                stalled += 1
-                self._runtime.sleep(self._backoff.delay_seconds(stalled, self._runtime.uniform()))
-        raise ThrottledError(
-            f"DynamoDB left {len(wanted)} events unread",
-            retry_after_seconds=self._backoff.cap_seconds,
-        )
 
 
 def _assemble(

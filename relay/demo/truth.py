@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Runtime
 
@@ -50,9 +50,5 @@ def outbox_rows(client: DynamoClient, tables: TableNames, runtime: Runtime) -> i
 
 def _scan(client: DynamoClient, runtime: Runtime, table: str, projection: str) -> Iterator[dict[str, Any]]:
     request: dict[str, Any] = {"TableName": table, "ConsistentRead": True, "ProjectionExpression": projection}
-    while True:  # as many pages as the table has; each moves on
-        reply = calls.read(runtime, Backoff(), client.scan, needs="Items", **request)
+    for reply in Caller(client, runtime, Backoff()).pages(client.scan, request, needs="Items"):
         yield from reply["Items"]
-        if "LastEvaluatedKey" not in reply:
-            return
-        request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, RequestRefusedError, SetUpError
 from eventstore.ports import DynamoClient, Runtime, StreamsClient
@@ -65,8 +65,7 @@ class FeedDirectory:
         self._client = client
         self._streams = streams
         self._table = tables.outbox
-        self._runtime = runtime
-        self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
 
     def stream(self) -> Stream:
         """Return the stream the table has now; a replaced one has another label.
@@ -75,13 +74,7 @@ class FeedDirectory:
             NoFeedError: There is none.
             EventStoreError: DynamoDB did not answer, or the table is missing.
         """
-        reply = calls.read(
-            self._runtime,
-            self._backoff,
-            self._client.describe_table,
-            needs="Table",
-            TableName=self._table,
-        )
+        reply = self._caller.read(self._client.describe_table, needs="Table", TableName=self._table)
         table = reply["Table"]
         if not table.get("StreamSpecification", {}).get("StreamEnabled") or "LatestStreamArn" not in table:
             raise NoFeedError(f"table {self._table!r} has no stream: switch it on with the view NEW_IMAGE")
@@ -118,13 +111,7 @@ class FeedDirectory:
         request: dict[str, Any] = {"StreamArn": stream.arn, "Limit": 100, **wanted}
         shards: list[Shard] = []
         for _ in range(LISTING_PAGES_MAX):
-            reply = calls.read(
-                self._runtime,
-                self._backoff,
-                self._streams.describe_stream,
-                needs="StreamDescription",
-                **request,
-            )
+            reply = self._caller.read(self._streams.describe_stream, needs="StreamDescription", **request)
             description = reply["StreamDescription"]
             shards.extend(Shard(shard["ShardId"], shard.get("ParentShardId")) for shard in description["Shards"])
             last = description.get("LastEvaluatedShardId")

@@ -96,7 +96,7 @@ class ShardReader:
         return self._page(reply)
 
     def _open(self) -> str:
-        place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
+        place: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
         if self._after is not None:
             place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(self._after)}
         reply = calls.call(

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
+from eventstore.dynamodb.caller import Caller
 from eventstore.errors import EventStoreError, RequestRefusedError
-from eventstore.ports import Runtime, StreamsClient
+from eventstore.ports import StreamsClient
 from relay.feed.directory import Stream
 from relay.leases.position import Position
 
@@ -34,8 +33,7 @@ class Unread:
 
 def look(
     streams: StreamsClient,
-    runtime: Runtime,
-    backoff: Backoff,
+    caller: Caller,
     stream: Stream,
     shard_id: str,
     after: Position | None,
@@ -45,9 +43,7 @@ def look(
     if after is not None:
         place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(after)}
     try:
-        opened = calls.read(
-            runtime,
-            backoff,
+        opened = caller.read(
             streams.get_shard_iterator,
             needs="ShardIterator",
             StreamArn=stream.arn,
@@ -56,7 +52,7 @@ def look(
         )
         iterator: Any = opened["ShardIterator"]
         for _ in range(_EMPTY_PAGES_MAX):
-            page = calls.read(runtime, backoff, streams.get_records, needs="Records", ShardIterator=iterator, Limit=1)
+            page = caller.read(streams.get_records, needs="Records", ShardIterator=iterator, Limit=1)
             if page["Records"]:
                 at = page["Records"][0]["dynamodb"].get("ApproximateCreationDateTime")
                 return None if at is None else Unread(int(at.timestamp() * 1000))

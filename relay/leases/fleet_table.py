@@ -1,12 +1,11 @@
 """The fleet's partition of the relay table: one look at all of it, and conditional writes of single records."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import ConditionFailedError, DynamoError, NotAppliedError, OutcomeLostError
+from eventstore.dynamodb.caller import Caller, Operation, Refused, Taken
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import RequestRefusedError, TableLayoutError
 from eventstore.ports import DynamoClient, Runtime
@@ -42,7 +41,7 @@ class FleetTable:
         self._client = client
         self._table = tables.relay
         self._runtime = runtime
-        self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
 
     def look(self) -> Fleet:
         """Return all records, each as of some moment during the call.
@@ -57,26 +56,18 @@ class FleetTable:
             "ExpressionAttributeValues": {":type": {"S": records.RECORD_TYPE}},
             "ConsistentRead": True,
         }
-        items: list[Item] = []
-        while True:  # as many pages as the partition has; each moves on
-            try:
-                reply = calls.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
-            except RequestRefusedError as error:
-                reason = f"it has no keys recordType and recordKey: {error.args[0]}"
-                raise TableLayoutError(self._table, [reason]) from error
-            items.extend(reply["Items"])
-            if "LastEvaluatedKey" not in reply:
-                return records.decode_fleet(items, self._table)
-            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+        try:
+            pages = list(self._caller.pages(self._client.query, request, needs="Items"))
+        except RequestRefusedError as error:
+            reason = f"it has no keys recordType and recordKey: {error.args[0]}"
+            raise TableLayoutError(self._table, [reason]) from error
+        return records.decode_fleet([item for page in pages for item in page["Items"]], self._table)
 
     def create_lease(self, key: str) -> bool:
         """Create a lease that nobody holds; False when it is there already."""
         item = records.new_lease(key, self._runtime.now_ms())
-        try:
-            self._write(self._client.put_item, Item=item, **_condition("attribute_not_exists(#key)"))
-        except ConditionFailedError:
-            return False
-        return True
+        changed = self._write(self._client.put_item, Item=item, **_condition("attribute_not_exists(#key)"))
+        return not isinstance(changed, Refused)
 
     def renew(self, key: str, owner: str, term: int) -> Lease:
         """Give a sign of life for a lease, and return it as it is after that.
@@ -84,11 +75,10 @@ class FleetTable:
         Raises:
             LeaseLostError: It is not held by this owner under this term.
         """
-        try:
-            item = self._update(key, "ADD #counter :one", _MINE, {**_holder(owner, term), ":one": _ONE})
-        except ConditionFailedError as error:
-            raise LeaseLostError(key, worker_id=owner, term=term) from error
-        return records.decode_lease(item, self._table)
+        changed = self._update(key, "ADD #counter :one", _MINE, {**_holder(owner, term), ":one": _ONE})
+        if isinstance(changed, Refused):
+            raise LeaseLostError(key, worker_id=owner, term=term)
+        return records.decode_lease(changed, self._table)
 
     def take(self, seen: Lease, owner: str) -> Lease | None:
         """Take a lease that has not changed since it was seen, and return it under its new term; None when it has."""
@@ -101,12 +91,12 @@ class FleetTable:
             ":count": {"N": str(seen.counter + 1)},
             ":reading": {"S": records.READING},
         }
-        try:
-            return records.decode_lease(self._update(seen.key, update, condition, values), self._table)
-        except ConditionFailedError as error:
-            there = None if not error.item else records.decode_lease(error.item, self._table)
+        changed = self._update(seen.key, update, condition, values)
+        if isinstance(changed, Refused):
+            there = None if not changed.item else records.decode_lease(changed.item, self._table)
             mine = there is not None and (there.owner, there.term) == (owner, seen.term + 1)
             return there if mine else None  # ours: the reply to an attempt before this one was lost
+        return records.decode_lease(changed, self._table)
 
     def save(self, key: str, owner: str, term: int, position: Position | None, *, finished: bool) -> None:
         """Write the checkpoint; `finished` says that the shard is closed and dealt with, and frees the lease.
@@ -125,13 +115,12 @@ class FleetTable:
             values[":position"] = {"S": str(position)}
         if finished:
             update += " REMOVE #owner, #to"
-        try:
-            self._update(key, update, _MINE, values)
-        except ConditionFailedError as error:
-            there = None if not error.item else records.decode_lease(error.item, self._table)
+        changed = self._update(key, update, _MINE, values)
+        if isinstance(changed, Refused):
+            there = None if not changed.item else records.decode_lease(changed.item, self._table)
             if finished and there is not None and there.finished and there.term == term:
                 return  # ours: the reply to an attempt before this one was lost
-            raise LeaseLostError(key, worker_id=owner, term=term) from error
+            raise LeaseLostError(key, worker_id=owner, term=term)
 
     def release(self, key: str, owner: str, term: int, *, to: str | None = None) -> bool:
         """Let a lease free, or give it to another worker; False, and nothing happens, when somebody took it before."""
@@ -141,10 +130,9 @@ class FleetTable:
         else:
             update = "SET #owner = :to ADD #counter :one, #term :one REMOVE #to"
             values[":to"] = {"S": to}
-        try:
-            self._update(key, update, _MINE, values)
-        except ConditionFailedError as error:
-            there = None if not error.item else records.decode_lease(error.item, self._table)
+        changed = self._update(key, update, _MINE, values)
+        if isinstance(changed, Refused):
+            there = None if not changed.item else records.decode_lease(changed.item, self._table)
             done = (None, term) if to is None else (to, term + 1)  # by a first attempt whose reply was lost
             return there is not None and (there.owner, there.term) == done
         return True
@@ -155,10 +143,9 @@ class FleetTable:
         values = {**_seen_values(seen), ":me": {"S": worker_id}}
         if seen.hand_over_to is not None:
             values[":before"] = {"S": seen.hand_over_to}
-        try:
-            self._update(seen.key, "SET #to = :me", f"{_as_seen(seen)} AND {asked}", values)
-        except ConditionFailedError as error:
-            there = None if not error.item else records.decode_lease(error.item, self._table)
+        changed = self._update(seen.key, "SET #to = :me", f"{_as_seen(seen)} AND {asked}", values)
+        if isinstance(changed, Refused):
+            there = None if not changed.item else records.decode_lease(changed.item, self._table)
             return there is not None and there.hand_over_to == worker_id
         return True
 
@@ -167,10 +154,9 @@ class FleetTable:
         if seen.owner is not None:
             return False
         key = records.key_of(seen.key)
-        try:
-            self._write(self._client.delete_item, Key=key, **_condition(_as_seen(seen), _seen_values(seen)))
-        except ConditionFailedError as error:
-            return not error.item
+        changed = self._write(self._client.delete_item, Key=key, **_condition(_as_seen(seen), _seen_values(seen)))
+        if isinstance(changed, Refused):
+            return not changed.item
         return True
 
     def write_worker(self, record: WorkerRecord) -> None:
@@ -181,9 +167,8 @@ class FleetTable:
         """Remove a worker's record; one that has given a sign of life since `counter` stays."""
         key = records.key_of(records.worker_key(worker_id))
         condition = {} if counter is None else _condition("#counter = :counter", {":counter": {"N": str(counter)}})
-        try:
-            self._write(self._client.delete_item, Key=key, **condition)
-        except ConditionFailedError:
+        changed = self._write(self._client.delete_item, Key=key, **condition)
+        if isinstance(changed, Refused):
             return
 
     def put_settings(self, new: FleetSettings, seen: FleetSettings | None) -> bool:
@@ -199,19 +184,17 @@ class FleetTable:
                 "protocol": "#protocol = :protocol",
             }
             condition = _condition(" AND ".join(pairs.values()), {f":{name}": before[name] for name in pairs})
-        try:
-            self._write(self._client.put_item, Item=records.encode_settings(new), **condition)
-        except ConditionFailedError as error:
-            return error.item is not None and records.decode_settings(error.item, self._table) == new
+        changed = self._write(self._client.put_item, Item=records.encode_settings(new), **condition)
+        if isinstance(changed, Refused):
+            return changed.item is not None and records.decode_settings(changed.item, self._table) == new
         return True
 
     def pause(self, pause: Pause) -> Pause | None:
         """Stop delivery of all workers; return the pause that was there before, which stays, or None."""
         condition = _condition("attribute_not_exists(#key)")
-        try:
-            self._write(self._client.put_item, Item=records.encode_pause(pause), **condition)
-        except ConditionFailedError as error:
-            there = records.decode_pause(error.item, self._table) if error.item else None
+        changed = self._write(self._client.put_item, Item=records.encode_pause(pause), **condition)
+        if isinstance(changed, Refused):
+            there = records.decode_pause(changed.item, self._table) if changed.item else None
             return None if there == pause else there
         return None
 
@@ -219,9 +202,9 @@ class FleetTable:
         """Let delivery go on."""
         self._write(self._client.delete_item, Key=records.key_of(records.PAUSE_KEY))
 
-    def _update(self, key: str, update: str, condition: str, values: Mapping[str, Any]) -> Item:
+    def _update(self, key: str, update: str, condition: str, values: Mapping[str, Any]) -> Item | Refused:
         """Change a record and return it as it is after that."""
-        reply = self._write(
+        written = self._write(
             self._client.update_item,
             needs="Attributes",
             Key=records.key_of(key),
@@ -229,34 +212,17 @@ class FleetTable:
             ReturnValues="ALL_NEW",
             **_condition(condition, values, also=update),
         )
-        item: Item = reply["Attributes"]
+        if isinstance(written, Refused):
+            return written
+        item: Item = written.reply["Attributes"]
         return item
 
-    def _write(
-        self, operation: Callable[..., Mapping[str, Any]], *, needs: str | None = None, **request: Any
-    ) -> Mapping[str, Any]:
-        """Make a write, again when it is not known to have happened; the caller knows how to see its own effect.
-
-        Raises:
-            ConditionFailedError: With the record that is there.
-        """
-        last: DynamoError = OutcomeLostError("never asked")
-        for attempt in range(1, self._backoff.attempts_max + 1):
-            if attempt > 1:
-                self._runtime.sleep(self._backoff.delay_seconds(attempt - 1, self._runtime.uniform()))
-            try:
-                reply = calls.call(operation, TableName=self._table, **request)
-            except (NotAppliedError, OutcomeLostError) as error:
-                last = error
-            except ConditionFailedError:
-                raise
-            except DynamoError as error:
-                raise calls.public_error(error, table=self._table) from error
-            else:
-                if needs is None or needs in reply:
-                    return reply
-                last = OutcomeLostError(f"the reply lacks {needs}")
-        raise calls.public_error(last, table=self._table, backoff=self._backoff) from last
+    def _write(self, operation: Operation, *, needs: str | None = None, **request: Any) -> Taken | Refused:
+        """Make a write, again when it is not known to have happened; the caller knows how to see its own effect."""
+        what = "a record of the fleet"
+        return self._caller.write(
+            operation, what=what, needs=needs, is_repeatable=True, TableName=self._table, **request
+        )
 
 
 def _holder(owner: str, term: int) -> dict[str, Any]:

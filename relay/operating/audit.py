@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import DynamoError, NotAppliedError, OutcomeLostError
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import CorruptRowError, ThrottledError
+from eventstore.errors import CorruptRowError
 from eventstore.ids import uuid7
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import Item, ItemReader
@@ -75,8 +74,7 @@ class AuditTrail:
     def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
         self._client = client
         self._table = tables.relay
-        self._runtime = runtime
-        self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
 
     def write(self, record: AuditRecord) -> None:
         """Keep a record; writing it twice does no harm.
@@ -84,16 +82,8 @@ class AuditTrail:
         Raises:
             TryLaterError: It may not be kept. Do not do the deed; try again.
         """
-        for attempt in range(1, self._backoff.attempts_max + 1):
-            try:
-                calls.call(self._client.put_item, TableName=self._table, Item=encode(record))
-            except (NotAppliedError, OutcomeLostError):
-                self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
-            except DynamoError as error:
-                raise calls.public_error(error, table=self._table) from error
-            else:
-                return
-        raise ThrottledError("DynamoDB did not take an audit record", retry_after_seconds=self._backoff.cap_seconds)
+        what, item = f"the audit record of this {record.verb}", encode(record)
+        self._caller.write(self._client.put_item, what=what, is_repeatable=True, TableName=self._table, Item=item)
 
     def latest(self, limit: int) -> tuple[list[AuditRecord], list[str]]:
         """Return the latest records, newest first, and what is wrong with those that cannot be read.
@@ -110,14 +100,15 @@ class AuditTrail:
             "ScanIndexForward": False,
             "ConsistentRead": True,
         }
-        while True:  # at most `limit` rows
-            request["Limit"] = limit - len(records) - len(faults)
-            reply = calls.read(self._runtime, self._backoff, self._client.query, needs="Items", **request)
+        request["Limit"] = limit
+        for reply in self._caller.pages(self._client.query, request, needs="Items"):
             for item in reply["Items"]:
                 try:
                     records.append(decode(item, self._table))
                 except CorruptRowError as error:
                     faults.append(str(error))
-            if "LastEvaluatedKey" not in reply or len(records) + len(faults) >= limit:
-                return records, faults
-            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+            left = limit - len(records) - len(faults)
+            if left <= 0:
+                break
+            request["Limit"] = left
+        return records, faults

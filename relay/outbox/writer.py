@@ -5,16 +5,9 @@ from typing import Any
 
 from eventstore import limits
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import (
-    ConditionFailedError,
-    DynamoError,
-    NotAppliedError,
-    OutcomeLostError,
-    TransactionCancelledError,
-)
+from eventstore.dynamodb import batches
+from eventstore.dynamodb.caller import Caller, Taken
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import ThrottledError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import row_key
 from relay.destination import CommitKey, Park
@@ -27,7 +20,7 @@ class OutboxWriter:
         self._client = client
         self._table = tables.outbox
         self._runtime = runtime
-        self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
 
     def delete(self, keys: Sequence[CommitKey]) -> None:
         """Delete rows that every destination has.
@@ -36,7 +29,8 @@ class OutboxWriter:
             TryLaterError: Some rows may be left; they are owed, and delivered again at worst.
         """
         for start in range(0, len(keys), limits.BATCH_WRITE_MAX_ITEMS):
-            self._delete_together(keys[start : start + limits.BATCH_WRITE_MAX_ITEMS])
+            chunk = keys[start : start + limits.BATCH_WRITE_MAX_ITEMS]
+            batches.delete(self._caller, self._table, [row_key(*key) for key in chunk])
 
     def add_delivered(self, key: CommitKey, names: Collection[str]) -> frozenset[str] | None:
         """Note that destinations have a commit.
@@ -97,52 +91,14 @@ class OutboxWriter:
 
     def _update(self, key: CommitKey, **request: Any) -> dict[str, Any] | None:
         """Make a conditional update and return the new row, or None when its condition does not hold."""
-        for attempt in range(1, self._backoff.attempts_max + 1):
-            try:
-                reply = calls.call(
-                    self._client.update_item,
-                    TableName=self._table,
-                    Key=row_key(*key),
-                    ReturnValues="ALL_NEW",
-                    **request,
-                )
-                if "Attributes" not in reply:
-                    raise OutcomeLostError("the reply lacks Attributes")  # noqa: TRY301 - it is met again right below
-                return dict(reply["Attributes"])
-            except ConditionFailedError:
-                return None
-            except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
-                self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
-            except DynamoError as error:
-                raise calls.public_error(error, table=self._table) from error
-        raise self._gave_up(1)
-
-    def _delete_together(self, keys: Sequence[CommitKey]) -> None:
-        left: list[Any] = [{"DeleteRequest": {"Key": row_key(*key)}} for key in keys]
-        stalled = 0
-        while stalled < self._backoff.attempts_max:
-            unprocessed = self._try_to_delete(left)
-            if not unprocessed:
-                return
-            stalled = stalled + 1 if len(unprocessed) == len(left) else 1  # a part that went is progress
-            left = unprocessed
-            self._runtime.sleep(self._backoff.delay_seconds(stalled, self._runtime.uniform()))
-        raise self._gave_up(len(left))
-
-    def _try_to_delete(self, requests: list[Any]) -> list[Any]:
-        """Return what is left to do."""
-        try:
-            reply = calls.call(self._client.batch_write_item, RequestItems={self._table: requests})
-        except (NotAppliedError, OutcomeLostError, TransactionCancelledError):
-            return requests  # deleting again what is gone does no harm
-        except DynamoError as error:
-            raise calls.public_error(error, table=self._table) from error
-        if "UnprocessedItems" not in reply:
-            return requests  # a body that was cut short; a whole one says it, also when it is empty
-        return list(reply["UnprocessedItems"].get(self._table, []))
-
-    def _gave_up(self, count: int) -> ThrottledError:
-        return ThrottledError(
-            f"DynamoDB did not take the settling of {count} outbox rows",
-            retry_after_seconds=self._backoff.cap_seconds,
+        written = self._caller.write(
+            self._client.update_item,
+            what=f"the note on commit {key[0]} {key[1]}",
+            needs="Attributes",
+            is_repeatable=True,
+            TableName=self._table,
+            Key=row_key(*key),
+            ReturnValues="ALL_NEW",
+            **request,
         )
+        return dict(written.reply["Attributes"]) if isinstance(written, Taken) else None

@@ -137,7 +137,7 @@ def _predecessor_by_plain_read() -> Iterator[None]:
         answers: dict[tuple[str, int], Answer] = {}
         for key in keys:
             place: dict[str, Any] = {"TableName": self._table, "Key": row_key(*key), "ConsistentRead": True}
-            reply = calls.read(self._runtime, self._backoff, self._client.get_item, **place)
+            reply = self._caller.read(self._client.get_item, **place)
             answers[key] = self._answer(reply.get("Item"))
         return answers
 
@@ -310,17 +310,17 @@ def _own_commit_not_recognized() -> Iterator[None]:
     """Each attempt is a commit of its own, so a lost reply stores an append twice."""
     honest = Appender._rounds
 
-    def rounds_again(self: Appender, appends: Any, deadline: Any, traceparent: Any, *, many: bool) -> Any:
+    def rounds_again(self: Appender, appends: Any, *given: Any, many: bool) -> Any:
         now = appends
         for _ in range(8):
             try:
-                return honest(self, now, deadline, traceparent, many=many)
+                return honest(self, now, *given, many=many)
             except _LostError:
                 now = [
                     replace(each, expected_version=history.current_version(self._context, each.aggregate.id))
                     for each in appends
                 ]
-        raise OutcomeUnknownError(appends[0].aggregate.id, commit_id="?")
+        raise OutcomeUnknownError("never heard of", aggregate_id=appends[0].aggregate.id)
 
     judged = verdict.judge
 

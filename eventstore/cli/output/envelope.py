@@ -16,6 +16,7 @@ from eventstore.errors import (
     DecideAgainError,
     EventStoreError,
     InvalidInputError,
+    OutcomeUnknownError,
     ParkedError,
     SetUpError,
     TryLaterError,
@@ -40,6 +41,8 @@ class ExitCode(IntEnum):
     """A server is out of reach or refuses for load."""
     PARTIAL = 4
     """Stopped part-way; run it again to resume."""
+    UNKNOWN = 5
+    """A write has happened or not: look before doing it again."""
     DEFECT = 70
     """A defect of this software (EX_SOFTWARE of sysexits.h); please report what was printed."""
 
@@ -72,6 +75,8 @@ def exit_code_of(error: EventStoreError) -> ExitCode:
             return ExitCode.USAGE
         case TryLaterError():
             return ExitCode.UNREACHABLE
+        case OutcomeUnknownError():
+            return ExitCode.UNKNOWN
         case CorruptRowError() | ParkedError():
             return ExitCode.FOUND
         case _:

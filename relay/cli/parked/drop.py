@@ -37,7 +37,7 @@ def drop(
     sweep. There is no way back.
 
     Exit codes: 0 dropped, 1 it is not parked, its turn has not come, or you did not confirm, 2 arguments, settings or
-    tables, 3 DynamoDB is out of reach.
+    tables, 3 DynamoDB is out of reach, 5 the outcome is unknown: run it again, it does nothing twice.
     """
     check_aggregate_id(aggregate, "AGGREGATE")
     desk = open_desk()

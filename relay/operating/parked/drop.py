@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import DynamoError, NotAppliedError, OutcomeLostError, TransactionCancelledError
+from eventstore.dynamodb.caller import Caller, Taken
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, ThrottledError
 from eventstore.ports import DynamoClient, Runtime
@@ -20,7 +19,6 @@ from relay.outbox.reader import OutboxReader
 from relay.outbox.row import Absent, Present, is_settled
 from relay.outbox.writer import OutboxWriter
 
-_FAILED = "ConditionalCheckFailed"
 _MEANWHILE_MAX = 3
 """Times that the row may change between the look and the transaction, such as by the index taking the commit."""
 
@@ -58,6 +56,7 @@ class Dropper:
         self._tables = tables
         self._runtime = runtime
         self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
         self._destinations = frozenset(destinations)
         self._marks = MarkReader(client, tables, runtime, backoff)
         self._outbox = OutboxReader(client, tables, runtime, backoff)
@@ -86,7 +85,8 @@ class Dropper:
 
         Raises:
             DropRefusedError: A mark was changed meanwhile; look again.
-            TryLaterError: It may have been dropped or not. Drop again: it is not done twice.
+            TryLaterError: It was not dropped. Drop again.
+            OutcomeUnknownError: It has been dropped or not. Drop again: it is not done twice, and says so.
         """
         names = frozenset(mark.destination for mark in marks)
         about = {
@@ -133,24 +133,14 @@ class Dropper:
         if row.first is not None and row.first > 1 and any(mark.destination == BUS for mark in marks):
             actions.append(_turn_check(self._tables.outbox, (row.aggregate_id, row.first - 1)))
         actions.append({"Put": {"TableName": self._tables.relay, "Item": audit.encode(record)}})
-        for attempt in range(1, self._backoff.attempts_max + 1):
-            try:
-                calls.call(
-                    self._client.transact_write_items,
-                    TransactItems=actions,
-                    ClientRequestToken=record.record_id,  # so that a repeat after a lost reply is the same deed
-                )
-            except TransactionCancelledError as error:
-                if any(reason.code == _FAILED for reason in error.reasons):
-                    return False
-            except (NotAppliedError, OutcomeLostError):
-                pass
-            except DynamoError as error:
-                raise calls.public_error(error, table=self._tables.outbox) from error
-            else:
-                return True
-            self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
-        raise ThrottledError("DynamoDB did not take a drop", retry_after_seconds=self._backoff.cap_seconds)
+        written = self._caller.write(
+            self._client.transact_write_items,
+            what=f"the drop of {_name(row.key)}",
+            if_unknown="drop it again: it is not done twice",
+            TransactItems=actions,
+            ClientRequestToken=record.record_id,  # so that a repeat after a lost reply is the same deed
+        )
+        return isinstance(written, Taken)
 
     def _settle_if_complete(self, key: CommitKey) -> bool:
         """Delete the row when another destination took the commit at the same moment; the sweep would, later."""

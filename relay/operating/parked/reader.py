@@ -1,12 +1,12 @@
 """Reads marked rows of the outbox, without their events, page by page."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
+from eventstore.dynamodb import transact_get
+from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import ThrottledError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
@@ -24,8 +24,7 @@ class MarkReader:
     def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
         self._client = client
         self._table = tables.outbox
-        self._runtime = runtime
-        self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
 
     def walk(self, aggregate_id: str | None = None) -> Iterator[list[MarkedRow]]:
         """Yield all rows of the outbox, or of one aggregate, in lists: an aggregate's rows together, in order."""
@@ -40,14 +39,14 @@ class MarkReader:
             operation = self._client.query
             request["KeyConditionExpression"] = "aggregateId = :id"
             request["ExpressionAttributeValues"] = {":id": {"S": aggregate_id}}
-        for reply in self._replies(operation, request, needs="Items"):
+        for reply in self._caller.pages(operation, request, needs="Items"):
             yield [read(item) for item in reply["Items"]]
 
     def highest_owed_to_bus(self, aggregate_id: str, at_least: int) -> int:
         """Return the last number of an aggregate's highest commit that the bus lacks, or `at_least`."""
         request = self._owed_to_bus_above(aggregate_id, at_least)
         request |= {"ProjectionExpression": "sequenceNumber", "ScanIndexForward": False, "Limit": PAGE_ROWS}
-        for reply in self._replies(self._client.query, request, needs="Items"):
+        for reply in self._caller.pages(self._client.query, request, needs="Items"):
             if reply["Items"]:
                 return number_of(reply["Items"][0])
         return at_least
@@ -55,7 +54,7 @@ class MarkReader:
     def count_owed_to_bus(self, aggregate_id: str, above: int) -> int:
         """Return how many of an aggregate's commits above a number the bus lacks."""
         request = self._owed_to_bus_above(aggregate_id, above) | {"Select": "COUNT"}
-        return sum(int(reply["Count"]) for reply in self._replies(self._client.query, request, needs="Count"))
+        return sum(int(reply["Count"]) for reply in self._caller.pages(self._client.query, request, needs="Count"))
 
     def _owed_to_bus_above(self, aggregate_id: str, number: int) -> dict[str, Any]:
         return {
@@ -70,17 +69,6 @@ class MarkReader:
             "ConsistentRead": True,
         }
 
-    def _replies(
-        self, operation: Callable[..., Mapping[str, Any]], request: dict[str, Any], *, needs: str
-    ) -> Iterator[Mapping[str, Any]]:
-        """Yield the replies of all pages, as many as there are; each moves on."""
-        while True:
-            reply = calls.read(self._runtime, self._backoff, operation, needs=needs, **request)
-            yield reply
-            if "LastEvaluatedKey" not in reply:
-                return
-            request = {**request, "ExclusiveStartKey": reply["LastEvaluatedKey"]}
-
     def row(self, key: CommitKey) -> MarkedRow | None:
         """Return one row as it is now, None when there is none: asked in a transaction, which decides."""
         item = self.item(key)
@@ -88,13 +76,5 @@ class MarkReader:
 
     def item(self, key: CommitKey) -> Mapping[str, Any] | None:
         """Return one row as it is stored, None when there is none."""
-        reply = calls.read(
-            self._runtime,
-            self._backoff,
-            self._client.transact_get_items,
-            needs="Responses",
-            TransactItems=[{"Get": {"TableName": self._table, "Key": row_key(*key)}}],
-        )
-        if len(reply["Responses"]) != 1:
-            raise ThrottledError("DynamoDB's reply was cut short", retry_after_seconds=self._backoff.cap_seconds)
-        return reply["Responses"][0].get("Item") or None
+        (item,) = transact_get.items(self._caller, [(self._table, row_key(*key))])
+        return item

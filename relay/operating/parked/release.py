@@ -6,16 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import (
-    ConditionFailedError,
-    DynamoError,
-    NotAppliedError,
-    OutcomeLostError,
-    TransactionCancelledError,
-)
+from eventstore.dynamodb.caller import Caller, Taken
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import ThrottledError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
@@ -70,7 +62,7 @@ class Releaser:
         self._client = client
         self._table = tables.outbox
         self._runtime = runtime
-        self._backoff = backoff
+        self._caller = Caller(client, runtime, backoff)
         self._reader = MarkReader(client, tables, runtime, backoff)
 
     def release(self, selection: Selection, *, dry_run: bool) -> Iterator[Released]:
@@ -78,6 +70,7 @@ class Releaser:
 
         Raises:
             TryLaterError: DynamoDB did not answer. Release again: what is released is not met a second time.
+            OutcomeUnknownError: The replies to a release were lost. Release again; one that has happened is not met.
         """
         for rows in self._reader.walk(selection.aggregate_id):
             for row in rows:
@@ -90,23 +83,17 @@ class Releaser:
 
     def _remove(self, row: MarkedRow, marks: Sequence[Mark]) -> Fate:
         """Remove marks of a row on the condition that they are still those that were seen."""
-        request = _request(marks, self._runtime.now_ms())
-        lost = False
-        for attempt in range(1, self._backoff.attempts_max + 1):
-            try:
-                calls.call(self._client.update_item, TableName=self._table, Key=row_key(*row.key), **request)
-            except ConditionFailedError:
-                return Fate.RELEASED if lost and self._is_free(row.key, marks) else Fate.CHANGED
-            except OutcomeLostError:
-                lost = True
-            except (NotAppliedError, TransactionCancelledError):
-                pass
-            except DynamoError as error:
-                raise calls.public_error(error, table=self._table) from error
-            else:
-                return Fate.RELEASED
-            self._runtime.sleep(self._backoff.delay_seconds(attempt, self._runtime.uniform()))
-        raise ThrottledError("DynamoDB did not take a release", retry_after_seconds=self._backoff.cap_seconds)
+        written = self._caller.write(
+            self._client.update_item,
+            what=f"the release of commit {row.key[0]} {row.key[1]}",
+            if_unknown="release again: what is released is not met a second time",
+            TableName=self._table,
+            Key=row_key(*row.key),
+            **_request(marks, self._runtime.now_ms()),
+        )
+        if isinstance(written, Taken):
+            return Fate.RELEASED
+        return Fate.RELEASED if written.maybe_ours and self._is_free(row.key, marks) else Fate.CHANGED
 
     def _is_free(self, key: CommitKey, marks: Sequence[Mark]) -> bool:
         """Tell whether a change whose reply was lost has happened: the marks are not there any more as they were."""

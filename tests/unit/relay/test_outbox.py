@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from eventstore import TableNames
 from eventstore.backoff import Backoff
-from eventstore.errors import RequestRefusedError, ThrottledError
+from eventstore.errors import RequestRefusedError, ThrottledError, UnreachableError
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
 from relay.outbox.reader import OutboxReader
 from relay.outbox.row import Absent, Present
@@ -47,6 +48,31 @@ def test_deletes_that_go_one_by_one_are_progress(bench: Bench) -> None:
     bench.way.trap = None
 
     assert bench.outbox() == []
+
+
+def test_a_server_out_of_reach_is_no_throttle(bench: Bench) -> None:
+    """
+    Who reads the error at night must look at the endpoint, not at the capacity: it names the cause, and chains it.
+    """
+
+    class Away:
+        """A client whose server is away."""
+
+        def __getattr__(self, _operation: str) -> Callable[..., Any]:
+            def call(**_request: Any) -> Any:
+                raise EndpointConnectionError(endpoint_url="http://db.example:8000")
+
+            return call
+
+    away: Any = Away()
+    for change in (
+        lambda: OutboxWriter(away, TableNames(), bench.runtime, QUICK).delete([("a", 1)]),
+        lambda: OutboxWriter(away, TableNames(), bench.runtime, QUICK).add_delivered(("a", 1), ["bus"]),
+        lambda: OutboxReader(away, TableNames(), bench.runtime, QUICK).ask([("a", 1)]),
+    ):
+        with pytest.raises(UnreachableError, match=r"http://db\.example:8000") as caught:
+            change()
+        assert caught.value.__cause__ is not None
 
 
 def test_deletes_that_are_not_taken_end(bench: Bench) -> None:

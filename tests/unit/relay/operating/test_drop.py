@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from eventstore import TableNames
-from eventstore.errors import TryLaterError
+from eventstore.cli.output.envelope import exit_code_of
+from eventstore.errors import OutcomeUnknownError, TryLaterError
 from eventstore.testing.dynamodb.errors import ServiceError
 from relay.operating.parked.drop import Dropped, Dropper, DropRefusedError
 
@@ -246,6 +247,30 @@ def test_a_lost_reply_is_one_deed(night: Night) -> None:
     assert drop(night, "a", 1).settled
     assert lost
     assert len(night.audits()) == 1
+
+
+def test_a_drop_whose_replies_are_all_lost_is_not_called_refused(night: Night) -> None:
+    """
+    It has happened and is audited: the error says so much and what to do, and a second drop finds nothing left.
+    """
+
+    def lose(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        reply = effect()
+        if operation == "TransactWriteItems":
+            raise ServiceError("InternalServerError", "the reply is lost", status=500)
+        return reply
+
+    night.append("a")
+    night.park("a", 1, "bus", delivered={"SS": ["index"]})
+    night.way.trap = lose
+
+    with pytest.raises(OutcomeUnknownError, match=r"commit a 1.*drop it again") as caught:
+        drop(night, "a", 1)
+    assert not isinstance(caught.value, TryLaterError)
+    assert exit_code_of(caught.value) == 5
+    assert len(night.audits()) == 1
+    with pytest.raises(DropRefusedError, match="not in the outbox"):
+        drop(night, "a", 1)
 
 
 def test_a_server_that_refuses_for_load(night: Night) -> None:

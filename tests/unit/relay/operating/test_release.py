@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from eventstore import TableNames
-from eventstore.errors import TryLaterError
-from eventstore.testing.dynamodb.errors import ServiceError
+from eventstore.errors import OutcomeUnknownError, TryLaterError
+from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from relay.leases.fleet import Pause
 from relay.operating.parked.release import Fate, Releaser
 from relay.operating.parked.selection import Selection
@@ -113,6 +113,45 @@ def test_a_row_that_went_meanwhile_does_not_come_back(night: Night) -> None:
 
     assert done.fate is Fate.CHANGED
     assert night.items() == []
+
+
+def test_a_release_whose_replies_are_all_lost_is_of_unknown_outcome(night: Night) -> None:
+    """
+    It has happened; released again, nothing is met.
+    """
+
+    def lose(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        reply = effect()
+        if operation == "UpdateItem":
+            raise ConnectionLostError("before the reply")
+        return reply
+
+    night.append("a")
+    night.park("a", 1, "bus")
+    night.way.trap = lose
+
+    (done,) = releaser(night).release(Selection(), dry_run=False)  # the repeat sees that it is free, and that was us
+
+    assert done.fate is Fate.RELEASED
+    assert list(releaser(night).release(Selection(), dry_run=False)) == []
+
+
+def test_a_release_that_never_meets_its_own_effect_is_of_unknown_outcome(night: Night) -> None:
+    """
+    The first reply is lost, and then nobody answers: it has happened or not, and the error says what to do.
+    """
+
+    def lose(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        if operation == "UpdateItem":
+            raise ConnectionLostError("before the reply")
+        return effect()
+
+    night.append("a")
+    night.park("a", 1, "bus")
+    night.way.trap = lose
+
+    with pytest.raises(OutcomeUnknownError, match=r"commit a 1.*release again"):
+        list(releaser(night).release(Selection(), dry_run=False))
 
 
 def test_a_lost_reply_does_not_make_a_release_look_like_somebody_elses(night: Night) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from eventstore import TableNames
+from eventstore.dynamodb.caller import Caller
 from eventstore.testing.dynamodb.errors import ServiceError
 from relay.cli import words
 from relay.feed import unread
@@ -27,7 +28,7 @@ def stream_of(night: Night) -> tuple[Stream, str]:
 
 def look(night: Night, after: Any = None) -> Unread | None:
     stream, shard_id = stream_of(night)
-    return unread.look(night.streams, night.runtime, BACKOFF, stream, shard_id, after)
+    return unread.look(night.streams, Caller(night.client, night.runtime, BACKOFF), stream, shard_id, after)
 
 
 def test_before_the_first_record_and_at_the_end(night: Night) -> None:
@@ -63,7 +64,9 @@ def test_a_position_that_the_feed_has_forgotten(night: Night) -> None:
     stream, shard_id = stream_of(night)
     night.way.trap = trim
 
-    assert unread.look(night.streams, night.runtime, BACKOFF, stream, shard_id, None) == Unread(None, is_trimmed=True)
+    assert unread.look(night.streams, Caller(night.client, night.runtime, BACKOFF), stream, shard_id, None) == Unread(
+        None, is_trimmed=True
+    )
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException", "ExpiredIteratorException"])

@@ -3,70 +3,77 @@
     from eventstore import AggregateRef, EventStore, NewEvent, connect, Endpoint
 
 Every append also writes an outbox row in the same transaction; the `relay` package tells the rest of the world.
+
+A name is loaded when it is first used, with what it needs and nothing else, so that importing this package is cheap.
 """
 
-from eventstore.append.bulk import AppendOutcome, BulkProgress
-from eventstore.append.metrics import AppendCounts, StoreMetrics
-from eventstore.backoff import Backoff
-from eventstore.context import StoreOptions
-from eventstore.dynamodb.aimd import AimdSettings
-from eventstore.dynamodb.connection import Endpoint, connect
-from eventstore.dynamodb.limiter import LimiterState
-from eventstore.dynamodb.table_names import TableNames
-from eventstore.dynamodb.tables import init as init_tables
-from eventstore.errors import (
-    AccessDeniedError,
-    AggregateTypeError,
-    CorruptRowError,
-    DecideAgainError,
-    EndpointError,
-    EventSchemaError,
-    EventStoreError,
-    IdempotencyConflictError,
-    IndexMissingError,
-    InvalidInputError,
-    InvalidTokenError,
-    LimitExceededError,
-    MissingExtraError,
-    NotJsonError,
-    NotSettledError,
-    OutcomeUnknownError,
-    ParkedError,
-    RequestRefusedError,
-    SearchExpiredError,
-    SearchRefusedError,
-    SearchUnreachableError,
-    SetUpError,
-    TableLayoutError,
-    TableMissingError,
-    ThrottledError,
-    TryLaterError,
-    UnreachableError,
-    WrongExpectedVersionError,
-)
-from eventstore.event_metadata import metadata
-from eventstore.expectation import ANY, EXISTS, NO_EVENTS, Expectation
-from eventstore.model import AggregateRef, Append, AppendResult, NewEvent, RecordedEvent, StoredForm, TypedEvent
-from eventstore.repository import (
-    NEVER,
-    CachePolicy,
-    JsonStateCodec,
-    Loaded,
-    Projection,
-    ReadModel,
-    Repository,
-    RepositoryStats,
-    SnapshotPolicy,
-    StateCodec,
-    Transacted,
-)
-from eventstore.schema import EventTypes, SchemaFinding, SchemaReport
-from eventstore.store import EventStore
-from eventstore.timeline.query import ByAggregateType, ByTime, ByType
-from eventstore.timeline.reader import Page
-from eventstore.verify import Finding, FindingKind, Severity
-from eventstore.verify.counts import EventCount, StoreStats
-from eventstore.verify.verifier import WalkProgress
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eventstore.append.bulk import AppendOutcome, BulkProgress
+    from eventstore.append.metrics import AppendCounts, StoreMetrics
+    from eventstore.backoff import Backoff
+    from eventstore.context import StoreOptions
+    from eventstore.dynamodb.aimd import AimdSettings
+    from eventstore.dynamodb.connection import Endpoint, connect
+    from eventstore.dynamodb.limiter import LimiterState
+    from eventstore.dynamodb.table_names import TableNames
+    from eventstore.dynamodb.tables import init as init_tables
+    from eventstore.errors import (
+        AccessDeniedError,
+        AggregateTypeError,
+        CorruptRowError,
+        DecideAgainError,
+        EndpointError,
+        EventSchemaError,
+        EventStoreError,
+        IdempotencyConflictError,
+        IndexMissingError,
+        InvalidInputError,
+        InvalidTokenError,
+        LimitExceededError,
+        MissingExtraError,
+        NotJsonError,
+        NotSettledError,
+        OutcomeUnknownError,
+        ParkedError,
+        RequestRefusedError,
+        SearchExpiredError,
+        SearchRefusedError,
+        SearchUnreachableError,
+        SetUpError,
+        TableLayoutError,
+        TableMissingError,
+        ThrottledError,
+        TryLaterError,
+        UnreachableError,
+        WrongExpectedVersionError,
+    )
+    from eventstore.event_metadata import metadata
+    from eventstore.expectation import ANY, EXISTS, NO_EVENTS, Expectation
+    from eventstore.model import AggregateRef, Append, AppendResult, NewEvent, RecordedEvent, StoredForm, TypedEvent
+    from eventstore.repository import (
+        NEVER,
+        CachePolicy,
+        JsonStateCodec,
+        Loaded,
+        Projection,
+        ReadModel,
+        Repository,
+        RepositoryStats,
+        SnapshotPolicy,
+        StateCodec,
+        Transacted,
+    )
+    from eventstore.schema import EventTypes, SchemaFinding, SchemaReport
+    from eventstore.store import EventStore
+    from eventstore.timeline.query import ByAggregateType, ByTime, ByType
+    from eventstore.timeline.reader import Page
+    from eventstore.verify import Finding, FindingKind, Severity
+    from eventstore.verify.counts import EventCount, StoreStats
+    from eventstore.verify.verifier import WalkProgress
 
 __all__ = [
     "ANY",
@@ -147,3 +154,61 @@ __all__ = [
     "init_tables",
     "metadata",
 ]
+
+_NAMES_BY_MODULE = {
+    "eventstore.append.bulk": "AppendOutcome BulkProgress",
+    "eventstore.append.metrics": "AppendCounts StoreMetrics",
+    "eventstore.backoff": "Backoff",
+    "eventstore.context": "StoreOptions",
+    "eventstore.dynamodb.aimd": "AimdSettings",
+    "eventstore.dynamodb.connection": "Endpoint connect",
+    "eventstore.dynamodb.limiter": "LimiterState",
+    "eventstore.dynamodb.table_names": "TableNames",
+    "eventstore.dynamodb.tables": "init_tables",
+    "eventstore.errors": (
+        "AccessDeniedError AggregateTypeError CorruptRowError DecideAgainError EndpointError EventSchemaError "
+        "EventStoreError IdempotencyConflictError IndexMissingError InvalidInputError InvalidTokenError "
+        "LimitExceededError MissingExtraError NotJsonError NotSettledError OutcomeUnknownError ParkedError "
+        "RequestRefusedError SearchExpiredError SearchRefusedError SearchUnreachableError SetUpError "
+        "TableLayoutError TableMissingError ThrottledError TryLaterError UnreachableError "
+        "WrongExpectedVersionError"
+    ),
+    "eventstore.event_metadata": "metadata",
+    "eventstore.expectation": "ANY EXISTS NO_EVENTS Expectation",
+    "eventstore.model": "AggregateRef Append AppendResult NewEvent RecordedEvent StoredForm TypedEvent",
+    "eventstore.repository": (
+        "NEVER CachePolicy JsonStateCodec Loaded Projection ReadModel Repository RepositoryStats "
+        "SnapshotPolicy StateCodec Transacted"
+    ),
+    "eventstore.schema": "EventTypes SchemaFinding SchemaReport",
+    "eventstore.store": "EventStore",
+    "eventstore.timeline.query": "ByAggregateType ByTime ByType",
+    "eventstore.timeline.reader": "Page",
+    "eventstore.verify": "Finding FindingKind Severity",
+    "eventstore.verify.counts": "EventCount StoreStats",
+    "eventstore.verify.verifier": "WalkProgress",
+}
+"""Where each public name is defined: the imports above, said again for the running program. A test compares the two."""
+
+_MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
+_ORIGINALS = {"init_tables": "init"}
+_SUBMODULES = frozenset(module.split(".")[1] for module in _NAMES_BY_MODULE)
+
+
+def _load(name: str) -> object:
+    """Return a public name, or one of the modules that define them, and keep it for the next time; see PEP 562."""
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _MODULE_BY_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    value: object = getattr(import_module(_MODULE_BY_NAME[name]), _ORIGINALS.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _load  # hidden from type checkers, which would take it for a promise of every other name too

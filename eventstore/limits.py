@@ -1,4 +1,4 @@
-"""The numbers DynamoDB and AMQP set, each with its source, and the ones that follow from them."""
+"""The numbers DynamoDB and AMQP set, each with its source, those that follow from them, and defaults of the store."""
 
 TRANSACTION_MAX_ACTIONS = 100
 """Actions in one TransactWriteItems or TransactGetItems. Source: AWS, API reference of TransactWriteItems."""
@@ -32,3 +32,12 @@ BATCH_WRITE_MAX_ITEMS = 25
 
 SEQUENCE_NUMBER_MAX = 10**15
 """Far above any history, below 2**53, so that every JSON reader keeps it exact."""
+
+FOLLOW_OVERLAP_SECONDS_DEFAULT = 10.0
+"""How far each look of a follower goes back behind the one before it: indexes show events late, clocks differ."""
+
+FOLLOW_POLL_SECONDS_DEFAULT = 1.0
+"""Pause between two looks of a follower."""
+
+VERIFY_EVENT_IDS_MAX_DEFAULT = 250_000
+"""Event ids that a verification remembers, about 100 bytes each."""

@@ -1,12 +1,18 @@
-"""The event store: append events to an aggregate, and read them back."""
+"""The event store: append events to an aggregate, and read them back.
+
+What append, read and load do not need is imported by the methods that do: a function that is called a thousand times a
+day has to start soon, and most programs only append and load.
+"""
+
+from __future__ import annotations  # names below TYPE_CHECKING stand in signatures alone
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from eventstore import validation
-from eventstore.append import bulk, wait_settled
+from eventstore import limits, validation
+from eventstore.append import wait_settled
 from eventstore.append.appender import Appender
-from eventstore.append.bulk import AppendOutcome, OnBulkProgress
 from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
 from eventstore.dynamodb import store_record
@@ -20,21 +26,20 @@ from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
 from eventstore.ports import DynamoClient, Flag, Runtime
 from eventstore.read import history
 from eventstore.read.pages import Span
-from eventstore.schema import EventTypes, SchemaReport, check
-from eventstore.schema.check import OnScanned
-from eventstore.schema.decoder import SchemaDecoder
-from eventstore.schema.encoder import SchemaEncoder
-from eventstore.search.client import SearchClient
-from eventstore.search.event_search import EventSearch
-from eventstore.search.options import SearchOptions
 from eventstore.system import SystemRuntime
-from eventstore.timeline import follower, reader
-from eventstore.timeline.query import ByAggregateType, ByTime, ByType, EventQuery, of_day
-from eventstore.timeline.reader import Page
-from eventstore.verify import Finding, counter
-from eventstore.verify.counts import StoreStats
-from eventstore.verify.event_ids import EVENT_IDS_MAX, EventIds
-from eventstore.verify.verifier import OnWalked, Verifier
+
+if TYPE_CHECKING:
+    from eventstore.append.bulk import AppendOutcome, OnBulkProgress
+    from eventstore.schema import EventTypes, SchemaReport
+    from eventstore.schema.check import OnScanned
+    from eventstore.search.client import SearchClient
+    from eventstore.search.event_search import EventSearch
+    from eventstore.search.options import SearchOptions
+    from eventstore.timeline.query import EventQuery
+    from eventstore.timeline.reader import Page
+    from eventstore.verify import Finding
+    from eventstore.verify.counts import StoreStats
+    from eventstore.verify.verifier import OnWalked
 
 
 class EventStore:
@@ -54,7 +59,7 @@ class EventStore:
         options: StoreOptions | None = None,
         runtime: Runtime | None = None,
         events: EventTypes | None = None,
-    ) -> "EventStore":
+    ) -> EventStore:
         """Open a store whose tables exist; one consistent read learns its epoch and its index shards.
 
         Args:
@@ -75,6 +80,9 @@ class EventStore:
         record = store_record.load(Caller(client, runtime, options.read_backoff), tables)
         context = StoreContext(client, tables, record, options, runtime)
         if events is not None:
+            from eventstore.schema.decoder import SchemaDecoder
+            from eventstore.schema.encoder import SchemaEncoder
+
             context = replace(context, decoder=SchemaDecoder(events), encoder=SchemaEncoder(events))
         return cls(context)
 
@@ -193,6 +201,8 @@ class EventStore:
         Raises:
             InvalidInputError: `concurrency` or `deadline_seconds` cannot be.
         """
+        from eventstore.append import bulk
+
         if deadline_seconds is not None:
             validation.check_seconds(deadline_seconds, "deadline_seconds")
 
@@ -279,6 +289,8 @@ class EventStore:
             InvalidInputError: The store was opened without `events`.
             TryLaterError: DynamoDB did not answer in time.
         """
+        from eventstore.schema import check
+
         return check.check(self._context, scan=scan, on_scanned=on_scanned)
 
     def current_version(self, aggregate: AggregateRef | str) -> int:
@@ -323,6 +335,9 @@ class EventStore:
             CorruptRowError: A stored row cannot be read.
             TryLaterError: DynamoDB did not answer in time; reading again is safe.
         """
+        from eventstore.timeline import reader
+        from eventstore.timeline.query import ByType
+
         return reader.read(self._context, ByType(event_type, from_ms, until_ms, backwards), limit, on_corrupt)
 
     def read_aggregate_type(
@@ -336,6 +351,9 @@ class EventStore:
         on_corrupt: OnCorrupt = None,
     ) -> Iterator[RecordedEvent]:
         """Read the events of all aggregates of one type; in all else, errors and costs included, as `read_type`."""
+        from eventstore.timeline import reader
+        from eventstore.timeline.query import ByAggregateType
+
         query = ByAggregateType(aggregate_type, from_ms, until_ms, backwards)
         return reader.read(self._context, query, limit, on_corrupt)
 
@@ -365,6 +383,9 @@ class EventStore:
             LimitExceededError: The range has more than 3,660 days.
             As `read_type`.
         """
+        from eventstore.timeline import reader
+        from eventstore.timeline.query import ByTime
+
         return reader.read(self._context, ByTime(from_ms, until_ms, backwards), limit, on_corrupt)
 
     def read_page(
@@ -392,6 +413,8 @@ class EventStore:
             InvalidTokenError: The token is damaged, of another query, or of another version of this library.
             As `read_type`.
         """
+        from eventstore.timeline import reader
+
         return reader.read_page(self._context, query, size, token, on_corrupt)
 
     def stream_events(
@@ -399,8 +422,8 @@ class EventStore:
         from_ms: int,
         *,
         follow: bool = False,
-        overlap_seconds: float = follower.OVERLAP_SECONDS,
-        poll_seconds: float = follower.POLL_SECONDS,
+        overlap_seconds: float = limits.FOLLOW_OVERLAP_SECONDS_DEFAULT,
+        poll_seconds: float = limits.FOLLOW_POLL_SECONDS_DEFAULT,
         stop: Flag | None = None,
         on_corrupt: OnCorrupt = None,
     ) -> Iterator[RecordedEvent]:
@@ -427,6 +450,8 @@ class EventStore:
         Raises:
             As `read_between`.
         """
+        from eventstore.timeline import follower
+
         following = follower.Following(overlap_seconds, poll_seconds)
         return follower.stream(self._context, from_ms, following if follow else None, stop, on_corrupt)
 
@@ -435,7 +460,7 @@ class EventStore:
         aggregate_id: str | None = None,
         *,
         since_ms: int | None = None,
-        event_ids_max: int = EVENT_IDS_MAX,
+        event_ids_max: int = limits.VERIFY_EVENT_IDS_MAX_DEFAULT,
         progress: OnWalked = lambda _: None,
     ) -> Iterator[Finding]:
         """Look whether what is stored is as it must be, and yield what is not, while it is found; changes nothing.
@@ -463,6 +488,10 @@ class EventStore:
             IndexMissingError: The table was made without the time index, and `since_ms` was given.
             TryLaterError: DynamoDB did not answer in time; verify again.
         """
+        from eventstore.timeline import reader
+        from eventstore.verify.event_ids import EventIds
+        from eventstore.verify.verifier import Verifier
+
         if aggregate_id is not None and since_ms is not None:
             raise InvalidInputError("since_ms", "is given together with an aggregate: choose one of them")
         reader.check_count(event_ids_max, "event_ids_max")
@@ -486,6 +515,8 @@ class EventStore:
         Raises:
             TryLaterError: DynamoDB did not answer in time; count again.
         """
+        from eventstore.verify import counter
+
         return counter.count(self._context, progress)
 
     def latest_of_day(self, day: str, *, limit: int, since_ms: int = 0) -> list[RecordedEvent]:
@@ -499,6 +530,9 @@ class EventStore:
         Raises:
             As `read`.
         """
+        from eventstore.timeline import reader
+        from eventstore.timeline.query import of_day
+
         query = of_day(day, since_ms)
         newest_first = list(reader.read(self._context, query, limit))
         return newest_first[::-1]
@@ -510,4 +544,6 @@ class EventStore:
             client: `eventstore.search.elasticsearch.ElasticsearchSearch`, or `eventstore.testing.InMemorySearch`.
             options: Where to look, what is promoted, and bounds; as the relay's settings say.
         """
+        from eventstore.search.event_search import EventSearch
+
         return EventSearch(client, options, context=self._context)

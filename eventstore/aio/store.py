@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
+from eventstore import limits
 from eventstore.aio import inputs
 from eventstore.aio.following import follow as follow_events
 from eventstore.aio.search import AsyncEventSearch
@@ -28,7 +29,6 @@ from eventstore.timeline.query import EventQuery
 from eventstore.timeline.reader import Page
 from eventstore.verify import Finding
 from eventstore.verify.counts import StoreStats
-from eventstore.verify.event_ids import EVENT_IDS_MAX
 from eventstore.verify.verifier import OnWalked
 
 T = TypeVar("T")
@@ -304,8 +304,8 @@ class AsyncEventStore:
         from_ms: int,
         *,
         follow: bool = False,
-        overlap_seconds: float = follower.OVERLAP_SECONDS,
-        poll_seconds: float = follower.POLL_SECONDS,
+        overlap_seconds: float = limits.FOLLOW_OVERLAP_SECONDS_DEFAULT,
+        poll_seconds: float = limits.FOLLOW_POLL_SECONDS_DEFAULT,
         on_corrupt: OnCorrupt = None,
     ) -> AsyncStream[RecordedEvent]:
         """See `EventStore.stream_events`. A follower ends when it is closed or cancelled.
@@ -325,7 +325,7 @@ class AsyncEventStore:
         aggregate_id: str | None = None,
         *,
         since_ms: int | None = None,
-        event_ids_max: int = EVENT_IDS_MAX,
+        event_ids_max: int = limits.VERIFY_EVENT_IDS_MAX_DEFAULT,
         progress: OnWalked = lambda _: None,
     ) -> AsyncStream[Finding]:
         """See `EventStore.verify`. Closed or cancelled, it ends with the page that it is reading."""

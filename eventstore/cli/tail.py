@@ -12,11 +12,11 @@ from eventstore.cli.output import envelope
 from eventstore.cli.output.event_list import EventList
 from eventstore.cli.output.event_view import line
 from eventstore.event_codec import OnCorrupt
+from eventstore.limits import FOLLOW_OVERLAP_SECONDS_DEFAULT
 from eventstore.model import RecordedEvent
 from eventstore.rows.event import day_of
 from eventstore.store import EventStore
 from eventstore.system import SystemRuntime
-from eventstore.timeline.follower import OVERLAP_SECONDS
 from eventstore.timeline.query import DAY_MS
 
 FOLLOW_LIMIT = 1000
@@ -109,7 +109,7 @@ def tail(
         now_ms = runtime.now_ms()
         seen = wanted.newest(store, FOLLOW_LIMIT, listed.on_corrupt)
         _print(seen[-limit:], listed, as_lines=as_lines)
-        since_ms = max(0, now_ms - round(OVERLAP_SECONDS * 1000))
+        since_ms = max(0, now_ms - round(FOLLOW_OVERLAP_SECONDS_DEFAULT * 1000))
         known = {event.event_id for event in seen}
         for event in store.stream_events(since_ms, follow=True, on_corrupt=listed.on_corrupt):
             if wanted.takes(event) and event.event_id not in known:

@@ -6,9 +6,9 @@ from eventstore.cli.input.moment import FORMS, moment
 from eventstore.cli.opened import open_store
 from eventstore.cli.output import envelope, progress
 from eventstore.cli.output.streams import printable
+from eventstore.limits import VERIFY_EVENT_IDS_MAX_DEFAULT
 from eventstore.system import SystemRuntime
 from eventstore.verify import Finding, Severity
-from eventstore.verify.event_ids import EVENT_IDS_MAX
 from eventstore.verify.verifier import WalkProgress
 
 
@@ -25,7 +25,7 @@ from eventstore.verify.verifier import WalkProgress
 @click.option(
     "--event-ids-max",
     type=click.IntRange(1, 100_000_000),
-    default=EVENT_IDS_MAX,
+    default=VERIFY_EVENT_IDS_MAX_DEFAULT,
     show_default=True,
     help="Event ids to remember, about 100 bytes each.",
 )

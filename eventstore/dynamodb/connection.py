@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ChecksumError
 from urllib3.util import Timeout
 
@@ -55,6 +53,9 @@ def connect(
     Raises:
         EndpointError: The endpoint is no URL, or no region is known.
     """
+    import boto3  # noqa: PLC0415 - a tenth of a second, which commands that only explain themselves do without
+    from botocore.config import Config  # noqa: PLC0415 - likewise
+
     config = Config(
         connect_timeout=connect_timeout_seconds,
         read_timeout=read_timeout_seconds,

@@ -6,8 +6,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from eventstore.backoff import Backoff, Deadline, pause
 from eventstore.dynamodb import store_record
 from eventstore.dynamodb.caller import Caller
@@ -55,6 +53,8 @@ def load_template() -> dict[str, Any]:
 
 
 def _parse(text: str) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - a store that only appends and reads has no use for it
+
     template: dict[str, Any] = yaml.safe_load(text)
     return template
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from eventstore import limits
 from eventstore.context import StoreContext
 from eventstore.errors import InvalidInputError
 from eventstore.event_codec import OnCorrupt
@@ -13,8 +14,6 @@ from eventstore.timeline.query import ByTime
 from eventstore.timeline.seen import Seen
 from eventstore.validation import TIMESTAMP_MAX_MS
 
-OVERLAP_SECONDS = 10.0
-POLL_SECONDS = 1.0
 OVERLAP_MAX_SECONDS = 3_600.0
 
 
@@ -27,8 +26,8 @@ class Following:
         poll_seconds: Pause between two looks.
     """
 
-    overlap_seconds: float = OVERLAP_SECONDS
-    poll_seconds: float = POLL_SECONDS
+    overlap_seconds: float = limits.FOLLOW_OVERLAP_SECONDS_DEFAULT
+    poll_seconds: float = limits.FOLLOW_POLL_SECONDS_DEFAULT
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

@@ -2,7 +2,8 @@
 
 import hashlib
 
-EVENT_IDS_MAX = 250_000
+from eventstore.limits import VERIFY_EVENT_IDS_MAX_DEFAULT
+
 _DIGEST_BYTES = 16
 
 
@@ -13,7 +14,7 @@ class EventIds:
     two: always in a store with no more events than the capacity.
     """
 
-    def __init__(self, capacity: int = EVENT_IDS_MAX) -> None:
+    def __init__(self, capacity: int = VERIFY_EVENT_IDS_MAX_DEFAULT) -> None:
         assert capacity >= 1, "who remembers nothing finds nothing"
         self._capacity = capacity
         self._older: dict[bytes, str] = {}

@@ -67,14 +67,23 @@ def find(module: str, name: str) -> Thing:
                     return Thing(name, module, statement, ast.get_docstring(statement) or "")
             case ast.Assign() | ast.AnnAssign() if name in _targets(statement):
                 return Thing(name, module, statement, _string_below(tree, index))
-            case ast.ImportFrom(module=str(origin), names=names):
-                for alias in names:
-                    if (alias.asname or alias.name) == name:
-                        found_there = find(origin, alias.name)
-                        return Thing(name, found_there.module, found_there.node, found_there.doc)
+            case ast.ImportFrom() | ast.If(test=ast.Name(id="TYPE_CHECKING")) if name in (names := imported(statement)):
+                origin, original = names[name]
+                found_there = find(origin, original)
+                return Thing(name, found_there.module, found_there.node, found_there.doc)
             case _:
                 pass
     raise AssertionError(f"{module} has no name {name}")
+
+
+def imported(statement: ast.stmt) -> dict[str, tuple[str, str]]:
+    """Return what a statement imports from modules, also within it: module and name there, by the name it gets here."""
+    return {
+        alias.asname or alias.name: (each.module, alias.name)
+        for each in ast.walk(statement)
+        if isinstance(each, ast.ImportFrom) and each.module is not None
+        for alias in each.names
+    }
 
 
 def functions(thing: Thing) -> Iterator[tuple[str, Function, str]]:

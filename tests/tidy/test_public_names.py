@@ -1,6 +1,10 @@
 """The public names: what programs may import. A change here is a change for users, and belongs into the changelog."""
 
+import ast
 import importlib
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -10,6 +14,7 @@ import eventstore.aio
 import eventstore.search
 import eventstore.testing
 import relay.testing
+from tests.tidy import api_source
 
 EVENTSTORE = [
     "ANY",
@@ -154,3 +159,42 @@ def test_every_public_error_is_exported() -> None:
         if isinstance(value, type) and issubclass(value, eventstore.EventStoreError)
     }
     assert defined - set(eventstore.__all__) == set()
+
+
+def test_names_are_loaded_from_where_type_checkers_see_them() -> None:
+    """The imports for type checkers and the table for the running program name the same things."""
+    body = ast.parse(Path(eventstore.__file__).read_text("utf-8")).body
+    (seen,) = (api_source.imported(each) for each in body if isinstance(each, ast.If) and api_source.imported(each))
+
+    loaded = {
+        name: (module, eventstore._ORIGINALS.get(name, name)) for name, module in eventstore._MODULE_BY_NAME.items()
+    }
+
+    assert loaded == seen
+    assert sorted(loaded) == sorted(eventstore.__all__)
+
+
+FRESH = """
+import eventstore
+assert set(eventstore.__all__) <= set(dir(eventstore))
+assert eventstore.errors.ThrottledError is eventstore.ThrottledError  # a type checker accepts both
+assert "EventStore" not in vars(eventstore)
+from eventstore import *
+assert EventStore is eventstore.EventStore and vars(eventstore)["EventStore"] is EventStore
+assert init_tables.__name__ == "init"
+"""
+
+
+def test_names_of_a_package_that_is_not_loaded_yet() -> None:
+    """In a fresh interpreter `dir`, `import *` and modules as attributes work, and a name is kept once it is loaded."""
+    subprocess.run([sys.executable, "-c", FRESH], check=True, timeout=60)
+
+
+def test_a_name_that_does_not_exist() -> None:
+    """A slip of the keyboard is told as of any module, with what was perhaps meant."""
+    with pytest.raises(AttributeError, match="module 'eventstore' has no attribute 'EventStor'") as caught:
+        _ = eventstore.EventStor  # type: ignore[attr-defined]
+
+    assert (caught.value.name, caught.value.obj) == ("EventStor", eventstore)
+    with pytest.raises(ImportError, match="cannot import name 'EventStor' from 'eventstore'"):
+        exec("from eventstore import EventStor")  # noqa: S102 - a literal

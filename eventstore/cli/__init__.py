@@ -2,20 +2,56 @@
 
 import click
 
-from eventstore.cli.append import append
-from eventstore.cli.dev_server import dev_server
-from eventstore.cli.import_events import import_events
-from eventstore.cli.init import init
+from eventstore.cli.lazy_group import Lazy
 from eventstore.cli.program import Program
-from eventstore.cli.schema import schema
-from eventstore.cli.search import search
-from eventstore.cli.show import show
-from eventstore.cli.stats import stats
-from eventstore.cli.tail import tail
-from eventstore.cli.verify import verify
+
+_COMMANDS = {
+    "append": Lazy(
+        "eventstore.cli.append:append",
+        "Append the events in SOURCE (JSON lines; standard input by default) to one aggregate, all or none.",
+    ),
+    "dev-server": Lazy(
+        "eventstore.cli.dev_server:dev_server",
+        "Serve an in-memory DynamoDB, with streams, to any AWS client, until interrupted.",
+    ),
+    "import": Lazy(
+        "eventstore.cli.import_events:import_events",
+        "Store many commits from SOURCE (JSON lines; standard input by default), each line one commit, all or none.",
+    ),
+    "init": Lazy(
+        "eventstore.cli.init:init",
+        "Create the tables that are absent and check the ones that are there.",
+    ),
+    "schema": Lazy(
+        "eventstore.cli.schema:schema",
+        "Event types: what is stored, and what a program can read.",
+    ),
+    "search": Lazy(
+        "eventstore.cli.search:search",
+        "Search the index that `relay run` fills, newest events first.",
+    ),
+    "show": Lazy(
+        "eventstore.cli.show:show",
+        "Show the events of AGGREGATE_ID, oldest first, as they are stored.",
+    ),
+    "stats": Lazy(
+        "eventstore.cli.stats:stats",
+        "Count events by type, aggregate type and day, with their sizes, and what is owed.",
+    ),
+    "tail": Lazy(
+        "eventstore.cli.tail:tail",
+        "Show the newest events in the order of their timestamps: of one day, or of a type, whenever they happened.",
+    ),
+    "verify": Lazy(
+        "eventstore.cli.verify:verify",
+        "Look whether numbers are contiguous, commits whole, types and event ids unique, and outbox and keys right.",
+    ),
+}
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Program, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="dynamo-eventstore")
 def main() -> None:
     """Event store on DynamoDB.
@@ -25,7 +61,3 @@ def main() -> None:
     Exit codes: 0 fine, 1 found what it looks for or refused by another writer, 2 usage, input or settings,
     3 a server is out of reach, 4 stopped part-way and can resume, 5 a write has happened or not, 70 a defect.
     """
-
-
-for command in (init, append, import_events, show, tail, search, stats, verify, schema, dev_server):
-    main.add_command(command)

@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 
 import click
 
+from eventstore.cli.lazy_group import LazyGroup
 from eventstore.cli.output import envelope, streams
 
 
-class Program(click.Group):
+class Program(LazyGroup):
     """A group of commands that shows no traceback for what a terminal, a pipe, a disk or a typing error can do."""
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]

@@ -2,20 +2,60 @@
 
 import click
 
+from eventstore.cli.lazy_group import Lazy
 from eventstore.cli.program import Program
-from relay.cli.audit import audit
-from relay.cli.config import config
-from relay.cli.demo import demo
-from relay.cli.gaps import gaps
-from relay.cli.parked import parked
-from relay.cli.pause import pause, resume
-from relay.cli.replay import replay
-from relay.cli.run import run
-from relay.cli.status import status
-from relay.cli.topology import topology
+
+_COMMANDS = {
+    "audit": Lazy(
+        "relay.cli.audit:audit",
+        "Show what operators did to the relay: release, drop, pause, resume.",
+    ),
+    "config": Lazy(
+        "relay.cli.config:config",
+        "Look at the settings.",
+    ),
+    "demo": Lazy(
+        "relay.cli.demo:demo",
+        "Append, carry, consume and search, and show what became of every event.",
+    ),
+    "gaps": Lazy(
+        "relay.cli.gaps:gaps",
+        "List what has been owed for too long, by aggregate, the oldest first.",
+    ),
+    "parked": Lazy(
+        "relay.cli.parked:parked",
+        "Look at parked commits, release them, or drop them.",
+    ),
+    "pause": Lazy(
+        "relay.cli.pause:pause",
+        "Stop delivery of all workers, those that start later included, until `relay resume`.",
+    ),
+    "replay": Lazy(
+        "relay.cli.replay:replay",
+        "Deliver what the outbox still owes, in order, and settle it.",
+    ),
+    "resume": Lazy(
+        "relay.cli.pause:resume",
+        "Let delivery of all workers go on after `relay pause`.",
+    ),
+    "run": Lazy(
+        "relay.cli.run:run",
+        "Carry commits to the bus and the index until stopped.",
+    ),
+    "status": Lazy(
+        "relay.cli.status:status",
+        "Show what is owed, who carries each shard, and what ails the destinations.",
+    ),
+    "topology": Lazy(
+        "relay.cli.topology:topology",
+        "Compare what the destinations have with what the settings want, and make what is missing.",
+    ),
+}
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Program, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="dynamo-eventstore")
 def main() -> None:
     """Carry committed events from the outbox to RabbitMQ and Elasticsearch.
@@ -26,16 +66,3 @@ def main() -> None:
     Exit codes: 0 fine, 1 found what it looks for, 2 usage or settings, 3 a server is out of reach, 4 stopped part-way
     and can resume, 5 a write has happened or not, 70 a part of the relay died.
     """
-
-
-main.add_command(run)
-main.add_command(status)
-main.add_command(gaps)
-main.add_command(parked)
-main.add_command(replay)
-main.add_command(pause)
-main.add_command(resume)
-main.add_command(audit)
-main.add_command(topology)
-main.add_command(config)
-main.add_command(demo)

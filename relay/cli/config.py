@@ -8,7 +8,7 @@ from rich.text import Text
 
 from eventstore.cli.output import envelope
 from eventstore.cli.output.streams import printable
-from relay.cli.servers import load_settings
+from relay.cli.opened import load_settings
 from relay.settings_view import ShownSetting
 from relay.settings_view import show as shown_of
 

@@ -18,7 +18,6 @@ from relay import logs
 from relay.demo import retail, scenario
 from relay.demo.main_job import Figures, MainJob
 from relay.demo.planned import PlannedCommit
-from relay.demo.real_world import RealWorld
 from relay.demo.world import EmbeddedWorld, World
 from relay.testing.received import FoundEvent
 
@@ -45,7 +44,7 @@ def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_js
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind then, as at Ctrl-C
     logs.configure("console", "warning")
     runtime = SystemRuntime()
-    world: World = EmbeddedWorld(runtime) if stack == "embedded" else RealWorld(runtime)
+    world: World = EmbeddedWorld(runtime) if stack == "embedded" else _real_world(runtime)
     job = MainJob(world, planned, name, runtime)
     try:
         console = envelope.console(stderr=True)
@@ -55,6 +54,12 @@ def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_js
         job.abort()
         world.close()
     raise SystemExit(0 if figures.is_clean else int(envelope.ExitCode.FOUND))
+
+
+def _real_world(runtime: Runtime) -> World:
+    from relay.demo.real_world import RealWorld  # noqa: PLC0415 - it loads the clients of real servers
+
+    return RealWorld(runtime)
 
 
 def _plan(source: Path | None, limit: int | None, seed: int) -> tuple[list[PlannedCommit], str]:

@@ -1,21 +1,42 @@
-"""What operators' commands look at: the tables, the fleet, and the names of the destinations."""
+"""What commands look at: settings, tables, the fleet, and the names of the destinations."""
 
 from dataclasses import dataclass
 
 from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import connection, tables
+from eventstore.dynamodb.connection import Endpoint
+from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import SetUpError
+from eventstore.ports import DynamoClient, StreamsClient
+from eventstore.settings import SettingsError, StoreSettings
 from eventstore.system import SystemRuntime
 from relay import settings as relay_settings
-from relay.cli.destinations import open_destinations
-from relay.cli.servers import Store, open_store
-from relay.destination import BUS, INDEX
+from relay.destination import BUS, FILE, INDEX
 from relay.leases.fleet import Fleet
 from relay.leases.fleet_table import FleetTable
 from relay.outbox.reader import OutboxReader
+from relay.settings import RelaySettings
 
 BACKOFF = Backoff(attempts_max=4)
 """A person waits: a server that takes connections and never answers is given up on after less than a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The tables of a command.
+
+    Attributes:
+        client: For the tables.
+        streams: For the feed.
+        tables: Their names.
+        endpoint: Where they are.
+    """
+
+    client: DynamoClient
+    streams: StreamsClient
+    tables: TableNames
+    endpoint: Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,40 @@ class Desk:
         return FleetTable(self.store.client, self.store.tables, self.runtime, self.backoff)
 
 
+def load_settings() -> tuple[StoreSettings, RelaySettings]:
+    """Read all settings of a command that delivers.
+
+    Raises:
+        SettingsError: Names every fault of either kind, and the variable to set.
+    """
+    faults: list[SettingsError] = []
+    store: StoreSettings | None = None
+    relay: RelaySettings | None = None
+    try:
+        store = store_settings.load()
+    except SettingsError as error:
+        faults.append(error)
+    try:
+        relay = relay_settings.load()
+    except SettingsError as error:
+        faults.append(error)
+    if store is None or relay is None:
+        raise SettingsError("; ".join(dict.fromkeys(str(fault) for fault in faults))) from faults[0]
+    return store, relay
+
+
+def open_store(chosen: StoreSettings) -> Store:
+    """Connect to DynamoDB and check that the tables are as they must be.
+
+    Raises:
+        SetUpError: A table is missing or has another layout, or the credentials are refused.
+        UnreachableError: DynamoDB did not answer.
+    """
+    client, streams = connection.connect(chosen.endpoint)
+    tables.check(client, chosen.tables)
+    return Store(client, streams, chosen.tables, chosen.endpoint)
+
+
 def open_desk() -> Desk:
     """Connect to the tables that the settings name. Settings of the relay are not needed to look.
 
@@ -58,10 +113,10 @@ def destination_names(fleet: Fleet) -> tuple[str, ...]:
     if fleet.settings is not None:
         return in_order(fleet.settings.destinations)
     try:
-        chosen = open_destinations(relay_settings.load(), SystemRuntime())
+        chosen = relay_settings.load()
     except SetUpError:  # nothing of the relay is set here, and no relay has run yet
         return (BUS, INDEX)
-    return (chosen.bus.name, *(side.name for side in chosen.sides))
+    return (BUS, INDEX) if chosen.file_path is None else (BUS, INDEX, FILE)
 
 
 def in_order(names: frozenset[str]) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from eventstore.validation import check_aggregate_id
 from relay import logs
 from relay.cli import words
 from relay.cli.destinations import open_destinations
-from relay.cli.opened import in_order
-from relay.cli.run import stop_on_signals
-from relay.cli.servers import build_relay, load_settings, open_store
+from relay.cli.opened import in_order, load_settings, open_store
+from relay.cli.servers import build_relay
+from relay.cli.signals import stop_on_signals
 from relay.daemon import PartDiedError
 from relay.leases.fleet import Fleet
 from relay.leases.fleet_table import FleetTable

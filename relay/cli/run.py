@@ -1,9 +1,7 @@
 """`relay run`: the daemon."""
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 
 import click
 
@@ -12,11 +10,13 @@ from eventstore.cli.output import envelope
 from eventstore.dynamodb import store_record
 from eventstore.dynamodb.caller import Caller
 from eventstore.errors import CorruptRowError
-from eventstore.ports import Flag, Part, Runtime
+from eventstore.ports import Part, Runtime
 from eventstore.system import SystemRuntime
 from relay import logs
 from relay.cli.destinations import open_bus_topology, open_destinations
-from relay.cli.servers import build_relay, load_settings, open_store
+from relay.cli.opened import load_settings, open_store
+from relay.cli.servers import build_relay
+from relay.cli.signals import stop_on_signals
 from relay.daemon import PartDiedError
 from relay.leases.errors import FleetSettingsError
 from relay.metrics import RecordingMeter
@@ -97,13 +97,3 @@ def serving(
         for part in server.parts:
             part.join(_SERVER_END_SECONDS)
         server.close()
-
-
-def stop_on_signals(stop: Flag) -> None:
-    """Raise a flag at SIGTERM and at Ctrl-C."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)

@@ -1,17 +1,13 @@
-"""The real servers behind a command, from its settings."""
+"""A relay on the real servers, for the commands that deliver."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
-from eventstore.dynamodb import connection, tables
-from eventstore.dynamodb.connection import Endpoint
-from eventstore.dynamodb.table_names import TableNames
-from eventstore.ports import DynamoClient, Runtime, StreamsClient
-from eventstore.settings import SettingsError, StoreSettings
-from relay import settings as relay_settings
+from eventstore.dynamodb import connection
+from eventstore.ports import DynamoClient, Runtime
 from relay.assembly import AssemblySettings, Relay
 from relay.cli.destinations import Destinations
+from relay.cli.opened import Store
 from relay.daemon import DaemonSettings
 from relay.delivery.pipeline import PipelineSettings
 from relay.feed.discovery import DiscoverySettings
@@ -26,57 +22,6 @@ _REFUSALS_MAX = 3
 _ANSWER_MARGIN_SECONDS = 5.0
 _ASKS_PER_LEASE = 10
 _FLEET_ANSWER_MAX_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """The tables of a command.
-
-    Attributes:
-        client: For the tables.
-        streams: For the feed.
-        tables: Their names.
-        endpoint: Where they are.
-    """
-
-    client: DynamoClient
-    streams: StreamsClient
-    tables: TableNames
-    endpoint: Endpoint
-
-
-def load_settings() -> tuple[StoreSettings, RelaySettings]:
-    """Read all settings of a command that delivers.
-
-    Raises:
-        SettingsError: Names every fault of either kind, and the variable to set.
-    """
-    faults: list[SettingsError] = []
-    store: StoreSettings | None = None
-    relay: RelaySettings | None = None
-    try:
-        store = store_settings.load()
-    except SettingsError as error:
-        faults.append(error)
-    try:
-        relay = relay_settings.load()
-    except SettingsError as error:
-        faults.append(error)
-    if store is None or relay is None:
-        raise SettingsError("; ".join(dict.fromkeys(str(fault) for fault in faults))) from faults[0]
-    return store, relay
-
-
-def open_store(chosen: StoreSettings) -> Store:
-    """Connect to DynamoDB and check that the tables are as they must be.
-
-    Raises:
-        SetUpError: A table is missing or has another layout, or the credentials are refused.
-        UnreachableError: DynamoDB did not answer.
-    """
-    client, streams = connection.connect(chosen.endpoint)
-    tables.check(client, chosen.tables)
-    return Store(client, streams, chosen.tables, chosen.endpoint)
 
 
 def build_relay(

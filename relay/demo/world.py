@@ -1,6 +1,6 @@
 """The world a demo runs in: tables, a relay, a consumer and a reader of the index."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from eventstore.dynamodb import tables as store_tables
 from eventstore.dynamodb.table_names import TableNames
@@ -8,11 +8,13 @@ from eventstore.errors import EventStoreError
 from eventstore.ports import DynamoClient, Flag, Part, Runtime
 from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
-from relay.demo.consumer import Consumer
-from relay.demo.search import IndexReader
 from relay.destinations.bus.bus import Bus
 from relay.destinations.index.index import Index
 from relay.testing import InMemoryBroker, InMemoryIndex
+
+if TYPE_CHECKING:  # they stand beside the clients of real servers, which the embedded world does without
+    from relay.demo.consumer import Consumer
+    from relay.demo.search import IndexReader
 
 _STOP_SECONDS = 60.0
 
@@ -40,12 +42,12 @@ class World(Protocol):
         ...
 
     @property
-    def consumer(self) -> Consumer:
+    def consumer(self) -> "Consumer":
         """A subscriber of everything on the bus, from before the first event on."""
         ...
 
     @property
-    def index(self) -> IndexReader:
+    def index(self) -> "IndexReader":
         """A user of the search index."""
         ...
 

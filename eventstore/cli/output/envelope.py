@@ -4,11 +4,10 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 import msgspec
-from rich.console import Console
 
 from eventstore.cli.output.streams import printable
 from eventstore.errors import (
@@ -21,6 +20,9 @@ from eventstore.errors import (
     SetUpError,
     TryLaterError,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,8 +59,10 @@ def print_envelope(data: object, *, status: str = "ok", diagnostics: Sequence[st
     print_line({"version": ENVELOPE_VERSION, "status": status, "data": data, "diagnostics": list(diagnostics)})
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> "Console":
     """Return a console for people; it wraps nothing when the output is no terminal, or one without a width."""
+    from rich.console import Console  # noqa: PLC0415 - commands that print JSON, or lines alone, do without
+
     stream = sys.stderr if stderr else sys.stdout
     made = Console(file=stream, highlight=False)
     if not stream.isatty() or made.width < 1:

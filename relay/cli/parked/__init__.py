@@ -2,13 +2,29 @@
 
 import click
 
-from relay.cli.parked.drop import drop
-from relay.cli.parked.listing import list_
-from relay.cli.parked.release import release
-from relay.cli.parked.show import show
+from eventstore.cli.lazy_group import Lazy, LazyGroup
+
+_COMMANDS = {
+    "drop": Lazy(
+        "relay.cli.parked.drop:drop",
+        "Let the commit of AGGREGATE that ends at number LAST count as delivered where it is parked.",
+    ),
+    "list": Lazy(
+        "relay.cli.parked.listing:list_",
+        "List what is parked, by destination and error class, with counts and examples.",
+    ),
+    "release": Lazy(
+        "relay.cli.parked.release:release",
+        "Remove the marks that meet all options, so that the relay tries those commits again.",
+    ),
+    "show": Lazy(
+        "relay.cli.parked.show:show",
+        "Show the commit of AGGREGATE that ends at number LAST; without LAST, its lowest that is parked.",
+    ),
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy=_COMMANDS)
 def parked() -> None:
     """Look at parked commits, release them, or drop them.
 
@@ -17,9 +33,3 @@ def parked() -> None:
 
     Exit codes: 0 fine, others as each command says.
     """
-
-
-parked.add_command(list_)
-parked.add_command(show)
-parked.add_command(release)
-parked.add_command(drop)

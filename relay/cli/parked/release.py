@@ -11,7 +11,7 @@ from eventstore.cli.output import envelope, progress
 from eventstore.validation import check_aggregate_id
 from relay.cli import operator, words
 from relay.cli.opened import Desk, open_desk
-from relay.cli.run import stop_on_signals
+from relay.cli.signals import stop_on_signals
 from relay.destination import BUS
 from relay.operating import audit
 from relay.operating.audit import AuditTrail

@@ -220,7 +220,6 @@ def night(monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
 
     monkeypatch.setattr(connection, "connect", lambda *_, **__: (client, streams))
     monkeypatch.setattr(import_module("relay.cli.replay"), "open_destinations", destinations)
-    monkeypatch.setattr(opened, "open_destinations", destinations)
     monkeypatch.setattr(opened, "BACKOFF", BACKOFF)
     for name, value in (
         ("EVENTSTORE_AWS_REGION", "eu-central-1"),

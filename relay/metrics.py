@@ -95,13 +95,19 @@ OUTBOX_OWED = Metric(
     "relay_outbox_owed_commits",
     Kind.GAUGE,
     ("destination",),
-    "rows that a destination lacks, as the last complete walk of the sweep saw them; parked ones left out",
+    "rows that a destination lacks, as the last complete walk of the sweep saw them; parked and unreadable left out",
 )
 OUTBOX_PARKED = Metric(
     "relay_outbox_parked_commits",
     Kind.GAUGE,
     ("destination",),
-    "rows parked for a destination, as the last complete walk of the sweep saw them",
+    "rows parked for a destination, in force or not, as the last complete walk of the sweep saw them",
+)
+OUTBOX_UNREADABLE = Metric(
+    "relay_outbox_unreadable_commits",
+    Kind.GAUGE,
+    (),
+    "rows that do not say where their commit begins, as the last complete walk of the sweep saw them",
 )
 OUTBOX_OLDEST = Metric(
     "relay_outbox_oldest_owed_seconds",
@@ -167,6 +173,7 @@ CATALOGUE: tuple[Metric, ...] = (
     TRIM_HEADROOM,
     OUTBOX_OWED,
     OUTBOX_PARKED,
+    OUTBOX_UNREADABLE,
     OUTBOX_OLDEST,
     OUTBOX_WALK_AGE,
     BREAKER_OPEN,

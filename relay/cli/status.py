@@ -18,7 +18,7 @@ from relay.feed.directory import FeedDirectory
 from relay.operating import overview as overviews
 from relay.operating.overview import Overview
 from relay.outbox import survey
-from relay.outbox.survey import Survey
+from relay.outbox.debt import Survey
 
 _ROWS_MAX_DEFAULT = 100_000
 _WATCH_SECONDS_DEFAULT = 2.0

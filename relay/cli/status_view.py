@@ -73,7 +73,8 @@ def _outbox(seen: Overview) -> Table:
         table.add_row(Text(f"owed to the {words.text(name)}"), f"{count:,}")
     table.add_row("owed to others only", f"{found.owed_to_others_only:,}")
     for name, count in sorted(found.parked.items()):
-        table.add_row(Text(f"parked for the {words.text(name)}"), f"{count:,}")
+        if count:
+            table.add_row(Text(f"parked for the {words.text(name)}"), f"{count:,}")
     table.add_row("parked", f"{found.parked_rows:,}")
     if found.unreadable:
         table.add_row("unreadable", f"{found.unreadable:,}")

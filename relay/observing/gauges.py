@@ -43,17 +43,21 @@ def watch_sweep(meter: Meter, sweeper: Sweeper, runtime: Runtime) -> None:
 
     def owed() -> dict[Labels, float]:
         seen = sweeper.seen
-        return {} if seen is None else {(name,): float(count) for name, count in seen.census.owed.items()}
+        return {} if seen is None else {(name,): float(count) for name, count in seen.survey.owed.items()}
 
     def parked() -> dict[Labels, float]:
         seen = sweeper.seen
-        return {} if seen is None else {(name,): float(count) for name, count in seen.census.parked.items()}
+        return {} if seen is None else {(name,): float(count) for name, count in seen.survey.parked.items()}
+
+    def unreadable() -> dict[Labels, float]:
+        seen = sweeper.seen
+        return {} if seen is None else {(): float(seen.survey.unreadable)}
 
     def oldest() -> dict[Labels, float]:
         seen = sweeper.seen
         if seen is None:
             return {}
-        at_ms = seen.census.oldest_committed_at_ms
+        at_ms = seen.survey.oldest_committed_at_ms
         return {(): 0.0 if at_ms is None else max(0.0, (runtime.now_ms() - at_ms) / 1000)}
 
     def age() -> dict[Labels, float]:
@@ -62,5 +66,6 @@ def watch_sweep(meter: Meter, sweeper: Sweeper, runtime: Runtime) -> None:
 
     meter.watch(metrics.OUTBOX_OWED, owed)
     meter.watch(metrics.OUTBOX_PARKED, parked)
+    meter.watch(metrics.OUTBOX_UNREADABLE, unreadable)
     meter.watch(metrics.OUTBOX_OLDEST, oldest)
     meter.watch(metrics.OUTBOX_WALK_AGE, age)

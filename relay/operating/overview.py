@@ -9,7 +9,7 @@ from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, lease_key
 from relay.leases.position import Position
 from relay.leases.report import DestinationReport, ShardReport, SweepReport
 from relay.operating import heartbeats
-from relay.outbox.survey import Survey
+from relay.outbox.debt import Survey
 
 WELL = "well"
 _SEVERITY = ("misconfigured", "outage", "closed off", WELL)

@@ -1,12 +1,17 @@
 """What rows of the outbox owe: which an operator means, what can be done about each, and all of them counted. Pure."""
 
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from eventstore.rows.outbox import OutboxRow
 from relay.destination import BUS, CommitKey
 from relay.outbox.row import UnreadableRow, is_settled, lacking
+
+PARKED_NAMES_MAX = 50
+"""Destinations that parked commits are counted by; those beyond are counted together, as `OTHER_NAME`."""
+
+OTHER_NAME = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,35 +95,96 @@ class Ledger:
         )
 
 
-class Census:
-    """Counts the rows of one walk; its size does not depend on theirs.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The outbox counted; `relay status` and the metrics show this one value.
+
+    A row is owed to a destination, parked for it, or neither. What cannot go without a person is in `parked` or
+    `unreadable`, whatever destinations are in force; an alert on the two misses none.
 
     Attributes:
-        rows: All of them, the unreadable ones included.
-        owed: Per destination how many lack it, parked ones left out.
-        parked: Per destination how many are parked for it.
-        unreadable: Rows that say not even where they begin.
-        oldest_committed_at_ms: Of those that are owed and not parked; None when there is none, or none says it.
+        rows: Rows counted, the unreadable ones included.
+        owed: By destination in force, how many commits it lacks that are not parked for it. An unreadable row is owed
+            to nobody that could be named.
+        owed_to_others_only: The bus has them, another destination in force lacks them.
+        parked: By destination, in force or not, how many commits are parked for it that it does not have.
+        parked_rows: Commits that are parked for one destination or more.
+        unreadable: Not even their range can be read; a person must look.
+        complete_rows: Every destination in force has them; the sweep deletes them.
+        oldest_committed_at_ms: When the oldest that is owed was committed; None when none is, or none says it.
+        complete: Whether all rows were counted.
+    """
+
+    rows: int = 0
+    owed: Mapping[str, int] = field(default_factory=dict)
+    owed_to_others_only: int = 0
+    parked: Mapping[str, int] = field(default_factory=dict)
+    parked_rows: int = 0
+    unreadable: int = 0
+    complete_rows: int = 0
+    oldest_committed_at_ms: int | None = None
+    complete: bool = True
+
+    @property
+    def owed_to_bus(self) -> int:
+        """Commits that the bus lacks and that are not parked for it."""
+        return self.owed.get(BUS, 0)
+
+
+class Census:
+    """Counts the rows of one walk: the only place where the outbox is counted. Its size does not depend on the rows.
+
+    Args:
+        destinations: Those in force.
     """
 
     def __init__(self, destinations: Collection[str]) -> None:
         self._destinations = frozenset(destinations)
-        self.rows = 0
-        self.owed: Counter[str] = Counter(dict.fromkeys(sorted(self._destinations), 0))
-        self.parked: Counter[str] = Counter(dict.fromkeys(sorted(self._destinations), 0))
-        self.unreadable = 0
-        self.oldest_committed_at_ms: int | None = None
+        self._owed: Counter[str] = Counter(dict.fromkeys(sorted(self._destinations), 0))
+        self._parked: Counter[str] = Counter(dict.fromkeys(sorted(self._destinations), 0))
+        self._rows = self._owed_to_others_only = self._parked_rows = self._unreadable = self._complete_rows = 0
+        self._oldest_committed_at_ms: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows counted so far."""
+        return self._rows
 
     def add(self, row: OutboxRow | UnreadableRow) -> None:
         """Count a row."""
-        self.rows += 1
+        self._rows += 1
         if isinstance(row, UnreadableRow):
-            self.unreadable += 1
-            self.owed.update(self._destinations)
+            self._unreadable += 1
             return
+        marked = frozenset(row.parked) - row.delivered
+        self._parked.update(self._known(name) for name in marked)
+        self._parked_rows += bool(marked)
+        self._complete_rows += is_settled(row.delivered, self._destinations)
         owed = lacking(row, self._destinations)
-        self.owed.update(owed)
-        self.parked.update(frozenset(row.parked) & self._destinations - row.delivered)
+        self._owed.update(owed)
+        self._owed_to_others_only += bool(owed) and BUS in row.delivered
         at = row.committed_at_ms
-        if owed and at > 0 and (self.oldest_committed_at_ms is None or at < self.oldest_committed_at_ms):
-            self.oldest_committed_at_ms = at  # a row that is broken may not say it
+        if owed and at > 0 and (self._oldest_committed_at_ms is None or at < self._oldest_committed_at_ms):
+            self._oldest_committed_at_ms = at  # a row that is broken may not say it
+
+    def survey(self, *, complete: bool) -> Survey:
+        """Return the count so far.
+
+        Args:
+            complete: Whether these are all rows of the outbox.
+        """
+        return Survey(
+            rows=self._rows,
+            owed=dict(self._owed),
+            owed_to_others_only=self._owed_to_others_only,
+            parked=dict(self._parked),
+            parked_rows=self._parked_rows,
+            unreadable=self._unreadable,
+            complete_rows=self._complete_rows,
+            oldest_committed_at_ms=self._oldest_committed_at_ms,
+            complete=complete,
+        )
+
+    def _known(self, name: str) -> str:
+        """Return the name under which a mark is counted: marks are stored text, and may name anything."""
+        return name if name in self._parked or len(self._parked) < PARKED_NAMES_MAX else OTHER_NAME

@@ -17,7 +17,7 @@ from relay.delivery.lane import Lane
 from relay.delivery.page import Page, PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.destination import BUS, CommitKey
-from relay.outbox.debt import Census
+from relay.outbox.debt import Census, Survey
 from relay.outbox.reader import OutboxReader
 from relay.outbox.row import UnreadableRow, is_settled, lacking
 from relay.permit import Permit
@@ -59,7 +59,7 @@ class WalkResult:
         settled: Rows that went.
         complete: The walk came to the table's end; False when it was stopped or the bus refused for too long.
         lacked: Of the rows taken, how many lacked which destination; `none` counts those that were done.
-        census: What was seen, taken or not.
+        survey: What was seen, taken or not.
     """
 
     seen: int
@@ -67,7 +67,7 @@ class WalkResult:
     settled: int
     complete: bool
     lacked: Mapping[str, int] = field(default_factory=dict)
-    census: Census = field(default_factory=lambda: Census(()))
+    survey: Survey = field(default_factory=Survey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class Sweep:
         Raises:
             TryLaterError: DynamoDB did not answer; walk again.
         """
-        seen = taken = settled = 0
+        taken = settled = 0
         lacked: Counter[str] = Counter()
         census = Census([lane.name for lane in self._lanes])
         start, blocked = None, None
@@ -174,7 +174,6 @@ class Sweep:
             rows = self._choose([row for row in page.rows if isinstance(row, OutboxRow)], behind.keys, age_seconds)
             if limit is not None:
                 rows = rows[: limit - taken]
-            seen += len(page.rows)
             taken += len(rows)
             lacked.update(name for row in rows for name in self._lacking(row))
             progress = 0
@@ -187,10 +186,10 @@ class Sweep:
                     break
             start = page.next_start
             if start is None or (limit is not None and taken >= limit):
-                return WalkResult(seen, taken, settled, complete=start is None, lacked=dict(lacked), census=census)
+                return _result(census, taken, settled, lacked, complete=start is None)
             if not progress:
                 permit.wait(self._settings.page_pause_seconds)
-        return WalkResult(seen, taken, settled, complete=False, lacked=dict(lacked), census=census)
+        return _result(census, taken, settled, lacked, complete=False)
 
     def collect_late(self) -> int:
         """Settle what a slow destination has reported since; return how many commits that settled.
@@ -235,3 +234,8 @@ class Sweep:
             parked=result.parked,
             waiting=result.waiting,
         )
+
+
+def _result(census: Census, taken: int, settled: int, lacked: Mapping[str, int], *, complete: bool) -> WalkResult:
+    survey = census.survey(complete=complete)
+    return WalkResult(survey.rows, taken, settled, complete=complete, lacked=dict(lacked), survey=survey)

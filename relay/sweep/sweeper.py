@@ -10,7 +10,7 @@ from relay.leases.fleet import SWEEP_KEY
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
 from relay.leases.report import SweepReport
-from relay.outbox.debt import Census
+from relay.outbox.debt import Survey
 from relay.permit import NotedPermit, Permit
 from relay.progress import PAGE_TURN_SECONDS, Progress
 from relay.sweep.sweep import Sweep, SweepSettings, WalkResult
@@ -23,11 +23,11 @@ class Seen:
     """What a complete walk saw.
 
     Attributes:
-        census: Of all rows.
+        survey: Of all rows.
         at: When the walk ended, by the monotonic clock.
     """
 
-    census: Census
+    survey: Survey
     at: float
 
 
@@ -110,7 +110,7 @@ class Sweeper:
         if result.taken:
             self._log.info("sweep.walked", seen=result.seen, taken=result.taken, settled=result.settled)
         if result.complete:
-            self._seen = Seen(result.census, self._runtime.monotonic())
+            self._seen = Seen(result.survey, self._runtime.monotonic())
             self._report = SweepReport(self._runtime.now_ms(), result.seen, dict(result.lacked), result.settled)
 
     def _rest(self, permit: Permit) -> None:

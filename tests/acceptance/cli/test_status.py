@@ -13,7 +13,13 @@ pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
 def counts(**changed: object) -> dict[str, object]:
     nothing = {"rows": 0, "complete": True, "owed_to_bus": 0, "owed_to_others_only": 0, "parked": 0, "unreadable": 0}
-    return {**nothing, "owed": {"bus": 0, "index": 0}, "parked_for": {}, "settled_rows": 0, **changed}
+    return {
+        **nothing,
+        "owed": {"bus": 0, "index": 0},
+        "parked_for": {"bus": 0, "index": 0},
+        "settled_rows": 0,
+        **changed,
+    }
 
 
 def test_with_and_without_owed_commits(terminal, corner):

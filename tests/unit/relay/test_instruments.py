@@ -21,8 +21,7 @@ from relay.leases.fleet import Fleet, Pause, WorkerState
 from relay.metrics import HistogramReading, Labels, Metric, RecordingMeter
 from relay.observing import gauges, readiness
 from relay.observing.http.health import Check
-from relay.outbox.debt import Census
-from relay.outbox.row import UnreadableRow
+from relay.outbox.debt import Census, Survey
 from relay.permit import Deadline, NotedPermit
 from relay.progress import Progress
 from relay.sweep.sweeper import Seen
@@ -176,28 +175,6 @@ def test_feed_lag_and_trim_headroom_go_on_while_a_reader_hangs() -> None:
     assert read(meter, metrics.TRIM_HEADROOM) == {("s-2",): 86_400.0, ("s-3",): 0.0}
 
 
-def test_a_census_counts_per_destination() -> None:
-    """
-    A delivered destination is neither owed nor parked, whatever the mark says; the oldest is of what is owed.
-    """
-    census = Census(["bus", "index"])
-    for row in (
-        replace(commit("a", timestamp_ms=3_000), delivered=frozenset({"bus"})),
-        replace(commit("b", timestamp_ms=1_000), parked={"bus": "bad", "index": "bad"}),
-        replace(commit("c", timestamp_ms=2_000), parked={"index": "bad"}, delivered=frozenset({"index"})),
-        replace(commit("d", timestamp_ms=500), delivered=frozenset({"bus", "index"})),
-        replace(commit("e", timestamp_ms=0), defect="broken"),
-        UnreadableRow("f", 1, "broken"),
-    ):
-        census.add(row)
-
-    assert census.rows == 6
-    assert dict(census.owed) == {"bus": 3, "index": 3}
-    assert dict(census.parked) == {"bus": 1, "index": 1}
-    assert census.unreadable == 1
-    assert census.oldest_committed_at_ms == 2_000
-
-
 def test_the_outbox_is_shown_by_whoever_sweeps() -> None:
     """
     What the last complete walk saw, its age growing; nothing from a worker that does not hold the sweep's lease.
@@ -206,17 +183,34 @@ def test_the_outbox_is_shown_by_whoever_sweeps() -> None:
     meter = RecordingMeter(clock)
     sweeper: Any = SimpleNamespace(seen=None)
     gauges.watch_sweep(meter, sweeper, clock)
-    outbox = (metrics.OUTBOX_OWED, metrics.OUTBOX_PARKED, metrics.OUTBOX_OLDEST, metrics.OUTBOX_WALK_AGE)
-    assert [read(meter, metric) for metric in outbox] == [{}, {}, {}, {}]
+    outbox = (
+        metrics.OUTBOX_OWED,
+        metrics.OUTBOX_PARKED,
+        metrics.OUTBOX_UNREADABLE,
+        metrics.OUTBOX_OLDEST,
+        metrics.OUTBOX_WALK_AGE,
+    )
+    assert [read(meter, metric) for metric in outbox] == [{}, {}, {}, {}, {}]
 
-    census = Census(["bus"])
-    census.add(commit("a", timestamp_ms=clock.now_ms() - 4_000))
-    sweeper.seen = Seen(census, clock.monotonic())
+    survey = Survey(owed={"bus": 1}, parked={"bus": 0}, unreadable=2, oldest_committed_at_ms=clock.now_ms() - 4_000)
+    sweeper.seen = Seen(survey, clock.monotonic())
     clock.advance(6.0)
-    assert [read(meter, metric) for metric in outbox] == [{("bus",): 1.0}, {("bus",): 0.0}, {(): 10.0}, {(): 6.0}]
+    assert [read(meter, metric) for metric in outbox] == [
+        {("bus",): 1.0},
+        {("bus",): 0.0},
+        {(): 2.0},
+        {(): 10.0},
+        {(): 6.0},
+    ]
 
-    sweeper.seen = Seen(Census(["bus"]), clock.monotonic())
-    assert [read(meter, metric) for metric in outbox] == [{("bus",): 0.0}, {("bus",): 0.0}, {(): 0.0}, {(): 0.0}]
+    sweeper.seen = Seen(Census(["bus"]).survey(complete=True), clock.monotonic())
+    assert [read(meter, metric) for metric in outbox] == [
+        {("bus",): 0.0},
+        {("bus",): 0.0},
+        {(): 0.0},
+        {(): 0.0},
+        {(): 0.0},
+    ]
 
 
 def keeper(**changed: Any) -> Any:

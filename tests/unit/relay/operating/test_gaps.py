@@ -221,26 +221,3 @@ def test_an_outbox_of_very_many_rows_is_walked_over_in_little_memory() -> None:
     assert (found.aggregates, [gap.aggregate_id for gap in found.oldest[:2]]) == (20_000, ["item-0", "item-1"])
     assert counted.rows == shown.handed_over == 20_000
     assert max(gaps_peak, survey_peak, preview_peak) < 2_000_000
-
-
-def test_a_survey_counts_per_destination() -> None:
-    """
-    Owed, parked, settled, unreadable; the oldest that is owed and says when it was committed.
-    """
-    rows = [
-        row("a", 1, committed_at_ms=50),
-        row("a", 2, parked={"bus": "large"}, committed_at_ms=10),
-        row("b", 1, delivered=frozenset({"bus"}), committed_at_ms=40),
-        row("c", 1, delivered=frozenset({"bus", "index"}), committed_at_ms=5),
-        row("d", 1, parked={"bus": "?", "index": "?"}, committed_at_ms=1),
-        row("e", 1, committed_at_ms=0),
-        UnreadableRow("f", 1, "broken"),
-    ]
-
-    found = survey.count(survey.Survey(), rows, NAMES)
-
-    assert (found.rows, found.parked_rows, found.unreadable, found.complete_rows) == (7, 2, 1, 1)
-    assert found.owed == {"bus": 2, "index": 4}
-    assert found.parked == {"bus": 2, "index": 1}
-    assert (found.owed_to_bus, found.owed_to_others_only) == (2, 1)
-    assert found.oldest_committed_at_ms == 10

@@ -18,7 +18,7 @@ from relay.leases.report import DestinationReport, ShardReport, SweepReport, Wor
 from relay.operating import overview
 from relay.operating.heartbeats import LifeSigns
 from relay.operating.overview import Overview
-from relay.outbox.survey import Survey
+from relay.outbox.debt import Survey
 from tests.support.waiting import until
 
 from .conftest import Night
@@ -258,7 +258,7 @@ def test_without_any_relay(night: Night, monkeypatch: pytest.MonkeyPatch) -> Non
         "owed_to_bus": 1,
         "owed_to_others_only": 0,
         "parked": 1,
-        "parked_for": {"index": 1},
+        "parked_for": {"bus": 0, "index": 1},
         "unreadable": 0,
         "settled_rows": 0,
     }

@@ -1,6 +1,7 @@
 """An event as a document of the index, there and back; payload and metadata are embedded as they were stored."""
 
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -8,70 +9,40 @@ import msgspec
 from eventstore.errors import CorruptRowError
 from eventstore.model import RecordedEvent
 from eventstore.rows.item import Item
+from eventstore.search import fields
+from eventstore.search.fields import Field, Kind
 
 _Scalar = str | int | float | bool
 
-_TEXTS = {
-    "aggregate_id": "aggregateId",
-    "aggregate_type": "aggregateType",
-    "event_type": "eventType",
-    "event_id": "eventId",
-    "commit_id": "commitId",
-}
-_NUMBERS = {
-    "sequence_number": "sequenceNumber",
-    "timestamp": "timestamp",
-    "schema_version": "version",
-    "commit_first": "commitFirst",
-    "commit_last": "commitLast",
-    "epoch": "epoch",
-}
-_BODIES = {"data": "eventData", "metadata": "metadata"}
+
+class _Form:
+    """What of an event goes under which name: the table of fields, made ready for very many events."""
+
+    def __init__(self, table: Mapping[str, Field]) -> None:
+        self._names = tuple(table)
+        self._values_of = attrgetter(*(field.event for field in table.values()))
+        self._bodies = tuple(name for name, field in table.items() if field.kind is Kind.FLATTENED)
+
+    def of(self, event: RecordedEvent) -> dict[str, Any]:
+        """Return the fields of an event; payload and metadata as raw JSON."""
+        source = dict(zip(self._names, self._values_of(event), strict=True))
+        for name in self._bodies:
+            source[name] = _one_line(source[name])
+        return source
 
 
-class Document(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The document; its fields are typed by the index template of the relay."""
-
-    aggregate_id: str
-    aggregate_type: str
-    sequence_number: int
-    event_type: str
-    event_id: str
-    commit_id: str
-    commit_first: int
-    commit_last: int
-    timestamp: int
-    schema_version: int
-    epoch: int
-    data: msgspec.Raw
-    metadata: msgspec.Raw
-    promoted: dict[str, Any] | None = None
-
-
+_form = _Form(fields.FIELDS)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def encode(event: RecordedEvent, promoted: Collection[str] = ()) -> bytes:
     """Return the document of an event on one line; values at the promoted paths are copied into it once more."""
-    return _encoder.encode(
-        Document(
-            aggregate_id=event.aggregate_id,
-            aggregate_type=event.aggregate_type,
-            sequence_number=event.sequence_number,
-            event_type=event.type,
-            event_id=event.event_id,
-            commit_id=event.commit_id,
-            commit_first=event.commit_first,
-            commit_last=event.commit_last,
-            timestamp=event.timestamp_ms,
-            schema_version=event.schema_version,
-            epoch=event.epoch,
-            data=_one_line(event.data_json),
-            metadata=_one_line(event.metadata_json),
-            promoted=_promoted(event, promoted) if promoted else None,
-        ),
-    )
+    source = _form.of(event)
+    copies = _promoted(event, promoted) if promoted else None
+    if copies is not None:
+        source[fields.PROMOTED] = copies
+    return _encoder.encode(source)
 
 
 def row_of(source: bytes | msgspec.Raw, alias: str, document_id: str) -> Item:
@@ -84,17 +55,14 @@ def row_of(source: bytes | msgspec.Raw, alias: str, document_id: str) -> Item:
         CorruptRowError: The document is no JSON object at all.
     """
     try:
-        fields = _decoder.decode(source)
+        found = _decoder.decode(source)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptRowError(alias, key=document_id, field="_source", reason=f"is no JSON object: {error}") from error
     row: dict[str, Mapping[str, Any]] = {}
-    for names in (_TEXTS, _NUMBERS):
-        for name, attribute in names.items():
-            if name in fields:
-                row[attribute] = _attribute(fields[name])
-    for name, attribute in _BODIES.items():
-        if name in fields:
-            row[attribute] = {"S": bytes(fields[name]).decode()}
+    for name, field in fields.FIELDS.items():
+        if name in found:
+            is_text = field.kind is Kind.FLATTENED
+            row[field.row] = {"S": bytes(found[name]).decode()} if is_text else _attribute(found[name])
     return row
 
 

@@ -9,7 +9,7 @@ import msgspec
 from eventstore.errors import InvalidInputError
 from eventstore.search import fields
 
-BY_FIELD = {"event_type": fields.EVENT_TYPE, "aggregate_type": fields.AGGREGATE_TYPE}
+BY_FIELD = frozenset({fields.EVENT_TYPE, fields.AGGREGATE_TYPE})
 DAY = "day"
 NAME = "facet"
 
@@ -72,10 +72,10 @@ def request(by: str, size: int) -> dict[str, Any]:
             "order": {"_key": "desc"},
         }
         return {NAME: {"date_histogram": histogram}}
-    field = BY_FIELD.get(by) if isinstance(by, str) else None
+    field = by if isinstance(by, str) and by in BY_FIELD else None
     if field is None and isinstance(by, str):
         root, _, path = by.partition(".")
-        if root in {fields.DATA, fields.METADATA} and path.strip(".") and "\0" not in path:
+        if fields.kind_of(root) is fields.Kind.FLATTENED and path.strip(".") and "\0" not in path:
             field = by
     if field is None:
         raise InvalidInputError(

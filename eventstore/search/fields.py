@@ -1,6 +1,8 @@
-"""What the fields of a document are called, and how a promoted field is typed: said once, for writer and reader."""
+"""The fields of a document in one table, from which writer, reader, template and the index in memory derive. Pure."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 TIMESTAMP = "timestamp"
@@ -8,11 +10,64 @@ EVENT_ID = "event_id"
 EVENT_TYPE = "event_type"
 AGGREGATE_TYPE = "aggregate_type"
 AGGREGATE_ID = "aggregate_id"
+SEQUENCE_NUMBER = "sequence_number"
 COMMIT_ID = "commit_id"
 DATA = "data"
 METADATA = "metadata"
 PROMOTED = "promoted"
 CORRELATION_ID = "metadata.correlation_id"
+
+
+class Kind(StrEnum):
+    """How the index holds a field."""
+
+    KEYWORD = "keyword"
+    """Text, found whole."""
+    LONG = "long"
+    INTEGER = "integer"
+    DATE = "date"
+    """Milliseconds since 1970-01-01 UTC."""
+    FLATTENED = "flattened"
+    """A JSON object; each of its leaves is found as a keyword, by its path."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether values are whole numbers."""
+        return self in (Kind.LONG, Kind.INTEGER, Kind.DATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a document.
+
+    Attributes:
+        kind: How the index holds it.
+        row: The attribute of the events table that it stands for.
+        event: The attribute of `RecordedEvent` that it is taken from.
+    """
+
+    kind: Kind
+    row: str
+    event: str
+
+
+FIELDS: Mapping[str, Field] = {
+    AGGREGATE_ID: Field(Kind.KEYWORD, "aggregateId", "aggregate_id"),
+    AGGREGATE_TYPE: Field(Kind.KEYWORD, "aggregateType", "aggregate_type"),
+    SEQUENCE_NUMBER: Field(Kind.LONG, "sequenceNumber", "sequence_number"),
+    EVENT_TYPE: Field(Kind.KEYWORD, "eventType", "type"),
+    EVENT_ID: Field(Kind.KEYWORD, "eventId", "event_id"),
+    COMMIT_ID: Field(Kind.KEYWORD, "commitId", "commit_id"),
+    "commit_first": Field(Kind.LONG, "commitFirst", "commit_first"),
+    "commit_last": Field(Kind.LONG, "commitLast", "commit_last"),
+    TIMESTAMP: Field(Kind.DATE, "timestamp", "timestamp_ms"),
+    "schema_version": Field(Kind.INTEGER, "version", "schema_version"),
+    "epoch": Field(Kind.LONG, "epoch", "epoch"),
+    DATA: Field(Kind.FLATTENED, "eventData", "data_json"),
+    METADATA: Field(Kind.FLATTENED, "metadata", "metadata_json"),
+}
+"""By name, in the order in which a document has them. `promoted`, when there is any, comes after them; its fields are
+those of the settings. Whoever adds a field raises the version of the index template."""
 
 KEYWORD_MAX_CHARACTERS = 1024
 """Longer payload values are kept but not findable: nobody looks for them whole, and a term has at most 32,766 bytes."""
@@ -36,3 +91,14 @@ class PromotedType(StrEnum):
 def alias_of(prefix: str) -> str:
     """Return where readers look; the index template puts every month under it."""
     return f"{prefix}-events"
+
+
+def kind_of(name: str) -> Kind | None:
+    """Return how the index holds a field; None when documents have none of that name."""
+    field = FIELDS.get(name)
+    return None if field is None else field.kind
+
+
+def named(kind: Kind) -> tuple[str, ...]:
+    """Return the names of all fields of a kind."""
+    return tuple(name for name, field in FIELDS.items() if field.kind is kind)

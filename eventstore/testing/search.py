@@ -17,7 +17,7 @@ from eventstore.model import RecordedEvent
 from eventstore.ports import Runtime
 from eventstore.search import document, fields
 from eventstore.search.client import SearchCallError, SearchStatusError
-from eventstore.search.fields import PromotedType, alias_of
+from eventstore.search.fields import Kind, PromotedType, alias_of
 from eventstore.search.options import PREFIX_DEFAULT
 from eventstore.system import SystemRuntime
 
@@ -25,8 +25,6 @@ Source = tuple[str, bytes]
 """A document's id, and its JSON text."""
 
 _WORD = re.compile(r"\w+")
-_KEYWORDS = frozenset({"aggregate_id", "aggregate_type", "event_type", "event_id", "commit_id"})
-_NUMBERS = frozenset({"sequence_number", "timestamp", "schema_version", "epoch", "commit_first", "commit_last"})
 _DAY_MS = 86_400_000
 
 
@@ -238,17 +236,17 @@ class InMemorySearch:
                 raise _unknown(f"[{kind}] query")
 
     def _terms(self, each: _Document, field: str) -> set[str]:
-        if field in _KEYWORDS:
+        if fields.kind_of(field) is Kind.KEYWORD:
             value = each.content.get(field)
             return {value} if isinstance(value, str) else set()
         root, _, path = field.partition(".")
-        if root in {fields.DATA, fields.METADATA} and path:
+        if fields.kind_of(root) is Kind.FLATTENED and path:
             leaves = _leaves(each.content.get(root), "")
             return {value for name, value in leaves if name == path and len(value) <= fields.KEYWORD_MAX_CHARACTERS}
         raise _unknown(f"terms of the field [{field}]")
 
     def _ordered(self, each: _Document, field: str) -> Iterator[float]:
-        if field in _NUMBERS:
+        if _is_number(field):
             yield int(each.content[field])
             return
         path = field.removeprefix(f"{fields.PROMOTED}.")
@@ -317,7 +315,12 @@ def _unknown(what: str) -> SearchStatusError:
 
 def _sort_key(each: _Document, field: str) -> Any:
     value = each.content[field]
-    return int(value) if field in _NUMBERS else value
+    return int(value) if _is_number(field) else value
+
+
+def _is_number(field: str) -> bool:
+    kind = fields.kind_of(field)
+    return kind is not None and kind.is_number
 
 
 def _is_after(each: _Document, order: list[tuple[str, str]], after: list[Any]) -> bool:

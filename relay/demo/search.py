@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
+from eventstore.search import fields
 from relay.destinations.index.client import IndexLostError, IndexRefusedError
 from relay.destinations.index.elasticsearch import addresses_of, connect
 from relay.destinations.names import Names
@@ -75,7 +76,7 @@ class ElasticsearchReader:
             while True:
                 query = {
                     "pit": {"id": view, "keep_alive": KEEP_ALIVE},
-                    "sort": [{"event_id": "asc"}],
+                    "sort": [{fields.EVENT_ID: "asc"}],
                     "size": PAGE,
                     "_source": False,
                     "track_total_hits": False,
@@ -99,8 +100,8 @@ class ElasticsearchReader:
             "POST",
             f"/{self._alias}/_search",
             {
-                "query": {"bool": {"filter": [{"term": {"event_type": event_type}}]}},
-                "sort": [{"timestamp": "desc"}, {"event_id": "desc"}],
+                "query": {"bool": {"filter": [{"term": {fields.EVENT_TYPE: event_type}}]}},
+                "sort": [{fields.TIMESTAMP: "desc"}, {fields.EVENT_ID: "desc"}],
                 "size": limit,
             },
         )

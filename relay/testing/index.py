@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from eventstore.ports import Runtime
+from eventstore.search import fields
+from eventstore.search.fields import Kind
 from eventstore.system import SystemRuntime
 from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
 from relay.destinations.index.client import IndexClientError, TooLargeError
@@ -141,9 +143,9 @@ class InMemoryIndex:
                 document
                 for documents in self._documents.values()
                 for document in documents.values()
-                if document["event_type"] == event_type
+                if document[fields.EVENT_TYPE] == event_type
             ]
-        found.sort(key=lambda document: (document["timestamp"], document["event_id"]), reverse=True)
+        found.sort(key=lambda document: (document[fields.TIMESTAMP], document[fields.EVENT_ID]), reverse=True)
         return [FoundEvent.from_document(document) for document in found[:limit]]
 
     def _create(self, action: dict[str, Any], source: bytes) -> ItemVerdict:
@@ -158,9 +160,9 @@ class InMemoryIndex:
             document = json.loads(source)
         except ValueError as error:
             return ItemVerdict(event_id, 400, "document_parsing_exception", str(error))
-        for field in ("data", "metadata"):
-            if not isinstance(document[field], dict):
-                return ItemVerdict(event_id, 400, "document_parsing_exception", f"[{field}] is no object")
+        for name in fields.named(Kind.FLATTENED):
+            if not isinstance(document[name], dict):
+                return ItemVerdict(event_id, 400, "document_parsing_exception", f"[{name}] is no object")
         documents = self._documents.setdefault(index, {})
         if event_id in documents:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "document already exists")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from eventstore.search import fields
+
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
@@ -58,12 +60,12 @@ class FoundEvent:
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Return the event of a document's source."""
         return cls(
-            event_id=document["event_id"],
-            aggregate_id=document["aggregate_id"],
-            aggregate_type=document["aggregate_type"],
-            sequence_number=document["sequence_number"],
-            event_type=document["event_type"],
-            timestamp_ms=document["timestamp"],
-            data=document["data"],
-            metadata=document["metadata"],
+            event_id=document[fields.EVENT_ID],
+            aggregate_id=document[fields.AGGREGATE_ID],
+            aggregate_type=document[fields.AGGREGATE_TYPE],
+            sequence_number=document[fields.SEQUENCE_NUMBER],
+            event_type=document[fields.EVENT_TYPE],
+            timestamp_ms=document[fields.TIMESTAMP],
+            data=document[fields.DATA],
+            metadata=document[fields.METADATA],
         )

@@ -1,9 +1,11 @@
 """An event as two lines of a bulk body: `create`, and the document of `eventstore.search.document`."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from eventstore.model import RecordedEvent
-from eventstore.search import document
+from eventstore.search import document, fields
 from eventstore.validation import TIMESTAMP_MAX_MS, TIMESTAMP_MIN_MS
 from relay.destination import Park
 from relay.destinations.index.settings import IndexSettings
@@ -35,9 +37,15 @@ def unindexable(event: RecordedEvent) -> Park | None:
         )
     if not 1 <= len(event.event_id.encode()) <= ID_MAX_BYTES:
         return _park(event, f"an id of no or more than {ID_MAX_BYTES} bytes")
-    if any(abs(number) > INTEGER_MAX for number in (event.sequence_number, event.epoch, event.schema_version)):
+    if any(abs(number) > INTEGER_MAX for number in _numbers(event)):
         return _park(event, "a number beyond 64 bits")
     return None
+
+
+def _numbers(event: RecordedEvent) -> Iterator[int]:
+    for field in fields.FIELDS.values():
+        if field.kind.is_number:
+            yield getattr(event, field.event)
 
 
 def _park(event: RecordedEvent, what: str) -> Park:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from eventstore import jsontext
-from eventstore.search.fields import KEYWORD_MAX_CHARACTERS, PromotedType
+from eventstore.search import fields
+from eventstore.search.fields import Kind, PromotedType
 from relay.destinations.index.settings import IndexSettings
 
 VERSION = 2
@@ -31,29 +32,23 @@ def template(settings: IndexSettings) -> dict[str, Any]:
 
 
 def _properties(settings: IndexSettings) -> dict[str, Any]:
-    keyword, number = {"type": "keyword"}, {"type": "long"}
-    flattened = {"type": "flattened", "ignore_above": KEYWORD_MAX_CHARACTERS, "depth_limit": FLATTENED_DEPTH}
-    properties: dict[str, Any] = {
-        "aggregate_id": keyword,
-        "aggregate_type": keyword,
-        "sequence_number": number,
-        "event_type": keyword,
-        "event_id": keyword,
-        "commit_id": keyword,
-        "commit_first": number,
-        "commit_last": number,
-        "timestamp": {"type": "date", "format": "epoch_millis"},
-        "schema_version": {"type": "integer"},
-        "epoch": number,
-        "data": flattened,
-        "metadata": flattened,
-    }
+    properties: dict[str, Any] = {name: _typed(field.kind) for name, field in fields.FIELDS.items()}
     if settings.promoted:
-        properties["promoted"] = {
+        properties[fields.PROMOTED] = {
             "dynamic": False,
             "properties": {path: _promoted(kind) for path, kind in settings.promoted.items()},
         }
     return properties
+
+
+def _typed(kind: Kind) -> dict[str, Any]:
+    match kind:
+        case Kind.FLATTENED:
+            return {"type": kind.value, "ignore_above": fields.KEYWORD_MAX_CHARACTERS, "depth_limit": FLATTENED_DEPTH}
+        case Kind.DATE:
+            return {"type": kind.value, "format": "epoch_millis"}
+        case _:
+            return {"type": kind.value}
 
 
 def _promoted(kind: PromotedType) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from eventstore.backoff import Backoff
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Flag, Runtime, StreamsClient
+from relay import defaults
 from relay.daemon import Daemon, DaemonSettings
 from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.events import EventReader
@@ -61,12 +62,12 @@ class AssemblySettings:
     carrier: CarrierSettings = field(default_factory=CarrierSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
-    bus_budget_seconds: float = 10.0
-    side_budget_seconds: float = 10.0
-    memory_aggregates_max: int = 100_000
-    shards_max: int = 16
-    lease_seconds: float = 10.0
-    name_prefix: str = "inventory"
+    bus_budget_seconds: float = defaults.BUS_BUDGET_SECONDS
+    side_budget_seconds: float = defaults.SIDE_BUDGET_SECONDS
+    memory_aggregates_max: int = defaults.MEMORY_AGGREGATES_MAX
+    shards_max: int = defaults.SHARDS_MAX
+    lease_seconds: float = defaults.LEASE_SECONDS
+    name_prefix: str = defaults.NAME_PREFIX
     dynamodb: Backoff = field(default_factory=lambda: Backoff(attempts_max=6))
     fleet: Backoff = field(default_factory=lambda: Backoff(attempts_max=3))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from eventstore.ports import Flag, Part, Runtime
+from relay import defaults
 from relay.delivery.lane import Lane
 from relay.feed.discovery import Discovery
 from relay.feed.shard_consumers import Carriers
@@ -35,7 +36,7 @@ class DaemonSettings:
         drain_seconds: How long pages in flight may take to finish once the relay is told to stop.
     """
 
-    drain_seconds: float = 20.0
+    drain_seconds: float = defaults.DRAIN_SECONDS
 
 
 class Daemon:

@@ -16,7 +16,8 @@ from pydantic_settings import (
 
 from eventstore.search.settings import PromotedFields
 from eventstore.settings import SettingsError, env_file, explain
-from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT
+from relay import defaults
+from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT, WINDOW_DEFAULT
 from relay.destinations.index.settings import IndexSettings
 
 
@@ -31,7 +32,7 @@ class RelaySettings(BaseSettings):
         bus_budget_seconds: How long one delivery to the bus may take before what is unconfirmed counts as unsent.
         bus_message_max_bytes: Largest event body that is sent; a commit with a larger one is parked.
         bus_queue_type: Type of the relay's own queues, `quorum` or `classic`.
-        index_budget_seconds: How long a page waits for the index once the bus has it; after that the commit goes on
+        index_patience_seconds: How long a page waits for the index once the bus has it; after that the commit goes on
             without, and its row stays owed to the index.
         index_bulk_timeout_seconds: How long the index itself may take for a delivery.
         index_replicas: Copies of each index.
@@ -59,25 +60,25 @@ class RelaySettings(BaseSettings):
 
     rabbitmq_url: Annotated[SecretStr, Field(min_length=1)]
     elasticsearch_url: Annotated[SecretStr, Field(min_length=1)]
-    name_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "inventory"
-    bus_window_messages: Annotated[int, Field(ge=1, le=10_000)] = 500
-    bus_budget_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
+    name_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = defaults.NAME_PREFIX
+    bus_window_messages: Annotated[int, Field(ge=1, le=10_000)] = WINDOW_DEFAULT
+    bus_budget_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.BUS_BUDGET_SECONDS
     bus_message_max_bytes: Annotated[int, Field(ge=1, le=512 * 1024 * 1024)] = MESSAGE_MAX_BYTES_DEFAULT
-    bus_queue_type: Annotated[str, Field(pattern="^(quorum|classic)$")] = "quorum"
-    index_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
-    index_bulk_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
-    index_replicas: Annotated[int, Field(ge=0, le=10)] = 1
+    bus_queue_type: Annotated[str, Field(pattern="^(quorum|classic)$")] = defaults.BUS_QUEUE_TYPE
+    index_patience_seconds: Annotated[float, Field(ge=0, le=60)] = defaults.SIDE_PATIENCE_SECONDS
+    index_bulk_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.SIDE_BUDGET_SECONDS
+    index_replicas: Annotated[int, Field(ge=0, le=10)] = defaults.INDEX_REPLICAS
     index_promoted: PromotedFields = Field(default_factory=dict)
-    feed_poll_max_seconds: Annotated[float, Field(ge=0.05, le=10)] = 0.5
-    discovery_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
-    shards_max: Annotated[int, Field(ge=1, le=256)] = 16
-    checkpoint_interval_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
-    sweep_min_age_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
-    sweep_interval_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 10.0
-    drain_seconds: Annotated[float, Field(ge=1, le=300)] = 20.0
-    lease_seconds: Annotated[float, Field(ge=2, le=300)] = 10.0
-    read_max_bytes: Annotated[int, Field(ge=1024 * 1024, le=1024 * 1024 * 1024)] = 16 * 1024 * 1024
-    memory_aggregates_max: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    feed_poll_max_seconds: Annotated[float, Field(ge=0.05, le=10)] = defaults.FEED_POLL_MAX_SECONDS
+    discovery_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.DISCOVERY_SECONDS
+    shards_max: Annotated[int, Field(ge=1, le=256)] = defaults.SHARDS_MAX
+    checkpoint_interval_seconds: Annotated[float, Field(ge=0, le=60)] = defaults.CHECKPOINT_INTERVAL_SECONDS
+    sweep_min_age_seconds: Annotated[float, Field(ge=1, le=3600)] = defaults.SWEEP_MIN_AGE_SECONDS
+    sweep_interval_seconds: Annotated[float, Field(ge=0.5, le=3600)] = defaults.SWEEP_INTERVAL_SECONDS
+    drain_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.DRAIN_SECONDS
+    lease_seconds: Annotated[float, Field(ge=2, le=300)] = defaults.LEASE_SECONDS
+    read_max_bytes: Annotated[int, Field(ge=1024 * 1024, le=1024 * 1024 * 1024)] = defaults.READ_MAX_BYTES
+    memory_aggregates_max: Annotated[int, Field(ge=1, le=10_000_000)] = defaults.MEMORY_AGGREGATES_MAX
     file_path: Path | None = None
     http_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     http_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
@@ -103,19 +104,20 @@ class RelaySettings(BaseSettings):
             faults.append("RELAY_RABBITMQ_URL: must begin with amqp:// or amqps://")
         if not self.elasticsearch_url.get_secret_value().startswith(("http://", "https://")):
             faults.append("RELAY_ELASTICSEARCH_URL: must begin with http:// or https://")
-        if self.sweep_min_age_seconds <= self.index_budget_seconds:
+        if self.sweep_min_age_seconds <= self.index_patience_seconds:
             faults.append(
                 f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
-                f" RELAY_INDEX_BUDGET_SECONDS ({self.index_budget_seconds:g}), or the sweep takes what a page works on",
+                f" RELAY_INDEX_PATIENCE_SECONDS ({self.index_patience_seconds:g}), or the sweep takes what a page"
+                " works on",
             )
         if self.drain_seconds <= self.bus_budget_seconds:
             faults.append(
                 f"RELAY_DRAIN_SECONDS ({self.drain_seconds:g}) must exceed"
                 f" RELAY_BUS_BUDGET_SECONDS ({self.bus_budget_seconds:g}), or a stop cuts off a delivery",
             )
-        if self.index_budget_seconds > self.index_bulk_timeout_seconds:
+        if self.index_patience_seconds > self.index_bulk_timeout_seconds:
             faults.append(
-                f"RELAY_INDEX_BUDGET_SECONDS ({self.index_budget_seconds:g}) must not exceed"
+                f"RELAY_INDEX_PATIENCE_SECONDS ({self.index_patience_seconds:g}) must not exceed"
                 f" RELAY_INDEX_BULK_TIMEOUT_SECONDS ({self.index_bulk_timeout_seconds:g}), or pages wait for an index"
                 " that was given up on",
             )

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from eventstore.backoff import Backoff
+from eventstore.dynamodb.table_names import PREFIX_DEFAULT
 from eventstore.errors import InvalidInputError
 from eventstore.search.fields import PREFIX_PATTERN, PROMOTED_PATH, PromotedType, alias_of
 
-PREFIX_DEFAULT = "inventory"
 TIMEOUT_MAX_SECONDS = 300.0
 KEEP_ALIVE_MAX_SECONDS = 24 * 3600
 """Elasticsearch's default of `search.max_keep_alive`."""

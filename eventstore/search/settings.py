@@ -6,9 +6,10 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from eventstore.dynamodb.table_names import PREFIX_DEFAULT
 from eventstore.errors import InvalidInputError
 from eventstore.search.fields import PREFIX_PATTERN, PromotedType
-from eventstore.search.options import PREFIX_DEFAULT, SearchOptions
+from eventstore.search.options import SearchOptions
 from eventstore.settings import SettingsError, env_file, explain
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
+from eventstore.dynamodb.table_names import PREFIX_DEFAULT
 from eventstore.model import RecordedEvent
 from eventstore.ports import Runtime
 from eventstore.search import document, fields
 from eventstore.search.client import SearchCallError, SearchStatusError
 from eventstore.search.fields import Kind, PromotedType, alias_of
-from eventstore.search.options import PREFIX_DEFAULT
 from eventstore.system import SystemRuntime
 
 Source = tuple[str, bytes]

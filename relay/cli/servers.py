@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from eventstore.backoff import Backoff
 from eventstore.dynamodb import connection
 from eventstore.ports import DynamoClient, Runtime
 from relay.assembly import AssemblySettings, Relay
@@ -69,11 +68,11 @@ def fleet_client(store: Store, settings: RelaySettings) -> DynamoClient:
 def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySettings:
     """Return the settings of the relay's parts."""
     pipeline = PipelineSettings(
-        side_budget_seconds=settings.index_budget_seconds, read_max_bytes=settings.read_max_bytes
+        side_patience_seconds=settings.index_patience_seconds, read_max_bytes=settings.read_max_bytes
     )
     if by_hand:
         patience = settings.index_bulk_timeout_seconds + _ANSWER_MARGIN_SECONDS
-        pipeline = replace(pipeline, side_budget_seconds=patience, refusals_max=_REFUSALS_MAX)
+        pipeline = replace(pipeline, side_patience_seconds=patience, refusals_max=_REFUSALS_MAX)
     return AssemblySettings(
         daemon=DaemonSettings(
             drain_seconds=settings.drain_seconds,
@@ -96,5 +95,4 @@ def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySett
         shards_max=settings.shards_max,
         lease_seconds=settings.lease_seconds,
         name_prefix=settings.name_prefix,
-        dynamodb=Backoff(attempts_max=6),
     )

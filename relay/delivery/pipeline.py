@@ -9,7 +9,7 @@ import structlog
 from eventstore.backoff import Backoff
 from eventstore.ports import Runtime
 from eventstore.rows.outbox import OutboxRow
-from relay import metrics
+from relay import defaults, metrics
 from relay.delivery import rounds
 from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.events import EventReader, EventStock
@@ -40,7 +40,7 @@ class PipelineSettings:
     """How patient a page is.
 
     Attributes:
-        side_budget_seconds: How long a page waits for a destination other than the bus once the bus has taken it.
+        side_patience_seconds: How long a page waits for a destination other than the bus once the bus has taken it.
         retry: Pauses between attempts at the bus.
         refusals_max: Give a page up after so many attempts in a row of which the bus took nothing; None, as in the
             daemon, goes on until the relay stops: an outage of the bus is backpressure.
@@ -49,11 +49,11 @@ class PipelineSettings:
         read_max_bytes: Events, read by key, that a page holds before it reads no more for now, as DynamoDB counts them.
     """
 
-    side_budget_seconds: float = 1.0
+    side_patience_seconds: float = defaults.SIDE_PATIENCE_SECONDS
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.1, cap_seconds=5.0))
     refusals_max: int | None = None
     recheck_after_seconds: float = 30.0
-    read_max_bytes: int = 16 * 1024 * 1024
+    read_max_bytes: int = defaults.READ_MAX_BYTES
 
 
 @dataclass(slots=True)
@@ -287,7 +287,7 @@ class Pipeline:
                 tickets.append((side, ticket))
         if work.bus:
             self._apply(state, rounds.judge_bus(work.bus, self._ask_bus(state, work.bus)))
-        deadline = self._runtime.monotonic() + self._settings.side_budget_seconds
+        deadline = self._runtime.monotonic() + self._settings.side_patience_seconds
         for side, ticket in tickets:
             behind = any(late.lane is side for late in self._late)  # it has not even reported on an earlier page
             budget = 0.0 if behind else max(0.0, deadline - self._runtime.monotonic())

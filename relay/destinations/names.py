@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from eventstore.search.fields import PREFIX_PATTERN, alias_of
+from relay import defaults
 
 _PREFIX = re.compile(PREFIX_PATTERN)
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,7 +19,7 @@ class Names:
         prefix: 1 to 64 lower-case letters, digits, `_` and `-`; the store's name.
     """
 
-    prefix: str = "inventory"
+    prefix: str = defaults.NAME_PREFIX
 
     def __post_init__(self) -> None:
         if not _PREFIX.fullmatch(self.prefix):

@@ -8,6 +8,7 @@ import structlog
 from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError
 from eventstore.ports import Flag, Runtime
+from relay import defaults
 from relay.feed import lineage
 from relay.feed.directory import FeedDirectory, NoFeedError, Stream
 from relay.leases.fleet import Lease, lease_key
@@ -27,7 +28,7 @@ class DiscoverySettings:
         retry: Pauses while there is no feed, or no answer.
     """
 
-    interval_seconds: float = 10.0
+    interval_seconds: float = defaults.DISCOVERY_SECONDS
     brisk_seconds: float = 1.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=1.0, cap_seconds=30.0))
 

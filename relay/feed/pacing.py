@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from relay import defaults
+
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
@@ -16,7 +18,7 @@ class Pacing:
     """
 
     min_seconds: float = 0.05
-    max_seconds: float = 0.5
+    max_seconds: float = defaults.FEED_POLL_MAX_SECONDS
     growth: float = 1.6
 
     def next_pause(self, pause: float, records: int, page_max: int) -> float:

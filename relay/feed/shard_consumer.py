@@ -20,7 +20,7 @@ import structlog
 from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError
 from eventstore.ports import Channel, Part, Runtime
-from relay import metrics
+from relay import defaults, metrics
 from relay.delivery.page import Page, PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.destination import CommitKey
@@ -70,13 +70,13 @@ class CarrierSettings:
     """
 
     pacing: Pacing = field(default_factory=Pacing)
-    checkpoint_interval_seconds: float = 1.0
+    checkpoint_interval_seconds: float = defaults.CHECKPOINT_INTERVAL_SECONDS
     recheck_margin_seconds: float = 5.0
-    recheck_lag_seconds: float = 60.0
+    recheck_lag_seconds: float = defaults.SWEEP_MIN_AGE_SECONDS
     late_wait_seconds: float = 5.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.2, cap_seconds=5.0))
     children: Backoff = field(default_factory=lambda: Backoff(attempts_max=5, base_seconds=0.25, cap_seconds=2.0))
-    leave_alone_seconds: float = 10.0
+    leave_alone_seconds: float = defaults.DISCOVERY_SECONDS
 
 
 class ShardCarrier:

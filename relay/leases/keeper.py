@@ -8,6 +8,7 @@ import structlog
 
 from eventstore.errors import EventStoreError, TryLaterError
 from eventstore.ports import Flag, Runtime
+from relay import defaults
 from relay.leases import rules
 from relay.leases.errors import FleetSettingsError, LeaseLostError
 from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, WorkerRecord, WorkerState
@@ -35,7 +36,7 @@ class KeeperSettings:
 
     fleet: FleetSettings
     look_seconds: float = 1.0
-    leases_max: int = 16
+    leases_max: int = defaults.SHARDS_MAX
 
 
 @dataclass(frozen=True, slots=True)

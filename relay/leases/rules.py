@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from relay import defaults
 from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, WorkerState
 
 RENEWALS_PER_LEASE = 3
@@ -65,7 +66,7 @@ class View:
     workers: Signs
     held: frozenset[str] = frozenset()
     left_alone: frozenset[str] = frozenset()
-    leases_max: int = 16
+    leases_max: int = defaults.SHARDS_MAX
     expired: frozenset[str] = field(init=False)
     live: frozenset[str] = field(init=False)
 

@@ -13,6 +13,7 @@ import structlog
 from eventstore.backoff import Backoff
 from eventstore.ports import Runtime
 from eventstore.rows.outbox import OutboxRow
+from relay import defaults
 from relay.delivery.lane import Lane
 from relay.delivery.page import Page, PageResult
 from relay.delivery.pipeline import Pipeline
@@ -41,9 +42,9 @@ class SweepSettings:
         retry: Pauses when DynamoDB does not answer.
     """
 
-    min_age_seconds: float = 60.0
+    min_age_seconds: float = defaults.SWEEP_MIN_AGE_SECONDS
     age_max_seconds: float = 600.0
-    interval_seconds: float = 10.0
+    interval_seconds: float = defaults.SWEEP_INTERVAL_SECONDS
     page_pause_seconds: float = 0.2
     page_max_rows: int = 500
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.5, cap_seconds=10.0))

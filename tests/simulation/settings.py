@@ -79,7 +79,7 @@ def draw(seed: str) -> WorldSettings:
             retry=Backoff(base_seconds=0.2, cap_seconds=2.0),
         ),
         pipeline=PipelineSettings(
-            side_budget_seconds=pick((0.0, 0.2, 1.0)),
+            side_patience_seconds=pick((0.0, 0.2, 1.0)),
             retry=Backoff(base_seconds=0.1, cap_seconds=2.0),
             recheck_after_seconds=pick((1.0, 30.0)),
         ),

@@ -16,6 +16,7 @@ import amqp
 from amqp import spec
 from kombu.connection import Connection as Address
 
+from relay import defaults
 from relay.destinations.bus.amqp_errors import FAILURES, broker_error
 from relay.destinations.bus.broker import (
     Blocked,
@@ -55,7 +56,7 @@ class RabbitSettings:
     connect_timeout_seconds: float = 5.0
     io_timeout_seconds: float = 10.0
     heartbeat_seconds: int = 10
-    queue_type: str = "quorum"
+    queue_type: str = defaults.BUS_QUEUE_TYPE
     declare: bool = True
     client_name: str = "relay"
     ca_certs: str | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eventstore.rows.outbox import OutboxRow
+from relay import defaults
 from relay.destination import FILE, Chain, CommitKey, Confirmed, Outcome, Report, Retry, Trouble, TroubleKind
 from relay.destinations.file import line as file_line
 from relay.destinations.file.sink import Lines, LinesLostError, LinesRefusedError
@@ -22,7 +23,7 @@ class FileSettings:
         batch_max_bytes: What is appended and synced at once; one commit beyond it goes alone.
     """
 
-    source: str = "/inventory"
+    source: str = f"/{defaults.NAME_PREFIX}"
     batch_max_bytes: int = 4 * 1024 * 1024
 
     def __post_init__(self) -> None:

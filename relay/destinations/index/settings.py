@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from eventstore.search.fields import PROMOTED_PATH, PromotedType
+from relay import defaults
 from relay.destinations.names import Names
 
 HTTP_BODY_MAX_BYTES = 100 * 1024 * 1024
@@ -28,9 +29,9 @@ class IndexSettings:
     names: Names = field(default_factory=Names)
     batch_max_bytes: int = 5 * 1024 * 1024
     batch_max_events: int = 1000
-    bulk_timeout_seconds: float = 10.0
+    bulk_timeout_seconds: float = defaults.SIDE_BUDGET_SECONDS
     shards: int = 1
-    replicas: int = 1
+    replicas: int = defaults.INDEX_REPLICAS
     promoted: Mapping[str, PromotedType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

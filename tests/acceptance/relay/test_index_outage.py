@@ -88,7 +88,7 @@ def test_an_index_that_is_away_delays_nobody(
     _, planned = retail_input.commits(int(PER_SECOND * seconds) + BEFORE + AFTER)
     with contextlib.closing(Witness(corner)) as witness:
         environment = {**corner.environment, "RELAY_ELASTICSEARCH_URL": index.url}
-        with workers(environment, tmp_path, "one", "two", index_budget_seconds=f"{BUDGET_SECONDS:g}") as both:
+        with workers(environment, tmp_path, "one", "two", index_patience_seconds=f"{BUDGET_SECONDS:g}") as both:
             start_all(both)
             writer = Writer(corner, planned, per_second=PER_SECOND)
             until(lambda: len(witness.seen) >= BEFORE, "the bus has the first commits")

@@ -90,7 +90,7 @@ def relay_of(metered: Metered) -> Iterator[Relay]:
         bus=Bus(broker, runtime, BusSettings(last_call=0.0)),
         sides=(Index(InMemoryIndex(runtime), runtime),),
         runtime=runtime,
-        settings=AssemblySettings(pipeline=PipelineSettings(side_budget_seconds=10.0)),
+        settings=AssemblySettings(pipeline=PipelineSettings(side_patience_seconds=10.0)),
     )
     for lane in relay.lanes:
         lane.start()

@@ -127,7 +127,7 @@ class Bench:
     def be_impatient(self) -> None:
         """Let pages wait no time for the index, which is late in all that follows."""
         self.relay._settings = replace(
-            self.relay._settings, pipeline=replace(self.relay._settings.pipeline, side_budget_seconds=0.0)
+            self.relay._settings, pipeline=replace(self.relay._settings.pipeline, side_patience_seconds=0.0)
         )
         self.pipeline = self.relay.pipeline()
 
@@ -174,7 +174,9 @@ def bench() -> Iterator[Bench]:
             sides=(Index(index, runtime),),
             runtime=runtime,
             settings=AssemblySettings(
-                pipeline=PipelineSettings(side_budget_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
+                pipeline=PipelineSettings(
+                    side_patience_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)
+                ),
                 bus_budget_seconds=1.0,
                 side_budget_seconds=5.0,
             ),

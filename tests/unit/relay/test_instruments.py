@@ -105,7 +105,7 @@ def test_what_is_parked_late_and_given_up_is_counted(bench: Bench, meter: Record
     assert first.events is not None
     bench.index.refuse(first.events[0].event_id, 400, "mapper_parsing_exception")
     bench.relay._settings = replace(
-        bench.relay._settings, pipeline=replace(bench.relay._settings.pipeline, side_budget_seconds=0.0)
+        bench.relay._settings, pipeline=replace(bench.relay._settings.pipeline, side_patience_seconds=0.0)
     )
     bench.pipeline = bench.relay.pipeline()
     go_on = bench.hold_index()

@@ -54,7 +54,7 @@ def trio(bench: Bench, tmp_path: Path) -> Iterator[Trio]:
         ),
         runtime=bench.runtime,
         settings=AssemblySettings(
-            pipeline=PipelineSettings(side_budget_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
+            pipeline=PipelineSettings(side_patience_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
         ),
     )
     for lane in relay.lanes:

@@ -192,7 +192,7 @@ _NAMES_BY_MODULE = {
 
 _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
 _ORIGINALS = {"init_tables": "init"}
-_SUBMODULES = frozenset(module.split(".")[1] for module in _NAMES_BY_MODULE)
+_SUBMODULES = frozenset({"search", *(module.split(".")[1] for module in _NAMES_BY_MODULE)})
 
 
 def _load(name: str) -> object:

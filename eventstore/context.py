@@ -1,4 +1,4 @@
-"""What every part of an open store is handed: the tables, what is in force for them, and the ports."""
+"""What every part of an open store gets: the tables, the settings in force for them, and the ports."""
 
 from dataclasses import dataclass, field, replace
 

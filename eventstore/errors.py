@@ -20,7 +20,7 @@ EventStoreError
 │   ├── TableMissingError
 │   ├── TableLayoutError
 │   ├── IndexMissingError        a read needs an index that was left out
-│   ├── EndpointError            no region, or an endpoint that is no URL
+│   ├── EndpointError            no region, or an endpoint that is not a URL
 │   ├── AccessDeniedError
 │   ├── MissingExtraError        an optional dependency is not installed
 │   └── SearchRefusedError       the search index refuses: wrong server, wrong mapping, or a raw body it does not take
@@ -120,7 +120,7 @@ class IdempotencyConflictError(InvalidInputError):
 
 
 class SearchExpiredError(InvalidInputError):
-    """The view behind a page token is gone: nobody asked for the next page in time, or the index was restarted.
+    """The view behind a page token is gone: the next page was not requested in time, or the index was restarted.
 
     Begin again without the token; or go on behind the last event with `new_view=True`, which also shows events that
     were indexed meanwhile.
@@ -129,12 +129,12 @@ class SearchExpiredError(InvalidInputError):
     def __init__(self) -> None:
         super().__init__(
             "token",
-            "names a view that is gone: begin again without the token, or go on behind it with new_view=True",
+            "names a view that is gone: start again without the token, or continue after it with new_view=True",
         )
 
 
 class DecideAgainError(EventStoreError):
-    """What the caller believed of the aggregate is not so: load it and decide again."""
+    """The caller's view of the aggregate is out of date: load it and decide again."""
 
 
 class WrongExpectedVersionError(DecideAgainError):
@@ -176,7 +176,7 @@ class TryLaterError(EventStoreError):
 
 
 class ThrottledError(TryLaterError):
-    """DynamoDB kept refusing for load or conflicts until the bound of attempts; nothing was stored.
+    """DynamoDB kept refusing for load or conflicts until the attempts were used up; nothing was stored.
 
     Attributes:
         retry_after_seconds: When a next attempt is worth its while.
@@ -192,7 +192,7 @@ class UnreachableError(TryLaterError):
 
 
 class NotSettledError(TryLaterError):
-    """A commit was not with the destinations in time. It is stored and owed, and will come there: wait again, or go on.
+    """The destinations did not have a commit in time. It is stored and owed, and will arrive: wait again, or continue.
 
     Attributes:
         aggregate_id: Its aggregate.
@@ -232,7 +232,7 @@ class OutcomeUnknownError(EventStoreError):
 
 
 class SetUpError(EventStoreError):
-    """Tables, permissions or settings are not as they must be; an operator must act."""
+    """Tables, permissions or settings are wrong; an operator must act."""
 
 
 class TableMissingError(SetUpError):
@@ -257,14 +257,14 @@ class TableLayoutError(SetUpError):
 
     def __init__(self, table: str, differences: Sequence[str]) -> None:
         super().__init__(
-            f"table {table!r} has another layout: {'; '.join(differences)}. Set that right, or use another table prefix"
+            f"table {table!r} has another layout: {'; '.join(differences)}. Fix that, or use another table prefix"
         )
         self.table = table
         self.differences = tuple(differences)
 
 
 class IndexMissingError(SetUpError):
-    """A read needs an index that the table was made without; add it as `infra/tables.yaml` says, or read otherwise.
+    """A read needs an index that the table was made without; add it as `infra/tables.yaml` says, or use another read.
 
     Attributes:
         table: The table.
@@ -278,7 +278,7 @@ class IndexMissingError(SetUpError):
 
 
 class EndpointError(SetUpError):
-    """No client can be made: the region is unknown, or the endpoint is no URL. Name them in the settings."""
+    """No client can be created: the region is unknown, or the endpoint is not a URL. Name them in the settings."""
 
 
 class AccessDeniedError(SetUpError):
@@ -298,7 +298,7 @@ class MissingExtraError(SetUpError):
 
 
 class SearchRefusedError(SetUpError):
-    """The search index refuses a request for a reason that time does not heal.
+    """The search index refuses a request for a reason that does not go away by itself.
 
     The address is not Elasticsearch's, the index was made from another template, or a `raw` body is not understood.
 
@@ -356,7 +356,7 @@ class EventSchemaError(CorruptRowError):
 
 
 class ParkedError(EventStoreError):
-    """A destination cannot take a commit as it is; it is stored, and waits for a person to look at it.
+    """A destination cannot take a commit as it is; the commit is stored, and waits for a person to look at it.
 
     Attributes:
         aggregate_id: Its aggregate.

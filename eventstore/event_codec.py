@@ -23,7 +23,7 @@ class EventEncoder(Protocol):
             field: Where it stands among the arguments, for errors.
 
         Raises:
-            InvalidInputError: It is no event, or its payload breaks the registered JSON Schema.
+            InvalidInputError: It is not an event, or its payload breaks the registered JSON Schema.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Metadata of events: the names that others understand, and the trace that the caller is in."""
+"""Metadata of events: well-known names, and the caller's trace context."""
 
 import re
 import sys
@@ -30,7 +30,7 @@ def metadata(
         free: Any other keys, plain JSON.
 
     Raises:
-        InvalidInputError: One of the named ones is empty or no text, or `traceparent` is not one.
+        InvalidInputError: One of the named ones is empty or not text, or `traceparent` is not one.
     """
     named = {
         "correlation_id": correlation_id,
@@ -42,7 +42,7 @@ def metadata(
     for name, value in given.items():
         text: object = value
         if not isinstance(text, str) or not text:
-            raise InvalidInputError(f"metadata.{name}", "is empty or no text; leave it out, or give text")
+            raise InvalidInputError(f"metadata.{name}", "is empty or not text; leave it out, or give text")
     if traceparent is not None and not _TRACEPARENT.fullmatch(traceparent):
         raise InvalidInputError(
             f"metadata.{TRACEPARENT}",

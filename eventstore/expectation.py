@@ -5,7 +5,7 @@ from typing import Final
 
 
 class Expectation(Enum):
-    """An expectation that is no number; the version is read, and read again when another writer was quicker."""
+    """An expectation that is not a number; the version is read, and read again when another writer was faster."""
 
     EXISTS = "exists"
     """The aggregate has events, however many."""

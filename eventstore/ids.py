@@ -22,7 +22,7 @@ def timestamp_ms(event_id: str) -> int:
     """Return the millisecond in which a UUIDv7 was made.
 
     Raises:
-        ValueError: It is no UUID of version 7.
+        ValueError: It is not a UUID of version 7.
     """
     parsed = uuid.UUID(event_id)
     if parsed.version != 7:  # noqa: PLR2004 - the version that the name says

@@ -44,7 +44,7 @@ def _check(value: object, path: str, depth: int) -> None:  # noqa: C901 - one br
             _check_text(value, path)
         case float():
             if not math.isfinite(value):
-                raise NotJsonError(path, f"is {value}, which JSON cannot say; use null or text")
+                raise NotJsonError(path, f"is {value}, which JSON cannot express; use null or text")
         case dict():
             for key, inner in value.items():
                 if not isinstance(key, str):
@@ -63,4 +63,4 @@ def _check_text(text: str, path: str) -> None:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise NotJsonError(path, "holds half of a surrogate pair, which UTF-8 cannot say") from error
+            raise NotJsonError(path, "holds half of a surrogate pair, which UTF-8 cannot express") from error

@@ -1,4 +1,4 @@
-"""The values the library speaks in: aggregates, events before and after they are stored, and an append's result."""
+"""The library's values: aggregates, events before and after they are stored, and an append's result."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ class TypedEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredForm:
-    """What of an event lies in the table, where upcasters have changed what is read.
+    """An event's stored form, where upcasters have changed what is read.
 
     Attributes:
         type: The stored type.
@@ -96,7 +96,7 @@ class RecordedEvent:
         sequence_number: Its place in the aggregate: 1, 2, 3 … without holes.
         type: What happened.
         data_json: The payload, the JSON text that was stored.
-        metadata_json: The metadata, likewise.
+        metadata_json: The metadata, as above.
         schema_version: Version of the payload's schema.
         timestamp_ms: When it happened, by the caller's word.
         event_id: UUIDv7.
@@ -126,7 +126,7 @@ class RecordedEvent:
 
     @property
     def stored(self) -> StoredForm:
-        """Type, schema version and payload as they lie in the table, whatever upcasters made of them."""
+        """Type, schema version and payload as stored in the table, before upcasters."""
         return self.upcast_from or StoredForm(self.type, self.schema_version, self.data_json)
 
     @cached_property
@@ -157,7 +157,7 @@ class Append:
         aggregate: The aggregate.
         events: 1 to 98, oldest first, 97 with a key: `NewEvent`s, or what the store's `EventTypes` take.
         expected_version: How many events the aggregate has, or `EXISTS`, or `ANY`.
-        idempotency_key: Makes a repeat safe for ever; scope: the aggregate.
+        idempotency_key: Makes it safe to repeat the command at any time; the key's scope is the aggregate.
     """
 
     aggregate: AggregateRef
@@ -206,7 +206,7 @@ class AppendResult:
         self.waiter(self, timeout_seconds, destination)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Go to another process without the way back to the store, which holds connections."""
+        """Pickle without the reference to the store, which holds connections."""
         return AppendResult, (
             self.aggregate,
             self.commit_id,

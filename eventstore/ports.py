@@ -1,4 +1,4 @@
-"""The small doors through which every effect goes: clock, waiting, randomness, threads, DynamoDB.
+"""The ports through which every effect goes: clock, waiting, randomness, threads, DynamoDB.
 
 Product code never calls `time`, `threading`, `random` or a server by itself; it is handed these. `eventstore.system`
 opens the doors to the real world. A simulator can open them to a clock of its own, hand one baton from part to part
@@ -75,7 +75,7 @@ class Part(Protocol):
 
 
 class Runtime(Clock, Protocol):
-    """Everything a part needs of the world around it, apart from servers."""
+    """Everything a part needs from its environment, apart from servers."""
 
     def sleep(self, seconds: float) -> None:
         """Let that much time pass."""

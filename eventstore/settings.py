@@ -27,7 +27,7 @@ class StoreSettings(BaseSettings):
         dynamodb_endpoint_url: DynamoDB Local or another endpoint; unset means AWS itself.
         aws_region: AWS region; unset leaves the choice to boto3.
         aws_access_key_id: Unset leaves the choice to boto3's chain.
-        aws_secret_access_key: Likewise.
+        aws_secret_access_key: Same as above.
         table_prefix: First part of every table's name.
     """
 
@@ -42,7 +42,7 @@ class StoreSettings(BaseSettings):
     @field_validator("dynamodb_endpoint_url")
     @classmethod
     def _check_port(cls, url: str | None) -> str | None:
-        _ = urlsplit(url or "").port  # raises ValueError for what is no port
+        _ = urlsplit(url or "").port  # raises ValueError for what is not a port
         return url
 
     @property
@@ -71,7 +71,7 @@ def env_file() -> Path | None:
     named = os.environ.get("EVENTSTORE_ENV_FILE")
     if named is not None:
         if not Path(named).is_file():
-            raise SettingsError(f"EVENTSTORE_ENV_FILE names {named}, which is no file")
+            raise SettingsError(f"EVENTSTORE_ENV_FILE points to {named}, which does not exist or is not a file")
         return Path(named)
     return ENV_FILE_DEFAULT if ENV_FILE_DEFAULT.is_file() else None
 
@@ -87,7 +87,7 @@ def load() -> StoreSettings:
     except ValidationError as error:
         raise SettingsError(explain(error, "EVENTSTORE_")) from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{env_file()} is no text in UTF-8: write it anew, or let `make up` do it") from error
+        raise SettingsError(f"{env_file()} is not valid UTF-8: recreate it, or let `make up` do it") from error
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         raise SettingsError("set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID and EVENTSTORE_AWS_SECRET_ACCESS_KEY")
     return settings

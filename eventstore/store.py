@@ -46,7 +46,7 @@ class EventStore:
     """Stores events once and in order, each commit together with its outbox row. Threads may share one store."""
 
     def __init__(self, context: StoreContext) -> None:
-        """Prefer `EventStore.open`, which reads what is in force from the tables."""
+        """Prefer `EventStore.open`, which reads the settings in force from the tables."""
         self._context = context
         self._appender = Appender(context)
 
@@ -60,7 +60,7 @@ class EventStore:
         runtime: Runtime | None = None,
         events: EventTypes | None = None,
     ) -> EventStore:
-        """Open a store whose tables exist; one consistent read learns its epoch and its index shards.
+        """Open a store whose tables exist; one consistent read gets its epoch and its index shards.
 
         Args:
             client: boto3's low-level DynamoDB client, best made by `eventstore.connect`, or the in-memory one.
@@ -118,7 +118,7 @@ class EventStore:
             expected_version: How many events the caller believes the aggregate has, `NO_EVENTS` (0) for a new one; or
                 `EXISTS`, or `ANY`.
             idempotency_key: 1 to 1,024 bytes of UTF-8; scope: the aggregate.
-            deadline_seconds: Nothing is sent after so much time, more than 0; by default
+            deadline_seconds: Nothing is sent after this time, more than 0; by default
                 `StoreOptions.append_deadline_seconds`.
 
         Returns:
@@ -180,7 +180,7 @@ class EventStore:
         deadline_seconds: float | None = None,
         progress: OnBulkProgress | None = None,
     ) -> Iterator[AppendOutcome]:
-        """Append many independent commits, several at a time; a refusal concerns one of them alone. For imports.
+        """Append many independent commits, several at a time; a refusal affects only one of them. For imports.
 
         Outcomes come in input order. Appends of one aggregate are sent one after the other, in their order, also when
         one before them was refused. At most four appends per unit of concurrency are read ahead, so that an input of
@@ -250,10 +250,10 @@ class EventStore:
 
         Args:
             aggregate: The aggregate, or its id alone; one that has no events yields nothing.
-            after: Only events with greater sequence numbers.
+            after: Only events after this sequence number.
             until: Only events up to this sequence number.
             backwards: Newest first.
-            limit: At most so many events.
+            limit: Maximum number of events.
             consistent: False halves the price and may miss the newest events.
             on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
 
@@ -326,7 +326,7 @@ class EventStore:
             from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one.
             until_ms: Only events with an earlier timestamp than this.
             backwards: Newest first.
-            limit: At most so many rows.
+            limit: Maximum number of rows.
             on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
 
         Raises:
@@ -350,7 +350,7 @@ class EventStore:
         limit: int | None = None,
         on_corrupt: OnCorrupt = None,
     ) -> Iterator[RecordedEvent]:
-        """Read the events of all aggregates of one type; in all else, errors and costs included, as `read_type`."""
+        """Read the events of all aggregates of one type; otherwise like `read_type`, errors and costs included."""
         from eventstore.timeline import reader
         from eventstore.timeline.query import ByAggregateType
 
@@ -366,7 +366,7 @@ class EventStore:
         limit: int | None = None,
         on_corrupt: OnCorrupt = None,
     ) -> Iterator[RecordedEvent]:
-        """Read all events of a stretch of time, lazily, in order of time, aggregate id and number.
+        """Read all events of a time range, lazily, in order of time, aggregate id and number.
 
         As `read_type`, from an index that has a key for each day: a day costs a Query per write shard also when
         nothing happened on it. A year costs 365 x 4 Queries of half a read unit with 4 write shards, one after the
@@ -376,7 +376,7 @@ class EventStore:
             from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one.
             until_ms: Only events with an earlier timestamp than this, at most 3,660 days later.
             backwards: Newest first.
-            limit: At most so many rows.
+            limit: Maximum number of rows.
             on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
 
         Raises:
@@ -427,7 +427,7 @@ class EventStore:
         stop: Flag | None = None,
         on_corrupt: OnCorrupt = None,
     ) -> Iterator[RecordedEvent]:
-        """Read all events from a moment on, over the borders of days, up to now; with `follow`, also those that come.
+        """Read all events from a moment on, across days, up to now; with `follow`, also new ones.
 
         A follower looks again every `poll_seconds`, and each look begins `overlap_seconds` before the time of the one
         before it, since the index shows events late and writers' clocks differ. It drops what it has given, which it
@@ -463,7 +463,7 @@ class EventStore:
         event_ids_max: int = limits.VERIFY_EVENT_IDS_MAX_DEFAULT,
         progress: OnWalked = lambda _: None,
     ) -> Iterator[Finding]:
-        """Look whether what is stored is as it must be, and yield what is not, while it is found; changes nothing.
+        """Check stored data for inconsistencies, and yield findings as they are found; changes nothing.
 
         Of each aggregate: numbers 1, 2, 3 … without holes, whole commits, one type, readable rows, index keys under
         which reads by type and time find each event; timestamps that run backwards are a note. Of all together: no

@@ -1,4 +1,4 @@
-"""The real world behind the ports: the machine's clocks, threads and randomness."""
+"""The production implementation of the ports: the machine's clocks, threads and randomness."""
 
 import os
 import queue

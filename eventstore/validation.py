@@ -1,4 +1,4 @@
-"""What the arguments of an append must be, one by one and together, checked before anything is sent."""
+"""Checks the arguments of an append, one by one and together, before anything is sent."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ TIMESTAMP_MAX_MS = 253_402_300_799_999  # 9999-12-31, the last day that the day 
 
 
 def check_append(append: Append, field: str = "") -> None:
-    """Check an append, all but its events.
+    """Check an append, except its events.
 
     Args:
         append: What the caller gave.
@@ -39,7 +39,7 @@ def check_append(append: Append, field: str = "") -> None:
 
 
 def check_events(aggregate: AggregateRef, events: Sequence[NewEvent], field: str = "") -> None:
-    """Check what can be seen of events without encoding them.
+    """Check what can be checked of events without encoding them.
 
     Raises:
         InvalidInputError: Names the field and what to change.
@@ -64,7 +64,7 @@ def _check_expectation(expected: object, field: str) -> None:
         return
     if isinstance(expected, bool) or not isinstance(expected, int):
         raise InvalidInputError(
-            field, "is no expectation: give a count of events, 0 for a new aggregate, EXISTS or ANY"
+            field, "is not an expectation: give a count of events, 0 for a new aggregate, EXISTS or ANY"
         )
     if not 0 <= expected <= limits.SEQUENCE_NUMBER_MAX:
         raise InvalidInputError(field, f"is {expected}, not 0 to {limits.SEQUENCE_NUMBER_MAX}")
@@ -112,7 +112,7 @@ def check_text_key(text: str, field: str, bytes_max: int) -> None:
     """
     given: object = text
     if not isinstance(given, str) or not given:
-        raise InvalidInputError(field, "is empty or no text")
+        raise InvalidInputError(field, "is empty or not text")
     try:
         size = len(given.encode())
     except UnicodeEncodeError as error:
@@ -151,10 +151,10 @@ def _check_name(name: str, field: str) -> None:
 
 
 def check_together(appends: Sequence[Append]) -> None:
-    """Check what appends of one transaction must be to each other.
+    """Check the appends of one transaction against each other.
 
     Raises:
-        InvalidInputError: There is none, one is no `Append`, an aggregate stands there twice, or only some have keys.
+        InvalidInputError: It is empty, one is not an `Append`, an aggregate is there twice, or only some have keys.
         LimitExceededError: They come to more than 100 actions.
     """
     given: object = appends
@@ -192,7 +192,7 @@ def check_size(appends: Sequence[Append]) -> None:
 
 
 def actions_of(append: Append) -> int:
-    """Return the most actions an append can come to: its events, the outbox row, the check and the key's row."""
+    """Return the maximum number of actions of an append: its events, the outbox row, the check and the key's row."""
     checks = append.expected_version != NO_EVENTS  # of EXISTS and ANY only the table knows; count what they may need
     return len(append.events) + 1 + checks + (append.idempotency_key is not None)
 

@@ -1,4 +1,4 @@
-"""`python -m relay`: the command `relay`, for processes that start it by the interpreter at hand."""
+"""`python -m relay`: the command `relay`, for processes that start it with the current interpreter."""
 
 from relay.cli import main
 

@@ -19,8 +19,8 @@ from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.discovery import Discovery, DiscoverySettings
 from relay.feed.lag import FeedLag
 from relay.feed.reader import ShardReader
-from relay.feed.shard_consumer import CarrierSettings, ShardCarrier
-from relay.feed.shard_consumers import Carriers
+from relay.feed.shard_consumer import ShardConsumer, ShardConsumerSettings
+from relay.feed.shard_consumers import ShardConsumers
 from relay.leases import identity
 from relay.leases.fleet import PROTOCOL, FleetSettings
 from relay.leases.fleet_table import FleetTable
@@ -44,14 +44,14 @@ class AssemblySettings:
     Attributes:
         daemon: Of the daemon.
         discovery: Of the look at the feed.
-        carrier: Of each shard's carrier.
+        shard_consumer: Of each shard's consumer.
         pipeline: Of each page's way.
         sweep: Of the sweep.
         bus_budget_seconds: Longest delivery to the bus.
         side_budget_seconds: Longest delivery to another destination.
         memory_aggregates_max: Aggregates of which is remembered what the bus has.
         shards_max: Shards carried at the same time, two parts each.
-        lease_seconds: How long a lease lasts without a sign of life; the same for all workers of a store.
+        lease_seconds: How long a lease lasts without a heartbeat; the same for all workers of a store.
         name_prefix: First part of the names at the destinations; the same for all workers of a store.
         dynamodb: Attempts of one call to DynamoDB.
         fleet: Attempts of one call about leases, which must not take long.
@@ -59,7 +59,7 @@ class AssemblySettings:
 
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
-    carrier: CarrierSettings = field(default_factory=CarrierSettings)
+    shard_consumer: ShardConsumerSettings = field(default_factory=ShardConsumerSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
     bus_budget_seconds: float = defaults.BUS_BUDGET_SECONDS
@@ -141,7 +141,7 @@ class Relay:
 
         def report_now() -> WorkerReport:
             self._progress.turned("leases", settings.lease_seconds + PAGE_TURN_SECONDS)  # the keeper asks, in its loop
-            return report(carriers.reading, self.lanes, self._lag, sweeper.report)
+            return report(consumers.reading, self.lanes, self._lag, sweeper.report)
 
         keeper = Keeper(
             self.fleet_table,
@@ -158,10 +158,12 @@ class Relay:
             settings=settings.discovery,
         )
 
-        def open_shard(held: HeldLease, stream: Stream, on_end: Callable[[], None]) -> ShardCarrier:
+        def open_shard(held: HeldLease, stream: Stream, on_end: Callable[[], None]) -> ShardConsumer:
             return self._open_shard(held, stream, keeper, on_end)
 
-        carriers = Carriers(keeper=keeper, discovery=discovery, open_shard=open_shard, shards_max=settings.shards_max)
+        consumers = ShardConsumers(
+            keeper=keeper, discovery=discovery, open_shard=open_shard, shards_max=settings.shards_max
+        )
         sweep = self.sweep(feed_lag_seconds=keeper.feed_lag_seconds)
         sweeper = Sweeper(
             sweep=sweep, keeper=keeper, runtime=self._runtime, settings=settings.sweep, progress=self._progress
@@ -173,7 +175,7 @@ class Relay:
         return Daemon(
             keeper=keeper,
             discovery=discovery,
-            carriers=carriers,
+            consumers=consumers,
             sweeper=sweeper,
             lanes=self.lanes,
             runtime=self._runtime,
@@ -220,13 +222,13 @@ class Relay:
             meter=self._meter,
         )
 
-    def _open_shard(self, held: HeldLease, stream: Stream, keeper: Keeper, on_end: Callable[[], None]) -> ShardCarrier:
+    def _open_shard(self, held: HeldLease, stream: Stream, keeper: Keeper, on_end: Callable[[], None]) -> ShardConsumer:
         shard_id = held.shard_id
         assert shard_id is not None, "the sweep's lease has no shard"
         if stream.label not in self._streams_seen:  # a stream is new when its table is: what the bus had may be no more
             self._streams_seen.add(stream.label)
             self._memory.forget_all()
-        return ShardCarrier(
+        return ShardConsumer(
             held,
             shard_id,
             stream,
@@ -236,7 +238,7 @@ class Relay:
             keeper=keeper,
             lag=self._lag,
             runtime=self._runtime,
-            settings=self._settings.carrier,
+            settings=self._settings.shard_consumer,
             on_end=on_end,
             meter=self._meter,
             progress=self._progress,

@@ -9,7 +9,7 @@ from eventstore.ports import Flag, Part, Runtime
 from relay import defaults
 from relay.delivery.lane import Lane
 from relay.feed.discovery import Discovery
-from relay.feed.shard_consumers import Carriers
+from relay.feed.shard_consumers import ShardConsumers
 from relay.leases.keeper import Keeper
 from relay.observing import readiness
 from relay.observing.http.health import Check
@@ -21,11 +21,11 @@ _FAILED_DRAIN_SECONDS = 1.0
 _DISCOVERY_DRAIN_SECONDS = 1.0
 _LEAVE_SECONDS = 2.0
 _LEAVE_SHARE = 4
-"""So much, or this part, of the drain time is kept back for letting go of the leases."""
+"""Seconds, and share, of the drain time that are reserved for releasing the leases."""
 
 
 class PartDiedError(Exception):
-    """A part of the relay ended by an error nobody expected; the process goes down, and another carries on."""
+    """A part of the relay ended with an unexpected error; the process exits, and another continues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Daemon:
         *,
         keeper: Keeper,
         discovery: Discovery,
-        carriers: Carriers,
+        consumers: ShardConsumers,
         sweeper: Sweeper,
         lanes: tuple[Lane, ...],
         runtime: Runtime,
@@ -57,7 +57,7 @@ class Daemon:
     ) -> None:
         self._keeper = keeper
         self._discovery = discovery
-        self._carriers = carriers
+        self._consumers = consumers
         self._sweeper = sweeper
         self._lanes = lanes
         self._runtime = runtime
@@ -76,7 +76,7 @@ class Daemon:
         return readiness.checks(self._keeper, self._lanes)
 
     def run(self, beside: Sequence[Part] = ()) -> None:
-        """Join the fleet and carry what falls to this worker until told to stop; then finish what is in flight.
+        """Join the fleet and deliver this worker's share until told to stop; then finish what is in flight.
 
         Args:
             beside: Parts of the same process that are watched as its own are.
@@ -98,7 +98,7 @@ class Daemon:
             while not self._stop.is_set():
                 self._progress.turned("main", LOOP_TURN_SECONDS)
                 self._watch()
-                self._carriers.tend()
+                self._consumers.tend()
                 self._stop.wait(_TICK_SECONDS)
         except PartDiedError:
             self._stop.set()
@@ -111,12 +111,12 @@ class Daemon:
 
     def _parts(self) -> list[Part]:
         """Every part that may have something in flight."""
-        parts = self._carriers.parts
+        parts = self._consumers.parts
         parts.extend(part for part in (self._sweep_part, self._discovery_part) if part is not None)
         return parts
 
     def _watch(self) -> None:
-        """Go down loudly when a part has died: half a relay is worse than none."""
+        """Exit with an error when a part has died: half a relay is worse than none."""
         lane_parts = [lane.part for lane in self._lanes]
         for part in (*self._parts(), self._leases_part, *lane_parts, *self._beside):
             if part is not None and part.failure is not None:
@@ -124,15 +124,15 @@ class Daemon:
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
     def _drain(self, seconds: float) -> None:
-        """Wait for pages in flight, then let go of the leases and of the destinations.
+        """Wait for pages in flight, then release the leases and of the destinations.
 
-        The leases are kept alive until the pages are through, and let go of one by one as their carriers end.
+        The leases are kept alive until the pages are through, and release one by one as their shard consumers end.
         """
         self._log.info("relay.draining")
         deadline = self._runtime.monotonic() + seconds
         for_leaving = min(_LEAVE_SECONDS, seconds / _LEAVE_SHARE)
         self._keeper.retire()
-        self._carriers.drain()
+        self._consumers.drain()
         for part in self._parts():
             patience = deadline - for_leaving - self._runtime.monotonic()
             if part is self._discovery_part:  # nothing is in flight there
@@ -144,7 +144,7 @@ class Daemon:
                 self._log.warning("part.abandoned", part=f"lane-{lane.name}")
 
     def _leave(self, seconds: float) -> None:
-        """Leave the fleet; in a part of its own, since DynamoDB may not answer. What is not let go of runs out."""
+        """Leave the fleet; in a part of its own, since DynamoDB may not answer. What is not release runs out."""
         deadline = self._runtime.monotonic() + seconds
         self._drained.set()
         if self._leases_part is not None:

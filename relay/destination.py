@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from eventstore.rows.outbox import OutboxRow
-from relay.permit import Deadline
+from relay.permit import DeliveryDeadline
 
 BUS = "bus"
 INDEX = "index"
@@ -26,7 +26,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The commit was not taken, or nobody knows; the same attempt may succeed later.
+    """The commit was not taken, or this is unknown; the same attempt may succeed later.
 
     Attributes:
         reason: Short and stable, such as `nack`, `unconfirmed`, `status 429`; becomes a metric's label.
@@ -52,7 +52,7 @@ Outcome = Confirmed | Retry | Park
 
 
 class TroubleKind(StrEnum):
-    """What ails a destination as a whole."""
+    """What is wrong with a destination as a whole."""
 
     OUTAGE = "outage"
     """Out of reach, blocked or too slow; it comes back by itself."""
@@ -100,8 +100,8 @@ class Destination(Protocol):
         """Whether an aggregate's commits must be taken in order, so that one not taken holds up those above it."""
         ...
 
-    def deliver(self, chains: Sequence[Chain], deadline: Deadline) -> Report:
-        """Hand commits over and wait for what becomes of each, at most as long as the deadline's budget.
+    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
+        """Hand over commits and wait for the outcome of each, at most for the deadline's budget.
 
         It never raises for what a destination can do wrong: that is in the report. What is not known to be taken when
         the budget ends is `Retry`. In order: of one chain, an event is sent only after the one before it was
@@ -116,5 +116,5 @@ class Destination(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections. Afterwards `deliver` may be called again and connects anew."""
+        """Release the connections. `deliver` may be called afterwards and connects again."""
         ...

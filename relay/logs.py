@@ -29,7 +29,7 @@ class BestEffort:
 
 
 def write_out(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Write control characters in values out, so that stored text cannot steer a terminal."""
+    """Escape control characters in values, so that stored text cannot control a terminal."""
     return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 

@@ -1,4 +1,4 @@
-"""Numbers that the relay's parts count while they work, and the catalogue of them."""
+"""Metrics that the relay's parts record while they work, and their catalogue."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
@@ -48,30 +48,30 @@ class Metric:
 
 RECORDS_READ = Metric("relay_records_read_total", Kind.COUNTER, (), "change records read from the feed, of any kind")
 COMMITS_READ = Metric(
-    "relay_commits_read_total", Kind.COUNTER, ("source",), "commits of pages that were begun, by where they come from"
+    "relay_commits_read_total", Kind.COUNTER, ("source",), "commits of pages that were started, by source"
 )
 DELIVERED = Metric(
     "relay_commits_delivered_total",
     Kind.COUNTER,
     ("destination", "outcome"),
-    "what became of commits handed to a destination: confirmed, retry or park",
+    "outcomes of commits handed to a destination: confirmed, retry or park",
 )
 RETRIES = Metric(
     "relay_retries_total", Kind.COUNTER, ("destination", "reason"), "commits that a destination did not take, by reason"
 )
-SETTLED = Metric("relay_commits_settled_total", Kind.COUNTER, ("source",), "commits whose outbox rows went")
-PARKED = Metric("relay_commits_parked_total", Kind.COUNTER, ("destination",), "commits parked; each asks for a person")
+SETTLED = Metric("relay_commits_settled_total", Kind.COUNTER, ("source",), "commits whose outbox rows were deleted")
+PARKED = Metric("relay_commits_parked_total", Kind.COUNTER, ("destination",), "commits parked; each needs a person")
 PAGES = Metric(
     "relay_pages_total",
     Kind.COUNTER,
     ("source", "result"),
-    "pages worked on: dealt with, given up as the leave to deliver was over, or failed as DynamoDB did not answer",
+    "pages processed: dealt with, given up since the permit had expired, or failed since DynamoDB did not answer",
 )
 FEED_TRIMMED = Metric(
     "relay_feed_trimmed_total",
     Kind.COUNTER,
     (),
-    "times the feed no longer had what comes after a checkpoint; the sweep delivers what was missed",
+    "times the feed no longer had the records after a checkpoint; the sweep delivers what was missed",
 )
 SHARDS_LOST = Metric("relay_shards_lost_total", Kind.COUNTER, (), "times a shard could not be read and was released")
 LEASES_TAKEN = Metric("relay_leases_taken_total", Kind.COUNTER, (), "leases this worker took")
@@ -83,7 +83,7 @@ FEED_LAG = Metric(
     "relay_feed_lag_seconds",
     Kind.GAUGE,
     ("shard",),
-    "now minus the time of the last record read; 0 when the shard is read to its end",
+    "now minus the time of the last record read; 0 when the shard has been read to its end",
 )
 TRIM_HEADROOM = Metric(
     "relay_feed_trim_headroom_seconds",
@@ -95,7 +95,7 @@ OUTBOX_OWED = Metric(
     "relay_outbox_owed_commits",
     Kind.GAUGE,
     ("destination",),
-    "rows that a destination lacks, as the last complete walk of the sweep saw them; parked and unreadable left out",
+    "rows that a destination lacks, as the last complete walk of the sweep saw them; parked and unreadable excluded",
 )
 OUTBOX_PARKED = Metric(
     "relay_outbox_parked_commits",
@@ -125,21 +125,21 @@ BREAKER_OPEN = Metric(
     "relay_breaker_open",
     Kind.GAUGE,
     ("destination",),
-    "1 while a destination is left alone after trouble; a destination without a breaker has none",
+    "1 while the breaker of a destination is open after trouble; absent for a destination without a breaker",
 )
-DESTINATION_WELL = Metric(
-    "relay_destination_well",
+DESTINATION_UP = Metric(
+    "relay_destination_up",
     Kind.GAUGE,
     ("destination",),
-    "1 when the last delivery met no trouble with the destination as a whole",
+    "1 when the last delivery met no trouble with the destination as a whole, else 0",
 )
 BUS_QUEUE_MESSAGES = Metric(
     "relay_bus_queue_messages",
     Kind.GAUGE,
     ("queue",),
-    "messages that lie in the relay's own queues on the bus: unrouted, and rejected by consumers; asked every 30 s",
+    "messages in the relay's own queues on the bus: unrouted, and rejected by consumers; checked every 30 s",
 )
-PAGES_IN_FLIGHT = Metric("relay_pages_in_flight", Kind.GAUGE, (), "pages that are worked on now")
+PAGES_IN_FLIGHT = Metric("relay_pages_in_flight", Kind.GAUGE, (), "pages being processed now")
 PAUSED = Metric("relay_paused", Kind.GAUGE, (), "1 while an operator's pause stops delivery")
 STAGE_SECONDS = Metric(
     "relay_stage_seconds",
@@ -152,7 +152,7 @@ COMMIT_TO_CONFIRM = Metric(
     "relay_commit_to_confirm_seconds",
     Kind.HISTOGRAM,
     ("destination",),
-    "from a commit's time, by its writer's clock, to the destination's confirm",
+    "from a commit's time, by its writer's clock, to the destination's confirmation",
     DELAY_BUCKETS,
 )
 
@@ -177,7 +177,7 @@ CATALOGUE: tuple[Metric, ...] = (
     OUTBOX_OLDEST,
     OUTBOX_WALK_AGE,
     BREAKER_OPEN,
-    DESTINATION_WELL,
+    DESTINATION_UP,
     BUS_QUEUE_MESSAGES,
     PAGES_IN_FLIGHT,
     PAUSED,
@@ -215,7 +215,7 @@ class Reading:
 
 
 class Meter(Protocol):
-    """What parts tell their numbers to. Label values are given in the order of the metric's labels."""
+    """What parts report their numbers to. Label values are given in the order of the metric's labels."""
 
     def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
         """Add to a counter."""
@@ -234,12 +234,12 @@ class Meter(Protocol):
         ...
 
     def watch(self, metric: Metric, look: Look) -> None:
-        """Ask for a gauge, or a counter kept elsewhere, whenever it is looked at; in place of who was asked before."""
+        """Read a gauge, or a counter kept elsewhere, whenever it is collected; replaces the earlier source."""
         ...
 
 
 class SilentMeter:
-    """A meter that keeps nothing, for whoever does not look."""
+    """A meter that records nothing."""
 
     def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
         """See `Meter`."""
@@ -322,7 +322,7 @@ class RecordingMeter:
             self._looks[metric] = look
 
     def readings(self) -> list[Reading]:
-        """Return every series as it is now, in the order of the catalogue; nothing of metrics never told."""
+        """Return every series as it is now, in the order of the catalogue; metrics never reported are left out."""
         with self._lock:
             looks = dict(self._looks)
             counted = {metric: dict(series.values) for metric, series in self._series.items()}

@@ -1,4 +1,4 @@
-"""Leave to deliver: given while the relay runs, is not paused, and holds the lease of what it carries."""
+"""Permission to deliver: valid while the relay runs, is not paused, and holds the lease of what it delivers."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,7 +7,7 @@ from eventstore.ports import Flag, Runtime
 
 
 class Permit(Protocol):
-    """What whoever delivers looks at before each message. Settling what was confirmed needs no leave: it is a fact.
+    """What a deliverer checks before each message. Settling what was confirmed needs no permit: it is a fact.
 
     It ends in two ways. Gently, when the relay stops or is paused: nothing new is begun, and the delivery under way
     ends by its own budget, since a commit that is cut off in the middle is sent again from its first event. At once,
@@ -26,12 +26,12 @@ class Permit(Protocol):
         ...
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Wait until the leave is revoked or the time is over; tell whether it is revoked."""
+        """Wait until the permit is revoked or the time is over; tell whether it is revoked."""
         ...
 
 
 class FlagPermit:
-    """The leave of whoever needs no lease, such as an operator's replay: it lasts until a flag is raised."""
+    """The permit of a deliverer that needs no lease, such as an operator's replay: valid until a flag is raised."""
 
     def __init__(self, stop: Flag) -> None:
         self._stop = stop
@@ -50,7 +50,7 @@ class FlagPermit:
 
 
 class NotedPermit:
-    """A leave that notes each look at it: whoever carries a long page looks before each round."""
+    """A permit that reports each check of it: the deliverer of a long page checks before each round."""
 
     def __init__(self, permit: Permit, on_look: Callable[[], None]) -> None:
         self._permit = permit
@@ -71,13 +71,13 @@ class NotedPermit:
         return self._permit.wait(timeout_seconds)
 
 
-class Deadline:
-    """When one delivery must be over: its budget is used up; and until when it may send: until its leave ends as well.
+class DeliveryDeadline:
+    """When one delivery must end (its budget is used up), and until when it may send (its permit expires as well).
 
     Args:
         runtime: Its monotonic clock counts.
         budget_seconds: From now on.
-        permit: May end it earlier.
+        permit: May expire earlier.
     """
 
     def __init__(self, runtime: Runtime, budget_seconds: float, permit: Permit | None = None) -> None:
@@ -95,6 +95,6 @@ class Deadline:
         """Return the seconds of the budget that are left, never less than 0: for answers to what was sent."""
         return max(0.0, self._ends_at - self._runtime.monotonic())
 
-    def is_leave_over(self) -> bool:
+    def is_permit_expired(self) -> bool:
         """Tell whether nothing may be sent whatever the budget says."""
         return self._permit is not None and self._permit.left_seconds() <= 0

@@ -1,4 +1,4 @@
-"""Which loops of this process still turn: each says that it does, and when it will say so again."""
+"""Which loops of this process still turn: each reports that it does, and when it will report again."""
 
 from eventstore.ports import Clock
 
@@ -12,7 +12,7 @@ LOOP_TURN_SECONDS = 30.0
 
 
 class Progress:
-    """Signs of life of long-lived parts. Threads share it: each part writes its own entry, by one assignment.
+    """Liveness of long-lived parts. Threads share it: each part writes its own entry, by one assignment.
 
     It knows nothing of servers: a loop that waits for one says so as well, each time it turns.
     """
@@ -22,7 +22,7 @@ class Progress:
         self._turns: dict[str, tuple[float, float]] = {}
 
     def turned(self, part: str, again_seconds: float) -> None:
-        """Note that a part's loop turned, and that it turns again within so many seconds unless it hangs."""
+        """Note that a part's loop turned, and within how many seconds it turns again unless it hangs."""
         now = self._clock.monotonic()
         self._turns[part] = (now, now + again_seconds)
 

@@ -1,4 +1,4 @@
-"""Settings of the relay, from environment, env file and TOML; units in the names, relations checked together."""
+"""Settings of the relay, from environment, env file and TOML; names carry units, relations are checked together."""
 
 import difflib
 import os
@@ -41,11 +41,11 @@ class RelaySettings(BaseSettings):
         feed_poll_max_seconds: Longest pause between looks at a quiet shard; the delay of the first event after it.
         discovery_seconds: How often the feed is looked at for new shards.
         shards_max: Shards carried at the same time.
-        checkpoint_interval_seconds: A crash re-reads at most so much.
+        checkpoint_interval_seconds: A crash re-reads at most this much.
         sweep_min_age_seconds: The sweep takes rows older than this.
         sweep_interval_seconds: Pause between walks of the sweep that settle nothing.
         drain_seconds: How long pages in flight may take once the relay is told to stop.
-        lease_seconds: How long a worker's leases last without a sign of life; its neighbours take over then. All
+        lease_seconds: How long a worker's leases last without a heartbeat; its neighbours take over then. All
             workers must agree on it.
         read_max_bytes: Events that the outbox does not carry, and that a page holds before it reads no more for now.
         memory_aggregates_max: Aggregates of which the relay remembers what the bus has.
@@ -107,8 +107,8 @@ class RelaySettings(BaseSettings):
         if self.sweep_min_age_seconds <= self.index_patience_seconds:
             faults.append(
                 f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
-                f" RELAY_INDEX_PATIENCE_SECONDS ({self.index_patience_seconds:g}), or the sweep takes what a page"
-                " works on",
+                f" RELAY_INDEX_PATIENCE_SECONDS ({self.index_patience_seconds:g}), or the sweep takes commits that"
+                " a page is delivering",
             )
         if self.drain_seconds <= self.bus_budget_seconds:
             faults.append(
@@ -124,7 +124,7 @@ class RelaySettings(BaseSettings):
         if self.sweep_min_age_seconds <= self.feed_poll_max_seconds:
             faults.append(
                 f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
-                f" RELAY_FEED_POLL_MAX_SECONDS ({self.feed_poll_max_seconds:g}), or the sweep is there before the feed",
+                f" RELAY_FEED_POLL_MAX_SECONDS ({self.feed_poll_max_seconds:g}), or the sweep is faster than the feed",
             )
         try:
             IndexSettings(promoted=self.index_promoted)
@@ -145,7 +145,7 @@ def load() -> RelaySettings:
     try:
         settings = RelaySettings(_env_file=env_file())
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{env_file()} is no text in UTF-8: write it anew, or let `make up` do it") from error
+        raise SettingsError(f"{env_file()} is not valid UTF-8: recreate it, or let `make up` do it") from error
     except ValidationError as error:
         hint = "" if env_file() or config_file() else ". `make up` starts local servers and writes .local/env"
         raise SettingsError("; ".join([explain(error, "RELAY_"), *faults]) + hint) from error
@@ -164,7 +164,7 @@ def config_file() -> Path | None:
     if not named:
         return None
     if not Path(named).is_file():
-        raise SettingsError(f"RELAY_CONFIG_FILE names {named}, which is no file")
+        raise SettingsError(f"RELAY_CONFIG_FILE points to {named}, which does not exist or is not a file")
     return Path(named)
 
 
@@ -180,11 +180,11 @@ def toml_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
     except OSError as error:
         raise SettingsError(f"RELAY_CONFIG_FILE: {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"RELAY_CONFIG_FILE: {path} is no TOML: {error}") from error
+        raise SettingsError(f"RELAY_CONFIG_FILE: {path} is not TOML: {error}") from error
 
 
 def _unknown_names() -> list[str]:
-    """Return what the TOML file sets and no setting is called: a slip of the pen must not go unnoticed."""
+    """Return names in the TOML file that are not settings: a typing error must not go unnoticed."""
     known = RelaySettings.model_fields
     faults = []
     for name in toml_source(RelaySettings).toml_data:

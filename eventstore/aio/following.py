@@ -1,4 +1,4 @@
-"""Events as they come, for asyncio: looks by threads, and pauses between them that take no thread."""
+"""Follows events, for asyncio: threads poll, and the pauses between polls take no thread."""
 
 import asyncio
 from collections.abc import AsyncGenerator

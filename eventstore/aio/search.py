@@ -47,7 +47,7 @@ class AsyncEventSearch:
         page_size: int = PAGE_SIZE_DEFAULT,
         on_corrupt: OnCorrupt = None,
     ) -> AsyncStream[RecordedEvent]:
-        """See `EventSearch.events`. The view is let go when the stream ends or is closed."""
+        """See `EventSearch.events`. The view is released when the stream ends or is closed."""
         events = self._search.events(query, limit=limit, page_size=page_size, on_corrupt=on_corrupt)
         return AsyncStream(paged(self._threads, events, self._clock, size=min(page_size, PAGE_ITEMS)))
 

@@ -53,7 +53,7 @@ class AsyncEventStore:
     """
 
     def __init__(self, store: EventStore, threads: ThreadPools | None = None) -> None:
-        """Put threads behind a store that is open; `AsyncEventStore.open` does both.
+        """Wrap an open store with threads; `AsyncEventStore.open` does both.
 
         Args:
             store: The store.
@@ -79,10 +79,10 @@ class AsyncEventStore:
 
         Args:
             client: As in `EventStore.open`.
-            tables: Likewise.
-            options: Likewise.
-            runtime: Likewise.
-            events: Likewise.
+            tables: Same as above.
+            options: Same as above.
+            runtime: Same as above.
+            events: Same as above.
             threads: How many stand behind it; 16 and 8 when left out.
         """
         store = await asyncio.to_thread(
@@ -91,7 +91,7 @@ class AsyncEventStore:
         return cls(store, threads)
 
     async def aclose(self) -> None:
-        """Refuse further calls, and wait for those under way. Safe to repeat."""
+        """Refuse further calls, and wait for those in progress. Safe to repeat."""
         await self._calls.aclose()
         await self._long.aclose()
 
@@ -169,8 +169,8 @@ class AsyncEventStore:
             appends: Any number, also from an async source, which runs in the event loop. A thread of the pool waits
                 for it.
             concurrency: As in `EventStore.append_all`.
-            deadline_seconds: Likewise.
-            progress: Likewise, but called in a thread of the pool.
+            deadline_seconds: Same as above.
+            progress: Same as above, but called in a thread of the pool.
         """
         stop = self.context.runtime.flag()
         if not isinstance(appends, Iterable):
@@ -351,7 +351,7 @@ class AsyncEventStore:
 
 
 class _EndedError(Exception):
-    """Ends a walk that nobody awaits any more; reaches nobody."""
+    """Ends a walk that nobody awaits any more; never reaches a caller."""
 
 
 def _ending(stop: Flag, progress: Callable[[T], None] | None) -> Callable[[T], None]:

@@ -1,4 +1,4 @@
-"""Lazy iterators for asyncio: a thread fetches a page while the one before it is used."""
+"""Lazy iterators for asyncio: a thread fetches the next page while the current one is used."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 PAGE_ITEMS = 100
 LINGER_SECONDS = 0.1
-"""A page that is not full goes to the reader after so long."""
+"""A page that is not full goes to the reader after this time."""
 
 
 class AsyncStream(AsyncIterator[T], Generic[T]):
@@ -33,7 +33,7 @@ class AsyncStream(AsyncIterator[T], Generic[T]):
         return self._items.__anext__()
 
     async def aclose(self) -> None:
-        """End it: wait for the page that is being fetched, and let go what the read holds. Safe to repeat."""
+        """End it: wait for the page that is being fetched, and release what the read holds. Safe to repeat."""
         await self._items.aclose()
 
     async def __aenter__(self) -> Self:
@@ -49,7 +49,7 @@ class AsyncStream(AsyncIterator[T], Generic[T]):
 
 
 class _Feeder(Generic[T]):
-    """A blocking iterator, a page at a time; one thread at a time is in it."""
+    """A blocking iterator, a page at a time; used by one thread at a time."""
 
     def __init__(self, items: Iterator[T], size: int, clock: Clock) -> None:
         self._items = items
@@ -61,7 +61,7 @@ class _Feeder(Generic[T]):
         self.has_ended = False
 
     def take(self) -> tuple[list[T], bool]:
-        """Return the next items, and whether more may come; an error comes behind the items before it."""
+        """Return the next items, and whether more may come; an error comes after the items before it."""
         with self._lock:
             if self._failure is not None:
                 raise self._failure
@@ -82,7 +82,7 @@ class _Feeder(Generic[T]):
             return page, False
 
     def hurry(self) -> None:
-        """Let the page under way end with its next item."""
+        """Let the current page end with its next item."""
         self._is_closing = True
 
     def close(self) -> None:

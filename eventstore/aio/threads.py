@@ -38,7 +38,7 @@ class ThreadPools:
     waiting_max: int = WAITING_MAX_DEFAULT
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work.
+        """Refuse values that cannot work.
 
         Raises:
             InvalidInputError: A number of threads is not 1 to 256, or `waiting_max` is below 0.
@@ -106,14 +106,14 @@ class Threads:
             raise
 
     def start(self, call: Callable[[], None]) -> "Future[None] | None":
-        """Have a call carried out as soon as a thread is free, ahead of those that wait; None when it is too late."""
+        """Run a call as soon as a thread is free, ahead of those that wait; None when it is too late."""
         try:
             return self._executor.submit(call)
         except RuntimeError:  # the pool is shut down
             return None
 
     async def aclose(self) -> None:
-        """Turn away what waits and what comes, and wait for what is under way."""
+        """Refuse waiting and new calls, and wait for those in progress."""
         with self._lock:
             self._is_closed = True
             turns = list(self._turns)
@@ -133,7 +133,7 @@ class Threads:
                 return
             if len(self._turns) >= self._waiting_max:
                 raise ThrottledError(
-                    f"{len(self._turns)} calls wait for a thread: nothing was sent; make fewer calls at once, or give"
+                    f"{len(self._turns)} calls wait for a thread: nothing was sent; make fewer calls at once, or allow"
                     " more threads",
                     retry_after_seconds=_RETRY_AFTER_SECONDS,
                 )
@@ -167,7 +167,7 @@ def _carry_out(call: Callable[[], T]) -> T:
 
 
 def _tell(turn: _Turn, what: "Callable[[asyncio.Future[None]], None]") -> bool:
-    """Tell a waiting task; False when its loop is gone, and with it everybody who waited there."""
+    """Notify a waiting task; False when its loop is gone, and every task of it."""
     try:
         turn.loop.call_soon_threadsafe(what, turn.future)
     except RuntimeError:
@@ -186,4 +186,4 @@ def _refuse(future: "asyncio.Future[None]") -> None:
 
 
 def _closed() -> InvalidInputError:
-    return InvalidInputError("store", "is closed; open another one")
+    return InvalidInputError("store", "is closed; open a new one")

@@ -1,4 +1,4 @@
-"""Carries appends out: resolves what is expected, sends one frozen transaction until it is decided."""
+"""Carries out appends: resolves expected versions, sends one frozen transaction until it is decided."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -125,7 +125,7 @@ class Appender:
         *,
         many: bool,
     ) -> list[AppendResult]:
-        """Send with the versions of now, and again with newer ones where the caller leaves the version to us.
+        """Send with the current versions, and again with newer ones where the caller leaves the version to us.
 
         A new round is a new commit under a new id: the refused one can never be stored any more, since its place is
         taken for ever.
@@ -145,7 +145,7 @@ class Appender:
             for index in sent.indices:
                 self._raise_unless_open(appends[index], deadline)
         raise ThrottledError(
-            f"other writers kept being quicker at aggregate {appends[0].aggregate.id!r}",
+            f"other writers kept getting ahead at aggregate {appends[0].aggregate.id!r}",
             retry_after_seconds=backoff.cap_seconds,
         )
 
@@ -167,7 +167,7 @@ class Appender:
         return commit.prepare(append, expected, stamp, self._layout, field=field)
 
     def _raise_unless_open(self, append: Append, deadline: Deadline) -> None:
-        """Let an append go on whose version is left to us; it is read anew. A number is the caller's word."""
+        """Let an append continue when its version is left to us; it is read again. A number is the caller's choice."""
         if isinstance(append.expected_version, int):
             raise WrongExpectedVersionError(
                 append.aggregate.id,
@@ -220,7 +220,7 @@ class Appender:
         error: DynamoError,
         attempts: int,
     ) -> list[AppendResult] | _Stale | None:
-        """Return what a verdict comes to, or raise it; None when nothing is decided after all."""
+        """Return the result of a verdict, or raise it; None when nothing is decided after all."""
         match judged:
             case verdict.OwnCommit():
                 return self._results(sent, attempts, already_stored=True)
@@ -245,7 +245,7 @@ class Appender:
         error: DynamoError,
         attempts: int,
     ) -> list[AppendResult] | _Stale:
-        """Return or raise what a refusal of a type or a number comes to.
+        """Return or raise the outcome of a refused type or number.
 
         A key outranks it, also where DynamoDB did not show the key's row: a caller that has reloaded repeats at another
         version.

@@ -27,7 +27,7 @@ Send = Callable[[Append, str | None], AppendResult]
 
 @dataclass(frozen=True, slots=True)
 class AppendOutcome:
-    """What became of one of many appends.
+    """The outcome of one of many appends.
 
     Attributes:
         index: Its place in the input, from 0.
@@ -44,7 +44,7 @@ class AppendOutcome:
 
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
-    """How far many appends have come.
+    """The progress of many appends.
 
     Attributes:
         done: Appends that are decided.
@@ -96,7 +96,7 @@ class _Job:
 
 @dataclass(slots=True)
 class _Window:
-    """What is read and not yet given back.
+    """What was read and not yet returned.
 
     Attributes:
         size: Jobs it may hold.
@@ -129,7 +129,7 @@ def run(
 
 
 class _Bulk:
-    """One run; all its state is the caller's thread's, workers only see channels."""
+    """One run; all its state belongs to the caller's thread, workers only see channels."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class _Bulk:
 
 
 def _line_of(append: Append) -> str:
-    """Return what appends share that must keep their order; arguments that are no aggregate fail on their own."""
+    """Return what appends that must keep their order have in common; arguments that are not an aggregate fail later."""
     return str(getattr(append.aggregate, "id", ""))
 
 

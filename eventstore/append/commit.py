@@ -18,7 +18,7 @@ from eventstore.rows.item import item_size, row_key
 
 
 class Role(Enum):
-    """What an action of a transaction is there for."""
+    """The purpose of an action of a transaction."""
 
     PREDECESSOR = "predecessor"
     EVENT = "event"
@@ -41,7 +41,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What the outside world adds to an append, drawn once before the first attempt.
+    """Ids and time of an append, drawn once before the first attempt.
 
     Attributes:
         commit_id: Names the append; stored on each of its rows.
@@ -75,7 +75,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class PreparedCommit:
-    """A commit, ready to be sent as often as it takes.
+    """A commit, ready to be sent as often as needed.
 
     Attributes:
         aggregate: The aggregate.
@@ -184,7 +184,7 @@ def _put(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _predecessor_check(aggregate: AggregateRef, expected_version: int, table: str) -> dict[str, Any]:
-    """The event before ours must be there, with our type: so numbers have no holes and an id keeps its type."""
+    """Check that the previous event exists, with our type: so numbers have no gaps and an id keeps its type."""
     return {
         "ConditionCheck": {
             "TableName": table,

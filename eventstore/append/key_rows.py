@@ -1,4 +1,4 @@
-"""Rows of idempotency keys that are in an append's way: read where they were not shown, and held against the append."""
+"""Rows of idempotency keys that conflict with an append: read where they were not returned, and compared with it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -33,7 +33,7 @@ def complete(context: StoreContext, sent: Transaction, items: Mapping[int, Item]
 
 
 def check(sent: Transaction, rows: Mapping[int, KeyRow]) -> None:
-    """Check that keys stand for what is appended now, each of them.
+    """Check that every key stands for what is appended now.
 
     Raises:
         AggregateTypeError: The id belongs to another type.
@@ -73,7 +73,7 @@ def wait_readable(context: StoreContext, rows: Iterable[KeyRow]) -> None:
                 key=f"{row.aggregate_id} / {row.key}",
                 field="commitId",
                 reason=f"is {row.commit_id}, a commit that is not stored up to event {row.last}: `eventstore verify`"
-                " finds such rows; remove it by hand, and the append is stored anew",
+                " finds such rows; remove it by hand, then append again",
             )
 
 
@@ -84,7 +84,7 @@ def left_over(context: StoreContext, item: Item, key: str) -> CorruptRowError:
         key=key,
         field="commitId",
         reason=f"is {item.get('commitId', {}).get('S', '?')}, a commit whose events are not in {context.tables.events}:"
-        " the row is left over; have `relay` deliver it, or remove it by hand",
+        " the row is a leftover; have `relay` deliver it, or remove it by hand",
     )
 
 

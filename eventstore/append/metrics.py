@@ -1,4 +1,4 @@
-"""What a store has done since it was opened, in numbers."""
+"""Counts of what a store has done since it was opened."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -20,7 +20,7 @@ class AppendCounts:
         lost_replies: Attempts whose reply did not come.
         unreached: Attempts that never reached DynamoDB.
         stale: Refusals since the aggregate was at another version.
-        refused: Calls that ended in an error which no further attempt can mend.
+        refused: Calls that ended in an error which no further attempt can fix.
         gave_up: Calls that ended since attempts, time or the queue's room were used up.
     """
 
@@ -39,7 +39,7 @@ class AppendCounts:
 
 @dataclass(frozen=True, slots=True)
 class StoreMetrics:
-    """One look at a store.
+    """A snapshot of a store's counts.
 
     Attributes:
         counts: What it has done since it was opened.

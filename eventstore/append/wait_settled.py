@@ -97,7 +97,7 @@ def _wait_out_refresh(
             result.aggregate.id,
             commit_id=result.commit_id,
             delivered=(INDEX,),
-            reason=f"the index took it too late in {timeout_seconds:g} s to be sure that searches show it",
+            reason=f"the index took it too late within {timeout_seconds:g} s to be sure that searches show it",
         )
 
 

@@ -20,7 +20,7 @@ _COMMANDS = {
     ),
     "init": Lazy(
         "eventstore.cli.init:init",
-        "Create the tables that are absent and check the ones that are there.",
+        "Create missing tables and check existing ones.",
     ),
     "schema": Lazy(
         "eventstore.cli.schema:schema",
@@ -44,7 +44,7 @@ _COMMANDS = {
     ),
     "verify": Lazy(
         "eventstore.cli.verify:verify",
-        "Look whether numbers are contiguous, commits whole, types and event ids unique, and outbox and keys right.",
+        "Check that numbers are contiguous, commits complete, types and event ids unique, and outbox and keys correct.",
     ),
 }
 
@@ -58,6 +58,6 @@ def main() -> None:
 
     Settings come from the environment (EVENTSTORE_...) and from .local/env, which `make up` writes.
 
-    Exit codes: 0 fine, 1 found what it looks for or refused by another writer, 2 usage, input or settings,
+    Exit codes: 0 fine, 1 found what it looks for or refused because of another writer, 2 usage, input or settings,
     3 a server is out of reach, 4 stopped part-way and can resume, 5 a write has happened or not, 70 a defect.
     """

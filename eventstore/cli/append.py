@@ -24,9 +24,13 @@ from eventstore.model import AggregateRef, NewEvent
     type=expectation,
     metavar="N|new|exists|any",
     required=True,
-    help="Events the aggregate has now; `new` for none, `exists` for one or more, `any` for whatever is so.",
+    help="Events the aggregate has now; `new` for none, `exists` for one or more, `any` to skip the version check.",
 )
-@click.option("--idempotency-key", default=None, help="Makes a repeat safe for ever; scope: the aggregate.")
+@click.option(
+    "--idempotency-key",
+    default=None,
+    help="Makes it safe to repeat the command at any time; the key's scope is the aggregate.",
+)
 @envelope.json_option
 @envelope.reports_errors
 def append(
@@ -73,7 +77,7 @@ def parse_lines(source: IO[bytes]) -> list[NewEvent]:
     """Return the events of JSON lines; empty lines and a byte-order mark are passed over.
 
     Raises:
-        InvalidInputError: A line is no event; it names the line. Or the input is longer than a commit can be.
+        InvalidInputError: A line is not an event; it names the line. Or the input is longer than a commit can be.
     """
     events: list[NewEvent] = []
     for number, line in event_lines.numbered(source, input_max_bytes=event_lines.LINE_MAX_BYTES):

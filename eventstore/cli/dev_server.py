@@ -20,40 +20,44 @@ SHARDS_MAX = 64
     type=click.IntRange(0, 65535),
     default=PORT_DEFAULT,
     show_default=True,
-    help="Where to listen; 0 takes a free port.",
+    help="Port to listen on; 0 takes a free one.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; nobody is asked who.")
-@click.option("--rough", is_flag=True, help="Let everything go wrong that AWS permits, now and then.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides when, with --rough.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on. There is no authentication."
+)
+@click.option("--rough", is_flag=True, help="Inject, at random, the faults that AWS permits.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the injected faults, with --rough."
+)
 @click.option(
     "--shards",
     type=click.IntRange(1, SHARDS_MAX),
     default=1,
     show_default=True,
-    help="How many shards a stream starts with.",
+    help="Number of shards a stream starts with.",
 )
 @envelope.reports_errors
 def dev_server(port: int, host: str, seed: int, shards: int, *, rough: bool) -> None:
     """Serve an in-memory DynamoDB, with streams, to any AWS client, until interrupted.
 
-    Every access key id has a database of its own; any secret will do. Nothing is kept when the server ends.
+    Every access key id has its own database; any secret is accepted. Nothing is kept when the server ends.
 
-    Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 the address is taken or is none of this machine.
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 the address is in use or does not belong to this machine.
     """
     from eventstore.testing.dynamodb import Weather  # noqa: PLC0415 - what serves tests is loaded by this command alone
-    from eventstore.testing.http import DevServer  # noqa: PLC0415 - likewise
+    from eventstore.testing.http import DevServer  # noqa: PLC0415 - as above
 
     try:
         weather = Weather.rough() if rough else None
         server = DevServer(port, host=host, weather=weather, seed=seed, shard_count=shards)
     except OSError as error:
         reason = printable(str(error))
-        raise EndpointError(f"cannot listen at {host}, port {port}: {reason}; choose another --port") from error
+        raise EndpointError(f"cannot listen on {host}, port {port}: {reason}; choose another --port") from error
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         click.echo(server.url)
         if not server.is_on_loopback:
-            click.echo(f"warning: whoever reaches {host} may read and change everything", err=True)
+            click.echo(f"warning: anyone who can reach {host} can read and change everything", err=True)
         server.serve()
     except KeyboardInterrupt:
         return

@@ -28,11 +28,11 @@ from eventstore.system import SystemRuntime
     type=click.IntRange(1, CONCURRENCY_MAX),
     default=8,
     show_default=True,
-    help="Commits on their way at once.",
+    help="Number of commits sent at once.",
 )
-@click.option("--dry-run", is_flag=True, help="Check the lines; nothing is sent, and no server is needed.")
-@click.option("--from-line", type=click.IntRange(1), default=1, help="Pass over the lines before this one.")
-@click.option("--name", default="", help="Part of every key, so that the same lines can be stored once more.")
+@click.option("--dry-run", is_flag=True, help="Check the lines without sending anything; no server is needed.")
+@click.option("--from-line", type=click.IntRange(1), default=1, help="Skip the lines before this one.")
+@click.option("--name", default="", help="Part of every key; change it to store the same lines again.")
 @envelope.json_option
 @envelope.reports_errors
 def import_events(
@@ -48,7 +48,7 @@ def import_events(
     is refused, those after it are held back.
 
     Run the same command again to resume: each line has an idempotency key, made of its content and of how many equal
-    lines stand before it, so that what is stored is not stored twice, also when other lines were mended, added or taken
+    lines stand before it, so that what is stored is not stored twice, also when other lines were fixed, added or taken
     away. A line that equals one of an earlier import in everything counts as stored, unless --name differs.
 
     Exit codes: 0 every line is stored, 1 lines were refused by the store, 2 lines, arguments, settings or tables are
@@ -81,7 +81,7 @@ def _check_name(name: str) -> None:
     except UnicodeEncodeError:
         fits = False
     if not fits:
-        raise click.BadParameter(f"is no text of at most {NAME_MAX_BYTES} bytes", param_hint="--name")
+        raise click.BadParameter(f"is not a text of at most {NAME_MAX_BYTES} bytes", param_hint="--name")
 
 
 def _seekable(source: IO[bytes], spool: IO[bytes]) -> IO[bytes]:
@@ -98,7 +98,7 @@ def _is_wanted(line: Planned | InvalidInputError, from_line: int) -> bool:
 
 
 def _stop_on_signals(stop: Flag) -> None:
-    """End after what is on its way at SIGTERM and Ctrl-C; at once when one comes a second time."""
+    """At SIGTERM or Ctrl-C, stop after the requests in flight; at the second signal, at once."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
@@ -118,7 +118,9 @@ def _refuse(checked: Checked, *, as_json: bool) -> None:
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
     if not as_json:
-        click.echo(f"Nothing is stored. Mend the lines; `--dry-run` checks them. {checked.lines:,} are fine.", err=True)
+        click.echo(
+            f"Nothing is stored. Fix the lines; `--dry-run` checks them. {checked.lines:,} lines are fine.", err=True
+        )
     raise SystemExit(int(envelope.ExitCode.USAGE))
 
 
@@ -135,7 +137,7 @@ def _report(report: ImportReport, source: str, *, as_json: bool) -> None:
     if report.held_back:
         faults.append(f"held back, behind refused lines of their aggregates: {report.held_back:,}")
     advice = (
-        ["Next: mend the refused lines and run the import again; nothing is stored twice."] if report.refused else []
+        ["Next: fix the refused lines and run the import again; nothing is stored twice."] if report.refused else []
     )
     if report.next_line is not None:
         status, code = "incomplete", envelope.ExitCode.PARTIAL

@@ -1,4 +1,4 @@
-"""The sending of an import: several lines at a time, an aggregate's lines in their order, stopped without a loss."""
+"""Sends an import: several lines at a time, an aggregate's lines in their order, stopped without a loss."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ REFUSED_MAX = 1_000
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of the lines.
+    """The outcome of the lines.
 
     Attributes:
         stored: Lines stored now.
@@ -58,14 +58,14 @@ class ImportRun:
         self._refused_ids: set[str] = set()
         self._numbers: deque[int] = deque()
         self._read_to = 0
-        self._held = TryLaterError("not sent, since something before it was not stored")
+        self._held = TryLaterError("not sent, because a line before it was not stored")
         self._report = ImportReport()
 
     def run(self, lines: Iterator[Planned | InvalidInputError], concurrency: int) -> ImportReport:
         """Send lines and return what became of them.
 
         After a line that is refused no later one of its aggregate is sent, so that the order of its events stays that
-        of the lines once it is mended. Any other error stops the run.
+        of the lines once it is fixed. Any other error stops the run.
 
         Raises:
             InvalidInputError: The concurrency cannot be.

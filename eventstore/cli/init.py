@@ -14,12 +14,12 @@ from eventstore.system import SystemRuntime
     type=click.IntRange(1, 64),
     default=store_record.INDEX_SHARDS_DEFAULT,
     show_default=True,
-    help="Write shards of each index key, for a new store.",
+    help="Number of write shards of each index key, for a new store.",
 )
 @envelope.json_option
 @envelope.reports_errors
 def init(index_shards: int, *, as_json: bool) -> None:
-    """Create the tables that are absent and check the ones that are there. Safe to repeat.
+    """Create missing tables and check existing ones. Safe to repeat.
 
     Exit codes: 0 the tables are as they must be, 2 settings, or a table has another layout (then nothing is created),
     3 DynamoDB is out of reach, 4 interrupted: run it again.

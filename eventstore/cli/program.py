@@ -1,4 +1,4 @@
-"""The frame around all commands: sound streams, and one line with an exit code for whatever ends them early."""
+"""The frame around all commands: usable streams, and one line with an exit code for whatever ends them early."""
 
 import contextlib
 import sys
@@ -46,7 +46,7 @@ class Program(LazyGroup):
 
 
 def _reported(defect: Exception) -> str:
-    """Return what a report of a defect needs: what it was, and where."""
+    """Return what a report of a defect needs: what happened, and where."""
     frames = traceback.extract_tb(defect.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     words = streams.printable(" ".join(str(defect).split()))
@@ -59,5 +59,5 @@ def _advised(error: click.ClickException, context: click.Context | None) -> str:
 
 
 def _wants_envelope(context: click.Context | None, given: Sequence[str]) -> bool:
-    """Tell whether the command prints an envelope and was asked to; its arguments could not be read to their end."""
+    """Tell whether the command prints an envelope and was asked to; its arguments could not be parsed completely."""
     return context is not None and "--json" in given and any(each.name == "as_json" for each in context.command.params)

@@ -1,4 +1,4 @@
-"""`eventstore schema`: what is stored against what a program can read."""
+"""`eventstore schema`: compare what is stored with what a program can read."""
 
 import contextlib
 import os
@@ -32,14 +32,14 @@ def schema() -> None:
     "place",
     metavar="MODULE:ATTRIBUTE",
     default=None,
-    help="The program's `EventTypes`, such as shop.events:events; imported from the folder one is in, or as installed.",
+    help="The program's `EventTypes`, such as shop.events:events; imported from the current folder, or as installed.",
 )
 @envelope.json_option
 @envelope.reports_errors
 def check(place: str | None, *, as_json: bool) -> None:
     """Count events by type and schema version, and find those that a program cannot read.
 
-    With --events: gaps in its chains of upcasters, types and versions that it does not know, and, by trying one event
+    With --events: missing upcasters, types and versions that it does not know, and, by trying one event
     of each, upcasters and classes that fail. What can be read all the same is a note and does not change the exit code.
 
     The module is imported, so its code runs. The events table is read once, at half a read unit per 4 KB.
@@ -64,7 +64,7 @@ def check(place: str | None, *, as_json: bool) -> None:
 
 
 def _load(place: str) -> EventTypes:
-    """Import a registry; what its module prints does not mix with the results."""
+    """Import a registry; what its module prints stays out of the results."""
     folder = os.getcwd()  # noqa: PTH109 - text is what the path of imports holds
     if folder not in sys.path:
         sys.path.insert(0, folder)

@@ -21,29 +21,34 @@ from eventstore.search.event_search import FACETS_MAX, PAGE_SIZE_DEFAULT
 @click.command()
 @search_terms.options
 @click.option(
-    "-n", "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="At most so many."
+    "-n",
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=100,
+    show_default=True,
+    help="Maximum number of events to show.",
 )
-@click.option("--count", is_flag=True, help="Only how many there are.")
+@click.option("--count", is_flag=True, help="Show only the number of matching events.")
 @click.option(
     "--facet",
     default=None,
     metavar="FIELD",
-    help="How often each value occurs: event_type, aggregate_type, day, data.<path> or metadata.<path>.",
+    help="Count the events for each value of a field: event_type, aggregate_type, day, data.<path> or metadata.<path>.",
 )
 @envelope.json_lines_option
 def search(*, limit: int, count: bool, facet: str | None, as_lines: bool, **terms: Any) -> None:
-    """Search the index that `relay run` fills, newest events first. All conditions must hold.
+    """Search the index that `relay run` fills, newest events first. All conditions must match.
 
     Where the index is, and which fields are promoted, say RELAY_ELASTICSEARCH_URL, RELAY_NAME_PREFIX and
     RELAY_INDEX_PROMOTED. How fresh it is goes to standard error: what the outbox owed to the index before the search.
 
     --json prints one event per line; with --count and --facet one document, the freshness in it.
 
-    Exit codes: 0 also when nothing is found, 1 a document cannot be read, 2 a condition that cannot be meant, settings,
+    Exit codes: 0 also when nothing is found, 1 a document cannot be read, 2 an invalid condition, settings,
     tables, or an index of another kind, 3 DynamoDB or the index is out of reach.
     """
     if count and facet is not None:
-        raise click.UsageError("--count and --facet are two questions: give one of the two")
+        raise click.UsageError("--count and --facet exclude each other: give one of them")
     try:
         query = search_terms.query_of(terms)
         found = _open()

@@ -19,18 +19,18 @@ from eventstore.model import RecordedEvent
     "--after",
     type=click.IntRange(0, SEQUENCE_NUMBER_MAX - 1),
     default=0,
-    help="Only events with greater sequence numbers.",
+    help="Only events after this sequence number.",
 )
 @click.option(
     "--as-of",
     type=moment.as_of,
     metavar="N|TIME",
     default=None,
-    help="Only what was there then: up to this sequence number, or before the first event later than this time"
+    help="Only the history as of then: up to this sequence number, or before the first event later than this time"
     " (2025-01-31, 2025-01-31T12:30Z, 12h ago as `12h`).",
 )
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=None, help="At most so many events.")
-@click.option("--diff", "as_diff", is_flag=True, help="What each payload says otherwise than the one before it.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=None, help="Maximum number of events to show.")
+@click.option("--diff", "as_diff", is_flag=True, help="Show what changed in each payload since the previous one.")
 @envelope.json_lines_option
 @envelope.reports_errors
 def show(

@@ -24,7 +24,7 @@ _KIBI = 1024
     type=click.IntRange(1, 100_000),
     default=ROWS_SHOWN,
     show_default=True,
-    help="At most so many types, and so many of the newest days, for people; --json has all.",
+    help="Show up to this many types, and this many of the newest days; --json has all.",
 )
 @envelope.json_option
 @envelope.reports_errors

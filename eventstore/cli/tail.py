@@ -1,4 +1,4 @@
-"""`eventstore tail`: the newest events, of a day or a type, and the ones that come."""
+"""`eventstore tail`: the newest events, of a day or a type, and new ones as they come."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ FOLLOW_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TailFilter:
     """Which events are shown.
 
     Attributes:
@@ -58,16 +58,23 @@ class Wanted:
                 self.aggregate_type, from_ms=from_ms, until_ms=until_ms, backwards=True, on_corrupt=on_corrupt
             )
         assert from_ms is not None, "without a type a day is looked at"
-        assert until_ms is not None, "likewise"
+        assert until_ms is not None, "as above"
         return store.read_between(from_ms, until_ms, backwards=True, on_corrupt=on_corrupt)
 
 
 @click.command()
-@click.option("--day", default=None, help="UTC day, YYYY-MM-DD; today by default, all days with a type.")
+@click.option("--day", default=None, help="UTC day, YYYY-MM-DD. Default: today, or all days when a type is given.")
 @click.option("--type", "event_type", default=None, help="Only events of this type.")
 @click.option("--aggregate-type", default=None, help="Only events of aggregates of this type.")
-@click.option("-n", "--limit", type=click.IntRange(1, FOLLOW_LIMIT), default=20, show_default=True, help="So many.")
-@click.option("--follow", is_flag=True, help="Go on with new events until interrupted.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, FOLLOW_LIMIT),
+    default=20,
+    show_default=True,
+    help="Maximum number of events to show.",
+)
+@click.option("--follow", is_flag=True, help="Keep showing new events until interrupted.")
 @envelope.json_lines_option
 @envelope.reports_errors
 def tail(
@@ -91,12 +98,12 @@ def tail(
     day, settings or tables, 3 DynamoDB is out of reach.
     """
     if follow and day is not None:
-        raise click.UsageError("--follow goes on from now, and --day is one day: give one of the two")
+        raise click.UsageError("--follow continues from now, and --day is one day: give one of them")
     runtime = SystemRuntime()
     shown_day = None if day is None else _parse_day(day)
     if shown_day is None and event_type is None and aggregate_type is None:
         shown_day = day_of(runtime.now_ms())
-    wanted = Wanted(event_type, aggregate_type, *_span(shown_day))
+    wanted = TailFilter(event_type, aggregate_type, *_span(shown_day))
     listed = EventList(as_lines=as_lines, with_aggregate=True)
     store = open_store()
     if not follow:
@@ -122,11 +129,11 @@ def _parse_day(text: str) -> str:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date().isoformat()
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no day of the form YYYY-MM-DD", param_hint="--day") from None
+        raise click.BadParameter(f"{text!r} is not a day of the form YYYY-MM-DD", param_hint="--day") from None
 
 
 def _span(day: str | None) -> tuple[int | None, int | None]:
-    """Return the first moment of a day, and the one behind its last."""
+    """Return the first moment of a day, and the first after it."""
     if day is None:
         return None, None
     start_ms = round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
@@ -136,7 +143,7 @@ def _span(day: str | None) -> tuple[int | None, int | None]:
 
 
 def _print(events: list[RecordedEvent], listed: EventList, *, as_lines: bool) -> None:
-    """Print events that come one by one: nobody knows how wide the columns of a table would have to be."""
+    """Print events that come one by one, as lines: the widths of a table's columns cannot be known."""
     if as_lines:
         listed.print(events)
         return

@@ -1,4 +1,4 @@
-"""`eventstore verify`: what is stored that is not as it must be."""
+"""`eventstore verify`: check stored data for inconsistencies."""
 
 import click
 
@@ -20,30 +20,30 @@ from eventstore.verify.verifier import WalkProgress
     type=moment,
     metavar="TIME",
     default=None,
-    help=f"Only aggregates with an event of then or later, each as a whole: {FORMS}.",
+    help=f"Only aggregates with an event at or after this time, each as a whole: {FORMS}.",
 )
 @click.option(
     "--event-ids-max",
     type=click.IntRange(1, 100_000_000),
     default=VERIFY_EVENT_IDS_MAX_DEFAULT,
     show_default=True,
-    help="Event ids to remember, about 100 bytes each.",
+    help="Number of event ids to remember, about 100 bytes each.",
 )
 @envelope.json_lines_option
 @envelope.reports_errors
 def verify(aggregate: str | None, since_ms: int | None, event_ids_max: int, *, as_lines: bool) -> None:
-    """Look whether numbers are contiguous, commits whole, types and event ids unique, and outbox and keys right.
+    """Check that numbers are contiguous, commits complete, types and event ids unique, and outbox and keys correct.
 
     It changes nothing and may run beside writers. Without options it reads all of the tables once, consistently.
 
-    Findings come while it looks, one per line. A note is worth knowing and is no fault: it does not change the exit
-    code. What was looked at is said on standard error at the end.
+    Findings are printed as they are found, one per line. A note is worth knowing but is not a fault: it does not
+    change the exit code. What was checked is printed on standard error at the end.
 
     Exit codes: 0 no fault, 1 faults were found, 2 arguments, settings or tables, 3 DynamoDB is out of reach,
     4 interrupted: what was not looked at is not known, so verify again.
     """
     if aggregate is not None and since_ms is not None:
-        raise click.UsageError("--aggregate is looked at as a whole, whatever --since says: give one of the two")
+        raise click.UsageError("--aggregate is always checked as a whole: give either it or --since")
     store = open_store()
     faults = notes = 0
     walked = WalkProgress(0, 0, 0)

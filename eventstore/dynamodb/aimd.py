@@ -1,4 +1,4 @@
-"""How many requests may be on their way at once: one more per good round, half as many after a throttle. Pure.
+"""How many requests may be in flight at once: one more per good round, half as many after a throttle. Pure.
 
 Additive increase, multiplicative decrease: writers that share a table converge to equal shares of what it can take.
 """
@@ -25,7 +25,7 @@ class AimdSettings:
     decrease: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse numbers with which the limiter would stand still.
+        """Refuse numbers that would block the limiter.
 
         Raises:
             ValueError: Says what must hold.
@@ -54,7 +54,7 @@ class AimdState:
 
     @property
     def slots(self) -> int:
-        """How many requests may be on their way."""
+        """How many requests may be in flight."""
         return int(self.limit)
 
 
@@ -88,11 +88,11 @@ def cut(state: AimdState, settings: AimdSettings, cuts_at_start: int) -> AimdSta
 
 
 def timed(state: AimdState, seconds: float) -> AimdState:
-    """Return the state after a request that took so long; the mean forgets about half after five requests."""
+    """Return the state after a request of that duration; the mean forgets about half after five requests."""
     mean = seconds if state.mean_seconds == 0.0 else state.mean_seconds + (seconds - state.mean_seconds) / 8
     return replace(state, mean_seconds=mean)
 
 
 def retry_after_seconds(state: AimdState, waiting: int) -> float:
-    """Return when those who wait now will have had their turn."""
+    """Return when those that wait now will have had their turn."""
     return (waiting + 1) * state.mean_seconds / state.slots

@@ -127,7 +127,7 @@ def tables_of(request: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def public_error(error: DynamoError, *, table: str = "", backoff: Backoff | None = None) -> EventStoreError:
-    """Return the library's error for an outcome that its caller cannot mend."""
+    """Return the library's error for an outcome that its caller cannot handle."""
     match error:
         case NotAppliedError(reached=True) | TransactionCancelledError():
             return ThrottledError(f"DynamoDB: {error}", retry_after_seconds=(backoff or Backoff()).cap_seconds)

@@ -1,4 +1,4 @@
-"""Clients for DynamoDB: where it is, who asks, and how long a call may take."""
+"""Clients for DynamoDB: address, credentials, and time-outs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ READ_TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where DynamoDB is, and as whom we come.
+    """Where DynamoDB is, and with which credentials.
 
     Attributes:
         url: None for AWS itself.
         region: AWS region; None for boto3's own choice.
         access_key_id: None for boto3's own chain of credentials.
-        secret_access_key: Likewise.
+        secret_access_key: Same as above.
     """
 
     url: str | None = None
@@ -51,7 +51,7 @@ def connect(
         read_timeout_seconds: How long an answer may take; after that it counts as lost.
 
     Raises:
-        EndpointError: The endpoint is no URL, or no region is known.
+        EndpointError: The endpoint is not a URL, or no region is known.
     """
     import boto3  # noqa: PLC0415 - a tenth of a second, which commands that only explain themselves do without
     from botocore.config import Config  # noqa: PLC0415 - likewise
@@ -77,7 +77,7 @@ def connect(
     except (BotoCoreError, ValueError) as error:
         reason = str(error).rstrip(".")
         raise EndpointError(
-            f"no client for DynamoDB can be made: {reason}; check endpoint and region, which the commands read from"
+            f"no client for DynamoDB can be created: {reason}; check endpoint and region, which the commands read from"
             " EVENTSTORE_DYNAMODB_ENDPOINT_URL and EVENTSTORE_AWS_REGION (`make up` writes both for local servers)",
         ) from error
     for client in clients:
@@ -115,7 +115,7 @@ def _obey_time_limits(client: Any, connect_seconds: float, read_seconds: float) 
 
 
 def _check_body(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Refuse a reply whose body does not fit its checksum.
+    """Refuse a reply whose body does not match its checksum.
 
     A GetItem that was cut short looks like one of an absent item, so nothing else can tell. botocore checks this only
     where it may try again itself, and our clients may not.

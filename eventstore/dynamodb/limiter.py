@@ -1,4 +1,4 @@
-"""One door for all appends of a store: as many pass as the table can take, the others wait in a bounded queue."""
+"""Admission control for all appends of a store: as many as the table can take, the others wait in a bounded queue."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class _Waiter:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The right to have one request on its way.
+    """The right to have one request in flight.
 
     Attributes:
         began: Monotonic seconds at its start.
@@ -105,7 +105,7 @@ class Limiter:
         self._give_back()
 
     def retry_after_seconds(self) -> float:
-        """Return when those who wait now will have had their turn."""
+        """Return when those that wait now will have had their turn."""
         with self._lock:
             return aimd.retry_after_seconds(self._rule, len(self._queue))
 

@@ -1,4 +1,4 @@
-"""Rows asked for in the one way that a transaction under way cannot blur: TransactGetItems.
+"""Rows read in the one way that a transaction in progress cannot blur: TransactGetItems.
 
 GetItem, Query and BatchGetItem may answer from before a transaction that is still being applied, consistent reads too.
 TransactGetItems sees all of it or nothing, or is in conflict with it. Source: AWS, "Isolation levels" in "DynamoDB
@@ -92,7 +92,7 @@ def _request(places: Sequence[Place], wanted: Sequence[int]) -> dict[str, Any]:
 
 
 def _is_too_much(error: TransactionCancelledError | RefusedError) -> bool:
-    """Tell whether fewer rows at once may do what these cannot."""
+    """Tell whether reading fewer rows at once may succeed."""
     return isinstance(error, RefusedError) or any(reason.code == _TOO_MUCH for reason in error.reasons)
 
 

@@ -1,4 +1,4 @@
-"""One aggregate's rows without holes: what a transaction is still being applied to is waited for, then asked about.
+"""One aggregate's rows without gaps: rows of a transaction in progress are waited for, then read transactionally.
 
 A Query, also a consistent one, may show some rows of a transaction and not yet the others. Numbers are contiguous and
 rows say how far their commit reaches, so a reader can tell, and looks again a few times. A hole that stays is decided
@@ -22,7 +22,7 @@ LOOKS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Rows that are not there although they must be.
+    """Rows that are missing although they must exist.
 
     Attributes:
         first: Lowest number that is missing.
@@ -97,7 +97,7 @@ def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator
 
 
 def _decided(context: StoreContext, aggregate_id: str, hole: Hole, *, backwards: bool) -> list[Item | Hole]:
-    """Return what is in a hole, in the order of the walk: all of it, or as far as one question reaches.
+    """Return what is in a hole, in the order of the walk: all of it, or as far as one request reaches.
 
     More than 100 rows are more than one transaction can be applied to, so when none of the next 100 is there, none is
     being applied, and the hole is real, however wide it is.
@@ -124,7 +124,7 @@ def _decided(context: StoreContext, aggregate_id: str, hole: Hole, *, backwards:
 
 @dataclass(slots=True)
 class _Place:
-    """How far a walk has come."""
+    """The progress of a walk."""
 
     number: int
     left: int | None

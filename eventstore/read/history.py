@@ -17,7 +17,7 @@ def read(
     span: Span,
     on_corrupt: OnCorrupt = None,
 ) -> Iterator[RecordedEvent]:
-    """Yield the events of a span; a page is asked for when the one before it is used up.
+    """Yield the events of a span; a page is read when the one before it is used up.
 
     Raises:
         AggregateTypeError: The aggregate was named with a type, and its events have another.

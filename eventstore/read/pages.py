@@ -13,13 +13,13 @@ from eventstore.rows.item import Item
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of one aggregate's history.
+    """A range of one aggregate's history.
 
     Attributes:
         after: Only greater sequence numbers.
         until: Only up to this sequence number; None for the end.
         backwards: Newest first.
-        limit: At most so many events; None for all.
+        limit: Maximum number of events; None for all.
         consistent: Whether the newest events must be seen.
     """
 
@@ -30,7 +30,7 @@ class Span:
     consistent: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse invalid values."""
         for field in ("after", "until", "limit"):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int | None) or (field == "after" and value is None):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from eventstore.repository.folding import own
-from eventstore.repository.policy import Mark
+from eventstore.repository.policy import SnapshotMark
 
 S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[S]):
+class CachedState(Generic[S]):
     """A state in memory.
 
     Attributes:
@@ -27,7 +27,7 @@ class Entry(Generic[S]):
     version: int
     epoch: int
     read_at: float
-    mark: Mark
+    mark: SnapshotMark
 
 
 class StateCache(Generic[S]):
@@ -39,9 +39,9 @@ class StateCache(Generic[S]):
     def __init__(self, size: int, lock: AbstractContextManager[object]) -> None:
         self._size = size
         self._lock = lock
-        self._entries: OrderedDict[str, Entry[S]] = OrderedDict()
+        self._entries: OrderedDict[str, CachedState[S]] = OrderedDict()
 
-    def get(self, key: str, epoch: int) -> Entry[S] | None:
+    def get(self, key: str, epoch: int) -> CachedState[S] | None:
         """Return a state of this epoch."""
         with self._lock:
             entry = self._entries.get(key)
@@ -50,7 +50,7 @@ class StateCache(Generic[S]):
             self._entries.move_to_end(key)
         return _with_own_state(entry)
 
-    def put(self, key: str, entry: Entry[S]) -> None:
+    def put(self, key: str, entry: CachedState[S]) -> None:
         """Keep a state unless a newer one is there."""
         if not self._size:
             return
@@ -74,9 +74,9 @@ class StateCache(Generic[S]):
             return len(self._entries)
 
 
-def _rank(entry: Entry[S]) -> tuple[int, int, float]:
+def _rank(entry: CachedState[S]) -> tuple[int, int, float]:
     return entry.epoch, entry.version, entry.read_at
 
 
-def _with_own_state(entry: Entry[S]) -> Entry[S]:
-    return Entry(own(entry.state), entry.version, entry.epoch, entry.read_at, entry.mark)
+def _with_own_state(entry: CachedState[S]) -> CachedState[S]:
+    return CachedState(own(entry.state), entry.version, entry.epoch, entry.read_at, entry.mark)

@@ -20,7 +20,7 @@ _IMMUTABLE = (str, int, float, bool, bytes, tuple, frozenset, type(None))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fold(Generic[S]):
-    """How a state comes about.
+    """How a state is made.
 
     Attributes:
         name: Names the fold; snapshots of another are ignored.
@@ -48,7 +48,7 @@ class Fold(Generic[S]):
 
 @dataclasses.dataclass(slots=True)
 class Folded(Generic[S]):
-    """A state on its way.
+    """A state being folded.
 
     Attributes:
         state: The state.

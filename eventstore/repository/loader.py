@@ -1,4 +1,4 @@
-"""Brings one state up to date: from memory or a snapshot where there is one, and from the events above it."""
+"""Brings one state up to date: from memory or a snapshot where there is one, and from the events after it."""
 
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
@@ -6,12 +6,12 @@ from typing import Generic, Literal, TypeVar
 from eventstore.context import StoreContext
 from eventstore.read import history
 from eventstore.read.pages import Span
-from eventstore.repository.cache import Entry, StateCache
+from eventstore.repository.cache import CachedState, StateCache
 from eventstore.repository.folding import Fold, Folded, fold
-from eventstore.repository.policy import CachePolicy, Mark, SnapshotPolicy, snapshot_due
+from eventstore.repository.policy import CachePolicy, SnapshotMark, SnapshotPolicy, snapshot_due
 from eventstore.repository.snapshots import Snapshots
 from eventstore.repository.state_codec import StateCodec
-from eventstore.repository.stats import RepositoryStats, Tally
+from eventstore.repository.stats import RepositoryCounters, RepositoryStats
 
 S = TypeVar("S")
 
@@ -20,7 +20,7 @@ Origin = Literal["events", "snapshot", "cache"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[S]):
-    """A state, and how it came about.
+    """A state, and how it was loaded.
 
     Attributes:
         state: The state; the initial one for an aggregate without events.
@@ -42,7 +42,7 @@ class Base(Generic[S]):
     state: S
     version: int
     origin: Origin
-    mark: Mark
+    mark: SnapshotMark
 
 
 class StateLoader(Generic[S]):
@@ -57,7 +57,7 @@ class StateLoader(Generic[S]):
         cache: CachePolicy,
     ) -> None:
         runtime = context.runtime
-        self.tally = Tally(runtime.lock())
+        self.tally = RepositoryCounters(runtime.lock())
         self._context = context
         self._rule = rule
         self._policy = snapshots
@@ -91,11 +91,11 @@ class StateLoader(Generic[S]):
         mark = self._keep_snapshot(key, folded, base.mark)
         if folded.version:
             epoch = self._context.record.epoch
-            self._cache.put(key, Entry(folded.state, folded.version, epoch, asked_at, mark))
+            self._cache.put(key, CachedState(folded.state, folded.version, epoch, asked_at, mark))
         return Loaded(folded.state, folded.version, base.origin, folded.events)
 
     def load_anew(self, aggregate_id: str, key: str) -> Loaded[S]:
-        """Return the state by the events alone, and forget what was in memory."""
+        """Return the state from the events alone, and forget what was in memory."""
         self._cache.drop(key)
         return self.load_as_of(aggregate_id, key, None, None)
 
@@ -120,13 +120,13 @@ class StateLoader(Generic[S]):
         return self.tally.stats()
 
     def _nothing(self) -> Base[S]:
-        return Base(self._rule.start(), 0, "events", Mark())
+        return Base(self._rule.start(), 0, "events", SnapshotMark())
 
     def _from_snapshot(self, key: str) -> Base[S]:
         found = self._snapshots.read(key) if self._policy.reads else None
         if found is None:
             return self._nothing()
-        return Base(found.state, found.version, "snapshot", Mark(found.version, found.taken_at_ms))
+        return Base(found.state, found.version, "snapshot", SnapshotMark(found.version, found.taken_at_ms))
 
     def _add_events(
         self,
@@ -141,14 +141,14 @@ class StateLoader(Generic[S]):
         self.tally.add("events_read", folded.events)
         return folded
 
-    def _keep_snapshot(self, key: str, folded: Folded[S], mark: Mark) -> Mark:
+    def _keep_snapshot(self, key: str, folded: Folded[S], mark: SnapshotMark) -> SnapshotMark:
         """Write a snapshot when one is due; return the mark from which the next one is counted.
 
-        After an attempt that did not succeed the count starts anew as well: a table that refuses, or a state that is
+        After an attempt that did not succeed the count starts again as well: a table that refuses, or a state that is
         too large, is not asked again at every load.
         """
         now_ms = self._context.runtime.now_ms()
         if not snapshot_due(self._policy, folded.version, mark, now_ms):
             return mark
         self._snapshots.write(key, folded.state, folded.version)
-        return Mark(folded.version, now_ms)
+        return SnapshotMark(folded.version, now_ms)

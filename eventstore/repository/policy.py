@@ -1,4 +1,4 @@
-"""When a state is kept, and for how long it is believed. Pure."""
+"""When a state is kept, and for how long it is trusted. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class SnapshotPolicy:
     """When a snapshot is written. Made by `every`, `older_than`, or as `NEVER`.
 
     Attributes:
-        every_events: Write when so many events lie above the last snapshot; None for no such rule.
+        every_events: Write when there are this many events after the last snapshot; None for no such rule.
         older_than_seconds: Write when there are newer events and the last snapshot is older, or there is none.
     """
 
@@ -19,7 +19,7 @@ class SnapshotPolicy:
 
     @classmethod
     def every(cls, events: int) -> "SnapshotPolicy":
-        """Write a snapshot when so many events lie above the last one.
+        """Write a snapshot when there are this many events after the last one.
 
         Raises:
             InvalidInputError: The number is below 1.
@@ -50,7 +50,7 @@ NEVER = SnapshotPolicy()
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class SnapshotMark:
     """The last snapshot that a state is known to have.
 
     Attributes:
@@ -62,7 +62,7 @@ class Mark:
     taken_at_ms: int = 0
 
 
-def snapshot_due(policy: SnapshotPolicy, version: int, mark: Mark, now_ms: int) -> bool:
+def snapshot_due(policy: SnapshotPolicy, version: int, mark: SnapshotMark, now_ms: int) -> bool:
     """Tell whether a snapshot of a state at `version` should be written now."""
     if version <= mark.version:
         return False
@@ -75,11 +75,11 @@ def snapshot_due(policy: SnapshotPolicy, version: int, mark: Mark, now_ms: int) 
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """How many states are kept in memory, and for how long they are believed without asking.
+    """How many states are kept in memory, and for how long they are trusted without a read.
 
     Attributes:
         size: States at most; the one unused for longest goes first. 0 for no cache.
-        max_staleness_seconds: A state that was read from the table at most so long ago is answered from memory, with
+        max_staleness_seconds: A state that was read from the table within this time is answered from memory, with
             no request. 0 asks for newer events each time, which costs one small read.
     """
 
@@ -87,7 +87,7 @@ class CachePolicy:
     max_staleness_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse invalid values."""
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 0:
             raise InvalidInputError("size", f"is {self.size!r}; give 0 or more states")
         if not self.max_staleness_seconds >= 0:

@@ -1,4 +1,4 @@
-"""Read models of one aggregate each: a fold of its events under a name of its own, kept by the repository's means."""
+"""Read models of one aggregate each: a fold of its events under its own name, kept as a repository keeps states."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar

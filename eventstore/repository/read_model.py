@@ -43,7 +43,7 @@ class ReadModel(Generic[S]):
         codec: StateCodec[S] | None = None,
         state_type: Any = None,
     ) -> None:
-        """Make a read model and bring back what was saved under its name and version.
+        """Make a read model and restore what was saved under its name and version.
 
         Args:
             store: The store.
@@ -104,7 +104,7 @@ class ReadModel(Generic[S]):
         """Store state and positions; tell whether there was anything new to store.
 
         Raises:
-            DecideAgainError: Somebody else has saved this model since. Make it anew, and feed it again.
+            DecideAgainError: Somebody else has saved this model since. Make it again, and feed it again.
             LimitExceededError: State and positions are over 400 KB.
             ValueError: The codec refuses the state.
             TryLaterError: DynamoDB did not take it in time; saving again is safe.
@@ -160,5 +160,5 @@ class ReadModel(Generic[S]):
 
 
 def _corrupt(item: Any, table: str, error: Exception) -> CorruptRowError:
-    reason = f"is no saved read model ({error}): raise the model's version, and feed it from the beginning"
+    reason = f"is not a saved read model ({error}): raise the model's version, and feed it from the beginning"
     return ItemReader(item, table).corrupt("state", reason)

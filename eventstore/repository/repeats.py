@@ -1,4 +1,4 @@
-"""Whether a command was carried out before: what stands under its idempotency key."""
+"""Whether a command was carried out before: what is stored under its idempotency key."""
 
 from functools import partial
 

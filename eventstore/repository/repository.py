@@ -20,14 +20,14 @@ S = TypeVar("S")
 C = TypeVar("C")
 
 Decide = Callable[[S, C], Sequence[AppendableEvent]]
-"""Returns the events that a command leads to in a state, none for a no-op. Pure: it is called anew after a conflict."""
+"""Returns the events that a command leads to in a state, none for a no-op. Pure: called again after a conflict."""
 
 TRANSACT_ATTEMPTS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Transacted(Generic[S]):
-    """What a transaction came to.
+    """The result of a transaction.
 
     Attributes:
         before: The state that was decided on; for a repeat under an idempotency key, the state now.
@@ -114,7 +114,7 @@ class Repository(Generic[S]):
             InvalidInputError: The id cannot be one, or both `as_of` were given.
             AggregateTypeError: The events are of another type.
             CorruptRowError: An event cannot be read; a state without it would be wrong.
-            EventSchemaError: Likewise; register what it names.
+            EventSchemaError: Same as above; register what it names.
             TryLaterError: DynamoDB did not answer in time; loading again is safe.
         """
         validation.check_aggregate_id(aggregate_id)
@@ -132,7 +132,7 @@ class Repository(Generic[S]):
         idempotency_key: str | None = None,
         attempts_max: int = TRANSACT_ATTEMPTS_MAX,
     ) -> Transacted[S]:
-        """Load, decide, append; after a conflict with another writer load the newest state and decide anew.
+        """Load, decide, append; after a conflict with another writer load the newest state and decide again.
 
         What `decide` raises reaches the caller as it is, and nothing is stored.
 
@@ -188,7 +188,7 @@ class Repository(Generic[S]):
         version: int,
         key: str | None,
     ) -> tuple[tuple[AppendableEvent, ...], AppendResult]:
-        """Append under the key; where the same command was quicker elsewhere, its result is the answer."""
+        """Append under the key; when the same command was faster elsewhere, its result is the answer."""
         try:
             return events, self._store.append(aggregate, events, expected_version=version, idempotency_key=key)
         except IdempotencyConflictError:
@@ -204,7 +204,7 @@ class Repository(Generic[S]):
         conflict: WrongExpectedVersionError,
         attempt: int,
     ) -> Loaded[S]:
-        """Return the newest state, after a pause that writers of one aggregate draw for themselves."""
+        """Return the newest state, after a random pause, so that writers of one aggregate spread out."""
         context = self._store.context
         context.runtime.sleep(context.options.append_backoff.delay_seconds(attempt, context.runtime.uniform()))
         if conflict.actual < loaded.version:  # memory or snapshot know events that do not exist: a table was replaced
@@ -219,13 +219,13 @@ def _name(aggregate_type: str, evolve: object) -> str:
 
 
 def check_as_of(sequence: int | None, at_ms: int | None) -> None:
-    """Refuse what cannot be meant.
+    """Refuse invalid values.
 
     Raises:
         InvalidInputError: Names the field.
     """
     if sequence is not None and at_ms is not None:
-        raise InvalidInputError("as_of_ms", "is given beside as_of_sequence; give one of the two")
+        raise InvalidInputError("as_of_ms", "is given together with as_of_sequence; give only one of the two")
     for name, value in (("as_of_sequence", sequence), ("as_of_ms", at_ms)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise InvalidInputError(name, f"is {value!r}; give a whole number, 0 or more")
@@ -235,7 +235,7 @@ def checked_version(version: int, field: str = "fold_version") -> int:
     """Return a fold's version.
 
     Raises:
-        InvalidInputError: It is no whole number from 1 on.
+        InvalidInputError: It is not a whole number from 1 on.
     """
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise InvalidInputError(field, f"is {version!r}; it counts from 1")

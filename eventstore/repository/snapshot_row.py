@@ -1,4 +1,4 @@
-"""A folded state as a row of the snapshots table, there and back. Pure."""
+"""Encodes a folded state as a row of the snapshots table, and decodes it. Pure."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Snapshots read and written. Neither ever fails a load: without a snapshot the events answer."""
+"""Reads and writes snapshots. Neither ever fails a load: without a snapshot the events are read."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ from eventstore.dynamodb.errors import ConditionFailedError, DynamoError
 from eventstore.repository import snapshot_row
 from eventstore.repository.snapshot_row import Snapshot
 from eventstore.repository.state_codec import StateCodec
-from eventstore.repository.stats import Tally
+from eventstore.repository.stats import RepositoryCounters
 from eventstore.rows.item import item_size
 
 S = TypeVar("S")
@@ -34,7 +34,7 @@ class Found(Generic[S]):
 class Snapshots(Generic[S]):
     """The snapshots of one fold."""
 
-    def __init__(self, context: StoreContext, fold: str, codec: StateCodec[S], tally: Tally) -> None:
+    def __init__(self, context: StoreContext, fold: str, codec: StateCodec[S], tally: RepositoryCounters) -> None:
         self._context = context
         self._fold = fold
         self._codec = codec

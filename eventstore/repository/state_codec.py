@@ -1,4 +1,4 @@
-"""A state as text, there and back."""
+"""Encodes a state as text, and decodes it."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -11,14 +11,14 @@ _PLAIN = (dict, list, str, int, float, bool, type(None))
 
 
 class StateCodec(Protocol[S]):
-    """Takes a state to text and back, for snapshots. Give your own where `JsonStateCodec` does not fit."""
+    """Encodes a state as text and decodes it, for snapshots. Give your own where `JsonStateCodec` does not fit."""
 
     def encode(self, state: S) -> str:
         """Return the state as text.
 
         Raises:
             ValueError: It cannot be said in text; then no snapshot is written.
-            TypeError: Likewise.
+            TypeError: Same as above.
         """
         ...
 
@@ -26,7 +26,7 @@ class StateCodec(Protocol[S]):
         """Return the state.
 
         Raises:
-            ValueError: The text is no such state; then the snapshot is ignored.
+            ValueError: The text is not such a state; then the snapshot is ignored.
         """
         ...
 
@@ -53,7 +53,9 @@ class JsonStateCodec:
         """Return the state as text; see `StateCodec`."""
         text = jsontext.encode(state if self._codec is None else self._codec.to_plain(state), "state")
         if self.decode(text) != state:
-            raise ValueError(f"a {type(state).__name__} does not come back equal from JSON; give a codec of your own")
+            raise ValueError(
+                f"a {type(state).__name__} is not equal after a round trip through JSON; give a codec of your own"
+            )
         return text
 
     def decode(self, text: str) -> Any:

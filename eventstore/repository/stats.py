@@ -1,4 +1,4 @@
-"""What a repository has done, counted: for metrics, and for a look at whether its policies pay."""
+"""Counts of what a repository has done: for metrics, and to see whether its policies pay off."""
 
 from collections import Counter
 from contextlib import AbstractContextManager
@@ -22,7 +22,7 @@ class RepositoryStats:
         snapshots_unencodable: States that the codec refused or that do not come back equal; give another codec.
         snapshots_failed: Snapshots that DynamoDB did not take; the load went on.
         events_read: Events folded.
-        conflicts: Appends of `transact` that met another writer and were decided anew.
+        conflicts: Appends of `transact` that met another writer and were decided again.
     """
 
     loads: int = 0
@@ -43,7 +43,7 @@ class RepositoryStats:
 _NAMES = frozenset(each.name for each in fields(RepositoryStats))
 
 
-class Tally:
+class RepositoryCounters:
     """Counts that threads share."""
 
     def __init__(self, lock: AbstractContextManager[object]) -> None:
@@ -52,7 +52,7 @@ class Tally:
 
     def add(self, name: str, count: int = 1) -> None:
         """Count something."""
-        assert name in _NAMES, f"nobody counts {name}"
+        assert name in _NAMES, f"unknown counter {name}"
         with self._lock:
             self._counts[name] += count
 

@@ -1,4 +1,4 @@
-"""One event as a row of the events table, there and back."""
+"""Encodes one event as a row of the events table, and decodes it."""
 
 import zlib
 from datetime import UTC, datetime

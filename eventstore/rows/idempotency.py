@@ -1,4 +1,4 @@
-"""A caller's key as a row of the idempotency table, there and back, and the digest of what it stands for. Pure."""
+"""Encodes and decodes a caller's key as a row of the idempotency table; the digest of what it stands for. Pure."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One commit as a row of the outbox table, there and back. A row that is there is a commit that is owed."""
+"""Encodes and decodes one commit as a row of the outbox table. A row that exists is a commit that is owed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,7 +88,9 @@ def decode(item: Item, table: str) -> OutboxRow:
     if not 1 <= first <= last:
         raise row.corrupt("firstSequence", f"is {first} in a row that ends at {last}")
     if last - first >= COMMIT_MAX_EVENTS:
-        raise row.corrupt("firstSequence", f"is {first} in a row that ends at {last}: more events than a commit holds")
+        raise row.corrupt(
+            "firstSequence", f"is {first} in a row that ends at {last}: more events than a commit can hold"
+        )
     shell = OutboxRow(
         aggregate_id=row.text("aggregateId"),
         aggregate_type=row.text("aggregateType"),

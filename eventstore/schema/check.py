@@ -1,4 +1,4 @@
-"""Looks for events that the program cannot read: one scan that counts, and one event of each kind tried."""
+"""Looks for events that the program cannot read: a scan that counts, and a trial read of one event of each kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -89,5 +89,5 @@ def _try(context: StoreContext, stored: Stored) -> str | None:
     except CorruptRowError as error:
         return str(error)
     except ValueError as error:
-        return f"row {stored.example}: the payload is no JSON: {error}"
+        return f"row {stored.example}: the payload is not JSON: {error}"
     return None

@@ -1,4 +1,4 @@
-"""Objects become plain JSON values and come back: dataclasses and Structs by msgspec, pydantic models by themselves.
+"""Encodes objects as plain JSON and decodes them: dataclasses and Structs by msgspec, pydantic models by themselves.
 
 pydantic is never imported here: whoever registers one of its models has done so.
 """
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 class Codec(Protocol[T]):
-    """Takes objects of one class to plain JSON values and back."""
+    """Encodes objects of one class as plain JSON values, and decodes them."""
 
     def to_plain(self, value: T) -> Any:
         """Return the object as dicts, lists and the like.
 
         Raises:
             TypeError: It holds something that cannot be said in JSON.
-            ValueError: Likewise.
+            ValueError: Same as above.
         """
         ...
 
@@ -55,7 +55,7 @@ class MsgspecCodec(Generic[T]):
 
 
 class PydanticCodec(Generic[T]):
-    """pydantic models, spoken to by their own methods."""
+    """pydantic models, by their own methods."""
 
     def __init__(self, cls: type[T]) -> None:
         self._class: Any = cls
@@ -80,7 +80,7 @@ def codec_for(cls: type[T], field: str = "cls") -> Codec[T]:
     """Return the codec of an event class.
 
     Raises:
-        InvalidInputError: It is no dataclass, Struct or pydantic model, or its objects are no JSON objects.
+        InvalidInputError: It is not a dataclass, Struct or pydantic model, or its objects are not JSON objects.
     """
     if not isinstance(cls, type):
         raise InvalidInputError(field, f"is {cls!r}; give a dataclass, a msgspec.Struct or a pydantic model")

@@ -10,7 +10,7 @@ from eventstore.model import RecordedEvent, StoredForm
 from eventstore.rows import event as event_row
 from eventstore.rows.item import Item
 from eventstore.schema.event_types import EventClass, EventTypes
-from eventstore.schema.upcasting import Gap, Kind, Route, UnknownType, UnknownVersion
+from eventstore.schema.upcasting import Kind, MissingUpcaster, Route, UnknownType, UnknownVersion
 
 
 class SchemaDecoder:
@@ -33,8 +33,8 @@ class SchemaDecoder:
                 if entry is not None:
                     changes["payload_reader"] = partial(_read_payload, entry, source)
                 return replace(event, **changes) if changes else event
-            case Gap(at, latest):
-                reason = f"is {kind[1]} for {kind[0]!r}, and the chain of upcasters ends at version {at[1]} of"
+            case MissingUpcaster(at, latest):
+                reason = f"is {kind[1]} for {kind[0]!r}, and the upcasters end at version {at[1]} of"
                 _refuse(
                     event,
                     source,
@@ -50,18 +50,18 @@ class SchemaDecoder:
         return event
 
     def _lift(self, event: RecordedEvent, steps: Any, target: Kind, source: str) -> dict[str, Any]:
-        """Return what upcasters change of an event."""
+        """Return what upcasters change in an event."""
         at = (event.type, event.schema_version)
         try:
             data: Any = jsontext.decode(event.data_json)  # a value of its own, which an upcaster may change
         except ValueError as error:
-            _refuse(event, source, ("eventData", f"is no JSON: {error}"), at, error)
+            _refuse(event, source, ("eventData", f"is not JSON: {error}"), at, error)
         for step in steps:
             try:
                 data = step.upcast(data)
                 if not isinstance(data, dict):
                     _refuse(
-                        event, source, _fault(step.source, f"returned a {type(data).__name__}, no dict"), step.source
+                        event, source, _fault(step.source, f"returned a {type(data).__name__}, not a dict"), step.source
                     )
             except EventSchemaError:
                 raise
@@ -71,7 +71,7 @@ class SchemaDecoder:
             text = jsontext.encode(data, "data")
         except ValueError as error:
             last = steps[-1].source
-            _refuse(event, source, _fault(last, f"made a payload that is no plain JSON: {error}"), last, error)
+            _refuse(event, source, _fault(last, f"made a payload that is not plain JSON: {error}"), last, error)
         return {
             "type": target[0],
             "schema_version": target[1],
@@ -85,13 +85,11 @@ def _read_payload(entry: EventClass, source: str, event: RecordedEvent) -> Any:
         return entry.codec.from_text(event.data_json)
     except Exception as error:  # noqa: BLE001 - constructors of users' classes may raise anything
         reason = f"does not fit {entry.cls.__name__}, the class of {event.type!r} version {event.schema_version}"
-        _refuse(
-            event, source, ("eventData", f"{reason}: {_describe(error)}; mend class or upcaster"), entry.kind, error
-        )
+        _refuse(event, source, ("eventData", f"{reason}: {_describe(error)}; fix class or upcaster"), entry.kind, error)
 
 
 def _fault(kind: Kind, what: str) -> tuple[str, str]:
-    return "eventData", f"cannot be lifted: the upcaster of {kind[0]!r} version {kind[1]} {what}; mend the upcaster"
+    return "eventData", f"cannot be lifted: the upcaster of {kind[0]!r} version {kind[1]} {what}; fix the upcaster"
 
 
 def _describe(error: Exception) -> str:

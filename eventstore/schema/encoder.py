@@ -41,6 +41,6 @@ class SchemaEncoder:
             data = entry.codec.to_plain(typed.payload)
         except Exception as error:
             raise InvalidInputError(
-                f"{field}.data", f"cannot be said in JSON: {type(error).__name__}: {error}"
+                f"{field}.data", f"cannot be expressed in JSON: {type(error).__name__}: {error}"
             ) from error
         return NewEvent(entry.kind[0], data, typed.metadata, entry.kind[1], typed.timestamp_ms)

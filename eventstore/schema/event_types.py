@@ -66,11 +66,11 @@ class EventTypes:
         """Register a dataclass, msgspec.Struct or pydantic model as the shape of a type's payload at a version.
 
         Raises:
-            InvalidInputError: It is no such class, or the class or the version has been registered before.
+            InvalidInputError: It is not such a class, or the class or the version has been registered before.
         """
         kind = self._kind(event_type, version)
         if kind in self._classes:
-            raise InvalidInputError("version", f"{_say(kind)} has the class {self._classes[kind].cls.__name__} already")
+            raise InvalidInputError("version", f"{_say(kind)} already has the class {self._classes[kind].cls.__name__}")
         if cls in self._kinds:
             raise InvalidInputError("cls", f"{cls.__name__} is registered as {_say(self._kinds[cls].kind)} already")
         entry = EventClass(cls, kind, codec_for(cls))
@@ -78,7 +78,7 @@ class EventTypes:
         self._know(kind)
 
     def add_plain(self, event_type: str, version: int = 1) -> None:
-        """Make a type and version known whose payload stays a plain dict."""
+        """Register a type and version whose payload stays a plain dict."""
         self._know(self._kind(event_type, version))
 
     def upcaster(self, event_type: str, version: int, *, to_type: str | None = None) -> Callable[[Upcast], Upcast]:
@@ -105,27 +105,27 @@ class EventTypes:
         """
         kind = self._kind(event_type, version)
         if kind in self._steps:
-            raise InvalidInputError("version", f"{_say(kind)} has an upcaster already")
+            raise InvalidInputError("version", f"{_say(kind)} already has an upcaster")
         target = self._kind(event_type if to_type is None else to_type, version + 1)
         self._steps[kind] = Step(kind, target, upcast)
         self._know(kind)
         self._know(target)
 
     def add_schema(self, event_type: str, version: int, schema: Mapping[str, Any]) -> None:
-        """Register a JSON Schema that payloads of a type and version must keep when they are appended.
+        """Register a JSON Schema that payloads of a type and version must match when they are appended.
 
         Raises:
             MissingExtraError: Install `dynamo-eventstore[jsonschema]`.
-            InvalidInputError: It is no valid schema, or there is one already.
+            InvalidInputError: It is not a valid schema, or there is one already.
         """
         kind = self._kind(event_type, version)
         if kind in self._schemas:
-            raise InvalidInputError("version", f"{_say(kind)} has a JSON Schema already")
+            raise InvalidInputError("version", f"{_say(kind)} already has a JSON Schema")
         self._schemas[kind] = PayloadSchema(schema, _say(kind))
         self._know(kind)
 
     def way_from(self, kind: Kind) -> Way:
-        """Return how events of a stored type and version come to the latest one."""
+        """Return how events of a stored type and version reach the latest one."""
         return upcasting.find_way(kind, self._steps, self._latest)
 
     def has_way_on(self, kind: Kind) -> bool:
@@ -158,7 +158,7 @@ class EventTypes:
 
     @classmethod
     def load(cls, place: str) -> "EventTypes":
-        """Return the registry that lies at `module:attribute`, importing the module.
+        """Return the registry at `module:attribute`, importing the module.
 
         Raises:
             InvalidInputError: There is none; it says what was found.

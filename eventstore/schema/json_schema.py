@@ -1,4 +1,4 @@
-"""JSON Schemas of payloads, checked by the package `jsonschema`: an extra, loaded when a schema is added."""
+"""JSON Schemas of payloads, checked by the package `jsonschema`: an extra, imported when a schema is added."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ _REASON_MAX_CHARACTERS = 300
 
 
 class PayloadSchema:
-    """One compiled schema. References lead into the schema itself; nothing is ever fetched."""
+    """One compiled schema. References stay within the schema; nothing is ever fetched."""
 
     def __init__(self, schema: Mapping[str, Any], name: str) -> None:
         """Compile a schema; the dialect is the one it names, 2020-12 when it names none.
 
         Raises:
             MissingExtraError: The extra is not installed.
-            InvalidInputError: It is no valid schema.
+            InvalidInputError: It is not a valid schema.
         """
         try:
             import jsonschema  # noqa: PLC0415 - an extra, and slow to import

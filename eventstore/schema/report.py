@@ -1,18 +1,18 @@
-"""What is wrong between a registry and a store. Pure: what is registered and what was counted in, findings out."""
+"""Compares a registry with a store. Pure: what is registered and what was counted in, findings out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from eventstore.schema.event_types import EventTypes
-from eventstore.schema.upcasting import Gap, Kind, UnknownType, UnknownVersion
+from eventstore.schema.upcasting import Kind, MissingUpcaster, UnknownType, UnknownVersion
 
 SchemaFindingKind = Literal["gap", "no_class", "unknown_type", "unknown_version", "unreadable", "corrupt"]
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaFinding:
-    """Something that should be looked at.
+    """Something to look at.
 
     Attributes:
         kind: `gap`: no upcaster leads on from a known version. `no_class`: a type whose latest version has no class.
@@ -103,7 +103,7 @@ def _judge_kind(events: EventTypes, kind: Kind) -> tuple[SchemaFindingKind, str,
     event_type, version = kind
     consequence = "strict reading refuses it" if events.strict else "it is read as a plain dict"
     match events.way_from(kind):
-        case Gap(at, latest):
+        case MissingUpcaster(at, latest):
             missing = f"no upcaster leads from {at[0]!r} version {at[1]} towards {latest}"
             return "gap", f"{missing}; register `upcaster({at[0]!r}, {at[1]})`", True
         case UnknownType():

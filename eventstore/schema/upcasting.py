@@ -1,4 +1,4 @@
-"""Which way leads from a stored type and version to the latest one. Pure: what is registered in, a route out."""
+"""The route from a stored type and version to the latest one. Pure: what is registered in, a route out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Kind = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One link of a chain.
+    """One upcaster on a route.
 
     Attributes:
         source: Type and version it takes.
@@ -28,7 +28,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way that ends at the latest version.
+    """A route to the latest version.
 
     Attributes:
         steps: The links, oldest first; none for what is the latest already.
@@ -40,8 +40,8 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """The chain ends before the latest version.
+class MissingUpcaster:
+    """No upcaster leads on, before the latest version.
 
     Attributes:
         at: Where no link leads on.
@@ -68,11 +68,11 @@ class UnknownVersion:
     latest: int
 
 
-Way = Route | Gap | UnknownType | UnknownVersion
+Way = Route | MissingUpcaster | UnknownType | UnknownVersion
 
 
 def find_way(kind: Kind, steps: Mapping[Kind, Step], latest: Mapping[str, int]) -> Way:
-    """Return the way from a type and version to the latest one.
+    """Return the route from a type and version to the latest one.
 
     Each link raises the version by one, so a way ends after at most as many links as there are.
 
@@ -93,5 +93,5 @@ def find_way(kind: Kind, steps: Mapping[Kind, Step], latest: Mapping[str, int]) 
     if version > known:
         return UnknownVersion(known)
     if version < known:
-        return Gap(at, known)
+        return MissingUpcaster(at, known)
     return Route(tuple(walked), at)

@@ -1,4 +1,4 @@
-"""Calls to the index that try again within a bound, and what they can end in as errors of the library."""
+"""Calls to the index that retry within a bound, with outcomes as errors of the library."""
 
 from collections.abc import Callable
 from typing import TypeVar

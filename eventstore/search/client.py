@@ -1,4 +1,4 @@
-"""The port below a search: a few calls with bodies in Elasticsearch's words, replies as JSON text.
+"""The port below a search: a few calls with Elasticsearch's request bodies, replies as JSON text.
 
 SearchCallError
 ├── SearchLostError      no usable answer: out of reach, timed out, overloaded or failing; asking again is safe
@@ -49,11 +49,11 @@ class SearchClient(Protocol):
         ...
 
     def close_view(self, view: str, timeout_seconds: float) -> None:
-        """Let a view go; one that is gone already is no error."""
+        """Release a view; one that is gone already is not an error."""
         ...
 
     def refresh(self, alias: str, timeout_seconds: float) -> None:
-        """Make what was stored findable."""
+        """Make what was stored searchable."""
         ...
 
     def refresh_intervals(self, alias: str, timeout_seconds: float) -> Mapping[str, str | None]:
@@ -61,5 +61,5 @@ class SearchClient(Protocol):
         ...
 
     def close(self) -> None:
-        """Let connections go; never raises."""
+        """Release connections; never raises."""
         ...

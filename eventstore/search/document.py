@@ -1,4 +1,4 @@
-"""An event as a document of the index, there and back; payload and metadata are embedded as they were stored."""
+"""Encodes an event as a document of the index, and decodes it; payload and metadata stay as they were stored."""
 
 from collections.abc import Collection, Mapping
 from operator import attrgetter
@@ -10,7 +10,7 @@ from eventstore.errors import CorruptRowError
 from eventstore.model import RecordedEvent
 from eventstore.rows.item import Item
 from eventstore.search import fields
-from eventstore.search.fields import Field, Kind
+from eventstore.search.fields import Field, FieldKind
 
 _Scalar = str | int | float | bool
 
@@ -21,7 +21,7 @@ class _Form:
     def __init__(self, table: Mapping[str, Field]) -> None:
         self._names = tuple(table)
         self._values_of = attrgetter(*(field.event for field in table.values()))
-        self._bodies = tuple(name for name, field in table.items() if field.kind is Kind.FLATTENED)
+        self._bodies = tuple(name for name, field in table.items() if field.kind is FieldKind.FLATTENED)
 
     def of(self, event: RecordedEvent) -> dict[str, Any]:
         """Return the fields of an event; payload and metadata as raw JSON."""
@@ -52,16 +52,18 @@ def row_of(source: bytes | msgspec.Raw, alias: str, document_id: str) -> Item:
     kind is so in the row, and whoever decodes that names it.
 
     Raises:
-        CorruptRowError: The document is no JSON object at all.
+        CorruptRowError: The document is not a JSON object at all.
     """
     try:
         found = _decoder.decode(source)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptRowError(alias, key=document_id, field="_source", reason=f"is no JSON object: {error}") from error
+        raise CorruptRowError(
+            alias, key=document_id, field="_source", reason=f"is not a JSON object: {error}"
+        ) from error
     row: dict[str, Mapping[str, Any]] = {}
     for name, field in fields.FIELDS.items():
         if name in found:
-            is_text = field.kind is Kind.FLATTENED
+            is_text = field.kind is FieldKind.FLATTENED
             row[field.row] = {"S": bytes(found[name]).decode()} if is_text else _attribute(found[name])
     return row
 

@@ -1,4 +1,4 @@
-"""A query in Elasticsearch's words, checked against the promoted fields; nothing is sent from here."""
+"""A query in Elasticsearch's DSL, checked against the promoted fields; nothing is sent from here."""
 
 import hashlib
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def sort(query: SearchQuery) -> list[dict[str, str]]:
 
 
 def fingerprint(query: SearchQuery, promoted: Promoted, alias: str) -> str:
-    """Return what two equal queries of one index have in common, and two others not."""
+    """Return a text that is equal for equal queries of one index, and only for these."""
     text = jsontext.encode([alias, body(query, promoted), sort(query)], "query")
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

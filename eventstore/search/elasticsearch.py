@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _Verbatim(Serializer):
-    """Hands bodies through as bytes: payloads keep every digit, and nothing is decoded twice."""
+    """Passes bodies through as bytes: payloads keep every digit, and nothing is decoded twice."""
 
     mimetype = "application/json"
 
@@ -92,7 +92,7 @@ class ElasticsearchSearch:
         try:
             self._client = Elasticsearch([url.strip() for url in urls.split(",")], **options)
         except ValueError as error:
-            raise EndpointError(f"no client for the search index can be made: {error}") from error
+            raise EndpointError(f"no client for the search index can be created: {error}") from error
 
     def search(self, alias: str | None, body: Mapping[str, Any], timeout_seconds: float) -> bytes:
         """See `SearchClient.search`."""
@@ -157,7 +157,7 @@ class ElasticsearchSearch:
         except (TransportError, OSError) as error:
             raise SearchLostError(f"no answer to {method} {path.split('?', maxsplit=1)[0]}: {error}") from error
         if not isinstance(reply, bytes):
-            raise SearchLostError(f"the reply to {method} {path} is no JSON")
+            raise SearchLostError(f"the reply to {method} {path} is not JSON")
         return reply
 
 
@@ -183,5 +183,5 @@ def _refusal(error: ApiError) -> SearchCallError:
         case _:
             kind, reason = "http", str(fault)[:200]
     if kind == "cluster_block_exception" or status in _OVERLOADED or status >= _SERVER_ERRORS_FROM:
-        return SearchLostError(f"the index takes no requests now: {kind}: {reason} (status {status})")
+        return SearchLostError(f"the index accepts no requests now: {kind}: {reason} (status {status})")
     return SearchStatusError(status, kind, reason)

@@ -20,7 +20,7 @@ from eventstore.search.client import SearchCallError, SearchClient, SearchLostEr
 from eventstore.search.facets import Aggregation, Facets
 from eventstore.search.lag import IndexLag
 from eventstore.search.options import SearchOptions
-from eventstore.search.page_token import Place
+from eventstore.search.page_token import SearchPlace
 from eventstore.search.query import SearchQuery
 from eventstore.system import SystemRuntime
 
@@ -109,7 +109,7 @@ class EventSearch:
         Args:
             event_type: The type.
             from_: Milliseconds since 1970 UTC, inclusive.
-            limit: At most so many, 1 to 10,000.
+            limit: Maximum number, 1 to 10,000.
             on_corrupt: Told of each document that cannot be read, which is passed over; None raises instead.
 
         Raises:
@@ -143,11 +143,11 @@ class EventSearch:
     ) -> Iterator[RecordedEvent]:
         """Read all events of a query lazily, a page in memory at a time, from one view of one moment.
 
-        The view is let go when the iteration ends, also by an error or when the iterator is closed or forgotten.
+        The view is released when the iteration ends, also by an error or when the iterator is closed or forgotten.
 
         Args:
             query: What is searched for.
-            limit: At most so many; None for all.
+            limit: Maximum number; None for all.
             page_size: Events per request, 1 to 10,000.
             on_corrupt: As in `find`.
 
@@ -173,7 +173,7 @@ class EventSearch:
         """Return one page of a query's result, and where the next one begins.
 
         All pages are of the view that the first one opened, which is kept for `keep_alive_seconds` after each page and
-        let go behind the last; let it go earlier with `abandon`.
+        released after the last; release it earlier with `abandon`.
 
         Args:
             query: What is searched for; the same for all pages of one result.
@@ -208,10 +208,10 @@ class EventSearch:
     def abandon(self, token: str) -> None:
         """Let the view behind a token go at once; left alone it goes by itself after `keep_alive_seconds`.
 
-        One that is gone already is no error.
+        One that is gone already is not an error.
 
         Raises:
-            InvalidTokenError: It is no token.
+            InvalidTokenError: It is not a token.
         """
         view = page_token.decode(token, None).view
         if view is not None:
@@ -232,7 +232,7 @@ class EventSearch:
         Args:
             query: What is searched for.
             by: `event_type`, `aggregate_type`, `day` (UTC), or a field: `data.<path>`, `metadata.<path>`.
-            size: At most so many values, 1 to 10,000.
+            size: Maximum number of values, 1 to 10,000.
 
         Raises:
             As `find`.
@@ -243,7 +243,7 @@ class EventSearch:
         return facets.read(reply.aggregations.get(facets.NAME), by, size)
 
     def raw(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Send a search body as it is and return the reply, decoded; for what the query builder does not say.
+        """Send a search body as it is and return the reply, decoded; for what the query builder does not cover.
 
         Args:
             body: In Elasticsearch's Query DSL, plain JSON. One with a `pit` is of that view, others of the alias.
@@ -252,7 +252,7 @@ class EventSearch:
             Elasticsearch's reply; one without hits when there is no index yet.
 
         Raises:
-            InvalidInputError: The body is no dict.
+            InvalidInputError: The body is not a dict.
             NotJsonError: The body is not plain JSON.
             SearchRefusedError: Elasticsearch does not understand it; the message holds its words.
             As `find`.
@@ -267,7 +267,7 @@ class EventSearch:
         return decoded
 
     def refresh(self) -> None:
-        """Make everything that was delivered findable now. It costs the cluster; for tests, and to read own writes.
+        """Make everything that was delivered searchable now. It costs the cluster; for tests, and to read own writes.
 
         Raises:
             As `find`.
@@ -275,7 +275,7 @@ class EventSearch:
         self._ask(self._deadline(), lambda within: self._client.refresh(self._options.alias, within), None)
 
     def index_lag(self, *, rows_max: int = LAG_ROWS_MAX_DEFAULT) -> IndexLag:
-        """Say how fresh a search is: what the outbox still owes to the index, and how soon what is there is found.
+        """Return how fresh a search is: what the outbox still owes to the index, and how soon new documents are found.
 
         Args:
             rows_max: Most rows of the outbox that are looked at, by consistent reads: half a read unit per KiB or
@@ -390,11 +390,11 @@ class EventSearch:
             yield row
 
 
-def _place(view: str, hit: _Hit) -> Place:
-    return Place(view, *hit.sort[:2])
+def _place(view: str, hit: _Hit) -> SearchPlace:
+    return SearchPlace(view, *hit.sort[:2])
 
 
-def _after(place: Place) -> list[Any]:
+def _after(place: SearchPlace) -> list[Any]:
     return [place.timestamp_ms, place.event_id]
 
 

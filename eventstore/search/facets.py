@@ -61,7 +61,7 @@ def request(by: str, size: int) -> dict[str, Any]:
     """Return the `aggs` of a search body.
 
     Raises:
-        InvalidInputError: There is no such facet.
+        InvalidInputError: There is not such facet.
     """
     if by == DAY:
         histogram = {
@@ -75,7 +75,7 @@ def request(by: str, size: int) -> dict[str, Any]:
     field = by if isinstance(by, str) and by in BY_FIELD else None
     if field is None and isinstance(by, str):
         root, _, path = by.partition(".")
-        if fields.kind_of(root) is fields.Kind.FLATTENED and path.strip(".") and "\0" not in path:
+        if fields.kind_of(root) is fields.FieldKind.FLATTENED and path.strip(".") and "\0" not in path:
             field = by
     if field is None:
         raise InvalidInputError(
@@ -85,7 +85,7 @@ def request(by: str, size: int) -> dict[str, Any]:
 
 
 def read(found: Aggregation | None, by: str, size: int) -> Facets:
-    """Return the counts of a reply; days come all, since a histogram has no size."""
+    """Return the counts of a reply; all days come, since a histogram has no size."""
     if found is None:
         return Facets((), 0, 0)
     counts = tuple(FacetCount(bucket.key_as_string or str(bucket.key), bucket.doc_count) for bucket in found.buckets)

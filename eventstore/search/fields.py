@@ -18,7 +18,7 @@ PROMOTED = "promoted"
 CORRELATION_ID = "metadata.correlation_id"
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """How the index holds a field."""
 
     KEYWORD = "keyword"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     @property
     def is_number(self) -> bool:
         """Whether values are whole numbers."""
-        return self in (Kind.LONG, Kind.INTEGER, Kind.DATE)
+        return self in (FieldKind.LONG, FieldKind.INTEGER, FieldKind.DATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +46,25 @@ class Field:
         event: The attribute of `RecordedEvent` that it is taken from.
     """
 
-    kind: Kind
+    kind: FieldKind
     row: str
     event: str
 
 
 FIELDS: Mapping[str, Field] = {
-    AGGREGATE_ID: Field(Kind.KEYWORD, "aggregateId", "aggregate_id"),
-    AGGREGATE_TYPE: Field(Kind.KEYWORD, "aggregateType", "aggregate_type"),
-    SEQUENCE_NUMBER: Field(Kind.LONG, "sequenceNumber", "sequence_number"),
-    EVENT_TYPE: Field(Kind.KEYWORD, "eventType", "type"),
-    EVENT_ID: Field(Kind.KEYWORD, "eventId", "event_id"),
-    COMMIT_ID: Field(Kind.KEYWORD, "commitId", "commit_id"),
-    "commit_first": Field(Kind.LONG, "commitFirst", "commit_first"),
-    "commit_last": Field(Kind.LONG, "commitLast", "commit_last"),
-    TIMESTAMP: Field(Kind.DATE, "timestamp", "timestamp_ms"),
-    "schema_version": Field(Kind.INTEGER, "version", "schema_version"),
-    "epoch": Field(Kind.LONG, "epoch", "epoch"),
-    DATA: Field(Kind.FLATTENED, "eventData", "data_json"),
-    METADATA: Field(Kind.FLATTENED, "metadata", "metadata_json"),
+    AGGREGATE_ID: Field(FieldKind.KEYWORD, "aggregateId", "aggregate_id"),
+    AGGREGATE_TYPE: Field(FieldKind.KEYWORD, "aggregateType", "aggregate_type"),
+    SEQUENCE_NUMBER: Field(FieldKind.LONG, "sequenceNumber", "sequence_number"),
+    EVENT_TYPE: Field(FieldKind.KEYWORD, "eventType", "type"),
+    EVENT_ID: Field(FieldKind.KEYWORD, "eventId", "event_id"),
+    COMMIT_ID: Field(FieldKind.KEYWORD, "commitId", "commit_id"),
+    "commit_first": Field(FieldKind.LONG, "commitFirst", "commit_first"),
+    "commit_last": Field(FieldKind.LONG, "commitLast", "commit_last"),
+    TIMESTAMP: Field(FieldKind.DATE, "timestamp", "timestamp_ms"),
+    "schema_version": Field(FieldKind.INTEGER, "version", "schema_version"),
+    "epoch": Field(FieldKind.LONG, "epoch", "epoch"),
+    DATA: Field(FieldKind.FLATTENED, "eventData", "data_json"),
+    METADATA: Field(FieldKind.FLATTENED, "metadata", "metadata_json"),
 }
 """By name, in the order in which a document has them. `promoted`, when there is any, comes after them; its fields are
 those of the settings. Whoever adds a field raises the version of the index template."""
@@ -89,16 +89,16 @@ class PromotedType(StrEnum):
 
 
 def alias_of(prefix: str) -> str:
-    """Return where readers look; the index template puts every month under it."""
+    """Return the alias that readers search; the index template puts every month under it."""
     return f"{prefix}-events"
 
 
-def kind_of(name: str) -> Kind | None:
+def kind_of(name: str) -> FieldKind | None:
     """Return how the index holds a field; None when documents have none of that name."""
     field = FIELDS.get(name)
     return None if field is None else field.kind
 
 
-def named(kind: Kind) -> tuple[str, ...]:
+def named(kind: FieldKind) -> tuple[str, ...]:
     """Return the names of all fields of a kind."""
     return tuple(name for name, field in FIELDS.items() if field.kind is kind)

@@ -1,4 +1,4 @@
-"""How far the index is behind the store: what it lacks, what it shows, and how soon what it has can be found."""
+"""How far the index is behind the store: what it lacks, what it shows, and how soon new documents are found."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class IndexLag:
         complete: Whether the whole outbox was looked at.
         newest_indexed_ms: When the newest commit that a search shows was made; None for an empty index. Not how far
             the index has come: the index takes commits in any order.
-        refresh_seconds: After so long what was delivered is found: the longest refresh interval of the indices. None
+        refresh_seconds: How long until what was delivered is found: the longest refresh interval of the indices. None
             when one of them never refreshes by itself.
     """
 
@@ -53,7 +53,7 @@ class IndexLag:
 
 
 @dataclass(frozen=True, slots=True)
-class Debt:
+class IndexDebt:
     """What the outbox owes to the index; see `IndexLag`."""
 
     oldest_ms: int | None = None
@@ -64,13 +64,13 @@ class Debt:
     complete: bool = True
 
 
-def debt(context: StoreContext, rows_max: int) -> Debt:
+def debt(context: StoreContext, rows_max: int) -> IndexDebt:
     """Scan the outbox, at most `rows_max` rows of it, by consistent reads.
 
     Raises:
         TryLaterError: DynamoDB did not answer.
     """
-    found = Debt()
+    found = IndexDebt()
     request: dict[str, Any] = {"TableName": context.tables.outbox, "ConsistentRead": True}
     request["Limit"] = min(PAGE_ROWS, rows_max)
     for reply in context.caller.pages(context.client.scan, request, needs="Items"):
@@ -105,7 +105,7 @@ def refresh_seconds(intervals: Mapping[str, str | None]) -> float | None:
     return longest or REFRESH_DEFAULT_SECONDS
 
 
-def _count(found: Debt, item: Item, table: str) -> Debt:
+def _count(found: IndexDebt, item: Item, table: str) -> IndexDebt:
     found = replace(found, rows=found.rows + 1)
     row = ItemReader(item, table)
     try:

@@ -33,13 +33,13 @@ class SearchOptions:
     keep_alive_seconds: int = 300
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse invalid values."""
         if not isinstance(self.prefix, str) or not re.fullmatch(PREFIX_PATTERN, self.prefix):
             reason = f"is {self.prefix!r}; use 1 to 64 lower-case letters, digits, '_' and '-'"
             raise InvalidInputError("options.prefix", reason)
         for path in self.promoted:
             if not PROMOTED_PATH.fullmatch(path):
-                raise InvalidInputError("options.promoted", f"has {path!r}, which is no path such as price.amount")
+                raise InvalidInputError("options.promoted", f"has {path!r}, which is not a path such as price.amount")
         if not 0 < self.timeout_seconds <= TIMEOUT_MAX_SECONDS:
             raise InvalidInputError("options.timeout_seconds", f"is {self.timeout_seconds}; it is above 0, at most 300")
         if not 1 <= self.keep_alive_seconds <= KEEP_ALIVE_MAX_SECONDS:

@@ -1,4 +1,4 @@
-"""Where the next page of a search begins, as text that callers keep and hand back."""
+"""Where the next page of a search begins, as text that callers keep and pass back."""
 
 import base64
 import binascii
@@ -14,13 +14,13 @@ TOKEN_MAX_CHARACTERS = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the result of a query.
+class SearchPlace:
+    """A place in the result of a search.
 
     Attributes:
         view: Id of the view (point in time) the pages are read from; None to open a new one.
         timestamp_ms: Of the last event that was given.
-        event_id: Likewise; None for a document of somebody else that has none.
+        event_id: Same as above; None for a document of somebody else that has none.
     """
 
     view: str | None
@@ -40,14 +40,14 @@ class _Version(msgspec.Struct, frozen=True, array_like=True):
     version: int
 
 
-def encode(place: Place, fingerprint: str) -> str:
+def encode(place: SearchPlace, fingerprint: str) -> str:
     """Return the token of a place in the result of the query with this fingerprint."""
     assert place.view is not None, "a token names the view it was read from"
     token = _Token(VERSION, fingerprint, place.view, place.timestamp_ms, place.event_id)
     return base64.urlsafe_b64encode(msgspec.json.encode(token)).decode().rstrip("=")
 
 
-def decode(text: str, fingerprint: str | None) -> Place:
+def decode(text: str, fingerprint: str | None) -> SearchPlace:
     """Return the place a token names.
 
     Args:
@@ -55,10 +55,10 @@ def decode(text: str, fingerprint: str | None) -> Place:
         fingerprint: Of the query it is used with; None when any will do.
 
     Raises:
-        InvalidTokenError: It is no token of ours, of another version, or of another query.
+        InvalidTokenError: It is not a token of ours, of another version, or of another query.
     """
     if not isinstance(text, str) or not text or len(text) > TOKEN_MAX_CHARACTERS:
-        raise InvalidTokenError("is no page token; hand back `SearchPage.token` as it is")
+        raise InvalidTokenError("is not a page token; hand back `SearchPage.token` as it is")
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         version = msgspec.json.decode(content, type=_Version).version
@@ -69,7 +69,7 @@ def decode(text: str, fingerprint: str | None) -> Place:
     except (binascii.Error, msgspec.DecodeError, UnicodeError, ValueError) as error:
         if isinstance(error, InvalidTokenError):
             raise
-        raise InvalidTokenError("is no page token; hand back `SearchPage.token` as it is") from error
+        raise InvalidTokenError("is not a page token; hand back `SearchPage.token` as it is") from error
     if fingerprint is not None and token.fingerprint != fingerprint:
         raise InvalidTokenError("is of another query, order or index; use the query it came from, or begin without it")
-    return Place(token.view, token.timestamp_ms, token.event_id)
+    return SearchPlace(token.view, token.timestamp_ms, token.event_id)

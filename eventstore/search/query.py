@@ -1,4 +1,4 @@
-"""What is searched for, as an immutable value: conditions that must all hold, and the direction of time."""
+"""A search as an immutable value: conditions that must all match, and the direction of time."""
 
 import math
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ Condition = OneOf | Between | PromotedRange | PromotedWords
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """Conditions on events, which must all hold; each method returns a new query with one more.
+    """Conditions on events, which must all match; each method returns a new query with one more.
 
         SearchQuery().event_type("PRICE_CHANGED").data("currency", "EUR").between(from_ms=1_735_689_600_000)
 
@@ -98,7 +98,7 @@ class SearchQuery:
 
         Args:
             from_ms: Milliseconds since 1970 UTC, inclusive.
-            until_ms: Likewise, exclusive.
+            until_ms: Same as above, exclusive.
 
         Raises:
             InvalidInputError: Both ends are open, or the range is reversed or empty.
@@ -144,7 +144,7 @@ class SearchQuery:
         Args:
             path: Path in the payload, such as `price.amount`.
             at_least: Inclusive. For a date: milliseconds since 1970 UTC, ISO 8601 text, or a datetime with a zone.
-            below: Exclusive, likewise.
+            below: Exclusive, as above.
 
         Raises:
             InvalidInputError: The path is empty, both ends are open, or the range is reversed or empty.
@@ -168,7 +168,7 @@ class SearchQuery:
         """
         path = _path(path, "promoted")
         if not isinstance(words, str) or not words.strip():
-            raise InvalidInputError(f"promoted.{path}", "is searched for no words; give at least one")
+            raise InvalidInputError(f"promoted.{path}", "has no words to search for; give at least one")
         _check_text(words, f"promoted.{path}")
         return self._and(PromotedWords(path, words))
 

@@ -14,7 +14,7 @@ from eventstore.settings import SettingsError, env_file, explain
 
 
 def _parsed(value: object) -> object:
-    """Return what a variable says in JSON; what a file gives parsed already stays."""
+    """Return the JSON value of a variable; a value that a file has parsed already is kept."""
     if not isinstance(value, str):
         return value
     try:

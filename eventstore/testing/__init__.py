@@ -1,4 +1,4 @@
-"""What a test of a program that uses the event store needs; supported like the rest of the library.
+"""Test support for programs that use the event store; supported like the rest of the library.
 
     store = in_memory_store()
 

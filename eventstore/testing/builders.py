@@ -1,4 +1,4 @@
-"""Stored events as a test needs them: numbers, ids and times filled in, the same in each run."""
+"""Builds stored events for tests: numbers, ids and times are filled in, the same in each run."""
 
 import hashlib
 import uuid
@@ -112,7 +112,7 @@ def _numbered(
 
 
 def _id(kind: str, aggregate: AggregateRef, number: int) -> str:
-    """Return a UUIDv7 that is another one for each event, and the same in each run."""
+    """Return a UUIDv7 that is unique for each event, and the same in each run."""
     name = f"{kind}/{aggregate.type}/{aggregate.id}/{number}".encode("utf-8", "surrogatepass")
     tail = int.from_bytes(hashlib.sha256(name).digest()[:10])
     low, middle = tail & ((1 << 62) - 1), tail >> 62 & 0xFFF

@@ -1,4 +1,4 @@
-"""What was expected beside what came, line by line. Pure."""
+"""Compares what was expected with what came, line by line. Pure."""
 
 import dataclasses
 import difflib

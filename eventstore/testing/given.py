@@ -1,4 +1,4 @@
-"""Given these events, when this command comes, then those events: deciders and projections as examples."""
+"""Given these events, when this command comes, then those events: examples for deciders and projections."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ E = TypeVar("E", bound=Exception)
 
 
 class DeciderSpec(Generic[S, C]):
-    """What the examples of one kind of aggregate have in common.
+    """What the examples for one kind of aggregate share.
 
         items = DeciderSpec(initial=Stock(), evolve=evolve, decide=reserve)
         items.given(received(10)).when(3).then(reserved(3))
@@ -38,7 +38,7 @@ class DeciderSpec(Generic[S, C]):
         aggregate: AggregateRef = AGGREGATE_DEFAULT,
         event_types: EventTypes | None = None,
     ) -> None:
-        """Say what examples have in common.
+        """Set what the examples share.
 
         Args:
             initial: As in `Repository`.
@@ -90,7 +90,7 @@ class Given(Generic[S, C]):
 
         Raises:
             InvalidInputError: No decision was named.
-            AssertionError: The decision returned something that is no sequence.
+            AssertionError: The decision returned something that is not a sequence.
         """
         decision = decide or self._decide
         if decision is None:
@@ -105,7 +105,7 @@ class Given(Generic[S, C]):
         return Decided(self._rule, self._before, self._aggregate, self._types, _Outcome(events=tuple(made)))
 
     def then_state(self, state: S) -> None:
-        """Expect that the history comes to a state.
+        """Expect that the history folds to a state.
 
         Raises:
             AssertionError: It comes to another one; the message shows the difference.
@@ -116,7 +116,7 @@ class Given(Generic[S, C]):
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a decision came to: events, or an error."""
+    """The outcome of a decision: events, or an error."""
 
     events: tuple[AppendableEvent, ...] = ()
     error: Exception | None = None
@@ -226,7 +226,7 @@ class Decided(Generic[S]):
 
 
 class ProjectionSpec(Generic[S]):
-    """What the examples of one projection or read model have in common.
+    """What the examples for one projection or read model share.
 
         stock = ProjectionSpec(initial=dict, evolve=evolve)
         stock.given(received(10)).then_state({"item-1": 10})
@@ -242,11 +242,11 @@ class ProjectionSpec(Generic[S]):
         aggregate: AggregateRef = AGGREGATE_DEFAULT,
         event_types: EventTypes | None = None,
     ) -> None:
-        """Say what examples have in common.
+        """Set what the examples share.
 
         Args:
             initial: As in `Projection` and `ReadModel`.
-            evolve: Likewise.
+            evolve: Same as above.
             aggregate: Whose the events are that name no aggregate.
             event_types: What the program knows about its events; plain dicts alone when left out.
         """
@@ -255,7 +255,7 @@ class ProjectionSpec(Generic[S]):
         self._types = event_types
 
     def given(self, *events: AppendableEvent | RecordedEvent) -> "Projected[S]":
-        """Apply events in this order, as a `ReadModel` does: a number that was applied before is passed over.
+        """Apply events in this order, as a `ReadModel` does: a number that was applied before is skipped.
 
         Args:
             events: As for `DeciderSpec.given`; those of other aggregates by `recorded` or `history`.
@@ -285,7 +285,7 @@ class Projected(Generic[S]):
     state: S
 
     def then_state(self, state: S) -> None:
-        """Expect that the events come to a state.
+        """Expect that the events fold to a state.
 
         Raises:
             AssertionError: They come to another one; the message shows the difference.
@@ -306,7 +306,7 @@ def expect_state(expected: object, actual: object) -> None:
     shown = difference.of_lines(difference.state_lines(expected), difference.state_lines(actual))
     if not shown:
         shown = f"both look alike, but {type(expected).__name__} == {type(actual).__name__} says no: give it an __eq__"
-    raise AssertionError(f"the events come to another state (- expected, + actual):\n{shown}")
+    raise AssertionError(f"the events fold to another state (- expected, + actual):\n{shown}")
 
 
 def _named(error: Exception) -> str:

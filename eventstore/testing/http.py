@@ -76,7 +76,7 @@ class DevServer:
         host: The address to listen at; loopback by default, as nobody is asked for a password.
         weather: What goes wrong; nothing by default.
         seed: Decides when. Each database has a course of its own, by the order in which they are made.
-        shard_count: How many shards a stream starts with.
+        shard_count: Number of shards a stream starts with.
 
     Raises:
         OSError: The address is taken, or not one of this machine.
@@ -120,7 +120,7 @@ class DevServer:
         self._server.shutdown()
 
     def close(self) -> None:
-        """Give the port back, when `serve` has ended or was never called."""
+        """Release the port, when `serve` has ended or was never called."""
         self._server.server_close()
 
 
@@ -136,7 +136,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Bind without asking a name server for our name."""
+        """Bind without a reverse DNS lookup."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
@@ -159,7 +159,7 @@ class _Server(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
-        """Say nothing of a client that went away."""
+        """Ignore a client that disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -183,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, wire.write_reply(reply), request_id, is_cut=is_cut)
 
     def do_GET(self) -> None:
-        """Say that somebody is here, for those who wait for it."""
+        """Answer that the server is up, for clients that wait for it."""
         self._send(200, b"healthy: dynamodb", "health")
 
     def _read_body(self) -> bytes:

@@ -1,4 +1,4 @@
-"""A clock that moves when a test says so, and the rest of a runtime around it: no waiting, and chance from a seed."""
+"""A clock that moves when a test says so, and a runtime around it: no real waiting, and seeded randomness."""
 
 import random
 import threading
@@ -128,7 +128,7 @@ class ManualRuntime:
             return True
 
     def tell(self, change: Callable[[], None]) -> None:
-        """Make a change that somebody may wait for."""
+        """Make a change that a thread may wait for."""
         with self._changed:
             self._meet()
             change()
@@ -159,7 +159,7 @@ class ManualRuntime:
             del self._waiting[me]
 
     def _is_quiet(self) -> bool:
-        """Tell whether nobody is left who could end a wait: all wait, and none of them is about to go on."""
+        """Tell whether no thread is left that could end a wait: all wait, and none is about to continue."""
         self._threads = {thread for thread in self._threads if thread.is_alive()}
         if self._starting or not self._threads <= self._waiting.keys():
             return False

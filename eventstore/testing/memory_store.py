@@ -1,4 +1,4 @@
-"""A store on the in-memory DynamoDB, its tables made: one line of a test."""
+"""A store on the in-memory DynamoDB with its tables, in one line of a test."""
 
 from typing import Any, Generic, TypeVar, overload
 
@@ -16,7 +16,7 @@ R = TypeVar("R", bound=Runtime)
 
 
 class InMemoryEventStore(EventStore, Generic[R]):
-    """An `EventStore` that shows what is below it. Made by `in_memory_store`."""
+    """An `EventStore` that exposes its database and clock. Made by `in_memory_store`."""
 
     def __init__(self, context: StoreContext, database: InMemoryDynamoDB, clock: R) -> None:
         super().__init__(context)

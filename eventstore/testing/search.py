@@ -18,7 +18,7 @@ from eventstore.model import RecordedEvent
 from eventstore.ports import Runtime
 from eventstore.search import document, fields
 from eventstore.search.client import SearchCallError, SearchStatusError
-from eventstore.search.fields import Kind, PromotedType, alias_of
+from eventstore.search.fields import FieldKind, PromotedType, alias_of
 from eventstore.system import SystemRuntime
 
 Source = tuple[str, bytes]
@@ -89,7 +89,7 @@ class InMemorySearch:
                 self._own.setdefault(event_id, source)
 
     def put_document(self, document_id: str, source: bytes) -> None:
-        """Put a document there as it is, however broken."""
+        """Store a document as it is, however broken."""
         with self._lock:
             self._own[document_id] = source
 
@@ -99,7 +99,7 @@ class InMemorySearch:
             self._faults.extend(errors)
 
     def expire_views(self) -> None:
-        """Let all views go, as a restart does."""
+        """Expire all views, as a restart does."""
         with self._lock:
             self._views.clear()
 
@@ -110,7 +110,7 @@ class InMemorySearch:
             return len(self._views)
 
     def set_refresh_interval(self, text: str | None) -> None:
-        """Say this when asked for the refresh interval; documents are found at once all the same."""
+        """Report this refresh interval; documents are searchable at once all the same."""
         with self._lock:
             self._interval = text
 
@@ -236,11 +236,11 @@ class InMemorySearch:
                 raise _unknown(f"[{kind}] query")
 
     def _terms(self, each: _Document, field: str) -> set[str]:
-        if fields.kind_of(field) is Kind.KEYWORD:
+        if fields.kind_of(field) is FieldKind.KEYWORD:
             value = each.content.get(field)
             return {value} if isinstance(value, str) else set()
         root, _, path = field.partition(".")
-        if fields.kind_of(root) is Kind.FLATTENED and path:
+        if fields.kind_of(root) is FieldKind.FLATTENED and path:
             leaves = _leaves(each.content.get(root), "")
             return {value for name, value in leaves if name == path and len(value) <= fields.KEYWORD_MAX_CHARACTERS}
         raise _unknown(f"terms of the field [{field}]")
@@ -310,7 +310,7 @@ def _only(body: Mapping[str, Any], *known: str) -> None:
 
 
 def _unknown(what: str) -> SearchStatusError:
-    return SearchStatusError(400, "parsing_exception", f"the search in memory knows no {what}")
+    return SearchStatusError(400, "parsing_exception", f"the in-memory search does not support {what}")
 
 
 def _sort_key(each: _Document, field: str) -> Any:

@@ -33,7 +33,7 @@ def read_target(header: str | None, known: frozenset[str]) -> str:
         known: The operations there are.
 
     Raises:
-        ServiceError: UnknownOperationException; there is no such operation.
+        ServiceError: UnknownOperationException; there is not such operation.
     """
     service, _, operation = (header or "").partition(".")
     wanted = STREAMS_TARGET if operation in _STREAMS_OPERATIONS else TABLES_TARGET
@@ -46,7 +46,7 @@ def read_request(body: bytes) -> dict[str, Any]:
     """Return a request as the operations take it, binaries decoded.
 
     Raises:
-        ServiceError: SerializationException; the body is no request.
+        ServiceError: SerializationException; the body is not a request.
     """
     try:
         request = msgspec.json.decode(body)

@@ -1,4 +1,4 @@
-"""All events from a moment on, over the borders of days, and the ones that come."""
+"""All events from a moment on, across days, and new ones as they come."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Following:
     poll_seconds: float = limits.FOLLOW_POLL_SECONDS_DEFAULT
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work."""
+        """Refuse values that cannot work."""
         if not 0 <= self.overlap_seconds <= OVERLAP_MAX_SECONDS:
             raise InvalidInputError("overlap_seconds", f"is {self.overlap_seconds}, not 0 to {OVERLAP_MAX_SECONDS:.0f}")
         if not 0 < self.poll_seconds <= OVERLAP_MAX_SECONDS:
@@ -54,7 +54,7 @@ def stream(
         on_corrupt: Told of rows that cannot be read.
 
     Raises:
-        InvalidInputError: `from_ms` is no moment, or more than 3,660 days ago.
+        InvalidInputError: `from_ms` is not a moment, or more than 3,660 days ago.
     """
     ByTime(from_ms, from_ms)  # says at once what is wrong with it
     so_far = ByTime(from_ms, max(from_ms, context.runtime.now_ms() + 1))
@@ -71,7 +71,7 @@ def _until_stopped(events: Iterator[RecordedEvent], stop: Flag | None) -> Iterat
 
 
 def look(context: StoreContext, seen: Seen, overlap_ms: int, on_corrupt: OnCorrupt) -> Iterator[RecordedEvent]:
-    """Yield what is new since the look before it; one that is used up counts as done."""
+    """Yield what is new since the previous poll; one that is used up counts as done."""
     now_ms = context.runtime.now_ms()
     until_ms = min(now_ms + overlap_ms + 1, TIMESTAMP_MAX_MS + 1)
     seen.begin_pass(now_ms - overlap_ms)

@@ -41,7 +41,7 @@ class PartitionReader:
         self._on_corrupt = on_corrupt
 
     def places(self, given: Place | None) -> Iterator[Place]:
-        """Yield the places behind `given`; a page is asked for when the one before it is used up."""
+        """Yield the places after `given`; a page is read when the one before it is used up."""
         low, high = self._partition.low_ms, self._partition.high_ms
         while low <= high:  # each turn ends, or moves an edge past a timestamp with very many events
             run: list[Place] = []

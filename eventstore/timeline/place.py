@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Place(NamedTuple):
-    """Where an event stands: by time, then by aggregate, then by its number there. No two events share one."""
+    """Where an event stands: by time, then aggregate, then number. No two events share one."""
 
     timestamp_ms: int
     aggregate_id: str
@@ -29,7 +29,7 @@ def merge(lines: Iterable[Iterator[Place]], *, backwards: bool) -> Iterator[Plac
 
 
 def nearest(places: Iterable[Place], count: int, *, backwards: bool) -> list[Place]:
-    """Return the first so many places in the direction of reading, in order; holds no more than these."""
+    """Return the first `count` places in the direction of reading, in order; holds no more than these."""
     return heapq.nlargest(count, places) if backwards else heapq.nsmallest(count, places)
 
 

@@ -1,4 +1,4 @@
-"""What is wanted of the events of all aggregates, and which partitions of which index hold it. Pure."""
+"""Queries over the events of all aggregates, and which partitions of which index hold them. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class ByType:
     backwards: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse invalid values."""
         _check_name(self.event_type, "event_type")
         _check_range(self.from_ms, self.until_ms)
 
@@ -54,14 +54,14 @@ class ByAggregateType:
     backwards: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse invalid values."""
         _check_name(self.aggregate_type, "aggregate_type")
         _check_range(self.from_ms, self.until_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class ByTime:
-    """The events of a stretch of time.
+    """The events of a time range.
 
     Attributes:
         from_ms: Only events with this timestamp or a later one.
@@ -74,7 +74,7 @@ class ByTime:
     backwards: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant, and what would ask for more days than anybody means."""
+        """Refuse invalid values, and spans of too many days."""
         for field, value in (("from_ms", self.from_ms), ("until_ms", self.until_ms)):
             if value is None:
                 raise InvalidInputError(field, "is missing: a read by time needs both ends")
@@ -89,7 +89,7 @@ EventQuery = ByType | ByAggregateType | ByTime
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A stretch of one partition of an index.
+    """A range of one partition of an index.
 
     Attributes:
         index: Name of the index.
@@ -141,12 +141,12 @@ def of_day(day: str, since_ms: int = 0) -> ByTime:
         since_ms: Only events with this timestamp or a later one.
 
     Raises:
-        InvalidInputError: It is no day.
+        InvalidInputError: It is not a day.
     """
     try:
         start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except (TypeError, ValueError):
-        raise InvalidInputError("day", f"is {day!r}, no day of the form YYYY-MM-DD") from None
+        raise InvalidInputError("day", f"is {day!r}, not a day of the form YYYY-MM-DD") from None
     start_ms = round(start.timestamp()) * 1000
     end_ms = start_ms + DAY_MS
     return ByTime(min(max(start_ms, since_ms), end_ms), end_ms, backwards=True)
@@ -169,7 +169,7 @@ def _sharded(index: str, attribute: str, value: str, low: int, high: int, index_
 
 
 def _days(from_ms: int, until_ms: int) -> range:
-    """Return the numbers, since 1970, of the days that a stretch touches."""
+    """Return the numbers, since 1970, of the days that a range touches."""
     if from_ms >= until_ms:
         return range(0)
     return range(from_ms // DAY_MS, (until_ms - 1) // DAY_MS + 1)
@@ -177,7 +177,7 @@ def _days(from_ms: int, until_ms: int) -> range:
 
 def _check_name(name: str, field: str) -> None:
     if not isinstance(name, str) or not name:
-        raise InvalidInputError(field, "is empty or no text")
+        raise InvalidInputError(field, "is empty or not text")
     try:
         name.encode()
     except UnicodeEncodeError as error:

@@ -39,7 +39,7 @@ def read(
     """Return a lazy iterator over a query's events, in order of time, aggregate id and number.
 
     Raises:
-        InvalidInputError: The limit is no positive number.
+        InvalidInputError: The limit is not a positive number.
     """
     if limit is not None:
         check_count(limit, "limit")
@@ -78,7 +78,7 @@ def places(
     limit: int | None = None,
     on_corrupt: OnCorrupt = None,
 ) -> Iterator[Place]:
-    """Yield the places of a query's events behind `given`, merged over the write shards.
+    """Yield the places of a query's events after `given`, merged over the write shards.
 
     Args:
         context: The store.
@@ -102,7 +102,7 @@ def check_count(count: int, field: str) -> None:
     """Check a number of events.
 
     Raises:
-        InvalidInputError: It is no positive whole number.
+        InvalidInputError: It is not a positive whole number.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise InvalidInputError(field, f"is {count!r}; ask for at least one event")

@@ -1,4 +1,4 @@
-"""What a follower has given of the stretch that it reads again: bounded, and pure."""
+"""What a follower has returned of the range that it reads again: bounded, and pure."""
 
 from eventstore.timeline.place import Place
 

@@ -25,7 +25,7 @@ _LENGTH_MAX = 32_768
 
 
 def encode(table: str, query: EventQuery, given: Place) -> str:
-    """Return the token with which a reader goes on behind a place.
+    """Return the token with which a reader continues after a place.
 
     Args:
         table: The events table.
@@ -37,13 +37,13 @@ def encode(table: str, query: EventQuery, given: Place) -> str:
 
 
 def decode(table: str, query: EventQuery, token: str) -> Place:
-    """Return the place behind which to go on.
+    """Return the place after which to continue.
 
     Raises:
         InvalidTokenError: The token is damaged, of another query, or of another version of this library.
     """
     if not isinstance(token, str) or not token or len(token) > _LENGTH_MAX:
-        raise InvalidTokenError("is no page token: give back what `Page.token` held, or None for the first page")
+        raise InvalidTokenError("is not a page token: give back what `Page.token` held, or None for the first page")
     version, dot, text = token.partition(".")
     if dot and version.isdecimal() and version != VERSION:
         raise InvalidTokenError(f"is of version {version}, and this library reads version {VERSION}: start again")
@@ -59,7 +59,7 @@ def decode(table: str, query: EventQuery, token: str) -> Place:
 
 
 def _body(text: str) -> bytes:
-    """Return what a checksum vouches for; nothing when it does not."""
+    """Return the body when its checksum matches; nothing when it does not."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Looks at what is stored and says what is not as it must be; changes nothing."""
+"""Checks stored data for inconsistencies; changes nothing."""
 
 from eventstore.verify.finding import Finding, FindingKind, Severity
 

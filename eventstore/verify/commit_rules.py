@@ -1,4 +1,4 @@
-"""Whole commits: what rows of one aggregate, in order, say of the commits they belong to. Pure."""
+"""Complete commits: what the rows of one aggregate, in order, say about their commits. Pure."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class _Open:
 
 
 class CommitRules:
-    """Follows one aggregate's rows; each broken commit is said once, whatever is wrong with it."""
+    """Follows one aggregate's rows; each broken commit is reported once, whatever is wrong with it."""
 
     def __init__(self, aggregate_id: str) -> None:
         self._aggregate_id = aggregate_id
@@ -48,7 +48,7 @@ class CommitRules:
             self._open = None
 
     def take_unreadable(self, number: int) -> None:
-        """Take a row that says nothing of its commit: it counts as a part of whichever is around it."""
+        """Take a row that does not name its commit: it counts as part of the surrounding one."""
         if self._open is None:
             if self._unreadable_from is None:
                 self._unreadable_from = number
@@ -71,7 +71,7 @@ class CommitRules:
         if not event.commit_first <= number <= event.commit_last:
             complaint = f"holds {number}"
         elif (event.commit_first, event.commit_last) != (commit.first, commit.last):
-            complaint = f"is {event.commit_first} to {event.commit_last} by the word of {number}"
+            complaint = f"is {event.commit_first} to {event.commit_last} according to {number}"
         elif number != commit.seen_to + 1:
             complaint = f"lacks {commit.seen_to + 1} to {number - 1}"
         else:

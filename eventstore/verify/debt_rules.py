@@ -1,4 +1,4 @@
-"""What must hold between a commit's events and the rows that speak of it in outbox and idempotency. Pure."""
+"""What must hold between a commit's events and the rows that refer to it in outbox and idempotency. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -56,13 +56,13 @@ def judge_key(row: KeyRow, item: Item | None) -> Iterator[Finding]:
 
 
 def _difference(row: OutboxRow, event: RecordedEvent, embedded: Mapping[int, RecordedEvent]) -> str:
-    """Return what a row says otherwise than an event; empty when they agree."""
+    """Return how a row contradicts an event; empty when they agree."""
     if event.commit_id != row.commit_id:
         return f"owes it as of commit {row.commit_id}, and it is of {event.commit_id}"
     if (event.commit_first, event.commit_last) != (row.first, row.last):
         return f"owes {row.first} to {row.last}, and the commit is {event.commit_first} to {event.commit_last}"
     if event.aggregate_type != row.aggregate_type:
-        return f"says {row.aggregate_type!r} of an event of type {event.aggregate_type!r}"
+        return f"says {row.aggregate_type!r} for an event of type {event.aggregate_type!r}"
     copy = embedded.get(event.sequence_number)
     if copy is not None and _content(copy) != _content(event):
         return "carries another content than the event has"

@@ -8,7 +8,7 @@ _DIGEST_BYTES = 16
 
 
 class EventIds:
-    """Remembers ids exactly; when there are more than the bound allows, the older half is forgotten.
+    """Remembers ids exactly; beyond the bound, the older half is forgotten.
 
     So a second use of an id is found for certain while fewer than half the capacity of other ids were met between the
     two: always in a store with no more events than the capacity.
@@ -41,7 +41,7 @@ class EventIds:
         return None
 
     def forget(self) -> None:
-        """Forget all, where what was met may be met again."""
+        """Forget everything, where ids may be met again."""
         self.has_forgotten = True
         self._older, self._newer = {}, {}
 

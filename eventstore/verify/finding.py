@@ -1,4 +1,4 @@
-"""What a verification has found: a value that a program can count and a sentence that a person can read. Pure."""
+"""What a verification has found: a value for programs and a sentence for people. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What must hold of one aggregate's rows, taken one by one in order. Pure, and in memory is only the place reached."""
+"""What must hold for one aggregate's rows, taken one by one in order. Pure; only the place reached is in memory."""
 
 from collections.abc import Iterator
 
@@ -63,7 +63,7 @@ class HistoryRules:
             try:
                 jsontext.decode(text)
             except ValueError as error:
-                sentence = f"attribute {attribute!r} is no JSON: {error}"
+                sentence = f"attribute {attribute!r} is not JSON: {error}"
                 yield fault(FindingKind.CORRUPT_ROW, self._aggregate_id, event.sequence_number, sentence)
 
     def _type(self, event: RecordedEvent) -> Iterator[Finding]:
@@ -86,7 +86,7 @@ class HistoryRules:
         try:
             day = event_row.day_of(event.timestamp_ms)
         except (ValueError, OverflowError, OSError):
-            sentence = f"attribute 'timestamp' is {event.timestamp_ms}, which is no moment of the years 1970 to 9999"
+            sentence = f"attribute 'timestamp' is {event.timestamp_ms}, which is not a moment of the years 1970 to 9999"
             yield fault(FindingKind.CORRUPT_ROW, self._aggregate_id, event.sequence_number, sentence)
             return
         for attribute, value in (

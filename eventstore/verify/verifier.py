@@ -1,4 +1,4 @@
-"""Walks over a store, or a part of it, and says what is not as it must be.
+"""Walks over a store, or a part of it, and reports inconsistencies.
 
 A walk reads while writers write. Rows of one commit may become readable one by one, and a Scan promises no order among
 its pages. So whatever may pass is seen several times over before it is called a fault: an aggregate that seems to lack
@@ -47,7 +47,7 @@ _REMEMBERED_AGGREGATES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class WalkProgress:
-    """How far a walk has come.
+    """The progress of a walk.
 
     Attributes:
         events: Events looked at.
@@ -97,7 +97,7 @@ class Verifier:
         """Return the query for events of this time or a later one, up to what clocks ahead of ours can have stored.
 
         Raises:
-            InvalidInputError: It is no moment, or more than 3,660 days ago.
+            InvalidInputError: It is not a moment, or more than 3,660 days ago.
         """
         ByTime(since_ms, since_ms)  # says what is wrong with it
         return ByTime(since_ms, max(since_ms, self._context.runtime.now_ms() + DAY_MS))
@@ -206,7 +206,7 @@ class Verifier:
             yield from judge_key(key, there.get((key.aggregate_id, str(key.last))))
 
     def _look_again(self, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
-        """Return what a look finds, once that can be believed."""
+        """Return what a check finds, once that can be trusted."""
         for attempt in range(1, LOOKS_MAX + 1):
             found: list[Finding] = []
             _keep(found, look())

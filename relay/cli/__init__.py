@@ -12,7 +12,7 @@ _COMMANDS = {
     ),
     "config": Lazy(
         "relay.cli.config:config",
-        "Look at the settings.",
+        "Show the settings.",
     ),
     "demo": Lazy(
         "relay.cli.demo:demo",
@@ -20,7 +20,7 @@ _COMMANDS = {
     ),
     "gaps": Lazy(
         "relay.cli.gaps:gaps",
-        "List what has been owed for too long, by aggregate, the oldest first.",
+        "List what has been owed for too long, by aggregate, oldest first.",
     ),
     "parked": Lazy(
         "relay.cli.parked:parked",
@@ -28,15 +28,15 @@ _COMMANDS = {
     ),
     "pause": Lazy(
         "relay.cli.pause:pause",
-        "Stop delivery of all workers, those that start later included, until `relay resume`.",
+        "Stop delivery by all workers, including those that start later, until `relay resume`.",
     ),
     "replay": Lazy(
         "relay.cli.replay:replay",
-        "Deliver what the outbox still owes, in order, and settle it.",
+        "Deliver what is still owed, in order, and settle it.",
     ),
     "resume": Lazy(
         "relay.cli.pause:resume",
-        "Let delivery of all workers go on after `relay pause`.",
+        "Resume delivery by all workers after `relay pause`.",
     ),
     "run": Lazy(
         "relay.cli.run:run",
@@ -44,11 +44,11 @@ _COMMANDS = {
     ),
     "status": Lazy(
         "relay.cli.status:status",
-        "Show what is owed, who carries each shard, and what ails the destinations.",
+        "Show what is owed, which worker owns each shard, and any problems.",
     ),
     "topology": Lazy(
         "relay.cli.topology:topology",
-        "Compare what the destinations have with what the settings want, and make what is missing.",
+        "Compare the destinations with the settings, and create what is missing.",
     ),
 }
 

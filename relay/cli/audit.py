@@ -23,11 +23,13 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many deeds.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of actions to show."
+)
 @envelope.json_option
 @envelope.reports_errors
 def list_(limit: int, *, as_json: bool) -> None:
-    """List the latest deeds, the newest first.
+    """List the latest actions, newest first.
 
     Exit codes: 0 also when there is none, 1 a record cannot be read, 2 settings or tables, 3 DynamoDB is out of reach.
     """
@@ -49,8 +51,8 @@ def list_(limit: int, *, as_json: bool) -> None:
         envelope.print_envelope(data, status="failed" if faults else "ok", diagnostics=faults)
     else:
         if records:
-            fold = [Column(name, overflow="fold") for name in ("by", "what about", "reason")]
-            table = Table("at (UTC)", "deed", *fold)
+            fold = [Column(name, overflow="fold") for name in ("by", "target", "reason")]
+            table = Table("at (UTC)", "action", *fold)
             for record in records:
                 about = _about(record.about)
                 by, reason = Text(words.text(record.by)), Text(words.text(record.reason))
@@ -59,7 +61,7 @@ def list_(limit: int, *, as_json: bool) -> None:
                 )
             envelope.console().print(table)
         else:
-            click.echo("no deed is recorded.")
+            click.echo("no actions are recorded.")
         for fault in faults:
             click.echo(f"error: {words.text(fault)}", err=True)
     if faults:

@@ -15,7 +15,7 @@ from relay.settings_view import show as shown_of
 
 @click.group()
 def config() -> None:
-    """Look at the settings.
+    """Show the settings.
 
     Exit codes: 0 fine, others as each command says.
     """
@@ -30,7 +30,7 @@ def show(*, as_json: bool) -> None:
     The strongest first: environment, env file (`EVENTSTORE_ENV_FILE`, else .local/env), the TOML file that
     `RELAY_CONFIG_FILE` names, default. Asks no server.
 
-    Exit codes: 0 fine, 2 the settings are faulty, each fault is named.
+    Exit codes: 0 fine, 2 the settings are faulty; each fault is named.
     """
     settings = [each for model in load_settings() for each in shown_of(model)]
     if as_json:

@@ -27,9 +27,13 @@ _SAY_SECONDS = 15.0
 
 @click.command()
 @click.option("--stack", type=click.Choice(["embedded", "real"]), default="embedded", show_default=True)
-@click.option("--input", "source", type=click.Path(path_type=Path), help="CSV file in the Online Retail form.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many lines of the file, or commits of the scenario.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the built-in warehouse scenario.")
+@click.option(
+    "--input", "source", type=click.Path(path_type=Path), help="CSV file in the format of the Online Retail data set."
+)
+@click.option(
+    "--limit", type=click.IntRange(1), help="Maximum number of lines of the file, or of commits of the scenario."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the built-in warehouse scenario.")
 @envelope.json_option
 @envelope.reports_errors
 def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`relay gaps`: what has been owed for too long and is in nobody's hands."""
+"""`relay gaps`: what has been owed for too long and is not in flight."""
 
 from typing import Any
 
@@ -24,24 +24,24 @@ _SHOWN_DEFAULT = 50
     default="60s",
     show_default=True,
     metavar="TIME",
-    help=f"Owed for at least so long: {moment.DURATIONS}.",
+    help=f"Owed for at least this long: {moment.DURATIONS}.",
 )
 @click.option(
     "--rows",
     type=click.IntRange(1, 10_000),
     default=_SHOWN_DEFAULT,
     show_default=True,
-    help="Show at most so many aggregates, those with the oldest commits; all are counted.",
+    help="Show up to this many aggregates, those with the oldest commits; all are counted.",
 )
 @envelope.json_option
 @envelope.reports_errors
 def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
-    """List what has been owed for too long, by aggregate, the oldest first.
+    """List what has been owed for too long, by aggregate, oldest first.
 
-    What a live worker reports as in flight is left out. Parked commits, and those that wait behind them, are gaps.
+    What a live worker reports as in flight is excluded. Parked commits, and those that wait behind them, are gaps.
     It reads the outbox once and changes nothing.
 
-    Exit codes: 0 there is no gap, 1 there are gaps, 2 settings or tables, 3 DynamoDB is out of reach.
+    Exit codes: 0 there is not a gap, 1 there are gaps, 2 settings or tables, 3 DynamoDB is out of reach.
     """
     desk = open_desk()
     fleet = desk.fleet_table.look()
@@ -90,7 +90,7 @@ def _why(gap: Gap) -> str:
     if gap.unreadable:
         parts.append(f"{gap.unreadable:,} unreadable")
     if gap.settled:
-        parts.append(f"{gap.settled:,} settled, the row is left")
+        parts.append(f"{gap.settled:,} settled, row not deleted")
     if not parts:
         parts += [f"{name} lacks {count:,}" for name, count in gap.lacking.items()]
     return "; ".join(parts)
@@ -99,7 +99,7 @@ def _why(gap: Gap) -> str:
 def _advice(found: Gaps) -> str:
     if any(gap.parked or gap.unreadable for gap in found.oldest):
         return "`relay parked list` shows what waits for a person; `relay status` shows whether a relay runs."
-    return "`relay status` shows whether a relay runs and what ails it; with none running, `relay replay`."
+    return "`relay status` shows whether a relay runs, and any problems; with none running, `relay replay`."
 
 
 def _age_seconds(gap: Gap, now_ms: int) -> float | None:

@@ -1,4 +1,4 @@
-"""What commands look at: settings, tables, the fleet, and the names of the destinations."""
+"""What commands read: settings, tables, the fleet, and the names of the destinations."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Everything a command needs to look.
+    """Everything a command needs to look at the relay.
 
     Attributes:
         store: The tables.

@@ -1,4 +1,4 @@
-"""Who types a command, and the words they give, for the audit records of what they do."""
+"""Who runs a command, and the reasons they give, for the audit records."""
 
 import getpass
 import socket
@@ -40,8 +40,8 @@ def _checked(value: str, characters_max: int) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise click.BadParameter("is no text in UTF-8") from None
+        raise click.BadParameter("is not valid UTF-8") from None
     return text
 
 
-by_option = click.option("--by", callback=_by, default=None, help="Who does it, for the audit record. [user@host]")
+by_option = click.option("--by", callback=_by, default=None, help="Your name, kept in the audit log. [user@host]")

@@ -16,13 +16,16 @@ _NOTICED_SECONDS = 2
 
 @click.command()
 @click.option(
-    "--reason", required=True, callback=operator.reason, help="Why, for those who wonder, and the audit record."
+    "--reason",
+    required=True,
+    callback=operator.reason,
+    help="Reason, shown to other operators and kept in the audit log.",
 )
 @operator.by_option
 @envelope.json_option
 @envelope.reports_errors
 def pause(reason: str, by: str, *, as_json: bool) -> None:
-    """Stop delivery of all workers, those that start later included, until `relay resume`.
+    """Stop delivery by all workers, including those that start later, until `relay resume`.
 
     Workers go on running and keep their shards. Deliveries under way end, nothing new is begun. Appends go on; their
     commits stay owed, and the feed keeps what is unread for 24 hours (what is older is delivered from the outbox).
@@ -48,16 +51,16 @@ def pause(reason: str, by: str, *, as_json: bool) -> None:
         click.echo(f"delivery was paused already, {_sentence(now)}; nothing was changed.")
     _print_affected(fleet, desk)
     _print_audit(record)
-    click.echo("Next: `relay resume` lets delivery go on; `relay status` shows what is owed meanwhile.")
+    click.echo("Next: `relay resume` continues delivery; `relay status` shows what is owed meanwhile.")
 
 
 @click.command()
-@click.option("--reason", callback=operator.reason, help="Why, for the audit record.")
+@click.option("--reason", callback=operator.reason, help="Reason, kept in the audit log.")
 @operator.by_option
 @envelope.json_option
 @envelope.reports_errors
 def resume(reason: str | None, by: str, *, as_json: bool) -> None:
-    """Let delivery of all workers go on after `relay pause`.
+    """Resume delivery by all workers after `relay pause`.
 
     Exit codes: 0 delivery is not paused, also when it was not before, 2 arguments, settings or tables, 3 DynamoDB is
     out of reach.
@@ -96,19 +99,19 @@ def _sentence(pause: Pause) -> str:
     return words.text(f"by {pause.by}{since}: {pause.reason}")
 
 
-def _sign_age_seconds(worker: WorkerRecord, desk: Desk) -> float:
+def _heartbeat_age_seconds(worker: WorkerRecord, desk: Desk) -> float:
     return max(0.0, (desk.runtime.now_ms() - worker.updated_at_ms) / 1000)
 
 
 def _print_affected(fleet: Fleet, desk: Desk) -> None:
     if not fleet.workers:
-        click.echo("no worker has a record now; those that start find it so.")
+        click.echo("no worker is running; workers that start later will find delivery paused.")
     for worker_id, worker in sorted(fleet.workers.items()):
         shards = sum(1 for lease in fleet.leases.values() if lease.owner == worker_id and lease.shard_id is not None)
         carries = "1 shard" if shards == 1 else f"{shards} shards"
         where = f"{words.text(worker.host)}, process {worker.pid}"
-        sign = f"last sign of life {words.age(_sign_age_seconds(worker, desk))} ago"
-        click.echo(f"  worker {words.text(worker_id)} on {where}, {worker.state.value}, {carries}, {sign}")
+        heartbeat = f"last heartbeat {words.age(_heartbeat_age_seconds(worker, desk))} ago"
+        click.echo(f"  worker {words.text(worker_id)} on {where}, {worker.state.value}, {carries}, {heartbeat}")
 
 
 def _print_audit(record: AuditRecord | None) -> None:
@@ -128,7 +131,7 @@ def _data(fleet: Fleet, record: AuditRecord | None, desk: Desk) -> dict[str, Any
                 "host": worker.host,
                 "pid": worker.pid,
                 "state": worker.state.value,
-                "last_sign_seconds": _sign_age_seconds(worker, desk),
+                "last_heartbeat_seconds": _heartbeat_age_seconds(worker, desk),
             }
             for worker_id, worker in sorted(fleet.workers.items())
         ],

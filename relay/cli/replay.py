@@ -21,7 +21,7 @@ from relay.daemon import PartDiedError
 from relay.leases.fleet import Fleet
 from relay.leases.fleet_table import FleetTable
 from relay.operating import replay as replays
-from relay.operating.heartbeats import LifeSigns
+from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.replay import Replay, ReplayPreview, ReplayProgress, ReplayRequest, ReplayResult
 from relay.outbox.debt import Meant
 
@@ -34,21 +34,25 @@ def _rate(_context: click.Context, _parameter: click.Parameter, value: str | Non
         return None
     found = _RATE.fullmatch(value.strip())
     if found is None or float(found[1]) <= 0:
-        raise click.BadParameter(f"{value!r} is no rate; write 50/s, or 0.5/s for one in two seconds")
+        raise click.BadParameter(f"{value!r} is not a rate; write 50/s, or 0.5/s for one in two seconds")
     return float(found[1])
 
 
 @click.command()
 @click.option("--aggregate", default=None, metavar="ID", help="Only commits of this aggregate.")
 @click.option(
-    "--since", "since_ms", type=moment.moment, metavar="TIME", help=f"Only commits of then or later: {moment.FORMS}."
+    "--since",
+    "since_ms",
+    type=moment.moment,
+    metavar="TIME",
+    help=f"Only commits made at or after this time: {moment.FORMS}.",
 )
 @click.option(
-    "--older-than", type=moment.duration, metavar="TIME", help=f"Only commits at least so old: {moment.DURATIONS}."
+    "--older-than", type=moment.duration, metavar="TIME", help=f"Only commits at least this old: {moment.DURATIONS}."
 )
-@click.option("--limit", type=click.IntRange(1), help="Hand over at most so many commits, then end.")
-@click.option("--rate", callback=_rate, metavar="N/s", help="Hand over at most so many commits in a second.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be handed over.")
+@click.option("--limit", type=click.IntRange(1), help="Deliver up to this many commits, then stop.")
+@click.option("--rate", callback=_rate, metavar="N/s", help="Deliver up to this many commits per second.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be delivered.")
 @envelope.json_option
 @envelope.reports_errors
 def replay(
@@ -61,15 +65,15 @@ def replay(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Deliver what the outbox still owes, in order, and settle it.
+    """Deliver what is still owed, in order, and settle it.
 
     Safe beside a running relay (a commit may then be delivered twice) and safe to interrupt: run it again to resume.
-    Earlier commits of an aggregate that the bus lacks go first, also when the options leave them out. Parked commits
-    stay: `relay parked release` is for them.
+    Earlier commits of an aggregate that the bus lacks go first, even when the options exclude them. Parked commits
+    stay parked: use `relay parked release`.
 
-    Exit codes: 0 nothing that was meant is left (--dry-run: always), 1 delivery is paused, 2 settings, tables, or other
-    destinations than those in force, 3 rows are left and a destination is in trouble, or DynamoDB is out of reach,
-    4 something else is left, 70 a part died.
+    Exit codes: 0 nothing that was selected is left (--dry-run: always), 1 delivery is paused, 2 settings, tables, or
+    other destinations than those in force, 3 rows are left and a destination is in trouble, or DynamoDB is out of
+    reach, 4 rows are left for another reason, 70 a part died.
     """
     if aggregate is not None:
         check_aggregate_id(aggregate, "--aggregate")
@@ -81,9 +85,9 @@ def replay(
     store = open_store(store_settings)
     relay = build_relay(store, destinations, settings, runtime, by_hand=True)
     table = FleetTable(store.client, store.tables, runtime, Backoff(attempts_max=_ATTEMPTS))
-    life = LifeSigns(table.look, runtime)
-    life.look()
-    _check_agreement(life.fleet, [lane.name for lane in relay.lanes], settings.name_prefix)
+    heartbeats = HeartbeatWatch(table.look, runtime)
+    heartbeats.look()
+    _check_agreement(heartbeats.fleet, [lane.name for lane in relay.lanes], settings.name_prefix)
     request = ReplayRequest(Meant(aggregate, since_ms, older_than), limit, rate)
     if dry_run:
         names = [lane.name for lane in relay.lanes]
@@ -97,7 +101,7 @@ def replay(
             lanes=relay.lanes,
             runtime=runtime,
             request=request,
-            hold=lambda: _paused(life),
+            hold=lambda: _paused(heartbeats),
             progress=lambda now: tell(now.settled, _so_far(now)),
         )
         try:
@@ -108,10 +112,10 @@ def replay(
     _report(result, request.meant, as_json=as_json)
 
 
-def _paused(life: LifeSigns) -> str | None:
-    """Say why nothing may be delivered now, if so; looked up about once a second."""
-    life.look()
-    pause = life.fleet.pause
+def _paused(heartbeats: HeartbeatWatch) -> str | None:
+    """Return why nothing may be delivered now, None when it may; checked about once a second."""
+    heartbeats.look()
+    pause = heartbeats.fleet.pause
     if pause is None:
         return None
     since = f"{words.text(pause.by)} has paused delivery at {words.moment(pause.at_ms)} UTC"
@@ -119,7 +123,7 @@ def _paused(life: LifeSigns) -> str | None:
 
 
 def _check_agreement(fleet: Fleet, names: Sequence[str], name_prefix: str) -> None:
-    """Refuse to deliver for other destinations than the workers: rows would go that are still owed to one.
+    """Refuse to deliver for other destinations than the workers': rows still owed to one of theirs would be deleted.
 
     Raises:
         SetUpError: Names what is in force and what this process would do.
@@ -134,7 +138,7 @@ def _check_agreement(fleet: Fleet, names: Sequence[str], name_prefix: str) -> No
     if there.name_prefix != name_prefix:
         differences.append(f"RELAY_NAME_PREFIX in force is {there.name_prefix}, and here it is {name_prefix}")
     if differences:
-        advice = "give this command the settings of the workers; `relay run` brings others into force"
+        advice = "give this command the workers' settings; `relay run` puts others in force"
         raise SetUpError(f"{'; '.join(differences)}: {advice}")
 
 
@@ -186,7 +190,7 @@ def _report(result: ReplayResult, meant: Meant, *, as_json: bool) -> None:
         )
         raise SystemExit(int(code))
     least = "" if result.complete else "at least "  # its last walk did not come to its end
-    where = "left in the outbox" if meant == Meant() else "left of what was meant"
+    where = "left in the outbox" if meant == Meant() else "left of what was selected"
     left = f", {least}{result.left:,} {where}" if result.complete or result.left else ""
     click.echo(f"{words.commits(result.settled)} settled{left}.")
     for line in diagnostics:

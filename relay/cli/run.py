@@ -35,11 +35,11 @@ def run() -> None:
     """Carry commits to the bus and the index until stopped.
 
     Several may run side by side: they share the shards of the feed, and take over from one that falls silent. SIGTERM
-    or Ctrl-C finishes the pages in flight, hands everything over and exits with 0. Killed at any moment, the others, or
-    the next start, go on from the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them
+    or Ctrl-C finishes the pages in flight, hands everything over and exits with 0. After a kill, the others, or the
+    next start, continue from the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them
     machine-readable. With RELAY_HTTP_PORT it answers /livez, /readyz and /metrics.
 
-    Exit codes: 0 stopped as told, 2 settings or tables, or workers that live have other settings, 3 DynamoDB is out of
+    Exit codes: 0 stopped as told, 2 settings or tables, or live workers have other settings, 3 DynamoDB is out of
     reach at the start, 70 a part of the relay died: start it again.
     """
     runtime = SystemRuntime()
@@ -75,7 +75,7 @@ def serving(
     checks: Callable[[], Sequence[Check]],
     runtime: Runtime,
 ) -> Iterator[tuple[Part, ...]]:
-    """Serve health and metrics, if the settings say so, until the block ends; give the parts that do.
+    """Serve health and metrics, if the settings say so, until the block ends; yield the parts that serve.
 
     Raises:
         HttpAddressError: The address cannot be used.

@@ -11,7 +11,7 @@ from relay.daemon import DaemonSettings
 from relay.delivery.pipeline import PipelineSettings
 from relay.feed.discovery import DiscoverySettings
 from relay.feed.pacing import Pacing
-from relay.feed.shard_consumer import CarrierSettings
+from relay.feed.shard_consumer import ShardConsumerSettings
 from relay.metrics import SILENT, Meter
 from relay.progress import Progress
 from relay.settings import RelaySettings
@@ -59,7 +59,7 @@ def build_relay(
 
 
 def fleet_client(store: Store, settings: RelaySettings) -> DynamoClient:
-    """Return a client for the leases: an answer that takes long counts as lost while there is time to ask again."""
+    """Return a client for the leases: a slow answer counts as lost while there is still time to ask again."""
     patience = min(settings.lease_seconds / _ASKS_PER_LEASE, _FLEET_ANSWER_MAX_SECONDS)
     client, _ = connection.connect(store.endpoint, connect_timeout_seconds=patience, read_timeout_seconds=patience)
     return client
@@ -78,11 +78,11 @@ def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySett
             drain_seconds=settings.drain_seconds,
         ),
         discovery=DiscoverySettings(interval_seconds=settings.discovery_seconds),
-        carrier=CarrierSettings(
+        shard_consumer=ShardConsumerSettings(
             pacing=Pacing(max_seconds=settings.feed_poll_max_seconds),
             checkpoint_interval_seconds=settings.checkpoint_interval_seconds,
             recheck_lag_seconds=settings.sweep_min_age_seconds,
-            leave_alone_seconds=settings.discovery_seconds,
+            cooldown_seconds=settings.discovery_seconds,
         ),
         pipeline=pipeline,
         sweep=SweepSettings(

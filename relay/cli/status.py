@@ -1,4 +1,4 @@
-"""`relay status`: what is owed, who carries what, and what ails it."""
+"""`relay status`: what is owed, which worker owns each shard, and any problems."""
 
 import contextlib
 import signal
@@ -28,7 +28,7 @@ _UNREAD_SHARDS_MAX = 50
 """Shards that are looked into when no worker says how far they are; two calls each."""
 
 _COUNT_SHARE = 10
-"""While watching, the outbox is counted anew after ten times as long as the last count took."""
+"""While watching, the outbox is counted again after ten times the duration of the last count."""
 
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
@@ -43,7 +43,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: float 
     type=click.IntRange(1),
     default=_ROWS_MAX_DEFAULT,
     show_default=True,
-    help="Count at most so many outbox rows; each 4 KB of them cost one read unit.",
+    help="Count up to this many outbox rows; each 4 KB of them cost one read unit.",
 )
 @click.option(
     "--watch",
@@ -54,17 +54,17 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: float 
     flag_value=_WATCH_SECONDS_DEFAULT,
     default=None,
     metavar="[SECONDS]",
-    help=f"Draw anew every so many seconds, {_WATCH_SECONDS_DEFAULT:g} when none are given, until Ctrl-C.",
+    help=f"Refresh every SECONDS, {_WATCH_SECONDS_DEFAULT:g} by default, until Ctrl-C.",
 )
 @envelope.json_option
 @envelope.reports_errors
 def status(rows_max: int, watch_seconds: float | None, *, as_json: bool) -> None:
-    """Show what is owed, who carries each shard, and what ails the destinations. Works with or without a running relay.
+    """Show what is owed, which worker owns each shard, and any problems. Works with or without a running relay.
 
-    What workers say of themselves is as old as their last sign of life. With --watch and --json it prints one document
-    per look.
+    What workers report about themselves is as old as their last heartbeat. With --watch and --json it prints one
+    document per refresh.
 
-    Exit codes: 0 it could look, whatever it saw, also when --watch is interrupted, 2 settings or tables, 3 DynamoDB is
+    Exit codes: 0 the status was shown, also when --watch is interrupted, 2 settings or tables, 3 DynamoDB is
     out of reach.
     """
     desk = open_desk()
@@ -101,7 +101,7 @@ def watch(
     seconds: float,
     stop: Flag,
 ) -> None:
-    """Look and draw until told to stop. A server that does not answer is said, and asked again: one watches for that.
+    """Refresh until told to stop. A server that does not answer is shown as such, and asked again.
 
     The first look must succeed, so that a wrong address ends the command.
 
@@ -128,7 +128,7 @@ def _show(seen: Overview, desk: Desk, *, as_json: bool) -> None:
 
 
 class _Looker:
-    """Looks at everything; while watching it does not count the outbox every time."""
+    """Looks at everything; while watching it does not count the outbox at every refresh."""
 
     def __init__(self, desk: Desk, rows_max: int) -> None:
         self._desk = desk

@@ -1,4 +1,4 @@
-"""How the relay at a glance is shown: as tables for a person, as a document for a program."""
+"""Shows the relay at a glance: as tables for a person, as a document for a program."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from relay.operating import heartbeats
 from relay.operating.overview import Overview, ShardView, WorkerView
 
 _URGENT_SECONDS = 4 * 3600.0
-"""When so little time is left until the feed trims what is unread, it is said in words."""
+"""With less time than this until the feed trims what is unread, a warning is shown."""
 
 _SHARDS_SHOWN = 40
 
@@ -29,13 +29,13 @@ def whole(seen: Overview) -> RenderableType:
 
 
 def screen(seen: Overview, table: str) -> RenderableType:
-    """Return everything under a line that says when it was drawn."""
+    """Return everything under a line that says when it was refreshed."""
     head = f"{words.text(table)} at {words.moment(seen.at_ms)} UTC; Ctrl-C ends"
     return Group(Text(head, style="dim"), whole(seen))
 
 
 def out_of_reach(reason: str) -> RenderableType:
-    """Return what is drawn when DynamoDB does not answer."""
+    """Return what is shown when DynamoDB does not answer."""
     return Text(f"error: {words.text(reason, 2_000)}; asking again. Ctrl-C ends")
 
 
@@ -44,17 +44,17 @@ def advice(seen: Overview) -> list[str]:
     found = seen.survey
     lines = []
     if seen.fleet.pause is not None:
-        lines.append("delivery is paused; `relay resume` lets it go on.")
+        lines.append("delivery is paused; `relay resume` continues it.")
     if not seen.live_workers and (found.owed_to_bus or found.owed_to_others_only):
         lines.append("no relay runs: `relay run` delivers what is owed, or `relay replay` by hand.")
     lines += [
-        f"{words.text(each.name)} is misconfigured and does not heal by itself: see its reason, and what"
+        f"{words.text(each.name)} is misconfigured and does not recover by itself: see its reason, and what"
         " `relay topology check` finds."
         for each in seen.destinations
         if each.state == "misconfigured"
     ]
     lines += [
-        f"{words.text(each.name)} is out of reach or too slow: mend the server; the relay goes on by itself."
+        f"{words.text(each.name)} is out of reach or too slow: fix the server; the relay continues by itself."
         for each in seen.destinations
         if each.state == "outage"
     ]
@@ -68,7 +68,7 @@ def advice(seen: Overview) -> list[str]:
 def _outbox(seen: Overview) -> Table:
     found = seen.survey
     table = Table("outbox", Column("commits", justify="right"))
-    table.add_row("in all", f"{found.rows:,}")
+    table.add_row("total", f"{found.rows:,}")
     for name, count in _bus_first(found.owed, seen):
         table.add_row(Text(f"owed to the {words.text(name)}"), f"{count:,}")
     table.add_row("owed to others only", f"{found.owed_to_others_only:,}")
@@ -79,7 +79,7 @@ def _outbox(seen: Overview) -> Table:
     if found.unreadable:
         table.add_row("unreadable", f"{found.unreadable:,}")
     if found.complete_rows:
-        table.add_row("settled, the row is left", f"{found.complete_rows:,}")
+        table.add_row("settled, row not deleted", f"{found.complete_rows:,}")
     table.add_row("oldest owed", words.age(seen.oldest_age_seconds))
     if not found.complete:
         table.caption = f"the first {found.rows:,} rows only"
@@ -89,15 +89,15 @@ def _outbox(seen: Overview) -> Table:
 def _destinations(seen: Overview) -> Table:
     table = Table("destination", "state", Column("why", overflow="fold"))
     for each in seen.destinations:
-        state = Text(words.text(each.state), style="" if each.state in ("well", "unknown") else "bold")
-        reason = each.reason or ("no live worker says it" if each.state == "unknown" else "")
+        state = Text(words.text(each.state), style="" if each.state in ("up", "unknown") else "bold")
+        reason = each.reason or ("no live worker reports it" if each.state == "unknown" else "")
         table.add_row(Text(words.text(each.name)), state, Text(words.text(reason)))
     return table
 
 
 def _workers(seen: Overview) -> Table:
     columns = (Column("worker", overflow="fold"), Column("host", overflow="fold"), "pid", "release", "leases")
-    table = Table(*columns, "sign of life")
+    table = Table(*columns, "heartbeat")
     for worker in seen.workers:
         record = worker.record
         table.add_row(
@@ -106,14 +106,14 @@ def _workers(seen: Overview) -> Table:
             str(record.pid),
             Text(words.text(record.release)),
             f"{worker.leases:,}",
-            _sign_of_life(worker),
+            _heartbeat(worker),
         )
     if not seen.workers:
         table.add_row("none", "-", "-", "-", "-", "-")
     return table
 
 
-def _sign_of_life(worker: WorkerView) -> Text:
+def _heartbeat(worker: WorkerView) -> Text:
     age = f"{words.age(worker.silent_seconds)} ago"
     return Text(f"{age}, SILENT", style="bold") if worker.is_silent else Text(age)
 

@@ -1,4 +1,4 @@
-"""`relay topology`: what exchanges, queues, template and indices must be like, against what the servers have."""
+"""`relay topology`: compares the exchanges, queues, template and indices of the servers with what the settings want."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from relay.destinations.topology import Difference, Examination, Topology
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What became of the look at one destination: an examination, or why there is none."""
+    """The result of looking at one destination: an examination, or why there is none."""
 
     topology: Topology
     examination: Examination | None = None
@@ -35,7 +35,7 @@ class _Look:
 
 @click.group()
 def topology() -> None:
-    """Compare what the destinations have with what the settings want, and make what is missing.
+    """Compare the destinations with the settings, and create what is missing.
 
     Exit codes: 0 fine, others as each command says.
     """
@@ -45,10 +45,10 @@ def topology() -> None:
 @envelope.json_option
 @envelope.reports_errors
 def check(*, as_json: bool) -> None:
-    """Say what differs, and change nothing.
+    """Show what differs, and change nothing.
 
-    Exit codes: 0 all is as wanted, 1 something differs, 2 settings, or a server refuses the credentials, 3 a server is
-    out of reach.
+    Exit codes: 0 everything is as wanted, 1 something differs, 2 settings, or a server refuses the credentials,
+    3 a server is out of reach.
     """
     looks = [_examine(each) for each in open_topologies(relay_settings.load())]
     _tell(looks, [], as_json=as_json)
@@ -58,10 +58,10 @@ def check(*, as_json: bool) -> None:
 @envelope.json_option
 @envelope.reports_errors
 def apply(*, as_json: bool) -> None:
-    """Make what is missing and change what may be changed. Nothing is deleted; what is left needs a person.
+    """Create what is missing and change what may be changed. Nothing is deleted; what is left needs a person.
 
-    Exit codes: 0 all is as wanted now, 1 something is left, 2 settings, or a server refuses the credentials, 3 a server
-    is out of reach.
+    Exit codes: 0 everything is as wanted now, 1 something is left, 2 settings, or a server refuses the credentials,
+    3 a server is out of reach.
     """
     looks, deeds = [], []
     for each in open_topologies(relay_settings.load()):
@@ -79,7 +79,7 @@ def _examine(each: Topology) -> _Look:
 
 
 def _apply(each: Topology) -> tuple[_Look, list[str]]:
-    """Mend one destination; return the look afterwards and sentences about what was done and what was refused."""
+    """Fix one destination; return how it looks afterwards, and sentences about what was done and what was refused."""
     before = _examine(each)
     if before.error is not None:
         return before, []

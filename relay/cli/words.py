@@ -37,6 +37,6 @@ def aggregates(count: int) -> str:
 
 
 def text(stored: str, characters_max: int = _TEXT_MAX) -> str:
-    """Return stored text on one line that cannot steer a terminal, cut when it is long."""
+    """Return stored text on one line that cannot control a terminal, cut when it is long."""
     cut = stored if len(stored) <= characters_max else f"{stored[:characters_max]}…"
     return printable(cut)

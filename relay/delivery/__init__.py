@@ -1,1 +1,1 @@
-"""The one way of delivery: a page is put in order, handed to the destinations, and settled."""
+"""The one path of delivery: a page is put in order, handed to the destinations, and settled."""

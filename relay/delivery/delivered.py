@@ -1,4 +1,4 @@
-"""What this process has seen delivered to the bus, so that most predecessors need not be asked about."""
+"""What this process has seen delivered to the bus, so that most predecessors need no query."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -37,6 +37,6 @@ class DeliveredMemory:
                 self._known.popitem(last=False)
 
     def forget_all(self) -> None:
-        """Forget everything: the tables may have been made anew, and numbers begin at 1 again."""
+        """Forget everything: the tables may have been recreated, and numbers begin at 1 again."""
         with self._lock:
             self._known.clear()

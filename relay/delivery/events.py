@@ -1,4 +1,4 @@
-"""The events of commits whose outbox rows do not carry them: read by key when their turn comes, held within bounds.
+"""The events of commits whose outbox rows do not embed them: read by key when they are needed, within bounds.
 
 A commit is complete or it is not sent. Events that an outbox row carries itself came with the row and are no matter
 here. Without a bound over all rounds of a page, a bus that refuses would let each attempt read a few more commits,
@@ -38,7 +38,7 @@ class EventReader:
 
         Args:
             rows: The commits; those that have their events, or a defect, come back as they are.
-            bytes_max: Once so much was read, the commits that were not asked for come back without their events. The
+            bytes_max: Once this much was read, the commits that were not asked for come back without their events. The
                 first commit is read in any case.
 
         Raises:
@@ -122,8 +122,8 @@ class EventStock:
     Args:
         reader: Reads them.
         events_max: Most events held; a commit has at most 98.
-        bytes_max: Nothing more is read once so many bytes are held, as DynamoDB counts them; one question more, of 100
-            events, may go beyond it.
+        bytes_max: Nothing more is read once this many bytes, as DynamoDB counts them, are held; one more request, of
+            100 events, may go beyond it.
     """
 
     def __init__(self, reader: EventReader, events_max: int, bytes_max: int) -> None:

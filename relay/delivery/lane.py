@@ -1,4 +1,4 @@
-"""One destination, served by one part: pages hand commits in, and wait for the report as long as they care to."""
+"""One destination, served by one part: pages hand over commits, and wait for the report for a bounded time."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from relay import metrics
 from relay.delivery.breaker import Breaker
 from relay.destination import Chain, CommitKey, Confirmed, Destination, Report, Retry, Trouble, TroubleKind
 from relay.metrics import SILENT, Meter
-from relay.permit import Deadline, Permit
+from relay.permit import DeliveryDeadline, Permit
 from relay.progress import Progress
 
 IDLE_SECONDS = 0.5
 INBOX_MAX = 4
 
 TURN_MARGIN_SECONDS = 120.0
-"""Beyond its budget a delivery may take so long, for a connection that does not come about, before the lane hangs."""
+"""Seconds beyond its budget that a delivery may take to open a connection before the lane counts as hanging."""
 
 _COOL_OFF = Backoff(base_seconds=1.0, cap_seconds=30.0)
 
@@ -103,8 +103,8 @@ class Lane:
         """Whether the destination keeps each aggregate's order, so that pages wait for it."""
         return self._destination.in_order
 
-    def is_closed_off(self) -> bool:
-        """Tell whether the breaker is open, so that handing anything over is in vain for now."""
+    def is_breaker_open(self) -> bool:
+        """Tell whether the breaker is open, so that handing anything over is pointless for now."""
         return self._breaker is not None and self._breaker.is_open(self._runtime.monotonic())
 
     def start(self) -> None:
@@ -112,7 +112,7 @@ class Lane:
         self._part = self._runtime.spawn(f"lane-{self.name}", self._serve)
 
     def stop(self, timeout_seconds: float) -> bool:
-        """End the part and let go of the destination's connections; False when it did not end in time."""
+        """End the part and release the destination's connections; False when it did not end in time."""
         self._stop.set()
         self._inbox.put(_Job((), None, self._ticket(())), 0)  # wakes it up
         return self._part is None or self._part.join(timeout_seconds)
@@ -149,11 +149,11 @@ class Lane:
             job.ticket.reply.put(report, 0)
 
     def _deliver(self, job: _Job) -> Report:
-        if self.is_closed_off():
-            return Report({key: Retry("breaker open") for key in job.ticket.keys}, self._trouble)
-        deadline = Deadline(self._runtime, self._budget_seconds, job.permit)
-        if deadline.is_leave_over():  # the lease went while the delivery waited for its turn
-            return Report({key: Retry("leave over") for key in job.ticket.keys})
+        if self.is_breaker_open():
+            return Report({key: Retry("breaker_open") for key in job.ticket.keys}, self._trouble)
+        deadline = DeliveryDeadline(self._runtime, self._budget_seconds, job.permit)
+        if deadline.is_permit_expired():  # the lease went while the delivery waited for its turn
+            return Report({key: Retry("permit_expired") for key in job.ticket.keys})
         report = self._destination.deliver(job.chains, deadline)
         assert set(report.outcomes) == set(job.ticket.keys), "a destination reports every commit it was given"
         self._note(report.trouble)

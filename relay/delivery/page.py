@@ -7,7 +7,7 @@ from eventstore.rows.outbox import OutboxRow
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CommitPage:
     """Some commits, from the feed, a sweep or a replay.
 
     Attributes:
@@ -27,7 +27,7 @@ class PageResult:
 
     Attributes:
         dealt_with: Every commit is settled, or nothing about it is work now, or it lacks only a destination that is
-            late. False when the page was given up because the leave to deliver was revoked; whoever has it next reads
+            late. False when the page was given up because the permit to deliver was revoked; whoever has it next reads
             it again.
         settled: Commits whose rows went.
         late: Commits that the bus has and another destination lacks.

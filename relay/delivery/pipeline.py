@@ -1,4 +1,4 @@
-"""The way of every commit to its destinations: order, deliver, settle. Feed, sweep and replay share it."""
+"""The path of every commit to its destinations: order, deliver, settle. Feed, sweep and replay share it."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ from relay.delivery import rounds
 from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.events import EventReader, EventStock
 from relay.delivery.lane import Lane, Ticket
-from relay.delivery.page import Page, PageResult
+from relay.delivery.page import CommitPage, PageResult
 from relay.delivery.sequencer import Sequencer
 from relay.delivery.settler import Settler
 from relay.destination import BUS, Chain, CommitKey, Park, Report, Retry
@@ -28,8 +28,8 @@ READ_MAX_EVENTS = 2_000
 """Events, read by key, that a page holds at most. What is beyond goes in the next round."""
 
 ROTATE_AFTER_ATTEMPTS = 6
-"""So many times in a row the bus takes nothing of a page before others of its commits, for which there was no room, get
-their turn."""
+"""How many times in a row the bus takes nothing of a page before others of its commits, for which there was no room,
+get their turn."""
 
 _LANE_MARGIN_SECONDS = 30.0
 _LATE_LOOK_SECONDS = 0.05
@@ -42,7 +42,7 @@ class PipelineSettings:
     Attributes:
         side_patience_seconds: How long a page waits for a destination other than the bus once the bus has taken it.
         retry: Pauses between attempts at the bus.
-        refusals_max: Give a page up after so many attempts in a row of which the bus took nothing; None, as in the
+        refusals_max: Give up a page after this many attempts in a row of which the bus took nothing; None, as in the
             daemon, goes on until the relay stops: an outage of the bus is backpressure.
         recheck_after_seconds: A page that is held up for so long asks again which of its commits are still owed: the
             sweep or another relay may have delivered them meanwhile.
@@ -61,7 +61,7 @@ class _State:
     """A page while it is worked on: `rows` are those that are not dealt with.
 
     `saved` is what the outbox is known to say of who has a commit; `confirmed` counts what the bus took; `unparked`
-    tells that something was to be parked after the leave was over; `last` are aggregates whose turn comes after the
+    tells that something was to be parked after the permit had expired; `last` are aggregates whose turn comes after the
     others.
     """
 
@@ -82,7 +82,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Undone:
-    """What of a page needs another round.
+    """The part of a page that needs another round.
 
     `refused`: the bus did not take something, so pause first; `held_up` are the aggregates of which it did not;
     `no_room`: others might have gone if there had been room for their events.
@@ -132,11 +132,11 @@ class Pipeline:
         self._late: deque[_Late] = deque()
         self._log = structlog.get_logger()
 
-    def process(self, page: Page, permit: Permit) -> PageResult:
+    def process(self, page: CommitPage, permit: Permit) -> PageResult:
         """Deal with every commit of a page; while the bus refuses, try again until the permit is revoked.
 
         What was confirmed is settled in any case. A page that is given up because the permit was revoked is not dealt
-        with, and nothing of it is parked any more: whoever has the leave next judges it anew.
+        with, and nothing of it is parked any more: whoever has the permit next judges it again.
 
         Raises:
             TryLaterError: DynamoDB did not answer. What was confirmed may be unsettled; process the page again.
@@ -146,13 +146,13 @@ class Pipeline:
         result = "failed"
         try:
             done = self._process(page, permit)
-            result = "dealt with" if done.dealt_with else "given up"
+            result = "dealt_with" if done.dealt_with else "given_up"
             return done
         finally:
             self._meter.move(metrics.PAGES_IN_FLIGHT, -1)
             self._meter.count(metrics.PAGES, page.source, result)
 
-    def _process(self, page: Page, permit: Permit) -> PageResult:
+    def _process(self, page: CommitPage, permit: Permit) -> PageResult:
         self.collect_late()
         rows = {row.key: row for row in page.rows if lacking(row, self._names)}
         state = _State(
@@ -188,7 +188,7 @@ class Pipeline:
             recheck = self._runtime.monotonic() - asked_at >= self._settings.recheck_after_seconds
             if recheck:
                 asked_at = self._runtime.monotonic()
-        self._let_go(state, list(state.rows), frozenset())
+        self._forget(state, list(state.rows), frozenset())
         return PageResult(dealt_with and not state.unparked, state.settled, state.late, state.parked, state.waiting)
 
     def collect_late(self) -> int:
@@ -229,7 +229,7 @@ class Pipeline:
         return permit.wait(self._settings.retry.delay_seconds(attempt, self._runtime.uniform()))
 
     def _round(self, state: _State, *, recheck: bool) -> _Undone | None:
-        """Send what may go now and settle it, then let go of what is dealt with; None when that is all."""
+        """Send what may go now and settle it, then forget what is dealt with; None when nothing is left."""
         with self._meter.timed(metrics.STAGE_SECONDS, "order"):
             ordered = self._sequencer.order(state.rows.values(), recheck=recheck)
         for key, row in ordered.rows.items():
@@ -252,7 +252,7 @@ class Pipeline:
             self._settle(state)
         for_bus = {key for key, row in state.rows.items() if BUS in lacking(row, self._names)} - ordered.plan.waiting
         left = for_bus.union(*self._side_work(state).values())
-        self._let_go(state, [key for key in state.rows if key not in left], ordered.plan.waiting)
+        self._forget(state, [key for key in state.rows if key not in left], ordered.plan.waiting)
         if not left:
             return None
         planned = {row.key for chain in ordered.plan.chains.values() for row in chain}
@@ -268,7 +268,7 @@ class Pipeline:
         """Return what other destinations lack, can be handed, and were not yet asked to take with this page."""
         return {
             side.name: []
-            if side.is_closed_off()
+            if side.is_breaker_open()
             else [
                 key
                 for key, row in state.rows.items()
@@ -306,8 +306,8 @@ class Pipeline:
             # The lane serves other pages, or its destination broke its promise. Whatever was sent counts as unsent.
             if ticket is not None:
                 ticket.withdrawn.set()
-            report = Report({row.key: Retry("lane busy") for chain in chains for row in chain})
-            self._meter.count(metrics.RETRIES, self._bus.name, "lane busy", amount=len(report.outcomes))
+            report = Report({row.key: Retry("lane_busy") for chain in chains for row in chain})
+            self._meter.count(metrics.RETRIES, self._bus.name, "lane_busy", amount=len(report.outcomes))
         refused = rounds.reasons(report.outcomes.values())
         self._log.debug("bus.confirmed", source=state.source, commits=len(report.outcomes) - sum(refused.values()))
         if refused:
@@ -343,7 +343,7 @@ class Pipeline:
             state.settled += 1
             self._meter.count(metrics.SETTLED, state.source)
 
-    def _let_go(self, state: _State, keys: Sequence[CommitKey], waiting: Collection[CommitKey]) -> None:
+    def _forget(self, state: _State, keys: Sequence[CommitKey], waiting: Collection[CommitKey]) -> None:
         """Note what was confirmed of commits that stay owed, and forget them: a long page must not pile them up."""
         fresh = {key: state.rows[key].delivered - state.saved[key] for key in keys}
         noted = {key: names for key, names in fresh.items() if names}

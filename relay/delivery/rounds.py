@@ -47,7 +47,7 @@ def take_share(
     events_max: int,
     last: Collection[str] = (),
 ) -> Share:
-    """Return what of a plan goes in this round: as many commits as have `events_max` events that must yet be read.
+    """Return the part of a plan that goes in this round: as many commits as `events_max` events still to be read allow.
 
     Args:
         plan: What may go.

@@ -16,7 +16,7 @@ _NOTHING: Mapping[CommitKey, frozenset[str]] = MappingProxyType({})
 
 
 class Settler:
-    """Turns facts (a destination has a commit) into the outbox's state. Facts may be told twice."""
+    """Turns facts (a destination has a commit) into the outbox's state. Facts may be reported twice."""
 
     def __init__(self, writer: OutboxWriter, destinations: Collection[str], meter: Meter = SILENT) -> None:
         self._writer = writer

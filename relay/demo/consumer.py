@@ -26,7 +26,7 @@ class Consumer(Protocol):
         ...
 
     def close(self) -> None:
-        """Acknowledge what was received and let the connection go; never raises."""
+        """Acknowledge what was received and release the connection; never raises."""
         ...
 
 
@@ -66,7 +66,7 @@ class RabbitConsumer:
         self._to_acknowledge: int | None = None
 
     def connect(self) -> None:
-        """Open the connection and bind the queue, unless that was done; from then on no event is missed.
+        """Open the connection and bind the queue, unless already done; no event is missed from then on.
 
         Raises:
             BrokerError: Out of reach, or refused.
@@ -82,7 +82,7 @@ class RabbitConsumer:
             channel.basic_qos(0, self._prefetch, a_global=False)
             channel.basic_consume(self._queue, callback=self._came.append)
         except FAILURES as error:
-            self._let_go()
+            self._release()
             raise broker_error(error, f"connecting a consumer to {address_of(self._url)}") from error
 
     def receive(self, timeout_seconds: float) -> list[ReceivedMessage]:
@@ -97,7 +97,7 @@ class RabbitConsumer:
             self._wait(timeout_seconds)
             self._connection.heartbeat_tick()
         except FAILURES as error:
-            self._let_go()
+            self._release()
             raise broker_error(error, "consuming") from error
         raw = [self._came.popleft() for _ in range(min(self._prefetch, len(self._came)))]
         if raw:
@@ -111,7 +111,7 @@ class RabbitConsumer:
             with contextlib.suppress(*FAILURES):
                 self._acknowledge()
                 self._connection.close()
-            self._let_go()
+            self._release()
 
     def delete_queue(self) -> None:
         """Delete the queue with what is in it, and close.
@@ -123,7 +123,7 @@ class RabbitConsumer:
         try:
             self._channel.queue_delete(self._queue)
         except FAILURES as error:
-            self._let_go()
+            self._release()
             raise broker_error(error, "deleting a queue") from error
         self._to_acknowledge = None
         self.close()
@@ -144,7 +144,7 @@ class RabbitConsumer:
         if tag is not None:
             self._channel.basic_ack(tag, multiple=True)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
         self._to_acknowledge = None
         self._came.clear()

@@ -1,4 +1,4 @@
-"""The main job: append, carry, consume, search; then count from outside what became of it."""
+"""The main job: append, carry, consume, search; then count the outcome from outside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from relay.demo.world import World
 from relay.testing.received import FoundEvent
 
 STALL_SECONDS = 90.0
-"""Without any progress for so long, the demo stops waiting and reports what is missing. Above the sweep's first age."""
+"""Seconds without progress until the demo stops waiting and reports what is missing. Above the sweep's first age."""
 
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 1.0
@@ -62,8 +62,8 @@ class Figures:
 
 
 @dataclass(slots=True)
-class Progress:
-    """How far a running demo is; written by it, read by whoever draws it.
+class DemoProgress:
+    """How far a running demo is; written by the demo, read by the display.
 
     Attributes:
         planned: Commits to append.
@@ -91,7 +91,7 @@ class MainJob:
         self._audit = Audit()
         self._done = runtime.flag()
         self._parts: tuple[Part, ...] = ()
-        self.progress = Progress(len(planned))
+        self.progress = DemoProgress(len(planned))
 
     def run(self) -> tuple[Figures, list[FoundEvent]]:
         """Run it and return its figures, and the answer to a search.

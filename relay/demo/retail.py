@@ -24,7 +24,7 @@ def commits(path: Path, limit: int | None) -> list[PlannedCommit]:
 
     Args:
         path: A CSV file with the columns of `COLUMNS`.
-        limit: Read at most so many lines; None for all.
+        limit: Read up to this many lines; None for all.
 
     Raises:
         InvalidInputError: The file is absent or a line cannot be read; names the line and the column.
@@ -54,7 +54,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str, NewEvent]]:
     except OSError as error:
         raise InvalidInputError(str(path), f"cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInputError(str(path), f"is no CSV file in UTF-8: {error}") from error
+        raise InvalidInputError(str(path), f"is not a CSV file in UTF-8: {error}") from error
 
 
 def _line(row: Mapping[str, str | None], where: str) -> tuple[str, str, NewEvent]:
@@ -86,9 +86,9 @@ def _number(cells: Mapping[str, str], column: str, where: str) -> float:
     try:
         number = int(cells[column]) if column == "Quantity" else float(cells[column])
     except ValueError as error:
-        raise InvalidInputError(where, f"{column} is {cells[column]!r}, which is no number") from error
+        raise InvalidInputError(where, f"{column} is {cells[column]!r}, which is not a number") from error
     if not math.isfinite(number):
-        raise InvalidInputError(where, f"{column} is {cells[column]!r}, which JSON cannot say")
+        raise InvalidInputError(where, f"{column} is {cells[column]!r}, which JSON cannot express")
     return number
 
 

@@ -23,7 +23,7 @@ class IndexReader(Protocol):
     """Searches over everything that was indexed."""
 
     def refresh(self) -> None:
-        """Make what was stored findable."""
+        """Make what was stored searchable."""
         ...
 
     def count(self) -> int:
@@ -108,7 +108,7 @@ class ElasticsearchReader:
         return [FoundEvent.from_document(hit["_source"]) for hit in reply.get("hits", {}).get("hits", ())]
 
     def close(self) -> None:
-        """Let connections go."""
+        """Release connections."""
         self._client.close()
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:

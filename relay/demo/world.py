@@ -68,7 +68,7 @@ class World(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything, also after a failure."""
+        """Release everything, also after a failure."""
         ...
 
 

@@ -70,7 +70,7 @@ def indescribable(event: RecordedEvent) -> Park | None:
 def attributes(event: RecordedEvent, source: str) -> dict[str, str | int]:
     """Return the attributes of an event that is not `indescribable`; `source` is the CloudEvents source of the store.
 
-    Metadata that does not fit is left out; a part of an id is no id.
+    Metadata that does not fit is left out; a part of an id is not an id.
     """
     found: dict[str, str | int] = {
         "specversion": "1.0",

@@ -1,4 +1,4 @@
-"""What on a destination is not as the settings want it, and what can be done about it."""
+"""How a destination differs from what the settings want, and what can be done about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is missing or otherwise than wanted.
+    """One thing that is missing or different from what is wanted.
 
     Attributes:
         thing: What it is about, such as `exchange inventory.events`.
         problem: What is wrong with it, a predicate: `is missing`.
         advice: What a person does about it.
-        remedy: What `make` does about it, in the destination's own terms; None when only a person can mend it.
+        remedy: What `make` does about it, in the destination's own terms; None when only a person can fix it.
     """
 
     thing: str
@@ -28,7 +28,7 @@ class Examination:
 
     Attributes:
         differences: What is not as wanted; empty when all is well.
-        notes: Sentences for a person about what is no difference, or could not be seen.
+        notes: Sentences for a person about what is not a difference, or could not be seen.
     """
 
     differences: tuple[Difference, ...]
@@ -58,7 +58,7 @@ class Topology(Protocol):
         ...
 
     def make(self, differences: Sequence[Difference]) -> list[str]:
-        """Mend the differences that have a remedy; nothing is ever deleted. Repeating it is harmless.
+        """Fix the differences that have a remedy; nothing is ever deleted. Repeating it is harmless.
 
         Returns:
             Sentences about what was refused; what else is left shows the next examination.

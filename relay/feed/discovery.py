@@ -34,7 +34,7 @@ class DiscoverySettings:
 
 
 class Discovery:
-    """The part `discovery`; one of its own, since DynamoDB may take a minute not to answer."""
+    """The part `discovery`; one of its own, since a call to DynamoDB may take a minute to fail."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Discovery:
         self._hurry.put(True, 0)
 
     def run(self, stop: Flag) -> None:
-        """Look until the relay stops. Nothing that is wrong with the feed ends it: the sweep delivers meanwhile."""
+        """Look until the relay stops. No fault of the feed ends it: the sweep delivers meanwhile."""
         failures, next_look = 0, self._runtime.monotonic()
         while not stop.is_set():
             now = self._runtime.monotonic()
@@ -94,7 +94,7 @@ class Discovery:
             if str(error) != self._fault and isinstance(error, NoFeedError):
                 self._log.warning("feed.absent", error=str(error))
             elif str(error) != self._fault:
-                self._log.warning("feed.unlisted", error=str(error))
+                self._log.warning("feed.list_failed", error=str(error))
             self._fault = str(error)
             return False
         if self._fault is not None:

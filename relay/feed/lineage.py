@@ -47,7 +47,7 @@ def forgettable(
     listed: Collection[ShardId],
     listed_before: Collection[ShardId],
 ) -> list[ShardId]:
-    """Return leased shards that complete listings no longer show: nothing can be read of them, nor point at them.
+    """Return leased shards that complete listings no longer show: nothing can be read from them or refers to them.
 
     A finished one goes at once. One that is not finished may be so new that a listing is late with it, so that two
     listings in a row have to lack it.

@@ -22,7 +22,7 @@ class Pacing:
     growth: float = 1.6
 
     def next_pause(self, pause: float, records: int, page_max: int) -> float:
-        """Return the pause after a page with so many records, given the pause before it."""
+        """Return the pause after a page with that many records, given the pause before it."""
         if records >= page_max:
             return 0.0
         if records:

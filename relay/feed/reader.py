@@ -20,12 +20,12 @@ PAGE_MAX_RECORDS = 1_000
 """Records in one GetRecords. Source: AWS, DynamoDB Streams API reference of GetRecords."""
 
 
-class FeedUnreadyError(Exception):
+class FeedUnavailableError(Exception):
     """The feed did not answer this time; ask again after a pause."""
 
 
 class ShardLostError(Exception):
-    """The shard cannot be read and nobody can say that it is finished: release it and look at the feed anew."""
+    """The shard cannot be read and nobody can say that it is finished: release it and look at the feed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class FeedPage:
         records: How many change records it had, of any kind.
         position: Of its last record; None when it has none.
         oldest_at_ms: When its first record was written, by DynamoDB's clock (to the second); None when it has none.
-        newest_at_ms: When its last record was written, likewise.
+        newest_at_ms: When its last record was written, as above.
         ended: The shard is closed and this is its last page.
     """
 
@@ -77,7 +77,7 @@ class ShardReader:
         """Return the next page, which may be empty.
 
         Raises:
-            FeedUnreadyError: Throttled, out of reach, or the reply was cut short. Nothing was passed over.
+            FeedUnavailableError: Throttled, out of reach, or the reply was cut short. Nothing was passed over.
             ShardLostError: The shard is gone or refuses to be read.
         """
         try:
@@ -85,10 +85,10 @@ class ShardReader:
                 self._iterator = self._open()
             reply = calls.call(self._client.get_records, ShardIterator=self._iterator, Limit=PAGE_MAX_RECORDS)
         except (NotAppliedError, OutcomeLostError) as error:
-            raise FeedUnreadyError(str(error)) from error
+            raise FeedUnavailableError(str(error)) from error
         except RefusedError as error:
             self._recover(error)
-            raise FeedUnreadyError(str(error)) from error
+            raise FeedUnavailableError(str(error)) from error
         except NotFoundError as error:
             raise ShardLostError(str(error)) from error
         except DynamoError as error:
@@ -124,7 +124,7 @@ class ShardReader:
 
     def _page(self, reply: Mapping[str, Any]) -> FeedPage:
         if "Records" not in reply:  # a body that was cut short parses as a reply without records
-            raise FeedUnreadyError("the reply lacks Records")
+            raise FeedUnavailableError("the reply lacks Records")
         records = reply["Records"]
         found = [of_record(record, self._table) for record in records]
         if records:

@@ -1,13 +1,13 @@
-"""Carries one shard: one part reads a page ahead, another delivers the page in hand and moves the checkpoint.
+"""Consumes one shard: one part reads a page ahead, another delivers the current page and moves the checkpoint.
 
 It ends for one of four reasons, and each has one way out:
 
     FINISHED    closed and dealt with: its children's leases are made, then it is marked, which ends the lease
-    UNREADABLE  checkpoint, the lease is let go, and this worker leaves the shard alone for a while
+    UNREADABLE  checkpoint, the lease is released, and this worker leaves the shard alone for a while
     LEASE_LOST  nothing more is written; what was confirmed is settled, which is a fact
-    DRAINED     told to stop, or another worker asks for the shard: page finished, checkpoint, the lease is let go
+    DRAINED     told to stop, or another worker asks for the shard: page finished, checkpoint, the lease is released
 
-While the lease is not certain (fenced: the sign of life is late) the page in hand waits: nothing is published, parked
+While the lease is not certain (fenced: the heartbeat is late) the page in hand waits: nothing is published, parked
 or checkpointed until the keeper has renewed it.
 """
 
@@ -21,13 +21,13 @@ from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError
 from eventstore.ports import Channel, Part, Runtime
 from relay import defaults, metrics
-from relay.delivery.page import Page, PageResult
+from relay.delivery.page import CommitPage, PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.destination import CommitKey
 from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.lag import FeedLag
 from relay.feed.pacing import Pacing
-from relay.feed.reader import PAGE_MAX_RECORDS, FeedPage, FeedUnreadyError, ShardLostError, ShardReader
+from relay.feed.reader import PAGE_MAX_RECORDS, FeedPage, FeedUnavailableError, ShardLostError, ShardReader
 from relay.leases.fleet import lease_key
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
@@ -47,26 +47,26 @@ class ShardState(StrEnum):
     """Closed, and all of it dealt with."""
     UNREADABLE = "unreadable"
     """It could not be read, or its end could not be noted."""
-    LEASE_LOST = "lease lost"
-    """Somebody else carries it."""
+    LEASE_LOST = "lease_lost"
+    """Another worker has it."""
     DRAINED = "drained"
     """The relay stops, or another worker has asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class CarrierSettings:
-    """How a shard is carried.
+class ShardConsumerSettings:
+    """How a shard is consumed.
 
     Attributes:
         pacing: How soon to ask for the next page.
-        checkpoint_interval_seconds: A checkpoint is written at most so often; a crash re-reads that much.
+        checkpoint_interval_seconds: A checkpoint is written at most this often; a crash re-reads that much.
         recheck_margin_seconds: Records older than the start of this reader plus this margin may have been settled by
             a former one, so each row is asked for.
         recheck_lag_seconds: While the feed lags by more, the sweep may be ahead, so each row is asked for.
         late_wait_seconds: At its end, how long it waits for a slow destination's report on pages it has passed.
         retry: Pauses when DynamoDB does not answer.
         children: How often, and after which pauses, a shard that has ended asks for its children.
-        leave_alone_seconds: For so long this worker does not try again to read a shard that it could not read.
+        cooldown_seconds: How long this worker leaves out a shard that it could not read.
     """
 
     pacing: Pacing = field(default_factory=Pacing)
@@ -76,11 +76,11 @@ class CarrierSettings:
     late_wait_seconds: float = 5.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.2, cap_seconds=5.0))
     children: Backoff = field(default_factory=lambda: Backoff(attempts_max=5, base_seconds=0.25, cap_seconds=2.0))
-    leave_alone_seconds: float = defaults.DISCOVERY_SECONDS
+    cooldown_seconds: float = defaults.DISCOVERY_SECONDS
 
 
-class ShardCarrier:
-    """Reads, delivers and checkpoints one shard as long as its lease is held, until it ends or the relay stops."""
+class ShardConsumer:
+    """Reads, delivers and checkpoints one shard while its lease is held, until the shard ends or the relay stops."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class ShardCarrier:
         keeper: Keeper,
         lag: FeedLag,
         runtime: Runtime,
-        settings: CarrierSettings,
+        settings: ShardConsumerSettings,
         on_end: Callable[[], None],
         meter: Meter = SILENT,
         progress: Progress | None = None,
@@ -115,7 +115,7 @@ class ShardCarrier:
         self._permit = NotedPermit(held.permit(self._draining, keeper), self._deliver_turned)
         self._on_end = on_end
         self._pages: Channel[FeedPage | ShardLostError] = runtime.channel(1)
-        self._room: Channel[bool] = runtime.channel(1)  # leave to read one page more
+        self._room: Channel[bool] = runtime.channel(1)  # permission to read one more page
         self._room.put(True, 0)
         self._state = ShardState.READING
         self._parts: tuple[Part, ...] = ()
@@ -138,7 +138,7 @@ class ShardCarrier:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The two parts that carry it."""
+        """The two parts that consume it."""
         return self._parts
 
     @property
@@ -154,7 +154,7 @@ class ShardCarrier:
         )
 
     def drain(self) -> None:
-        """Let it finish the page in hand, write its checkpoint, let go of the lease and end."""
+        """Let it finish the page in hand, write its checkpoint, release the lease and end."""
         self._draining.set()
 
     def is_ended(self) -> bool:
@@ -180,9 +180,9 @@ class ShardCarrier:
             try:
                 with self._meter.timed(metrics.STAGE_SECONDS, "read"):
                     page = self._reader.next_page()
-            except FeedUnreadyError as error:
+            except FeedUnavailableError as error:
                 failures += 1
-                self._log.warning("feed.unready", error=str(error), failures=failures)
+                self._log.warning("feed.read_failed", error=str(error), failures=failures)
                 self._draining.wait(self._settings.retry.delay_seconds(failures, self._runtime.uniform()))
                 continue
             except ShardLostError as error:
@@ -220,18 +220,18 @@ class ShardCarrier:
 
     def _deliver(self) -> None:
         try:
-            self._state = self._leave(self._deliver_pages())
+            self._state = self._release(self._deliver_pages())
         finally:
             self._lag.forget(self._shard_id)
             self._progress.ended(self._name("deliver"))
             self._draining.set()  # whatever ended this part ends the reading as well
             self._on_end()
 
-    def _leave(self, state: ShardState) -> ShardState:
-        """Let go of the lease; what does not reach DynamoDB runs out."""
-        alone = self._settings.leave_alone_seconds if state is ShardState.UNREADABLE else 0.0
-        self._keeper.let_go(self._held, to=self._held.wanted_by, leave_alone_seconds=alone)
-        self._log.info("shard.left", reason=state.value, term=self._held.term)
+    def _release(self, state: ShardState) -> ShardState:
+        """Release the lease; if that does not reach DynamoDB, it expires."""
+        alone = self._settings.cooldown_seconds if state is ShardState.UNREADABLE else 0.0
+        self._keeper.release(self._held, to=self._held.wanted_by, cooldown_seconds=alone)
+        self._log.info("shard.stopped", reason=state.value, term=self._held.term)
         return state
 
     def _deliver_pages(self) -> ShardState:
@@ -266,7 +266,7 @@ class ShardCarrier:
         return self._keeper.is_paused() or self._held.is_fenced()
 
     def _wait_a_while(self) -> None:
-        """Wait for leave; what was read before it comes may have been settled by somebody else meanwhile."""
+        """Wait for permission; what was read before it comes may have been settled by another worker meanwhile."""
         self._deliver_turned()
         self._draining.wait(_HAND_OVER_SECONDS)
         self._started_at_ms = self._runtime.now_ms()
@@ -294,7 +294,7 @@ class ShardCarrier:
         while True:  # ends with the page, the lease or the relay; every further turn waits
             attempt += 1
             try:
-                result = self._pipeline.process(Page("feed", page.rows, recheck), self._permit)
+                result = self._pipeline.process(CommitPage("feed", page.rows, recheck), self._permit)
                 if result.dealt_with:
                     return result
             except EventStoreError as error:  # an operator may set it right while we wait; other shards go on
@@ -342,7 +342,7 @@ class ShardCarrier:
                 self._save(finished=False)
                 return ShardState.DRAINED  # whoever carries it next comes to its end at once, and asks again
         except EventStoreError as error:
-            self._log.warning("shard.unfinished", error=str(error))
+            self._log.warning("shard.finish_failed", error=str(error))
             self._save(finished=False)
             return ShardState.UNREADABLE
         if not self._save(finished=True):  # nobody would know that it is finished
@@ -374,7 +374,7 @@ class ShardCarrier:
             with self._meter.timed(metrics.STAGE_SECONDS, "checkpoint"):
                 self._held.save(self._dealt_with or self._held.position, finished=finished)
         except EventStoreError as error:
-            self._log.warning("checkpoint.unwritten", error=str(error))
+            self._log.warning("checkpoint.write_failed", error=str(error))
             return False
         self._saved = self._dealt_with
         self._log.debug("checkpoint.advanced", position=str(self._dealt_with), finished=finished)

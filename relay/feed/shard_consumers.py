@@ -1,4 +1,4 @@
-"""The carriers of one worker: one for each shard whose lease it holds."""
+"""The shard consumers of one worker: one for each shard whose lease it holds."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,16 +7,16 @@ import structlog
 from eventstore.ports import Part
 from relay.feed.directory import Stream
 from relay.feed.discovery import Discovery
-from relay.feed.shard_consumer import ShardCarrier, ShardState
+from relay.feed.shard_consumer import ShardConsumer, ShardState
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
 
-OpenShard = Callable[[HeldLease, Stream, Callable[[], None]], ShardCarrier]
-"""Makes a carrier: the shard's lease, the stream it belongs to, and what to call at its end."""
+OpenShard = Callable[[HeldLease, Stream, Callable[[], None]], ShardConsumer]
+"""Makes a shard consumer: the shard's lease, the stream it belongs to, and what to call at its end."""
 
 
-class Carriers:
-    """Opens a carrier for each lease, and asks it to drain when another worker wants it. Touched by one part alone.
+class ShardConsumers:
+    """Opens a consumer for each lease, and asks it to drain when another worker wants it. Used by one part alone.
 
     Never more than `shards_max` at a time, those that have not quite ended included, which bounds the threads.
     """
@@ -26,49 +26,49 @@ class Carriers:
         self._discovery = discovery
         self._open_shard = open_shard
         self._shards_max = shards_max
-        self._carriers: Mapping[str, ShardCarrier] = {}  # replaced, never changed: a report looks at it
+        self._consumers: Mapping[str, ShardConsumer] = {}  # replaced, never changed: a report looks at it
         self._waiting = 0
         self._log = structlog.get_logger()
 
     @property
     def parts(self) -> list[Part]:
-        """The parts of all carriers."""
-        return [part for carrier in self._carriers.values() for part in carrier.parts]
+        """The parts of all shard consumers."""
+        return [part for consumer in self._consumers.values() for part in consumer.parts]
 
     @property
-    def reading(self) -> list[ShardCarrier]:
-        """The carriers that have not ended, in no order."""
-        return [carrier for carrier in self._carriers.values() if carrier.state is ShardState.READING]
+    def reading(self) -> list[ShardConsumer]:
+        """The shard consumers that have not ended, in no order."""
+        return [consumer for consumer in self._consumers.values() if consumer.state is ShardState.READING]
 
     def tend(self) -> None:
-        """Let the carriers follow the leases. Asks nobody, so it takes no time."""
+        """Let the consumers follow the leases. Makes no calls, so it takes no time."""
         held = self._keeper.held()
-        self._carriers = {key: carrier for key, carrier in self._carriers.items() if not carrier.is_ended()}
+        self._consumers = {key: consumer for key, consumer in self._consumers.items() if not consumer.is_ended()}
         for key, lease in held.items():
             if lease.shard_id is None:
                 continue  # the sweep's
-            carrier = self._carriers.get(key)
-            if carrier is None:
+            consumer = self._consumers.get(key)
+            if consumer is None:
                 self._open(key, lease)
             elif lease.is_wanted():
-                carrier.drain()
+                consumer.drain()
         self._say_what_waits(held)
 
     def drain(self) -> None:
-        """Let every carrier finish its page in hand, and end."""
-        for carrier in self._carriers.values():
-            carrier.drain()
+        """Let every shard consumer finish its page in hand, and end."""
+        for consumer in self._consumers.values():
+            consumer.drain()
 
     def _open(self, key: str, lease: HeldLease) -> None:
         stream = self._discovery.stream
-        if stream is None or lease.is_fenced() or len(self._carriers) >= self._shards_max:
+        if stream is None or lease.is_fenced() or len(self._consumers) >= self._shards_max:
             return
         assert lease.stream_label is not None, "only the sweep's lease has no stream"
-        carrier = self._open_shard(lease, stream.former(lease.stream_label), self._discovery.hurry)
-        self._carriers = {**self._carriers, key: carrier}
-        carrier.start()
+        consumer = self._open_shard(lease, stream.former(lease.stream_label), self._discovery.hurry)
+        self._consumers = {**self._consumers, key: consumer}
+        consumer.start()
         after = None if lease.position is None else str(lease.position)
-        self._log.info("shard.opened", shard=carrier.shard_id, after=after, term=lease.term)
+        self._log.info("shard.opened", shard=consumer.shard_id, after=after, term=lease.term)
 
     def _say_what_waits(self, held: Mapping[str, HeldLease]) -> None:
         """Say when shards wait that no worker has room for, and again when their number changes."""
@@ -80,5 +80,5 @@ class Carriers:
         ]
         waiting = len(free) if carried >= self._shards_max else 0
         if waiting and waiting != self._waiting:
-            self._log.warning("shards.waiting", carried=carried, waiting=waiting)
+            self._log.warning("shards.waiting", held=carried, waiting=waiting)
         self._waiting = waiting

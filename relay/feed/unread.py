@@ -10,17 +10,17 @@ from relay.feed.directory import Stream
 from relay.leases.position import Position
 
 RETENTION_SECONDS = 24 * 3600.0
-"""After so long the feed trims a record. Source: AWS, "Change data capture for DynamoDB Streams"."""
+"""How long the feed keeps a record before it trims it. Source: AWS, "Change data capture for DynamoDB Streams"."""
 
 _EMPTY_PAGES_MAX = 5
-"""A page may be empty although there are records behind it; so many are asked for."""
+"""How many pages are asked for: a page may be empty although records follow."""
 
 _TRIMMED = "TrimmedDataAccessException"
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What lies behind a position of a shard.
+    """What comes after a position in a shard.
 
     Attributes:
         oldest_at_ms: When the oldest unread record was written, by DynamoDB's clock; None when none was found.
@@ -38,7 +38,7 @@ def look(
     shard_id: str,
     after: Position | None,
 ) -> Unread | None:
-    """Return what lies behind a position; None when the feed does not say it."""
+    """Return what comes after a position; None when the feed does not tell."""
     place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
     if after is not None:
         place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(after)}

@@ -3,7 +3,7 @@
 EventStoreError
 ├── LeaseLostError        nobody: another worker carries on; give the page up
 ├── TryLaterError
-│   └── LeaseFencedError  nobody: the sign of life is late; go on once it was given
+│   └── LeaseFencedError  nobody: the heartbeat is late; go on once it was given
 └── SetUpError
     └── FleetSettingsError  an operator: workers that live have other settings
 """
@@ -30,7 +30,7 @@ class LeaseLostError(EventStoreError):
 
 
 class LeaseFencedError(TryLaterError):
-    """The last sign of life is too long ago to be sure of the lease. Nothing was written; try again once it is renewed.
+    """The last heartbeat is too long ago to be sure of the lease. Nothing was written; try again once it is renewed.
 
     Attributes:
         key: Of the lease.

@@ -15,13 +15,13 @@ PROTOCOL = 1
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to carry one shard, or the sweep, and how far it was carried.
+    """The right to consume one shard, or to sweep, and the position reached.
 
     Attributes:
         key: Of its record: `lease#<stream label>#<shard id>`, or `lease#sweep`.
         owner: The worker that holds it; None when nobody does.
         term: Raised whenever it changes hands, so that a former owner's writes are refused.
-        counter: Raised by its owner as a sign of life.
+        counter: Raised by its owner as a heartbeat.
         hand_over_to: A worker that asks for it.
         finished: The shard is closed and all of it is dealt with.
         position: Everything up to here is dealt with; None before the first record.
@@ -47,11 +47,11 @@ class Lease:
     def shard_id(self) -> str | None:
         """The shard; None for the sweep's."""
         parts = self.key.split("#", 2)
-        return parts[2] if len(parts) == 3 else None  # noqa: PLR2004 - likewise
+        return parts[2] if len(parts) == 3 else None  # noqa: PLR2004 - as above
 
 
 class WorkerState(StrEnum):
-    """What a worker is about."""
+    """What a worker is doing."""
 
     JOINING = "joining"
     """It finds out whether its settings are those in force; it holds nothing."""
@@ -62,11 +62,11 @@ class WorkerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """One worker's record. Whether it lives is for the looker's own clock to say: does its counter move?
+    """One worker's record. Whether it is alive is judged by the reader's own clock: does its counter move?
 
     Attributes:
         worker_id: Its name, unique for every start.
-        counter: Raised as a sign of life.
+        counter: Raised as a heartbeat.
         host: The machine it runs on.
         pid: Its process there.
         release: Of the package.
@@ -109,7 +109,7 @@ class FleetSettings:
     Attributes:
         destinations: Names of all destinations.
         name_prefix: First part of the names at the destinations.
-        lease_ms: How long a lease lasts without a sign of life.
+        lease_ms: How long a lease lasts without a heartbeat.
         protocol: Of these records; raised when an older worker could no longer work beside a newer one.
     """
 

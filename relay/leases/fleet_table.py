@@ -70,7 +70,7 @@ class FleetTable:
         return not isinstance(changed, Refused)
 
     def renew(self, key: str, owner: str, term: int) -> Lease:
-        """Give a sign of life for a lease, and return it as it is after that.
+        """Send a heartbeat for a lease, and return the lease as it is afterwards.
 
         Raises:
             LeaseLostError: It is not held by this owner under this term.
@@ -123,7 +123,7 @@ class FleetTable:
             raise LeaseLostError(key, worker_id=owner, term=term)
 
     def release(self, key: str, owner: str, term: int, *, to: str | None = None) -> bool:
-        """Let a lease free, or give it to another worker; False, and nothing happens, when somebody took it before."""
+        """Free a lease, or give it to another worker; False, and no change, when another worker took it before."""
         values = {**_holder(owner, term), ":one": _ONE}
         if to is None:
             update = "ADD #counter :one REMOVE #owner, #to"
@@ -160,11 +160,11 @@ class FleetTable:
         return True
 
     def write_worker(self, record: WorkerRecord) -> None:
-        """Write a worker's record, as its sign of life."""
+        """Write a worker's record, as its heartbeat."""
         self._write(self._client.put_item, Item=records.encode_worker(record))
 
     def remove_worker(self, worker_id: str, *, counter: int | None = None) -> None:
-        """Remove a worker's record; one that has given a sign of life since `counter` stays."""
+        """Remove a worker's record; one that has sent a heartbeat since `counter` stays."""
         key = records.key_of(records.worker_key(worker_id))
         condition = {} if counter is None else _condition("#counter = :counter", {":counter": {"N": str(counter)}})
         changed = self._write(self._client.delete_item, Key=key, **condition)
@@ -199,7 +199,7 @@ class FleetTable:
         return None
 
     def resume(self) -> None:
-        """Let delivery go on."""
+        """Resume delivery."""
         self._write(self._client.delete_item, Key=records.key_of(records.PAUSE_KEY))
 
     def _update(self, key: str, update: str, condition: str, values: Mapping[str, Any]) -> Item | Refused:

@@ -21,7 +21,7 @@ class PauseGate(Protocol):
 
 
 class HeldLease:
-    """One lease under one term. The keeper renews it; whoever carries the shard looks at it and saves under it.
+    """One lease under one term. The keeper renews it; the shard's consumer checks it and saves under it.
 
     Each of its values is set by one part alone and read by any, so that reading needs no lock.
     """
@@ -47,7 +47,7 @@ class HeldLease:
         self._is_over = False
         self._is_finished = False
         self.renew_at = rules.renew_at(sent_at, lease_seconds)  # the keeper's own
-        self.tried_at = sent_at  # likewise
+        self.tried_at = sent_at  # as above
 
     @property
     def key(self) -> str:
@@ -80,11 +80,11 @@ class HeldLease:
         return self._wanted_by
 
     def is_wanted(self) -> bool:
-        """Tell whether another worker asks for it: finish the page in hand, then `Keeper.let_go(to=wanted_by)`."""
+        """Tell whether another worker asks for it: finish the page in hand, then `Keeper.release(to=wanted_by)`."""
         return self._wanted_by is not None
 
     def is_over(self) -> bool:
-        """Tell whether it was lost, let go or finished; it never comes back under this term."""
+        """Tell whether it was lost, released or finished; it never comes back under this term."""
         return self._is_over
 
     def is_finished(self) -> bool:
@@ -92,7 +92,7 @@ class HeldLease:
         return self._is_finished
 
     def is_fenced(self) -> bool:
-        """Tell whether it is over, or may be another's because the sign of life is late; then deliver nothing."""
+        """Tell whether it is over, or may be another's because its heartbeat is late; then deliver nothing."""
         return self.left_seconds() <= 0.0
 
     def left_seconds(self) -> float:
@@ -122,7 +122,7 @@ class HeldLease:
             self.end()
 
     def permit(self, stop: Flag, gate: PauseGate) -> "LeasePermit":
-        """Return the leave to deliver: until `stop` is raised, the lease is fenced, or delivery is paused."""
+        """Return the permit to deliver: valid until `stop` is raised, the lease is fenced, or delivery is paused."""
         return LeasePermit(self, stop, gate, self._runtime)
 
     def renewed(self, lease: Lease, sent_at: float, wanted_by: str | None) -> None:

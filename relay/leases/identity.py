@@ -1,4 +1,4 @@
-"""Who a worker is: a name that no other start of a worker has, and where to find its process."""
+"""Who a worker is: a name that no other start of a worker has, and where its process runs."""
 
 import os
 import re
@@ -17,7 +17,7 @@ class WorkerIdentity:
     """One start of one worker.
 
     Attributes:
-        worker_id: Its name; a worker that starts anew has a new one, so nobody takes it for its former self.
+        worker_id: Its name; a worker that starts again has a new one, so nobody takes it for its former self.
         host: The machine it runs on.
         pid: Its process there.
         release: Of the package.

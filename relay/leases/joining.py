@@ -1,4 +1,4 @@
-"""How a worker joins the fleet: the settings in force are its own, or nobody lives who works with others."""
+"""How a worker joins the fleet: the settings in force are its own, or no live worker uses others."""
 
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Newcomer(Protocol):
 
 
 class Joining:
-    """Agrees on settings. Who replaces them looks for others afterwards, and who goes to work looks at them again.
+    """Agrees on settings. One that replaces them checks for others afterwards, and one that starts checks them again.
 
     Args:
         table: The fleet's records.

@@ -1,4 +1,4 @@
-"""Keeps a worker's leases: renews them, takes what is free, asks for its share, and tells what it holds."""
+"""Keeps a worker's leases: renews them, takes free ones, asks for its share, and says what it holds."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -45,13 +45,13 @@ class LeaseCounts:
 
     Attributes:
         taken: Taken, whether free, abandoned or handed over.
-        lost: Found to be another's, or no longer this worker's, without having been let go.
-        let_go: Let go, hand-overs included.
+        lost: Found to be another's, or no longer this worker's, without having been released.
+        released: Given up, hand-overs included.
     """
 
     taken: int = 0
     lost: int = 0
-    let_go: int = 0
+    released: int = 0
 
 
 class Keeper:
@@ -85,7 +85,7 @@ class Keeper:
         self._report = report
         self._lock = runtime.lock()
         self._held: Mapping[str, HeldLease] = {}  # replaced under the lock, never changed
-        self._left_alone: Mapping[str, float] = {}  # likewise; key → until when
+        self._left_alone: Mapping[str, float] = {}  # as above; key → until when
         self._state = WorkerState.JOINING
         self._view = View(Fleet(), self._me, runtime.monotonic(), self._lease_seconds, {}, {})
         self._counts = LeaseCounts()
@@ -106,7 +106,7 @@ class Keeper:
     def join(self, stop: Flag) -> None:
         """Make sure that this worker may work beside the others, and write its record.
 
-        Takes a moment; when other settings are in force and nobody gives a sign of life, as long as a lease lasts.
+        Takes a moment; when other settings are in force and nobody sends a heartbeat, as long as a lease lasts.
 
         Raises:
             FleetSettingsError: Workers with other settings live.
@@ -131,7 +131,7 @@ class Keeper:
             stop.wait(self._pause_seconds())
 
     def step(self) -> None:
-        """Do what is due: renew, say what the worker is about, look at the fleet and act on it."""
+        """Do what is due: renew, write the worker's record, look at the fleet and act on it."""
         self._renew_due()
         if self._runtime.monotonic() >= self._write_at:
             self._write_record()
@@ -157,38 +157,38 @@ class Keeper:
         """Return the leases that this worker holds, by key; the same key may come back under a later term."""
         return MappingProxyType({key: held for key, held in self._held.items() if not held.is_over()})
 
-    def let_go(self, held: HeldLease, *, to: str | None = None, leave_alone_seconds: float = 0.0) -> None:
-        """Give a lease up, once nothing is in flight under it. Never raises: what cannot be written runs out.
+    def release(self, held: HeldLease, *, to: str | None = None, cooldown_seconds: float = 0.0) -> None:
+        """Give up a lease, once nothing is in flight under it. Never raises: a lease that cannot be released expires.
 
         Args:
             held: The lease.
             to: The worker that gets it; None lets it free.
-            leave_alone_seconds: For so long this worker does not take it again.
+            cooldown_seconds: How long this worker does not take it again.
         """
         with self._lock:
             was_over = held.is_over()
             held.end()
             if self._held.get(held.key) is held:
                 self._held = _without(self._held, held.key)
-            self._left_alone = {**self._left_alone, held.key: _NEVER}  # or a look would take it anew meanwhile
+            self._left_alone = {**self._left_alone, held.key: _NEVER}  # or a look would take it again meanwhile
         try:
             if was_over:
                 return
             if self._table.release(held.key, self._me, held.term, to=to):
-                self._count(let_go=1)
+                self._count(released=1)
                 self._log.info("lease.released", lease=held.key, term=held.term, to=to)
-            else:  # taken meanwhile: a worker that stood still learns it here when it lets go before it renews
+            else:  # taken meanwhile: a worker that stood still learns it here when it releases before it renews
                 self._count(lost=1)
                 self._log.warning("lease.lost", lease=held.key, term=held.term)
         except EventStoreError as error:
-            self._log.warning("lease.unreleased", lease=held.key, error=str(error))
+            self._log.warning("lease.release_failed", lease=held.key, error=str(error))
         finally:
-            until = self._runtime.monotonic() + leave_alone_seconds
+            until = self._runtime.monotonic() + cooldown_seconds
             with self._lock:
                 self._left_alone = {**self._left_alone, held.key: until}
 
     def retire(self) -> None:
-        """Take and ask for nothing more, and say so to the others; what is held stays renewed until it is let go."""
+        """Take and request nothing more, and tell the others; what is held stays renewed until it is released."""
         with self._lock:
             self._state = WorkerState.LEAVING
             self._write_at = float("-inf")
@@ -197,13 +197,13 @@ class Keeper:
         """Let everything go and remove this worker's record; after `run` has ended. Never raises."""
         self.retire()
         for held in self.held().values():
-            self.let_go(held)
+            self.release(held)
         try:
             for lease in self._table.look().leases.values():
                 if lease.owner == self._me:  # the reply to a take, or to a release, was lost
                     self._table.release(lease.key, self._me, lease.term)
         except EventStoreError as error:
-            self._log.warning("fleet.unread", error=str(error))
+            self._log.warning("fleet.read_failed", error=str(error))
         self._remove_record()
         self._log.info("worker.left", worker=self._me)
 
@@ -212,7 +212,7 @@ class Keeper:
         return self._view.fleet
 
     def live_workers(self) -> frozenset[str]:
-        """Return the workers to count on: they give signs of life and neither join nor leave; this one included."""
+        """Return the workers that count: they send heartbeats and neither join nor leave; this one included."""
         return self._view.live
 
     def feed_lag_seconds(self) -> float:
@@ -230,7 +230,7 @@ class Keeper:
 
     @property
     def lease_seconds(self) -> float:
-        """How long a lease lasts without a sign of life."""
+        """How long a lease lasts without a heartbeat."""
         return self._lease_seconds
 
     def seen_seconds_ago(self) -> float:
@@ -256,7 +256,7 @@ class Keeper:
             except LeaseLostError:
                 self._lose(held)
             except EventStoreError as error:
-                self._log.warning("lease.unrenewed", lease=held.key, error=str(error))
+                self._log.warning("lease.renew_failed", lease=held.key, error=str(error))
                 if isinstance(error, TryLaterError):
                     return  # the others will hardly fare better; each gets its turn
             else:
@@ -274,7 +274,7 @@ class Keeper:
             self.show(self._state)
         except EventStoreError as error:
             self._write_at = self._runtime.monotonic() + _RETRY_SECONDS
-            self._log.warning("worker.unwritten", error=str(error))
+            self._log.warning("worker.write_failed", error=str(error))
 
     def show(self, state: WorkerState) -> None:
         """Write this worker's record; for `join`, and for `run`.
@@ -318,8 +318,8 @@ class Keeper:
                 self._me,
                 now,
                 max(self._lease_seconds, in_force),  # who works under a longer one is silent for longer, and lives
-                rules.note_signs(before.leases, rules.lease_values(fleet), now, blind),
-                rules.note_signs(before.workers, rules.worker_values(fleet), now, blind),
+                rules.note_heartbeats(before.leases, rules.lease_values(fleet), now, blind),
+                rules.note_heartbeats(before.workers, rules.worker_values(fleet), now, blind),
                 frozenset(self.held()),
                 frozenset(self._left_alone),
                 self._settings.leases_max,
@@ -341,7 +341,7 @@ class Keeper:
             view = self.look()
         except EventStoreError as error:
             self._look_at = self._runtime.monotonic() + self._settings.look_seconds
-            self._log.warning("fleet.unread", error=str(error))
+            self._log.warning("fleet.read_failed", error=str(error))
             return
         wakes_at = rules.wakes_at(view)
         self._look_at = min(view.now + self._settings.look_seconds, _NEVER if wakes_at is None else wakes_at)
@@ -357,13 +357,15 @@ class Keeper:
                 self._table.release(lease.key, self._me, lease.term)
             asked = rules.to_ask_for(view)
             if asked is not None and self._table.ask_for(asked, self._me):
-                self._log.info("lease.asked", lease=asked.key, owner=asked.owner)
+                self._log.info("lease.requested", lease=asked.key, owner=asked.owner)
             for worker_id in rules.forgettable_workers(view):
                 self._table.remove_worker(worker_id, counter=view.fleet.workers[worker_id].counter)
         except FleetSettingsError:
             raise
         except EventStoreError as error:
-            self._log.warning("fleet.unchanged", error=str(error))  # a take that was applied is seen at the next look
+            self._log.warning(
+                "fleet.write_failed", error=str(error)
+            )  # a take that was applied is seen at the next look
 
     def _check_held(self, view: View) -> None:
         for held in self.held().values():
@@ -386,7 +388,7 @@ class Keeper:
         sent_at = self._runtime.monotonic()
         taken = self._table.take(lease, self._me)
         if taken is None:
-            return  # somebody was quicker, or the owner gave a sign of life
+            return  # somebody was quicker, or the owner sent a heartbeat
         held = HeldLease(
             taken, self._me, sent_at, lease_seconds=self._lease_seconds, table=self._table, runtime=self._runtime
         )
@@ -397,12 +399,12 @@ class Keeper:
         self._count(taken=1)
         self._log.info("lease.taken", lease=held.key, term=held.term, former=lease.owner)
         if not is_welcome:
-            self.let_go(held)
+            self.release(held)
 
     def _lose(self, held: HeldLease) -> None:
         with self._lock:
             if held.is_over() or self._held.get(held.key) is not held:
-                return  # let go or finished, which is no loss
+                return  # released or finished, which is not a loss
             held.end()
             self._held = _without(self._held, held.key)
         self._count(lost=1)
@@ -412,7 +414,7 @@ class Keeper:
         try:
             self._table.remove_worker(self._me)
         except EventStoreError as error:
-            self._log.warning("worker.unwritten", error=str(error))  # the others forget it after a while
+            self._log.warning("worker.write_failed", error=str(error))  # the others forget it after a while
 
     def _pause_seconds(self) -> float:
         moments = [self._look_at, self._write_at]
@@ -426,10 +428,10 @@ class Keeper:
         with self._lock:
             self._is_nudged = True
 
-    def _count(self, *, taken: int = 0, lost: int = 0, let_go: int = 0) -> None:
+    def _count(self, *, taken: int = 0, lost: int = 0, released: int = 0) -> None:
         with self._lock:
             so_far = self._counts
-            self._counts = LeaseCounts(so_far.taken + taken, so_far.lost + lost, so_far.let_go + let_go)
+            self._counts = LeaseCounts(so_far.taken + taken, so_far.lost + lost, so_far.released + released)
 
 
 def _without(held: Mapping[str, HeldLease], key: str) -> dict[str, HeldLease]:

@@ -21,7 +21,7 @@ class Position:
         """Read a position as DynamoDB writes it.
 
         Raises:
-            ValueError: The text is no number.
+            ValueError: The text is not a number.
         """
         return cls(int(text))
 

@@ -1,4 +1,4 @@
-"""The fleet's records as rows of the relay table, there and back. Pure."""
+"""Encodes and decodes the fleet's records as rows of the relay table. Pure."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -85,7 +85,7 @@ def decode_lease(item: Item, table: str) -> Lease:
     try:
         position = None if text is None else Position.parse(text)
     except ValueError as error:
-        reason = f"is {text!r}, which is no position; delete the row, and the shard is read from its oldest record"
+        reason = f"is {text!r}, which is not a position; delete the row, and the shard is read from its oldest record"
         raise row.corrupt("feedPosition", reason) from error
     return Lease(
         row.text("recordKey"),

@@ -1,4 +1,4 @@
-"""What a worker says of itself in its record, so that `relay status` needs no way to the process."""
+"""What a worker reports about itself in its record, so that `relay status` needs no access to the process."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ IN_FLIGHT_SHOWN_MAX = 100
 
 
 class ShardReport(msgspec.Struct, frozen=True):
-    """One shard that the worker carries.
+    """One shard that the worker consumes.
 
     Attributes:
         shard: Its id.
@@ -37,11 +37,11 @@ class SweepReport(msgspec.Struct, frozen=True):
 
 
 class DestinationReport(msgspec.Struct, frozen=True):
-    """How a destination looks to the worker.
+    """How the worker sees a destination.
 
     Attributes:
         name: Its name.
-        state: `well`, `outage`, `misconfigured`, or `closed off` while its breaker is open.
+        state: `up`, `outage`, `misconfigured`, or `breaker_open` while its breaker is open.
         reason: What is wrong; empty when it is well.
     """
 
@@ -51,7 +51,7 @@ class DestinationReport(msgspec.Struct, frozen=True):
 
 
 class WorkerReport(msgspec.Struct, frozen=True):
-    """What a worker says of itself.
+    """What a worker reports about itself.
 
     Attributes:
         shards: Those it carries.
@@ -72,7 +72,7 @@ def encode(report: WorkerReport) -> str:
 
 
 def decode(text: str) -> WorkerReport | None:
-    """Return the report of a record; None when it cannot be read: a newer worker may say more, or other things."""
+    """Return the report of a record; None when it cannot be read: a newer worker may report other things."""
     try:
         return msgspec.json.decode(text, type=WorkerReport)
     except msgspec.MsgspecError:

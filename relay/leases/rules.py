@@ -1,8 +1,8 @@
 """Who may take which lease, and when: decisions over one look at the fleet. Pure.
 
-Time is the looker's own monotonic clock throughout; no clock is ever compared with another's. A worker gives a sign of
-life every third of a lease's duration, and believes in the lease for four fifths of the duration after the last sign
-was *sent*. Another takes the lease when it has seen no sign of life for the whole duration, counted from when it
+Time is the looker's own monotonic clock throughout; no clock is ever compared with another's. A worker sends a
+heartbeat every third of a lease's duration, and believes in the lease for four fifths of the duration after the last
+one was *sent*. Another takes the lease when it has seen no heartbeat for the whole duration, counted from when it
 *received* the last one. What is received was sent before, so the owner has stopped before the other begins, with a
 fifth of the duration to spare for clocks that run at different speeds.
 """
@@ -17,7 +17,7 @@ from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, WorkerSta
 RENEWALS_PER_LEASE = 3
 VALID_SHARE = 0.8
 OVERDUE_SECONDS = 0.5
-"""What nobody has taken for so long is taken by whoever can, fair or not."""
+"""A lease that nobody has taken for this long is taken by any worker that can, fair share or not."""
 FORGET_AFTER_LEASES = 6
 FORGET_AFTER_SECONDS = 60.0
 """A silent worker's record is removed after both: an operator shall see who died, and a night of restarts shall not
@@ -25,11 +25,11 @@ fill the partition."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """The last sign of life that a record gave to this looker.
+class Heartbeat:
+    """The last heartbeat of a record that this looker has seen.
 
     Attributes:
-        value: What it said; any other value is a new sign.
+        value: What it said; any other value is a new heartbeat.
         since: When this value was first received.
         moved: Whether it changed under this looker's eyes, which proves that somebody wrote it lately.
     """
@@ -39,7 +39,7 @@ class Sign:
     moved: bool = False
 
 
-Signs = Mapping[str, Sign]
+Heartbeats = Mapping[str, Heartbeat]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class View:
         me: The worker that looks.
         now: By its monotonic clock, after the look was answered.
         lease_seconds: How long a lease lasts.
-        leases: Signs of leases, by key.
-        workers: Signs of worker records, by id.
+        leases: Heartbeats of leases, by key.
+        workers: Heartbeats of worker records, by id.
         held: Keys of the leases it holds.
-        left_alone: Keys that it shall not take: it is letting them go, or could not read the shard.
+        left_alone: Keys that it shall not take: it is releasing them, or could not read the shard.
         leases_max: Shards it can carry.
     """
 
@@ -62,8 +62,8 @@ class View:
     me: str
     now: float
     lease_seconds: float
-    leases: Signs
-    workers: Signs
+    leases: Heartbeats
+    workers: Heartbeats
     held: frozenset[str] = frozenset()
     left_alone: frozenset[str] = frozenset()
     leases_max: int = defaults.SHARDS_MAX
@@ -75,44 +75,44 @@ class View:
         object.__setattr__(self, "live", _live(self))
 
 
-def note_signs(
-    before: Signs, values: Mapping[str, tuple[Any, ...]], now: float, blind_seconds: float = 0.0
-) -> dict[str, Sign]:
-    """Return the signs after a look that was answered at `now`; records that are gone are forgotten.
+def note_heartbeats(
+    before: Heartbeats, values: Mapping[str, tuple[Any, ...]], now: float, blind_seconds: float = 0.0
+) -> dict[str, Heartbeat]:
+    """Return the heartbeats after a look that was answered at `now`; records that are gone are forgotten.
 
     Args:
-        before: The signs after the look before.
+        before: The heartbeats after the look before.
         values: What the records say now.
         now: By the looker's monotonic clock.
         blind_seconds: Of the time since the look before; it does not count as silence.
     """
-    signs = {}
+    heartbeats = {}
     for key, value in values.items():
         last = before.get(key)
         if last is None:
-            signs[key] = Sign(value, now)
+            heartbeats[key] = Heartbeat(value, now)
         elif last.value != value:
-            signs[key] = Sign(value, now, moved=True)
+            heartbeats[key] = Heartbeat(value, now, moved=True)
         else:
-            signs[key] = replace(last, since=last.since + blind_seconds)
-    return signs
+            heartbeats[key] = replace(last, since=last.since + blind_seconds)
+    return heartbeats
 
 
 def blind_seconds(last_look: float, now: float, look_seconds: float) -> float:
-    """Return for how long the looker could have seen no sign of life: it was stopped, or DynamoDB did not answer.
+    """Return for how long the looker could have seen no heartbeat: it was stopped, or DynamoDB did not answer.
 
-    Then the others may have been unable to give one; they get the chance before anything is taken from them.
+    Then the others may have been unable to send one; they get the chance before anything is taken from them.
     """
     return max(0.0, now - last_look - 2 * look_seconds)
 
 
 def lease_values(fleet: Fleet) -> dict[str, tuple[Any, ...]]:
-    """Return what each lease says as a sign of life."""
+    """Return what each lease says as its heartbeat."""
     return {key: (lease.owner, lease.term, lease.counter) for key, lease in fleet.leases.items()}
 
 
 def worker_values(fleet: Fleet) -> dict[str, tuple[Any, ...]]:
-    """Return what each worker's record says as a sign of life."""
+    """Return what each worker's record says as its heartbeat."""
     return {worker_id: (record.counter,) for worker_id, record in fleet.workers.items()}
 
 
@@ -122,7 +122,7 @@ def valid_until(sent_at: float, lease_seconds: float) -> float:
 
 
 def renew_at(sent_at: float, lease_seconds: float) -> float:
-    """Return when an owner gives the next sign of life."""
+    """Return when an owner sends the next heartbeat."""
     return sent_at + lease_seconds / RENEWALS_PER_LEASE
 
 
@@ -238,7 +238,7 @@ def wakes_at(view: View) -> float | None:
 
 
 def forgettable_workers(view: View) -> list[str]:
-    """Return silent workers whose records may go: they own nothing, and long gave no sign."""
+    """Return silent workers whose records may go: they own nothing, and have sent no heartbeat for long."""
     owners = {lease.owner for lease in view.fleet.leases.values()}
     patience = max(FORGET_AFTER_SECONDS, FORGET_AFTER_LEASES * view.lease_seconds)
     return [
@@ -259,7 +259,7 @@ def others_at_work(view: View) -> frozenset[str]:
 
     Those that are leaving do not count: they are soon gone, and waited for.
     """
-    moved = {worker_id for worker_id, sign in view.workers.items() if sign.moved}
+    moved = {worker_id for worker_id, heartbeat in view.workers.items() if heartbeat.moved}
     owners = {lease.owner for key, lease in view.fleet.leases.items() if lease.owner and view.leases[key].moved}
     passing = {worker_id for worker_id, record in view.fleet.workers.items() if record.state is not WorkerState.WORKING}
     return frozenset(moved | owners) - passing - {view.me}
@@ -298,7 +298,7 @@ def _expired(view: View) -> list[str]:
 
 
 def _live(view: View) -> frozenset[str]:
-    """Return the workers to count on: at work and not silent, and none of their leases abandoned."""
+    """Return the workers that count: working and not silent, with no abandoned lease."""
     silent = {view.fleet.leases[key].owner for key in view.expired}
     owners = {lease.owner for key, lease in view.fleet.leases.items() if lease.owner and key not in view.expired}
     fresh = {worker_id for worker_id in view.fleet.workers if _is_fresh_worker(view, worker_id)}

@@ -1,1 +1,1 @@
-"""What a worker tells of itself: numbers, health, and the report in its record."""
+"""What a worker reports about itself: metrics, health, and the report in its record."""

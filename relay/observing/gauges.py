@@ -1,4 +1,4 @@
-"""Gauges that are read off the relay's parts whenever somebody looks."""
+"""Gauges that are read from the relay's parts whenever metrics are collected."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,16 @@ from relay.sweep.sweeper import Sweeper
 
 
 def watch_lanes(meter: Meter, lanes: Sequence[Lane]) -> None:
-    """Let a meter look at the destinations."""
+    """Let a meter read the destinations."""
     meter.watch(
         metrics.BREAKER_OPEN,
-        lambda: {(lane.name,): float(lane.is_closed_off()) for lane in lanes if lane.has_breaker},
+        lambda: {(lane.name,): float(lane.is_breaker_open()) for lane in lanes if lane.has_breaker},
     )
-    meter.watch(metrics.DESTINATION_WELL, lambda: {(lane.name,): float(lane.trouble is None) for lane in lanes})
+    meter.watch(metrics.DESTINATION_UP, lambda: {(lane.name,): float(lane.trouble is None) for lane in lanes})
 
 
 def watch_feed(meter: Meter, lag: FeedLag) -> None:
-    """Let a meter look at how far each shard was read."""
+    """Let a meter read how far each shard was read."""
     meter.watch(metrics.FEED_LAG, lambda: {(shard,): seconds for shard, seconds in lag.by_shard().items()})
     meter.watch(
         metrics.TRIM_HEADROOM,
@@ -31,7 +31,7 @@ def watch_feed(meter: Meter, lag: FeedLag) -> None:
 
 
 def watch_leases(meter: Meter, keeper: Keeper) -> None:
-    """Let a meter look at the leases, and at whether delivery is paused."""
+    """Let a meter read the leases, and whether delivery is paused."""
     meter.watch(metrics.LEASES_HELD, lambda: {(): float(len(keeper.held()))})
     meter.watch(metrics.LEASES_TAKEN, lambda: {(): float(keeper.counts().taken)})
     meter.watch(metrics.LEASES_LOST, lambda: {(): float(keeper.counts().lost)})
@@ -39,7 +39,7 @@ def watch_leases(meter: Meter, keeper: Keeper) -> None:
 
 
 def watch_sweep(meter: Meter, sweeper: Sweeper, runtime: Runtime) -> None:
-    """Let a meter look at what the last complete walk saw; nothing while another worker sweeps."""
+    """Let a meter read what the last complete walk saw; nothing while another worker sweeps."""
 
     def owed() -> dict[Labels, float]:
         seen = sweeper.seen

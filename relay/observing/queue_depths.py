@@ -1,4 +1,4 @@
-"""How many messages lie in the bus's own queues: asked now and then in a part of its own, shown as a gauge."""
+"""How many messages are in the bus's own queues: checked periodically in a part of its own, shown as a gauge."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +11,7 @@ INTERVAL_SECONDS = 30.0
 
 
 class QueueDepths:
-    """Asks while a worker runs. What is not known now has no series: an old number would look like a new one.
+    """Checks while a worker runs. What is unknown now has no series: an old number would look like a new one.
 
     Args:
         ask: Returns how many messages lie in each queue, within its own time-outs; raises `EventStoreError`.
@@ -36,7 +36,7 @@ class QueueDepths:
         )
 
     def run(self, stop: Flag) -> None:
-        """Ask until told to stop."""
+        """Check until told to stop."""
         while not stop.is_set():
             try:
                 self._depths = self._ask()

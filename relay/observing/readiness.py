@@ -1,4 +1,4 @@
-"""Whether this worker can do its work, from what its parts know already: no server is asked."""
+"""Whether this worker can do its work, from what its parts already know: no server is asked."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,9 @@ def _dynamodb(keeper: Keeper) -> Check:
     if blind <= max(SIGHT_MIN_SECONDS, keeper.lease_seconds):
         return Check("dynamodb", ok=True)
     return Check(
-        "dynamodb", ok=False, reason=f"the relay table was last read {blind:.0f} s ago; see fleet.unread in the log"
+        "dynamodb",
+        ok=False,
+        reason=f"the relay table was last read {blind:.0f} s ago; see fleet.read_failed in the log",
     )
 
 

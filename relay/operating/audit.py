@@ -1,4 +1,4 @@
-"""What operators did to the relay: one record per deed, kept in the relay table."""
+"""What operators did to the relay: one record per action, kept in the relay table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ REASON_MAX_CHARACTERS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One deed.
+    """One action of an operator.
 
     Attributes:
         record_id: UUIDv7; records sort by time.
@@ -38,7 +38,7 @@ class AuditRecord:
 
 
 def new_record(runtime: Runtime, verb: str, by: str, reason: str, about: Mapping[str, str]) -> AuditRecord:
-    """Return a record of a deed that is done now."""
+    """Return a record of an action that is done now."""
     return AuditRecord(uuid7(runtime), verb, by, runtime.now_ms(), reason, dict(about))
 
 

@@ -1,4 +1,4 @@
-"""Gaps: what has been owed for longer than a threshold and is in nobody's hands, by aggregate."""
+"""Gaps: what has been owed for longer than a threshold and is not in flight, by aggregate."""
 
 import heapq
 from collections.abc import Collection, Iterator
@@ -62,7 +62,7 @@ class Gaps:
 
 @dataclass(slots=True)
 class _Draft:
-    """An aggregate's gap while its rows come."""
+    """An aggregate's gap while its rows are being read."""
 
     aggregate_id: str
     commits: int = 0

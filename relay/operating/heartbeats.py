@@ -1,4 +1,4 @@
-"""Which workers live, as somebody who is no worker can tell: by counters that move while he looks."""
+"""Which workers are alive, as an observer can tell: by counters that move while it looks."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from relay.leases.fleet import Fleet, WorkerRecord
 
 LEASE_SECONDS_DEFAULT = 10.0
 LATE_SECONDS = 2.0
-"""How much later than a lease lasts a sign of life may be seen."""
+"""How much later than the duration of a lease a heartbeat may be seen."""
 
 _LOOK_SECONDS = 1.0
 
@@ -18,7 +18,7 @@ def lease_seconds(fleet: Fleet) -> float:
 
 
 def silent_seconds(worker: WorkerRecord, now_ms: int) -> float:
-    """Return the age of a worker's last sign of life, by the two machines' clocks, which may differ a little."""
+    """Return the age of a worker's last heartbeat, by the two machines' clocks, which may differ a little."""
     return max(0.0, (now_ms - worker.updated_at_ms) / 1000)
 
 
@@ -32,7 +32,7 @@ def seemingly_alive(fleet: Fleet, now_ms: int) -> frozenset[str]:
     return frozenset(name for name, worker in fleet.workers.items() if not seems_dead(worker, fleet, now_ms))
 
 
-class LifeSigns:
+class HeartbeatWatch:
     """Looks at the fleet about once a second and notes when each worker's counter moved, by its own clock."""
 
     def __init__(self, look: Callable[[], Fleet], runtime: Runtime) -> None:
@@ -65,6 +65,6 @@ class LifeSigns:
         }
 
     def nobody_lives(self) -> bool:
-        """Tell whether there is no worker, or none whose counter has moved for as long as a lease lasts."""
+        """Tell whether there is not a worker, or none whose counter has moved for as long as a lease lasts."""
         now, patience = self._runtime.monotonic(), lease_seconds(self._fleet) + LATE_SECONDS
         return all(now - moved_at > patience for _, moved_at in self._seen.values())

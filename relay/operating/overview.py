@@ -1,4 +1,4 @@
-"""The relay at a glance: outbox, feed, workers and destinations, put together from what each of them says. Pure."""
+"""The relay at a glance: outbox, feed, workers and destinations, put together from what each of them reports. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from relay.leases.report import DestinationReport, ShardReport, SweepReport
 from relay.operating import heartbeats
 from relay.outbox.debt import Survey
 
-WELL = "well"
-_SEVERITY = ("misconfigured", "outage", "closed off", WELL)
+UP = "up"
+_SEVERITY = ("misconfigured", "outage", "breaker_open", UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class ShardView:
         parent: The shard it was split from.
         state: `unread`, `reading`, `finished`, or `trimmed` when the feed no longer has what comes next.
         owner: The worker that holds its lease.
-        owner_is_silent: Whether that worker has given no sign of life for longer than a lease lasts.
+        owner_is_silent: Whether that worker has sent no heartbeat for longer than a lease lasts.
         lag_seconds: Now minus the time of the oldest that is unread; 0 when all is read; None when nobody knows.
-        trim_seconds: Until the feed trims what is unread; None likewise, and when all of the shard is dealt with.
+        trim_seconds: Until the feed trims what is unread; None as above, and when all of the shard is dealt with.
         in_flight: Commits in its owner's hands; None when it does not say it.
         checkpoint_at_ms: When its checkpoint was written, by the writer's clock.
     """
@@ -48,8 +48,8 @@ class WorkerView:
 
     Attributes:
         record: Its record.
-        is_silent: Whether it has given no sign of life for longer than a lease lasts: it is dead, or cut off.
-        silent_seconds: Since its last sign of life.
+        is_silent: Whether it has sent no heartbeat for longer than a lease lasts: it is dead, or cut off.
+        silent_seconds: Since its last heartbeat.
         leases: How many leases it holds, the sweep's included.
     """
 
@@ -61,7 +61,7 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class DestinationView:
-    """One destination, as the workers that live see it; the worst they say counts.
+    """One destination, as the live workers see it; the worst report counts.
 
     Attributes:
         name: Its name.
@@ -102,7 +102,7 @@ class Overview:
 
     @property
     def live_workers(self) -> int:
-        """Workers that give signs of life."""
+        """Workers that send heartbeats."""
         return sum(not worker.is_silent for worker in self.workers)
 
     @property
@@ -121,7 +121,7 @@ def compose(
     names: Iterable[str],
     now_ms: int,
 ) -> Overview:
-    """Put the picture together.
+    """Put the overview together.
 
     Args:
         fleet: As the relay table shows it.
@@ -157,7 +157,7 @@ def compose(
 
 
 def unreported(fleet: Fleet, stream_label: str, listing: Iterable[Shard], now_ms: int) -> list[Shard]:
-    """Return the shards of which no live worker says how far it is, and that are not finished."""
+    """Return the unfinished shards on which no live worker reports."""
     found = []
     for shard in listing:
         lease = fleet.leases.get(lease_key(stream_label, shard.id))

@@ -7,7 +7,7 @@ from eventstore.ports import Flag, Part, Runtime
 from eventstore.rows.outbox import OutboxRow
 from relay.daemon import PartDiedError
 from relay.delivery.lane import Lane
-from relay.delivery.page import Page
+from relay.delivery.page import CommitPage
 from relay.delivery.pipeline import Pipeline
 from relay.destination import BUS
 from relay.outbox.debt import Debt, Ledger, Meant
@@ -30,8 +30,8 @@ class ReplayRequest:
 
     Attributes:
         meant: Which rows. Earlier commits of their aggregates that the bus lacks go first, meant or not.
-        commits_max: Hand over at most so many commits, then end.
-        commits_per_second: Hand over no more than so many in a second, on the average; None for as fast as it goes.
+        commits_max: Deliver up to this many commits, then stop.
+        commits_per_second: Deliver no more than this many per second, on average; None for as fast as it goes.
         page_max_rows: Rows in one page.
     """
 
@@ -43,7 +43,7 @@ class ReplayRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReplayProgress:
-    """How far a replay has come.
+    """The progress of a replay.
 
     Attributes:
         seen: Rows that this walk has looked at.
@@ -214,7 +214,7 @@ class Replay:
         """Deliver some commits; False when the destinations were given up on."""
         self._handed_over += len(share)
         walk.handed_over += len(share)
-        result = self._pipeline.process(Page(SOURCE, share, recheck=True), FlagPermit(stop))
+        result = self._pipeline.process(CommitPage(SOURCE, share, recheck=True), FlagPermit(stop))
         walk.settled += self._note_settled(result.settled + self._pipeline.collect_late())
         self._say(seen)
         if not result.dealt_with:
@@ -234,7 +234,7 @@ class Replay:
         return self._request.commits_max is not None and self._handed_over >= self._request.commits_max
 
     def _closed_off(self) -> list[str]:
-        return [lane.name for lane in self._lanes if lane.is_closed_off()]
+        return [lane.name for lane in self._lanes if lane.is_breaker_open()]
 
     def _note_settled(self, count: int) -> int:
         self._settled += count

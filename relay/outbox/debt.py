@@ -1,4 +1,4 @@
-"""What rows of the outbox owe: which an operator means, what can be done about each, and all of them counted. Pure."""
+"""What rows of the outbox owe: those an operator selects, what can be done about each, and counts. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -16,12 +16,12 @@ OTHER_NAME = "other"
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """Rows that meet all that is said; None says nothing.
+    """Rows that match every condition; None is no condition.
 
     Attributes:
         aggregate_id: Of this aggregate only.
         since_ms: Committed then or later, by the writer's clock.
-        older_than_seconds: Committed at least so long ago, likewise.
+        older_than_seconds: Committed at least this long ago, as above.
     """
 
     aggregate_id: str | None = None
@@ -29,7 +29,7 @@ class Meant:
     older_than_seconds: float | None = None
 
     def includes(self, row: OutboxRow | UnreadableRow, now_ms: int) -> bool:
-        """Tell whether a row is meant. One that does not say when it was committed is old."""
+        """Tell whether a row is selected. One that does not say when it was committed counts as old."""
         if self.aggregate_id not in (None, row.aggregate_id):
             return False
         committed_at_ms = 0 if isinstance(row, UnreadableRow) else row.committed_at_ms

@@ -1,4 +1,4 @@
-"""An outbox row as the relay takes it: a commit, a commit with a defect, or a row that nobody can read. Pure."""
+"""An outbox row as the relay sees it: a commit, a commit with a defect, or an unreadable row. Pure."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -48,7 +48,7 @@ def number_of(item: Mapping[str, Any]) -> int:
 
 
 def _salvage(item: Mapping[str, Any], reason: str) -> OutboxRow | UnreadableRow:
-    """Return what can be said of a broken row. DynamoDB checks that it has a key, not that its number is whole."""
+    """Return what can be read of a broken row. DynamoDB checks that it has a key, not that its number is whole."""
     aggregate_id, last = item["aggregateId"]["S"], number_of(item)
     first_text = item.get("firstSequence", {}).get("N", "")
     is_whole = Decimal(item["sequenceNumber"]["N"]) == last

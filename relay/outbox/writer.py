@@ -74,7 +74,7 @@ class OutboxWriter:
         first = self._update(
             key,
             UpdateExpression="SET parked = :map",
-            # What is no map was written by somebody else, and would be in the way of every mark for ever.
+            # What is not a map was written by somebody else, and would be in the way of every mark for ever.
             ConditionExpression=f"{lacks} AND (attribute_not_exists(parked) OR NOT attribute_type(parked, :kind))",
             ExpressionAttributeValues={**name_value, ":map": {"M": {name: mark}}, ":kind": {"S": "M"}},
         )

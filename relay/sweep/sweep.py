@@ -15,7 +15,7 @@ from eventstore.ports import Runtime
 from eventstore.rows.outbox import OutboxRow
 from relay import defaults
 from relay.delivery.lane import Lane
-from relay.delivery.page import Page, PageResult
+from relay.delivery.page import CommitPage, PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.destination import BUS, CommitKey
 from relay.outbox.debt import Census, Survey
@@ -156,7 +156,7 @@ class Sweep:
         Args:
             permit: When it is revoked, the walk ends early.
             age_seconds: Take rows of this age or more; None for the sweep's own threshold.
-            limit: Stop when so many rows were taken.
+            limit: Stop after this many rows were taken.
 
         Raises:
             TryLaterError: DynamoDB did not answer; walk again.
@@ -179,7 +179,7 @@ class Sweep:
             lacked.update(name for row in rows for name in self._lacking(row))
             progress = 0
             if rows:
-                result = self._pipeline.process(Page(self._source, rows, recheck=True), permit)
+                result = self._pipeline.process(CommitPage(self._source, rows, recheck=True), permit)
                 progress = result.settled + self._pipeline.collect_late()
                 settled += progress
                 self._log_page(rows, result)
@@ -211,7 +211,7 @@ class Sweep:
     ) -> list[OutboxRow]:
         age = threshold_seconds(self._settings, self._feed_lag_seconds()) if age_seconds is None else age_seconds
         names = [lane.name for lane in self._lanes]
-        closed_off = [lane.name for lane in self._lanes if lane.is_closed_off()]
+        closed_off = [lane.name for lane in self._lanes if lane.is_breaker_open()]
         now_ms = self._runtime.now_ms()
         return [
             row

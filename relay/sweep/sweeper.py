@@ -19,7 +19,7 @@ _TICK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LastWalk:
     """What a complete walk saw.
 
     Attributes:
@@ -49,7 +49,7 @@ class Sweeper:
         self._settings = settings
         self._progress = progress or Progress(runtime)
         self._report: SweepReport | None = None
-        self._seen: Seen | None = None
+        self._seen: LastWalk | None = None
         self._log = structlog.get_logger().bind(source="sweep")
 
     @property
@@ -58,12 +58,12 @@ class Sweeper:
         return self._report
 
     @property
-    def seen(self) -> Seen | None:
+    def seen(self) -> LastWalk | None:
         """What the last complete walk saw, while this worker holds the lease."""
         return self._seen
 
     def run(self, stop: Flag) -> None:
-        """Sweep whenever this worker holds the lease, until the relay stops; then let go of it."""
+        """Sweep whenever this worker holds the lease, until the relay stops; then release it."""
         while not stop.is_set():
             self._turned()
             held = self._keeper.held().get(SWEEP_KEY)
@@ -71,14 +71,14 @@ class Sweeper:
                 self._settle_late()
                 stop.wait(_TICK_SECONDS)
                 continue
-            self._log.info("sweep.begun", term=held.term)
+            self._log.info("sweep.started", term=held.term)
             try:
                 self._carry(held, stop)
             finally:
                 self._report = None
                 self._seen = None
             self._log.info("sweep.ended", term=held.term)
-            self._keeper.let_go(held, to=held.wanted_by)
+            self._keeper.release(held, to=held.wanted_by)
 
     def _carry(self, held: HeldLease, stop: Flag) -> None:
         """Walk until the lease ends, another worker asks for it, or the relay stops."""
@@ -110,7 +110,7 @@ class Sweeper:
         if result.taken:
             self._log.info("sweep.walked", seen=result.seen, taken=result.taken, settled=result.settled)
         if result.complete:
-            self._seen = Seen(result.survey, self._runtime.monotonic())
+            self._seen = LastWalk(result.survey, self._runtime.monotonic())
             self._report = SweepReport(self._runtime.now_ms(), result.seen, dict(result.lacked), result.settled)
 
     def _rest(self, permit: Permit) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
 from relay.destinations.bus.broker import (
+    Acked,
     Blocked,
     BrokerError,
     BrokerEvent,
     BrokerLostError,
-    Confirmed,
     Message,
     MessageTooLargeError,
     Nacked,
@@ -21,7 +21,7 @@ from relay.destinations.bus.broker import (
 from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT
 from relay.destinations.names import Names
 from relay.testing.received import ReceivedMessage
-from relay.testing.topology import Topology
+from relay.testing.topology import InMemoryTopology
 
 QUEUE_MAX_LENGTH = 1_000_000
 NO_ROUTE = 312
@@ -52,7 +52,7 @@ class InMemoryBroker:
         self._runtime: Runtime = runtime or SystemRuntime()
         self._queue_max_length = queue_max_length
         self._message_max_bytes = message_max_bytes
-        self._topology = Topology()
+        self._topology = InMemoryTopology()
         self._lock = self._runtime.lock()
         self._sessions: list[_Session] = []
         self._consumers: list[InMemoryConsumer] = []
@@ -65,7 +65,7 @@ class InMemoryBroker:
         self._declare()
 
     def connect(self) -> "_Session":
-        """Open a session; exchanges and queues that are gone are made anew."""
+        """Open a session; exchanges and queues that are gone are recreated."""
         with self._lock:
             if self._refusal is not None:
                 raise self._refusal
@@ -95,7 +95,7 @@ class InMemoryBroker:
         """Return what lies in a queue, oldest first, without taking it.
 
         Raises:
-            KeyError: There is no such queue.
+            KeyError: There is not such queue.
         """
         with self._lock:
             return list(self._topology.queue(queue).messages)
@@ -106,7 +106,7 @@ class InMemoryBroker:
             self._topology.unbind(queue)
 
     def delete_exchange(self) -> None:
-        """Take the exchange of events away; the next `connect` makes it anew, without the consumers' bindings."""
+        """Take the exchange of events away; the next `connect` recreates it, without the consumers' bindings."""
         with self._lock:
             self._topology.delete_exchange(self.names.exchange)
 
@@ -116,17 +116,17 @@ class InMemoryBroker:
             self._refusal = error
 
     def nack_next(self, count: int) -> None:
-        """Refuse that many messages from now on, as a full queue does."""
+        """Nack that many messages from now on, as a full queue does."""
         with self._lock:
             self._nacks = count
 
     def stall(self) -> None:
-        """Take messages and say nothing about them."""
+        """Take messages without acknowledging them."""
         with self._lock:
             self._stalled = True
 
     def resume(self) -> None:
-        """Speak again, first about what was held back."""
+        """Acknowledge again, first what was held back."""
         with self._lock:
             self._stalled = False
             for session in self._sessions:
@@ -152,7 +152,7 @@ class InMemoryBroker:
             self._drop()
 
     def drop_after(self, publishes: int, *, taken: bool) -> None:
-        """Break every connection at the publish after so many; `taken` tells whether that message lands in queues."""
+        """Break every connection after this many publishes; `taken` says whether that message reaches its queues."""
         with self._lock:
             self._drop_in = publishes
             self._drop_taken = taken
@@ -193,7 +193,7 @@ class InMemoryBroker:
         try:
             queues = self._topology.route(self.names.exchange, message.routing_key)
         except KeyError:
-            session.failure = TopologyError(f"exchange {self.names.exchange!r} is gone; connect anew to declare it")
+            session.failure = TopologyError(f"exchange {self.names.exchange!r} is gone; connect again to declare it")
             session.ring()
             return
         if self._nacks or any(len(queue.messages) >= queue.max_length for queue in queues):
@@ -207,7 +207,7 @@ class InMemoryBroker:
                     consumer.ring()
         if not queues:
             session.answer(Returned(message.message_id, NO_ROUTE, "NO_ROUTE"), stalled=self._stalled)
-        session.answer(Confirmed(tag, multiple=False), stalled=self._stalled)
+        session.answer(Acked(tag, multiple=False), stalled=self._stalled)
 
     def _heard(self, session: "_Session") -> list[BrokerEvent]:
         with self._lock:
@@ -250,7 +250,7 @@ class _Session:
         """See `BrokerSession.poll`."""
         deadline = self._runtime.monotonic() + timeout_seconds
         while True:
-            events = self._broker._heard(self)  # noqa: SLF001 - likewise
+            events = self._broker._heard(self)  # noqa: SLF001 - as above
             left = deadline - self._runtime.monotonic()
             if events or left <= 0:
                 return events
@@ -258,32 +258,32 @@ class _Session:
 
     def close(self) -> None:
         """See `BrokerSession.close`."""
-        self._broker._closed(self)  # noqa: SLF001 - likewise
+        self._broker._closed(self)  # noqa: SLF001 - as above
 
     def ring(self) -> None:
         """Wake a poll."""
         self._bell.put(None, 0)
 
     def tell(self, event: BrokerEvent) -> None:
-        """Say something to the publisher."""
+        """Send something to the publisher."""
         self._inbox.append(event)
         if len(self._inbox) == 1:
             self.ring()
 
     def answer(self, event: BrokerEvent, *, stalled: bool) -> None:
-        """Say what became of a message, now or after the stall; runs of confirms become one, as a real broker does."""
+        """Answer for a message, now or after the stall; consecutive acks become one, as with a real broker."""
         if stalled:
             self._held.append(event)
             return
-        if self._inbox and isinstance(event, Confirmed):
+        if self._inbox and isinstance(event, Acked):
             last = self._inbox[-1]
-            if isinstance(last, Confirmed) and last.tag == event.tag - 1:
-                self._inbox[-1] = Confirmed(event.tag, multiple=True)
+            if isinstance(last, Acked) and last.tag == event.tag - 1:
+                self._inbox[-1] = Acked(event.tag, multiple=True)
                 return
         self.tell(event)
 
     def release(self) -> None:
-        """Say what was held back."""
+        """Send what was held back."""
         held, self._held = self._held, []
         for event in held:
             self.answer(event, stalled=False)
@@ -331,7 +331,7 @@ class InMemoryConsumer:
             self._bell.get(left)
 
     def close(self) -> None:
-        """Nothing to let go."""
+        """Nothing to release."""
 
     def ring(self) -> None:
         """Wake a waiting receive."""

@@ -18,7 +18,7 @@ def commit(
     timestamp_ms: int = NEW_YEAR_2025_MS,
     epoch: int = 0,
 ) -> OutboxRow:
-    """Return a commit of so many like events; the id of event 3 of `order-1` is `order-1:3`, of its commit likewise."""
+    """Return a commit of that many similar events; event 3 of `order-1` has the id `order-1:3`, as does its commit."""
     last = first + events - 1
     recorded = tuple(
         RecordedEvent(

@@ -6,7 +6,7 @@ from typing import Any
 
 from eventstore.ports import Runtime
 from eventstore.search import fields
-from eventstore.search.fields import Kind
+from eventstore.search.fields import FieldKind
 from eventstore.system import SystemRuntime
 from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
 from relay.destinations.index.client import IndexClientError, TooLargeError
@@ -160,9 +160,9 @@ class InMemoryIndex:
             document = json.loads(source)
         except ValueError as error:
             return ItemVerdict(event_id, 400, "document_parsing_exception", str(error))
-        for name in fields.named(Kind.FLATTENED):
+        for name in fields.named(FieldKind.FLATTENED):
             if not isinstance(document[name], dict):
-                return ItemVerdict(event_id, 400, "document_parsing_exception", f"[{name}] is no object")
+                return ItemVerdict(event_id, 400, "document_parsing_exception", f"[{name}] is not an object")
         documents = self._documents.setdefault(index, {})
         if event_id in documents:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "document already exists")

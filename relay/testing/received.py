@@ -1,4 +1,4 @@
-"""What the far ends show: a message as a consumer of the bus got it, an event as a search found it."""
+"""What arrives: a message as a consumer of the bus gets it, an event as a search finds it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from relay.destinations.bus.broker import Message
 
 
 @dataclass(slots=True)
-class Queue:
+class InMemoryQueue:
     """A queue that rejects what is published to it while it is full.
 
     Attributes:
@@ -24,31 +24,31 @@ class Queue:
 @dataclass(slots=True)
 class _Exchange:
     alternate: str | None
-    bindings: list[tuple[list[str], Queue]] = field(default_factory=list)
+    bindings: list[tuple[list[str], InMemoryQueue]] = field(default_factory=list)
 
 
-class Topology:
+class InMemoryTopology:
     """A broker's exchanges and queues, with topic patterns as in AMQP 0-9-1 and alternate exchanges as in RabbitMQ."""
 
     def __init__(self) -> None:
         self._exchanges: dict[str, _Exchange] = {}
-        self._queues: dict[str, Queue] = {}
-        self._routes: dict[tuple[str, str], list[Queue]] = {}
+        self._queues: dict[str, InMemoryQueue] = {}
+        self._routes: dict[tuple[str, str], list[InMemoryQueue]] = {}
 
     def declare_exchange(self, name: str, alternate: str | None = None) -> None:
         """Make a topic exchange; nothing happens when it is there."""
         self._exchanges.setdefault(name, _Exchange(alternate))
         self._routes.clear()
 
-    def declare_queue(self, name: str, max_length: int) -> Queue:
+    def declare_queue(self, name: str, max_length: int) -> InMemoryQueue:
         """Make a queue, or return the one that is there."""
-        return self._queues.setdefault(name, Queue(name, max_length))
+        return self._queues.setdefault(name, InMemoryQueue(name, max_length))
 
     def bind(self, queue: str, exchange: str, pattern: str) -> None:
         """Let a queue have what matches a pattern; nothing happens when it is bound like that already.
 
         Raises:
-            KeyError: There is no such queue or exchange.
+            KeyError: There is not such queue or exchange.
         """
         binding = (pattern.split("."), self._queues[queue])
         bindings = self._exchanges[exchange].bindings
@@ -67,7 +67,7 @@ class Topology:
         del self._exchanges[name]
         self._routes.clear()
 
-    def queue(self, name: str) -> Queue:
+    def queue(self, name: str) -> InMemoryQueue:
         """Return a queue.
 
         Raises:
@@ -75,18 +75,18 @@ class Topology:
         """
         return self._queues[name]
 
-    def route(self, exchange: str, routing_key: str) -> list[Queue]:
+    def route(self, exchange: str, routing_key: str) -> list[InMemoryQueue]:
         """Return the queues a message goes to; those of the alternate exchange when there are none.
 
         Raises:
-            KeyError: There is no such exchange.
+            KeyError: There is not such exchange.
         """
         known = self._routes.get((exchange, routing_key))
         if known is None:
             known = self._routes[exchange, routing_key] = self._look_up(exchange, routing_key)
         return known
 
-    def _look_up(self, name: str, routing_key: str) -> list[Queue]:
+    def _look_up(self, name: str, routing_key: str) -> list[InMemoryQueue]:
         words = routing_key.split(".")
         seen: set[str] = set()
         exchange: _Exchange | None = self._exchanges[name]

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 from relay.delivery.delivered import DeliveredMemory
-from relay.delivery.page import Page, PageResult
+from relay.delivery.page import CommitPage, PageResult
 from relay.delivery.pipeline import Pipeline
 from relay.feed.reader import FeedPage, ShardReader
 from tests.simulation.ledger import Ledger
@@ -85,14 +85,14 @@ class Bounds:
     def _page_read(self, reader: ShardReader, page: FeedPage) -> None:
         if page.records:
             shard = self._shard_at_work()
-            if self._readers.get(shard) is not reader:  # it was opened anew, and nothing is left of what was read
+            if self._readers.get(shard) is not reader:  # it was opened again, and nothing is left of what was read
                 self._readers[shard] = reader
                 self._ahead[shard].clear()
             ahead = self._ahead[shard]
             ahead.append(page.rows)
             self._keeps("a shard is read no further ahead", len(ahead), PAGES_AHEAD_MAX)
 
-    def _begun(self, _pipeline: Pipeline, page: Page) -> None:
+    def _begun(self, _pipeline: Pipeline, page: CommitPage) -> None:
         """Let a page of the feed have its turn; a page that is tried again has had it."""
         ahead = self._ahead[self._shard_at_work()]
         if any(rows is page.rows for rows in ahead):

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Sequence
 
 from relay.destinations.bus.broker import (
+    Acked,
     Blocked,
     BrokerError,
     BrokerEvent,
     BrokerLostError,
-    Confirmed,
     Message,
     Nacked,
     Returned,
@@ -176,16 +176,16 @@ class SimulatedSession:
             tag, message = self.wire.popleft()
             self.unanswered.pop(tag, None)
             if self._broker.is_unroutable:
-                self._said += [Returned(message.message_id, NO_ROUTE, "NO_ROUTE"), Confirmed(tag, multiple=False)]
+                self._said += [Returned(message.message_id, NO_ROUTE, "NO_ROUTE"), Acked(tag, multiple=False)]
             elif self._broker.chance.strikes("bus.nack"):
                 self._said.append(Nacked(tag, multiple=False))
             else:
                 self._broker.take(message)
                 last = self._said[-1] if self._said else None
-                if isinstance(last, Confirmed) and last.tag == tag - 1 and draw.random() < 0.7:
-                    self._said[-1] = Confirmed(tag, multiple=True)
+                if isinstance(last, Acked) and last.tag == tag - 1 and draw.random() < 0.7:
+                    self._said[-1] = Acked(tag, multiple=True)
                 else:
-                    self._said.append(Confirmed(tag, multiple=False))
+                    self._said.append(Acked(tag, multiple=False))
 
     def _raise_if_broken(self) -> None:
         if self._failure is not None:

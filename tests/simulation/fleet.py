@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from relay.delivery.lane import Lane
 from relay.delivery.pipeline import Pipeline
-from relay.feed.shard_consumer import ShardCarrier
+from relay.feed.shard_consumer import ShardConsumer
 from relay.leases.held import HeldLease, LeasePermit
 from relay.leases.keeper import Keeper
 from relay.outbox.writer import OutboxWriter
@@ -27,7 +27,7 @@ from tests.simulation.looking import followed, preceded
 from tests.simulation.scheduler import Process, Scheduler, Task
 
 VALID_SHARE = 0.8
-"""So much of a lease's duration after its last sign of life a worker may still act under it."""
+"""So much of a lease's duration after its last heartbeat a worker may still act under it."""
 
 _ROUNDING_SECONDS = 0.001
 
@@ -39,7 +39,7 @@ class LeaseRow:
     Attributes:
         owner: The worker that holds it, by name.
         term: Raised whenever it changes hands.
-        counter: Raised as a sign of life.
+        counter: Raised as a heartbeat.
         position: Of its checkpoint; -1 before the first record.
         is_finished: The shard is dealt with to its end.
         sign_at: When it was taken or renewed last.
@@ -121,7 +121,7 @@ class FleetWatch:
             _patched(SimulatedIndex, "bulk", lambda method: preceded(method, publishing)),
             _patched(OutboxWriter, "park", lambda method: preceded(method, parking)),
             _patched(Pipeline, "_round", lambda method: preceded(method, self._begins)),
-            _patched(ShardCarrier, "_deliver", lambda method: self._noting(method, lambda carrier: carrier._held)),
+            _patched(ShardConsumer, "_deliver", lambda method: self._noting(method, lambda consumer: consumer._held)),
             _patched(Sweeper, "_carry", lambda method: self._noting(method, lambda _, held, _stop: held)),
             _patched(Lane, "_deliver", lambda method: self._noting(method, lambda _, job: _held_of(job.permit))),
         ):
@@ -153,7 +153,7 @@ class FleetWatch:
         if row.owner is not None and changed:
             self._check_beliefs(key, row)
         if not changed and row.counter != before.counter and self._workers.get(row.owner or "") is not self._process:
-            self._broken("only the owner gives a sign of life", f"{key}: {self._process.name} for {row.owner}")
+            self._broken("only the owner sends a heartbeat", f"{key}: {self._process.name} for {row.owner}")
         if row.position != before.position or row.is_finished != before.is_finished:
             self._check_save(key, before, row)
         if not changed and row.counter == before.counter:
@@ -177,7 +177,7 @@ class FleetWatch:
             self._broken("a checkpoint never goes back", f"{key}: {before} became {row}")
 
     def _acts(self, promise: str, *_: object) -> None:
-        """Who works under a lease must have given a sign of life for it lately, and nobody else may have it."""
+        """Who works under a lease must have sent a heartbeat for it lately, and nobody else may have it."""
         held = self._at_work.get(self._scheduler.current)
         if held is None:
             return

@@ -12,7 +12,7 @@ from relay.leases.fleet import Pause
 from relay.leases.fleet_table import FleetTable
 from relay.operating import audit
 from relay.operating.audit import AuditTrail
-from relay.operating.heartbeats import LifeSigns
+from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.follow import Follower, chains_of
 from relay.operating.parked.release import Releaser
@@ -52,8 +52,8 @@ class Operators:
             with suppress(EventStoreError):
                 releaser = Releaser(client, _TABLES, runtime, _BACKOFF)
                 released = list(releaser.release(selection, dry_run=False))
-                life = LifeSigns(FleetTable(client, _TABLES, runtime, _BACKOFF).look, runtime)
-                follower = Follower(OutboxReader(client, _TABLES, runtime, _BACKOFF), life, runtime)
+                heartbeats = HeartbeatWatch(FleetTable(client, _TABLES, runtime, _BACKOFF).look, runtime)
+                follower = Follower(OutboxReader(client, _TABLES, runtime, _BACKOFF), heartbeats, runtime)
                 followed = follower.follow(chains_of(released), wait_seconds, runtime.flag())
                 for chain in followed.arrived:
                     self._check_arrived(chain.destination, (chain.aggregate_id, chain.up_to))

@@ -24,8 +24,8 @@ from relay.destinations.bus.chain import ChainCursor
 from relay.destinations.index import index as index_module
 from relay.destinations.index.bulk_item import Ruling
 from relay.destinations.index.bulk_item import rule as rule_of
-from relay.feed.reader import FeedPage, FeedUnreadyError, ShardReader
-from relay.feed.shard_consumer import ShardCarrier
+from relay.feed.reader import FeedPage, FeedUnavailableError, ShardReader
+from relay.feed.shard_consumer import ShardConsumer
 from relay.outbox.reader import OutboxReader
 from relay.outbox.row import Absent, Answer
 from relay.outbox.writer import OutboxWriter
@@ -52,15 +52,15 @@ def _settle_before_confirm() -> Iterator[None]:
 @planted("checkpoint-before-settle", "a checkpoint passes nothing that is owed")
 def _checkpoint_before_settle() -> Iterator[None]:
     """The checkpoint moves when a page was read, not when it was dealt with."""
-    honest = ShardCarrier._deal_with
+    honest = ShardConsumer._deal_with
 
-    def early(self: ShardCarrier, page: FeedPage) -> bool:
+    def early(self: ShardConsumer, page: FeedPage) -> bool:
         if page.position is not None:
             self._dealt_with = page.position
             self._save(finished=False)
         return honest(self, page)
 
-    with patch.object(ShardCarrier, "_deal_with", early):
+    with patch.object(ShardConsumer, "_deal_with", early):
         yield
 
 
@@ -233,7 +233,7 @@ def _error_taken_as_shard_end() -> Iterator[None]:
     def next_page(self: ShardReader) -> FeedPage:
         try:
             return honest(self)
-        except FeedUnreadyError:
+        except FeedUnavailableError:
             return FeedPage((), (), 0, None, None, None, ended=True)
 
     with patch.object(ShardReader, "next_page", next_page):
@@ -425,13 +425,13 @@ def _memory_without_bound() -> Iterator[None]:
 @planted("pages-far-ahead", "a shard is read no further ahead")
 def _pages_far_ahead() -> Iterator[None]:
     """Many pages of a shard wait for their turn."""
-    honest = ShardCarrier.start
+    honest = ShardConsumer.start
 
-    def start(self: ShardCarrier) -> None:
+    def start(self: ShardConsumer) -> None:
         self._pages, self._room = self._runtime.channel(4), self._runtime.channel(4)
         for _ in range(4):
             self._room.put(True, 0)
         honest(self)
 
-    with patch.object(ShardCarrier, "start", start):
+    with patch.object(ShardConsumer, "start", start):
         yield

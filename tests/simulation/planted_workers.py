@@ -15,8 +15,8 @@ from relay.delivery.settler import Settler
 from relay.destination import BUS, CommitKey, Park, Report
 from relay.destinations.bus import message
 from relay.destinations.bus.bus import Bus
-from relay.feed.shard_consumer import ShardCarrier, ShardState
-from relay.feed.shard_consumers import Carriers
+from relay.feed.shard_consumer import ShardConsumer, ShardState
+from relay.feed.shard_consumers import ShardConsumers
 from relay.leases import fleet_table, rules
 from relay.leases.fleet_table import FleetTable
 from relay.leases.held import HeldLease
@@ -27,7 +27,7 @@ from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.release import Fate, Releaser
 from relay.outbox.row import lacking
 from relay.outbox.writer import OutboxWriter
-from relay.permit import Deadline
+from relay.permit import DeliveryDeadline
 from relay.sweep import sweep as sweeps
 from relay.sweep.sweep import Sweep
 from tests.simulation.bugs import planted
@@ -35,7 +35,7 @@ from tests.simulation.bugs import planted
 
 @planted("fence-ignored", "a fenced worker publishes nothing", "a fenced worker parks nothing")
 def _fence_ignored() -> Iterator[None]:
-    """A worker believes in its leases until it is told otherwise, however late its sign of life is."""
+    """A worker believes in its leases until it is told otherwise, however late its heartbeat is."""
 
     def left_seconds(self: HeldLease) -> float:
         return 0.0 if self._is_over else float("inf")
@@ -53,8 +53,8 @@ def _lease_believed_too_long() -> Iterator[None]:
 
 @planted("checkpoint-by-a-former-owner", "only the owner writes a checkpoint")
 def _checkpoint_by_a_former_owner() -> Iterator[None]:
-    """A checkpoint is written whoever has the lease by now, and also by a carrier that has lost it."""
-    honest, leave = HeldLease.save, ShardCarrier._leave
+    """A checkpoint is written whoever has the lease by now, and also by a shard consumer that has lost it."""
+    honest, release = HeldLease.save, ShardConsumer._release
 
     def save(self: HeldLease, position: Any, *, finished: bool = False) -> None:
         if finished or position is None:
@@ -65,24 +65,24 @@ def _checkpoint_by_a_former_owner() -> Iterator[None]:
             self._table._update(self.key, "SET #position = :position, #at = :now", "attribute_exists(#key)", values)
         self._position = position
 
-    def must_wait(self: ShardCarrier) -> bool:
+    def must_wait(self: ShardConsumer) -> bool:
         return self._keeper.is_paused()
 
-    def leave_late(self: ShardCarrier, state: ShardState) -> ShardState:
+    def release_late(self: ShardConsumer, state: ShardState) -> ShardState:
         if state is ShardState.LEASE_LOST:
             with suppress(EventStoreError):
                 self._held.save(self._dealt_with or self._held.position)
-        return leave(self, state)
+        return release(self, state)
 
     with (
         patch.object(HeldLease, "save", save),
-        patch.object(ShardCarrier, "_must_wait", must_wait),
-        patch.object(ShardCarrier, "_leave", leave_late),
+        patch.object(ShardConsumer, "_must_wait", must_wait),
+        patch.object(ShardConsumer, "_release", release_late),
     ):
         yield
 
 
-@planted("two-workers-renew-one-term", "a lease changes hands under a new term", "only the owner gives a sign of life")
+@planted("two-workers-renew-one-term", "a lease changes hands under a new term", "only the owner sends a heartbeat")
 def _two_workers_renew_one_term() -> Iterator[None]:
     """Who takes an abandoned lease goes on under its term, and a renewal asks for the term alone."""
     honest = FleetTable._update
@@ -119,9 +119,9 @@ def _expired_lease_never_taken() -> Iterator[None]:
 @planted("handed-over-while-at-work", "a shard has one unfenced owner")
 def _handed_over_while_at_work() -> Iterator[None]:
     """A lease that another worker asks for changes hands at once, and the page in hand goes on."""
-    honest = Carriers.tend
+    honest = ShardConsumers.tend
 
-    def tend(self: Carriers) -> None:
+    def tend(self: ShardConsumers) -> None:
         keeper = self._keeper
         for held in keeper.held().values():
             if held.is_wanted():
@@ -129,7 +129,7 @@ def _handed_over_while_at_work() -> Iterator[None]:
                 held.note_wanted(None)
         honest(self)
 
-    with patch.object(Carriers, "tend", tend):
+    with patch.object(ShardConsumers, "tend", tend):
         yield
 
 
@@ -226,7 +226,7 @@ def _parked_out_of_turn() -> Iterator[None]:
     """A commit that is too large is parked though what is below it was not taken."""
     honest, judge_bus = Bus.deliver, rounds.judge_bus
 
-    def deliver(self: Bus, chains: Any, deadline: Deadline) -> Report:
+    def deliver(self: Bus, chains: Any, deadline: DeliveryDeadline) -> Report:
         report = honest(self, chains, deadline)
         outcomes = dict(report.outcomes)
         for row in (row for chain in chains for row in chain):

@@ -39,7 +39,7 @@ class Slot:
 
     Attributes:
         task: Its main part; None before its first start.
-        process: Its process, likewise.
+        process: Its process, as above.
         stop: Raised when it is told to stop.
         back_at: When whoever supervises it starts it again; None until it is found to be gone.
         is_odd: It was started with a duration of leases that the others do not have.

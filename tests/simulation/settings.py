@@ -8,7 +8,7 @@ from relay.assembly import AssemblySettings
 from relay.daemon import DaemonSettings
 from relay.delivery.pipeline import PipelineSettings
 from relay.feed.discovery import DiscoverySettings
-from relay.feed.shard_consumer import CarrierSettings
+from relay.feed.shard_consumer import ShardConsumerSettings
 from relay.sweep.sweep import SweepSettings
 
 
@@ -71,7 +71,7 @@ def draw(seed: str) -> WorldSettings:
         discovery=DiscoverySettings(interval_seconds=pick((1.0, 3.0, 10.0))),
         shards_max=pick((1, 2, 16)),
         lease_seconds=(lease_seconds := pick((3.0, 10.0, 10.0))),
-        carrier=CarrierSettings(
+        shard_consumer=ShardConsumerSettings(
             checkpoint_interval_seconds=pick((0.0, 0.5, 2.0)),
             recheck_margin_seconds=pick((0.0, 2.0, 5.0)),
             recheck_lag_seconds=pick((2.0, 60.0)),

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 from eventstore.system import SystemRuntime
 from relay.destination import Chain, Destination, Report
-from relay.permit import Deadline, Permit
+from relay.permit import DeliveryDeadline, Permit
 
 
 def deliver(destination: Destination, chains: Sequence[Chain], seconds: float, permit: Permit | None = None) -> Report:
     """Deliver with a budget of so many seconds, and with leave unless a permit says otherwise."""
     runtime = getattr(destination, "_runtime", None) or SystemRuntime()
-    return destination.deliver(chains, Deadline(runtime, seconds, permit))
+    return destination.deliver(chains, DeliveryDeadline(runtime, seconds, permit))
 
 
 class TestedPermit:

@@ -14,7 +14,7 @@ JOIN_SECONDS = 10.0
 
 @contextmanager
 def foreign_worker(corner: Corner, worker_id: str, protocol: int, lease_ms: int) -> Iterator[None]:
-    """Put its settings in force, and let it give signs of life."""
+    """Put its settings in force, and let it send heartbeats."""
     now = {"N": str(int(time.time() * 1000))}
     corner.client.put_item(
         TableName=TABLE,

@@ -19,7 +19,7 @@ class LeaseRow:
         key: `lease#<stream label>#<shard id>`, or `lease#sweep`.
         owner: A worker's id, or None.
         term: Raised at every change of hands.
-        counter: Raised by its owner as a sign of life.
+        counter: Raised by its owner as a heartbeat.
         finished: All of its shard is dealt with.
     """
 

@@ -1,4 +1,4 @@
-"""What a writer expects an aggregate to be at, as a word on a command line or in a line of input."""
+"""The version a writer expects, as a word on a command line or in a line of input."""
 
 import re
 from typing import Literal
@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,16}")
 
 
 def expectation(text: str) -> int | Expectation:
-    """Return the expectation that an option means; whether a count can be is the library's matter.
+    """Return the expectation that an option means; the library checks whether a count is valid.
 
     Raises:
         click.BadParameter: It is neither a number nor one of the words.
@@ -22,7 +22,7 @@ def expectation(text: str) -> int | Expectation:
     if _NUMBER.fullmatch(text):
         return int(text)
     if text not in _WORDS:
-        raise click.BadParameter(f"{text!r} is no expectation; give a count of events, or new, exists or any")
+        raise click.BadParameter(f"{text!r} is not an expectation; give a count of events, or new, exists or any")
     return _WORDS[text]
 
 

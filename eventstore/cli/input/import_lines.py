@@ -1,4 +1,4 @@
-"""Lines of an import: each one an append under a key of its own, checked as far as that needs no server."""
+"""Lines of an import: each is an append under its own key, checked as far as possible without a server."""
 
 import hashlib
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a look at all lines came to.
+    """The result of checking all lines.
 
     Attributes:
         lines: Lines that can be sent.
@@ -71,7 +71,7 @@ def plan(source: IO[bytes], name: str) -> Iterator[Planned | InvalidInputError]:
     """Yield each line's append, or what is wrong with the line.
 
     The key of a line that brings none is made of its content and of how many lines before it say the very same. So it
-    stays the same when other lines are added, removed or mended, and when the input is moved.
+    stays the same when other lines are added, removed or fixed, and when the input is moved.
 
     Args:
         source: JSON lines.
@@ -91,7 +91,7 @@ def plan(source: IO[bytes], name: str) -> Iterator[Planned | InvalidInputError]:
 
 
 def check(source: IO[bytes], name: str, tell: Tell) -> Checked:
-    """Look at all lines, send nothing, and tell how many were looked at.
+    """Check all lines, send nothing, and return how many were checked.
 
     Raises:
         As `plan`.

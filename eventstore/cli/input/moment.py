@@ -1,4 +1,4 @@
-"""Points in time as options of a command: a day, a time, milliseconds, or so long ago."""
+"""Points in time as options of a command: a day, a time, milliseconds, or a time ago."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import click
 from eventstore.system import SystemRuntime
 from eventstore.validation import TIMESTAMP_MAX_MS
 
-FORMS = "2025-01-31, 2025-01-31T12:30Z (UTC unless a zone is said), milliseconds since 1970, or 90m, 12h, 7d ago"
+FORMS = "2025-01-31, 2025-01-31T12:30Z (UTC unless a zone is given), milliseconds since 1970, or 90m, 12h, 7d ago"
 
 DURATIONS = "90s, 5m, 2h, 7d, or a number of seconds"
 
@@ -40,11 +40,11 @@ def moment(text: str) -> int:
     """Return the milliseconds since 1970 UTC that an option means.
 
     Raises:
-        click.BadParameter: It is no time.
+        click.BadParameter: It is not a time.
     """
     found = parse(text, SystemRuntime().now_ms())
     if found is None:
-        raise click.BadParameter(f"{text!r} is no time of the years 1970 to 9999; write {FORMS}")
+        raise click.BadParameter(f"{text!r} is not a time of the years 1970 to 9999; write {FORMS}")
     return found
 
 
@@ -64,7 +64,7 @@ def as_of(text: str) -> AsOf:
 
 
 def parse(text: str, now_ms: int) -> int | None:
-    """Return the milliseconds since 1970 that a text means; None when it means none that a timestamp can be."""
+    """Return the milliseconds since 1970 that a text means; None when it is not a valid timestamp."""
     text = text.strip()
     ago = _AGO.fullmatch(text)
     if ago:
@@ -85,9 +85,9 @@ def duration(text: str) -> float:
     """Return the seconds that an option means: 90s, 5m, 2h, 7d, or a bare number of seconds.
 
     Raises:
-        click.BadParameter: It is no length of time.
+        click.BadParameter: It is not a length of time.
     """
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        raise click.BadParameter(f"{text!r} is no length of time; write {DURATIONS}")
+        raise click.BadParameter(f"{text!r} is not a length of time; write {DURATIONS}")
     return int(found[1]) * _UNIT_MS[found[2] or "s"] / 1000

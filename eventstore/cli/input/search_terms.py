@@ -1,4 +1,4 @@
-"""The options of `eventstore search` that say what is searched for, and the query that they come to."""
+"""The options of `eventstore search` that select events, and the query they make."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Range:
 
 
 def pair(text: str) -> Pair:
-    """Return a path and what it is compared with; the latter may hold further equals signs.
+    """Return a path and what it is compared with, which may contain further equals signs.
 
     Raises:
         click.BadParameter: It is not of that form.
@@ -49,22 +49,36 @@ def span(text: str) -> Range:
 
 
 _OPTIONS = (
-    click.option("--type", "types", multiple=True, help="Only events of this type; again for one of several."),
-    click.option("--aggregate-type", "aggregate_types", multiple=True, help="Only of aggregates of this type."),
-    click.option("--aggregate", "aggregates", multiple=True, help="Only of this aggregate."),
-    click.option("--correlation-id", "correlation_ids", multiple=True, help="Only with this correlation id."),
-    click.option("--from", "from_ms", type=moment, metavar="TIME", default=None, help=f"Only from then on: {FORMS}."),
-    click.option("--until", "until_ms", type=moment, metavar="TIME", default=None, help="Only before then."),
+    click.option("--type", "types", multiple=True, help="Only events of this type; repeat it for several types."),
+    click.option("--aggregate-type", "aggregate_types", multiple=True, help="Only events of aggregates of this type."),
+    click.option("--aggregate", "aggregates", multiple=True, help="Only events of this aggregate."),
+    click.option("--correlation-id", "correlation_ids", multiple=True, help="Only events with this correlation id."),
+    click.option(
+        "--from",
+        "from_ms",
+        type=moment,
+        metavar="TIME",
+        default=None,
+        help=f"Only events at or after this time: {FORMS}.",
+    ),
+    click.option(
+        "--until", "until_ms", type=moment, metavar="TIME", default=None, help="Only events before this time."
+    ),
     click.option(
         "--data",
         "data",
         type=pair,
         metavar="PATH=VALUE",
         multiple=True,
-        help="Only with exactly this value in the payload: price.currency=EUR. Numbers as written: 1 is not 1.0.",
+        help="Only events with this value in the payload: price.currency=EUR. Numbers as written: 1 is not 1.0.",
     ),
     click.option(
-        "--metadata", "metadata", type=pair, metavar="PATH=VALUE", multiple=True, help="The same for the metadata."
+        "--metadata",
+        "metadata",
+        type=pair,
+        metavar="PATH=VALUE",
+        multiple=True,
+        help="Only events with this value in the metadata.",
     ),
     click.option(
         "--text",
@@ -72,7 +86,7 @@ _OPTIONS = (
         type=pair,
         metavar="PATH=VALUE",
         multiple=True,
-        help="Only with all of these words in a promoted text.",
+        help="Only events with all of these words in a promoted text field.",
     ),
     click.option(
         "--range",
@@ -80,9 +94,10 @@ _OPTIONS = (
         type=span,
         metavar="PATH=LOW..HIGH",
         multiple=True,
-        help="Only with a promoted number or date in a range, its end left out: price.amount=10..20, due=2025-01-31..",
+        help="Only events with a promoted number or date in a range, its end excluded: price.amount=10..20,"
+        " due=2025-01-31..",
     ),
-    click.option("--oldest-first", is_flag=True, help="The oldest events first, in place of the newest."),
+    click.option("--oldest-first", is_flag=True, help="Show the oldest events first instead of the newest."),
 )
 
 
@@ -94,7 +109,7 @@ def options(command: F) -> F:
 
 
 def query_of(terms: dict[str, Any]) -> SearchQuery:
-    """Return the query that the options come to; all of them must hold.
+    """Return the query that the options make; all of them must match.
 
     Raises:
         InvalidInputError: One of them cannot be meant; it names the field.

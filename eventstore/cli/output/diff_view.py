@@ -24,7 +24,7 @@ def show(
     limit: int | None,
     as_lines: bool,
 ) -> int:
-    """Print events with what their payloads say otherwise, and return how many were printed.
+    """Print events with what changed in their payloads, and return how many were printed.
 
     Args:
         events: From the aggregate's first one on, so that each has its predecessor.

@@ -1,4 +1,4 @@
-"""What every command prints and exits with: one JSON envelope or human text, and documented exit codes."""
+"""What every command prints and exits with: a JSON envelope or text for people, and documented exit codes."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ def print_envelope(data: object, *, status: str = "ok", diagnostics: Sequence[st
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Return a console for people; it wraps nothing when the output is no terminal, or one without a width."""
+    """Return a console for people; it does not wrap when the output is not a terminal, or has no width."""
     from rich.console import Console  # noqa: PLC0415 - commands that print JSON, or lines alone, do without
 
     stream = sys.stderr if stderr else sys.stdout

@@ -1,4 +1,4 @@
-"""Events printed: JSON lines, or tables of bounded length; a row that cannot be read never hides its neighbours."""
+"""Prints events: JSON lines, or tables of bounded length; a row that cannot be read never hides its neighbours."""
 
 from collections.abc import Iterable
 
@@ -32,7 +32,7 @@ class EventList:
         self._corrupt = 0
 
     def on_corrupt(self, error: CorruptRowError) -> None:
-        """Say that a row cannot be read; the command goes on, and ends with another code."""
+        """Report that a row cannot be read; the command continues, and ends with another exit code."""
         self._corrupt += 1
         click.echo(f"error: {printable(' '.join(str(error).split()))}", err=True)
 

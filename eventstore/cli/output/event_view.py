@@ -20,7 +20,7 @@ def as_dict(event: RecordedEvent) -> dict[str, Any]:
     """Return an event for JSON output; the payload is the stored text itself.
 
     Raises:
-        CorruptRowError: The stored text is no JSON.
+        CorruptRowError: The stored text is not JSON.
     """
     return {
         "aggregate_id": event.aggregate_id,
@@ -48,7 +48,7 @@ def columns(*, with_aggregate: bool) -> tuple[Column, ...]:
 
 
 def row(event: RecordedEvent, *, with_aggregate: bool) -> tuple[Text, ...]:
-    """Return one event as cells; what is stored is neither markup nor a terminal's business."""
+    """Return one event as cells; stored text is neither markup nor control characters."""
     aggregate = (event.aggregate_id,) if with_aggregate else ()
     cells = (
         *aggregate,
@@ -77,5 +77,5 @@ def _raw(event: RecordedEvent, field: str, text: str) -> msgspec.Raw:
         msgspec.json.decode(encoded, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as error:
         key = f"{event.aggregate_id}/{event.sequence_number}"
-        raise CorruptRowError("the events", key=key, field=field, reason=f"is no JSON: {error}") from error
+        raise CorruptRowError("the events", key=key, field=field, reason=f"is not JSON: {error}") from error
     return msgspec.Raw(encoded)

@@ -1,4 +1,4 @@
-"""What an event's payload says otherwise than the payload before it. Pure."""
+"""What changed in an event's payload since the previous one. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -36,10 +36,10 @@ class PayloadDiffs:
         self._before: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def take(self, event: RecordedEvent) -> PayloadDiff:
-        """Take the next event and return what it says otherwise.
+        """Take the next event and return what changed.
 
         Raises:
-            ValueError: Its payload is no JSON.
+            ValueError: Its payload is not JSON.
         """
         values = dict(_leaves(event.data, ""))
         against, earlier = self._before.get(event.type, (None, {}))
@@ -68,5 +68,5 @@ def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same JSON: 1 is neither 1.0 nor true, the order of names says nothing."""
+    """Tell whether two values are the same JSON: 1 is neither 1.0 nor true, the order of names does not matter."""
     return msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")

@@ -1,4 +1,4 @@
-"""How far a long command has come: a bar on a terminal, a line now and then elsewhere, always on standard error."""
+"""The progress of a long command: a bar on a terminal, a line now and then elsewhere, always on standard error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ Tell = Callable[[int, str], None]
 
 @contextmanager
 def shown(words: str, clock: Clock, *, total: int | None = None) -> Iterator[Tell]:
-    """Give what a command tells its progress to.
+    """Yield the function that a command reports its progress to.
 
     Args:
         words: What is said before anything is done.

@@ -1,4 +1,4 @@
-"""Standard streams that can be used whatever they are: closed, in another encoding, or on a full disk."""
+"""Standard streams that work in any state: closed, in another encoding, or on a full disk."""
 
 import contextlib
 import io
@@ -7,7 +7,7 @@ import sys
 
 
 def make_sound() -> None:
-    """Give closed streams a place that swallows, and let no character fail for want of an encoding.
+    """Replace closed streams by a null device, and let no character fail to encode.
 
     A closed descriptor would be taken by the next connection, into which messages would then be written.
     """
@@ -19,16 +19,16 @@ def make_sound() -> None:
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
     if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - likewise
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
     if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - likewise
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def abandon() -> None:
-    """Send what is still buffered nowhere: it could not be written, and must not fail again at the process's end."""
+    """Discard what is still buffered: it could not be written, and must not fail again when the process ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -38,7 +38,7 @@ def abandon() -> None:
 
 
 def printable(text: str) -> str:
-    """Return text on one line, with control characters written out, so that stored text cannot steer a terminal."""
+    """Return text on one line, with control characters escaped, so that stored text cannot control a terminal."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

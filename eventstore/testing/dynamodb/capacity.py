@@ -26,7 +26,7 @@ def _units(size_bytes: int, unit_bytes: int) -> int:
     return max(1, -(-size_bytes // unit_bytes))
 
 
-class Tally:
+class CapacityTally:
     """Adds up the units of one request.
 
     Args:
@@ -46,7 +46,7 @@ class Tally:
 
     @property
     def is_wanted(self) -> bool:
-        """Tell whether anybody will look."""
+        """Tell whether the units are reported."""
         return self._detail != _NONE
 
     def write(self, table: str, size_bytes: int, index_sizes: Mapping[str, list[int]]) -> None:

@@ -1,4 +1,4 @@
-"""The in-memory DynamoDB itself: one engine behind one door."""
+"""The in-memory DynamoDB itself: one engine behind one entry point."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -55,7 +55,7 @@ class InMemoryDynamoDB:
         clock: Tells the time, for idempotency tokens, streams and creation dates; the machine's by default.
         lock: Held while one call has its effect; a thread lock by default.
         region: Named in addresses and records.
-        shard_count: How many shards a stream starts with.
+        shard_count: Number of shards a stream starts with.
         placing: How the records of a commit enter a stream; in the order of the request by default.
         passage: What stands between a call and its effect; nothing by default.
         weather: What goes wrong, and how often; nothing by default.
@@ -90,7 +90,7 @@ class InMemoryDynamoDB:
 
     @property
     def weather(self) -> Weather:
-        """What goes wrong from now on; what is late already comes at its time, or before.
+        """The faults from now on; effects that are late already come at their time, or before.
 
         `Weather()` ends all faults.
         """
@@ -107,7 +107,7 @@ class InMemoryDynamoDB:
 
     @property
     def met(self) -> Mapping[str, int]:
-        """How often each fault was met until now, by its name in `Weather`."""
+        """How often each fault has happened so far, by its name in `Weather`."""
         return dict.fromkeys(FAULTS, 0) if self._faults is None else dict(self._faults.chance.met)
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Reply:
@@ -151,7 +151,7 @@ class InMemoryDynamoDB:
         return DynamoDBClient(self.call)
 
     def observer(self) -> DynamoDBClient:
-        """Return a client for those who watch: it sees the tables as they are, meets no fault and takes no passage.
+        """Return a client for observers: it sees the tables as they are, meets no fault and bypasses the passage.
 
         It is for reads. A write by it would overtake what is late.
         """

@@ -83,7 +83,7 @@ class Engine:
         return f"arn:aws:dynamodb:{self.region}:{ACCOUNT}:table/{name}"
 
     def let_fail(self, faults: "Faults") -> None:
-        """Let things go wrong from now on."""
+        """Inject faults from now on."""
         self.faults = faults
         for feed in self.feeds.values():
             feed.after_split = faults.sharding.follow_split

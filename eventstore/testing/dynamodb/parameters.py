@@ -1,4 +1,4 @@
-"""The parameters that each call takes; others are refused before they reach the service, as botocore does.
+"""The parameters of each call; others are refused before they reach the service, as botocore does.
 
 Parameters that AWS calls legacy (`Expected`, `KeyConditions`, `AttributesToGet` …) are refused too.
 """

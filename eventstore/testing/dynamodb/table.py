@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.feed.feed import Feed
-from eventstore.testing.dynamodb.storage.index import Index
+from eventstore.testing.dynamodb.storage.index import SecondaryIndex
 from eventstore.testing.dynamodb.storage.items import Change, StoredItem
 from eventstore.testing.dynamodb.storage.rows import Rows
 from eventstore.testing.dynamodb.storage.schema import Key, KeySchema
 from eventstore.testing.dynamodb.values import Item, KeyPart
 
 if TYPE_CHECKING:
-    from eventstore.testing.dynamodb.faults.hiding import Before
+    from eventstore.testing.dynamodb.faults.hiding import EarlierItem
 
 
 def _whole(part: KeyPart) -> KeyPart:
@@ -41,7 +41,7 @@ class Table:
         name: str,
         arn: str,
         schema: KeySchema,
-        indexes: Mapping[str, Index],
+        indexes: Mapping[str, SecondaryIndex],
         definition: Mapping[str, Any],
         created_ms: int,
     ) -> None:
@@ -53,15 +53,15 @@ class Table:
         self.created_ms = created_ms
         self.feed: Feed | None = None
         self.rows = Rows(leading=_whole)
-        self.unapplied: dict[Key, Before] = {}
-        self.stale: dict[Key, Before] = {}
+        self.unapplied: dict[Key, EarlierItem] = {}
+        self.stale: dict[Key, EarlierItem] = {}
         self._indexes = tuple(self.indexes.values())
 
     def get(self, key: Key) -> StoredItem | None:
         """Return an item as the last commit left it."""
         return self.rows.get(*key)
 
-    def index(self, name: str) -> Index:
+    def index(self, name: str) -> SecondaryIndex:
         """Return an index by name."""
         found = self.indexes.get(name)
         if found is None:

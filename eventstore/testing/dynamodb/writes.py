@@ -127,7 +127,7 @@ class Update(KeyedWrite):
 
     def __init__(self, table: Table, request: Mapping[str, Any]) -> None:
         super().__init__(table, request)
-        self._update: Compiled[tuple[updates.Action, ...]] | None = self._arguments.update("UpdateExpression")
+        self._update: Compiled[tuple[updates.UpdateAction, ...]] | None = self._arguments.update("UpdateExpression")
         self._arguments.finish()
         self.size_bytes += self._arguments.values_bytes
 
@@ -171,7 +171,7 @@ class Delete(KeyedWrite):
         return None
 
 
-class Check(KeyedWrite):
+class ConditionCheck(KeyedWrite):
     """Looks at an item and leaves it as it is; only in a transaction."""
 
     __slots__ = ()
@@ -191,5 +191,5 @@ READERS: dict[str, Callable[[Table, Mapping[str, Any]], Write]] = {
     "Put": Put,
     "Update": Update,
     "Delete": Delete,
-    "ConditionCheck": Check,
+    "ConditionCheck": ConditionCheck,
 }

@@ -37,7 +37,7 @@ def account(name: str) -> Account | None:
 
 
 def fresh(folder: Path) -> Path:
-    """Empty a folder that a server fills anew at each start, so that what a crash left does not pile up."""
+    """Empty a folder that a server fills again at each start, so that what a crash left does not pile up."""
     if folder.is_dir():
         shutil.rmtree(folder)
     return folder

@@ -48,7 +48,7 @@ class Native:
     def up(self, services: Sequence[Service], *, everything: bool = True) -> None:
         """Bring servers up: those that work are left alone, the others are installed and started.
 
-        A clone that was made anew where another has been starts with empty servers.
+        A clone that was made again where another has been starts with empty servers.
 
         Raises:
             ServersError: One of them cannot be had or did not start; the others are left as they are.

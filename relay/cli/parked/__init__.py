@@ -7,7 +7,7 @@ from eventstore.cli.lazy_group import Lazy, LazyGroup
 _COMMANDS = {
     "drop": Lazy(
         "relay.cli.parked.drop:drop",
-        "Let the commit of AGGREGATE that ends at number LAST count as delivered where it is parked.",
+        "Count the commit of AGGREGATE that ends at number LAST as delivered where it is parked.",
     ),
     "list": Lazy(
         "relay.cli.parked.listing:list_",
@@ -15,11 +15,11 @@ _COMMANDS = {
     ),
     "release": Lazy(
         "relay.cli.parked.release:release",
-        "Remove the marks that meet all options, so that the relay tries those commits again.",
+        "Un-park the commits that match all options, so that the relay tries them again.",
     ),
     "show": Lazy(
         "relay.cli.parked.show:show",
-        "Show the commit of AGGREGATE that ends at number LAST; without LAST, its lowest that is parked.",
+        "Show the commit of AGGREGATE that ends at number LAST; without LAST, its lowest parked commit.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""`relay parked drop`: give a parked commit up for ever."""
+"""`relay parked drop`: give up a parked commit permanently."""
 
 from collections.abc import Sequence
 
@@ -20,21 +20,21 @@ from relay.operating.parked.mark import Mark, MarkedRow
     "--destination",
     metavar="NAME",
     callback=operator.name,
-    help="Only for this destination; otherwise for all it is parked for.",
+    help="Drop it for this destination only; by default for every destination it is parked for.",
 )
-@click.option("--reason", required=True, callback=operator.reason, help="Why, for the audit record.")
-@click.option("--yes", "is_sure", is_flag=True, help="Do not ask whether you are sure.")
+@click.option("--reason", required=True, callback=operator.reason, help="Reason, kept in the audit log.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask for confirmation.")
 @operator.by_option
 @envelope.json_option
 @envelope.reports_errors
 def drop(
     aggregate: str, last: int, destination: str | None, reason: str, by: str, *, is_sure: bool, as_json: bool
 ) -> None:
-    """Let the commit of AGGREGATE that ends at number LAST count as delivered where it is parked.
+    """Count the commit of AGGREGATE that ends at number LAST as delivered where it is parked.
 
-    Its events stay in the store; the destination never gets them. Consumers of the bus pass over the hole. An audit
-    record keeps who did it, why, and what the mark said. Commits that waited behind it go on within a walk of the
-    sweep. There is no way back.
+    Its events stay in the store; the destination never gets them. Consumers of the bus skip the gap. An audit
+    record keeps who did it, why, and what the mark said. Commits that waited behind it continue within a walk of the
+    sweep. This cannot be undone.
 
     Exit codes: 0 dropped, 1 it is not parked, its turn has not come, or you did not confirm, 2 arguments, settings or
     tables, 3 DynamoDB is out of reach, 5 the outcome is unknown: run it again, it does nothing twice.
@@ -63,7 +63,7 @@ def _confirms(row: MarkedRow, marks: Sequence[Mark], *, as_json: bool) -> bool:
     for mark in marks:
         click.echo(f"  {words.text(mark.destination)} will never get it: {words.text(mark.reason, 2_000)}", err=as_json)
     try:
-        return click.confirm("Drop it for ever?", err=as_json)
+        return click.confirm("Drop it permanently?", err=as_json)
     except click.Abort:  # no terminal, or Ctrl-C
         return False
 
@@ -80,6 +80,6 @@ def _tell(row: MarkedRow, marks: Sequence[Mark], done: Dropped, *, as_json: bool
         }
         envelope.print_envelope(data)
         return
-    gone = "nothing is owed of it any more" if done.settled else "other destinations are still owed it"
+    gone = "it is no longer owed to any destination" if done.settled else "it is still owed to other destinations"
     click.echo(f"dropped {words.text(row.aggregate_id)} {row.last} for {', '.join(map(words.text, names))}; {gone}.")
     click.echo(f"audit record {done.record.record_id}: `relay audit list` shows it.")

@@ -21,9 +21,15 @@ _REASON_SHOWN = 160
 
 @click.command("list")
 @click.option("--aggregate", metavar="ID", help="Only commits of this aggregate.")
-@click.option("--destination", metavar="NAME", callback=operator.name, help="Only those parked for this destination.")
-@click.option("--error-class", metavar="CLASS", callback=operator.name, help="Only those of this error class.")
-@click.option("--examples", type=click.IntRange(1, 100), default=3, show_default=True, help="Of each group.")
+@click.option("--destination", metavar="NAME", callback=operator.name, help="Only commits parked for this destination.")
+@click.option("--error-class", metavar="CLASS", callback=operator.name, help="Only commits with this error class.")
+@click.option(
+    "--examples",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Number of examples to show per group.",
+)
 @envelope.json_option
 @envelope.reports_errors
 def list_(

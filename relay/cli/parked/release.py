@@ -1,4 +1,4 @@
-"""`relay parked release`: the cause is gone, so let parked commits go, and see them go."""
+"""`relay parked release`: release parked commits once the cause is gone, and watch them arrive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from relay.cli.signals import stop_on_signals
 from relay.destination import BUS
 from relay.operating import audit
 from relay.operating.audit import AuditTrail
-from relay.operating.heartbeats import LifeSigns
+from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.parked.follow import CHAINS_MAX, Chain, End, Followed, Follower, ParkedAgain, chains_of
 from relay.operating.parked.release import Fate, Released, Releaser
 from relay.operating.parked.selection import Selection
@@ -48,16 +48,16 @@ class _Tally:
 
 
 @click.command()
-@click.option("--aggregate", metavar="ID", help="Commits of this aggregate.")
-@click.option("--destination", metavar="NAME", callback=operator.name, help="Those parked for this destination.")
+@click.option("--aggregate", metavar="ID", help="Only commits of this aggregate.")
+@click.option("--destination", metavar="NAME", callback=operator.name, help="Only commits parked for this destination.")
 @click.option(
     "--error-class",
     metavar="CLASS",
     callback=operator.name,
-    help="Those of this error class, as `relay parked list` shows it.",
+    help="Only commits with this error class, as `relay parked list` shows it.",
 )
-@click.option("--all", "is_all", is_flag=True, help="All of them.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be released.")
+@click.option("--all", "is_all", is_flag=True, help="All parked commits.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be released.")
 @click.option(
     "--wait",
     "wait_seconds",
@@ -65,9 +65,9 @@ class _Tally:
     default="2m",
     show_default=True,
     metavar="TIME",
-    help="Follow what was released at most so long; 0 does not follow.",
+    help="How long to wait for delivery; 0 does not wait.",
 )
-@click.option("--reason", callback=operator.reason, help="Why, for the audit record.")
+@click.option("--reason", callback=operator.reason, help="Reason, kept in the audit log.")
 @operator.by_option
 @envelope.json_option
 @envelope.reports_errors
@@ -83,10 +83,10 @@ def release(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Remove the marks that meet all options, so that the relay tries those commits again.
+    """Un-park the commits that match all options, so that the relay tries them again.
 
     Released for the bus, a commit goes at once and what waited behind it within a walk of the sweep, in order. The
-    command follows them until they have arrived, and says when one was parked again. With no relay running,
+    command waits until they have arrived, and reports those that were parked again. With no relay running,
     `relay replay` delivers what was released.
 
     Exit codes: 0 all that was released has arrived (--dry-run, --wait 0: always), or nothing was parked, 1 something
@@ -94,7 +94,7 @@ def release(
     delivery is paused, or the time was over, 5 the outcome is unknown: release again.
     """
     if is_all == any(option is not None for option in (aggregate, destination, error_class)):
-        raise click.UsageError("say what to release: --aggregate, --destination, --error-class, or else --all")
+        raise click.UsageError("select what to release: --aggregate, --destination, --error-class, or else --all")
     if aggregate is not None:
         check_aggregate_id(aggregate, "--aggregate")
     desk = open_desk()
@@ -123,9 +123,9 @@ def _release(desk: Desk, selection: Selection, *, audit_by: str, reason: str, dr
 def _follow(desk: Desk, chains: Sequence[Chain], wait_seconds: float) -> Followed:
     stop = desk.runtime.flag()
     stop_on_signals(stop)
-    life = LifeSigns(desk.fleet_table.look, desk.runtime)
+    heartbeats = HeartbeatWatch(desk.fleet_table.look, desk.runtime)
     with progress.shown("following", desk.runtime, total=len(chains)) as tell:
-        follower = Follower(desk.reader, life, desk.runtime)
+        follower = Follower(desk.reader, heartbeats, desk.runtime)
         return follower.follow(
             chains, wait_seconds, stop, lambda done: tell(done, f"{done:,} of {len(chains):,} chains decided")
         )
@@ -138,11 +138,11 @@ def _report(tally: _Tally, followed: Followed | None, *, dry_run: bool, as_json:
         envelope.print_envelope(_as_dict(tally, followed, dry_run=dry_run), status=status)
         raise SystemExit(int(code))
     if not tally.commits and not tally.changed:
-        click.echo("nothing that is meant is parked. Next: `relay parked list` shows what is.")
+        click.echo("nothing that is selected is parked. Next: `relay parked list` shows what is.")
         return
     click.echo(f"{'would release' if dry_run else 'released'} {words.commits(tally.commits)}.")
     if tally.changed:
-        click.echo(f"{words.commits(tally.changed)} left alone: changed by somebody else meanwhile.")
+        click.echo(f"{words.commits(tally.changed)} left alone: changed by somebody else in the meantime.")
     if followed is None:
         for each in tally.examples:
             click.echo(f"  {words.text(each.key[0])} {each.key[1]}, {', '.join(map(words.text, each.destinations))}")
@@ -180,7 +180,7 @@ _ADVICE = {
     End.ARRIVED: "",
     End.PAUSED: "delivery is paused: `relay resume`, and the relay takes them.",
     End.NOBODY: "no relay runs: start `relay run`, or deliver with `relay replay`.",
-    End.TOO_LONG: "the time was over, the relay goes on: `relay status` and `relay gaps` show how far it is.",
+    End.TOO_LONG: "timed out; the relay carries on: `relay status` and `relay gaps` show how far it is.",
     End.STOPPED: "interrupted; what was released stays released: `relay status` and `relay gaps` show how far it is.",
 }
 

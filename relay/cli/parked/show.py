@@ -23,12 +23,16 @@ _EVENTS_SHOWN = 5
 @click.argument("aggregate")
 @click.argument("last", type=click.IntRange(1, SEQUENCE_NUMBER_MAX), required=False)
 @click.option(
-    "--head", type=click.IntRange(0, 100_000), default=200, show_default=True, help="Characters of a payload."
+    "--head",
+    type=click.IntRange(0, 100_000),
+    default=200,
+    show_default=True,
+    help="Number of characters to show of each payload.",
 )
 @envelope.json_option
 @envelope.reports_errors
 def show(aggregate: str, last: int | None, head: int, *, as_json: bool) -> None:
-    """Show the commit of AGGREGATE that ends at number LAST; without LAST, its lowest that is parked.
+    """Show the commit of AGGREGATE that ends at number LAST; without LAST, its lowest parked commit.
 
     Exit codes: 0 shown, 1 there is none, 2 settings or tables, 3 DynamoDB is out of reach.
     """
@@ -38,7 +42,7 @@ def show(aggregate: str, last: int | None, head: int, *, as_json: bool) -> None:
     key = (aggregate, last) if last is not None else inspector.lowest_marked(aggregate)
     found = None if key is None else inspector.inspect(key)
     if found is None:
-        what = "nothing of it is parked" if last is None else "there is no such row: every destination has it, or none"
+        what = "nothing of it is parked" if last is None else "there is not such row: every destination has it, or none"
         which = words.text(aggregate) if last is None else f"{words.text(aggregate)} {last}"
         advice = "`relay parked list` shows what is parked"
         envelope.fail(f"{which}: {what}; {advice}", envelope.ExitCode.FOUND, as_json=as_json)
@@ -74,11 +78,11 @@ def _lines(found: Inspection, head: int, now_ms: int) -> Iterator[str]:
     yield f"  below it: {_below(found)}"
     if row.marks:
         name = shlex.quote(words.text(row.aggregate_id))
-        yield f"Next: when the cause is gone, `relay parked release --aggregate {name}`; to give it up for ever,"
+        yield f"Next: when the cause is gone, `relay parked release --aggregate {name}`; to give it up permanently,"
         yield f"  `relay parked drop {name} {row.last} --reason ...`"
     elif row.first is None:
         told = "`eventstore verify` names what is wrong with it"
-        yield f"Next: mend the row from the events, {told}; nothing else moves it."
+        yield f"Next: fix the row from the events, {told}; nothing else moves it."
 
 
 def _event_lines(events: tuple[RecordedEvent, ...], head: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What py-amqp raises, told in the words of the broker port: gone, wrongly set up, or too large a message."""
+"""Maps what py-amqp raises to the broker port's errors: lost, wrongly set up, or message too large."""
 
 import re
 import ssl
@@ -16,7 +16,7 @@ _TOO_LARGE = re.compile(r"message size \d+ (?:is )?larger than (?:configured )?m
 _ADVICE = {
     402: "check the virtual host in the address",
     403: "check user and password, and that the user may configure, write and read what begins with the prefix",
-    404: "an exchange or queue is gone; it is declared anew at the next connect, but consumers must bind theirs again",
+    404: "an exchange or queue is gone; it is declared again at the next connect; consumers must bind theirs again",
     405: "another connection holds that queue for itself",
     406: "it exists with other properties; delete it when it is empty, or use another prefix or queue type",
     530: "check the virtual host in the address and the user's rights to it",
@@ -24,7 +24,7 @@ _ADVICE = {
 """Reply codes that time does not heal. Source: AMQP 0-9-1, 1.7 (constants)."""
 
 _DEFECTS = {501, 502, 503, 504, 505, 540}
-"""Reply codes that say our frames are wrong, or that this is no RabbitMQ."""
+"""Reply codes that say our frames are wrong, or that this is not RabbitMQ."""
 
 
 def broker_error(error: BaseException, doing: str) -> BrokerError:
@@ -39,5 +39,7 @@ def broker_error(error: BaseException, doing: str) -> BrokerError:
     if code in _ADVICE:
         return TopologyError(f"RabbitMQ refuses while {doing}: {text} ({code}); {_ADVICE[code]}")
     if code in _DEFECTS:
-        return TopologyError(f"RabbitMQ does not understand us while {doing}: {text} ({code}); is it RabbitMQ 3.8+?")
+        return TopologyError(
+            f"RabbitMQ does not understand us while {doing}: {text} ({code}); is it RabbitMQ 3.8 or later?"
+        )
     return BrokerLostError(f"RabbitMQ was lost while {doing}: {text or type(error).__name__}")

@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class BrokerError(Exception):
-    """Base of what a broker can do wrong. After any of them the session is of no use."""
+    """Base of what can go wrong with a broker. After any of them the session is unusable."""
 
 
 class BrokerLostError(BrokerError):
@@ -20,7 +20,7 @@ class BrokerLostError(BrokerError):
 
 
 class TopologyError(BrokerError):
-    """The broker refuses for a reason that time does not heal. The message says what to do."""
+    """The broker refuses for a reason that does not go away by itself. The message says what to do."""
 
 
 class MessageTooLargeError(BrokerError):
@@ -59,8 +59,8 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
-    """The broker has durably taken a message, or with `multiple` every one up to it."""
+class Acked:
+    """The broker has acknowledged a message, or with `multiple` every one up to it: it is durable."""
 
     tag: int
     multiple: bool
@@ -76,7 +76,7 @@ class Nacked:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """No queue took the message; a confirm of it follows none the less."""
+    """No queue took the message; an ack for it follows all the same."""
 
     message_id: str
     code: int
@@ -85,17 +85,17 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The broker asks to stop publishing, for want of memory or disk."""
+    """The broker asks to stop publishing: it is short of memory or disk."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unblocked:
-    """Publishing may go on."""
+    """Publishing may continue."""
 
 
-BrokerEvent = Confirmed | Nacked | Returned | Blocked | Unblocked
+BrokerEvent = Acked | Nacked | Returned | Blocked | Unblocked
 
 
 class BrokerSession(Protocol):
@@ -109,25 +109,25 @@ class BrokerSession(Protocol):
 
         Raises:
             BrokerLostError: The message was taken or not; nobody knows.
-            TopologyError: Likewise, and a person must act.
+            TopologyError: Same as above, and a person must act.
             MessageTooLargeError: An earlier message was too large for the broker.
         """
         ...
 
     def poll(self, timeout_seconds: float) -> Sequence[BrokerEvent]:
-        """Return what the broker has said since, oldest first; wait for the first word at most that long.
+        """Return what the broker has sent since, oldest first; wait at most that long for the first of it.
 
         It also keeps the connection's heartbeat going; zero asks without waiting.
 
         Raises:
             BrokerLostError: The connection broke, or nothing was heard for too long.
-            TopologyError: The channel was closed for a reason that a person must mend.
+            TopologyError: The channel was closed for a reason that a person must fix.
             MessageTooLargeError: A message was too large for the broker.
         """
         ...
 
     def close(self) -> None:
-        """Let the connection go; never raises, never waits long. What is unconfirmed stays so."""
+        """Release the connection; never raises, never waits long. What is unconfirmed stays so."""
         ...
 
 

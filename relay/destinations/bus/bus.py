@@ -8,13 +8,13 @@ from typing import assert_never
 from eventstore.ports import Runtime
 from relay.destination import BUS, Chain, CommitKey, Outcome, Report, Trouble, TroubleKind
 from relay.destinations.bus.broker import (
+    Acked,
     Blocked,
     Broker,
     BrokerError,
     BrokerEvent,
     BrokerLostError,
     BrokerSession,
-    Confirmed,
     MessageTooLargeError,
     Nacked,
     Returned,
@@ -24,17 +24,17 @@ from relay.destinations.bus.broker import (
 from relay.destinations.bus.chain import ChainCursor
 from relay.destinations.bus.confirms import Confirms
 from relay.destinations.bus.settings import BusSettings
-from relay.permit import Deadline
+from relay.permit import DeliveryDeadline
 
 POLL_MAX_SECONDS = 1.0
-"""Longest wait for the broker's word at a time; each poll also keeps the heartbeat going."""
+"""Longest single wait for the broker's acks; each poll also keeps the heartbeat going."""
 
 UNCONFIRMED = "unconfirmed"
 NACK = "nack"
-OUT_OF_TIME = "out of time"
-LEAVE_OVER = "leave over"
+TIMEOUT = "timeout"
+PERMIT_EXPIRED = "permit_expired"
 RETURNED = "returned"
-SAME_ID = "same id under way"
+DUPLICATE_ID = "duplicate_id_in_flight"
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Bus:
         self._message_max_bytes = self._settings.message_max_bytes
         self._link: _Link | None = None
 
-    def deliver(self, chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
         if not chains:
             return Report()
@@ -84,7 +84,7 @@ class Bus:
         return Report(outcomes, trouble)
 
     def idle(self) -> None:
-        """Keep the heartbeat going; a connection found broken is let go, and the next delivery opens another."""
+        """Keep the heartbeat going; a connection found broken is released, and the next delivery opens another."""
         if self._link is None:
             return
         try:
@@ -94,12 +94,12 @@ class Bus:
             self.close()
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Release the connection."""
         if self._link is not None:
             link, self._link = self._link, None
             link.session.close()
 
-    def _attempt(self, cursors: Sequence[ChainCursor], deadline: Deadline) -> Trouble | None:
+    def _attempt(self, cursors: Sequence[ChainCursor], deadline: DeliveryDeadline) -> Trouble | None:
         try:
             if self._link is None:
                 self._link = _Link(self._broker.connect())
@@ -114,12 +114,12 @@ class Bus:
             self.close()
             return self._heed_limit(error)
 
-    def _pump(self, link: _Link, ready: deque[ChainCursor], deadline: Deadline) -> Trouble | None:
-        """Send and listen until every cursor is done, the broker objects, the leave ends, or the time is over."""
+    def _pump(self, link: _Link, ready: deque[ChainCursor], deadline: DeliveryDeadline) -> Trouble | None:
+        """Send and listen until every cursor is done, the broker objects, the permit expires, or the time is over."""
         last_call = deadline.budget_seconds * self._settings.last_call
         while True:
             left = deadline.answer_seconds()
-            may_send = left > last_call and link.returned is None and not deadline.is_leave_over()
+            may_send = left > last_call and link.returned is None and not deadline.is_permit_expired()
             if may_send and link.blocked is None:
                 self._fill(link, ready, deadline)
             wait = left if link.under_way else left - last_call
@@ -129,18 +129,18 @@ class Bus:
                 ready.extend(_hear(link, event))
         return self._conclude(link, ready, deadline)
 
-    def _fill(self, link: _Link, ready: deque[ChainCursor], deadline: Deadline) -> None:
+    def _fill(self, link: _Link, ready: deque[ChainCursor], deadline: DeliveryDeadline) -> None:
         while ready and len(link.under_way) < self._settings.window:
-            if deadline.is_leave_over():  # asked each time: the process may have been suspended since
+            if deadline.is_permit_expired():  # asked each time: the process may have been suspended since
                 return
             cursor = ready.popleft()
             message = cursor.next()
             if message is not None and link.under_way.is_under_way(message.message_id):
-                cursor.stop(SAME_ID)  # rows that were copied by hand have the ids of others; each gets its turn
+                cursor.stop(DUPLICATE_ID)  # rows that were copied by hand have the ids of others; each gets its turn
             elif message is not None:
                 link.under_way.sent(link.session.publish(message), message.message_id, cursor)
 
-    def _conclude(self, link: _Link, ready: deque[ChainCursor], deadline: Deadline) -> Trouble | None:
+    def _conclude(self, link: _Link, ready: deque[ChainCursor], deadline: DeliveryDeadline) -> Trouble | None:
         unanswered = len(link.under_way)
         if unanswered or link.returned is not None:
             self.close()
@@ -149,7 +149,7 @@ class Bus:
         if link.blocked is not None and (unanswered or ready):
             return Trouble(
                 TroubleKind.OUTAGE,
-                f"blocked: the broker takes no messages ({link.blocked.reason}); look at its memory and disk alarms",
+                f"blocked: the broker accepts no messages ({link.blocked.reason}); look at its memory and disk alarms",
             )
         if unanswered:
             return Trouble(
@@ -158,7 +158,7 @@ class Bus:
                 " is the broker slow?",
             )
         for cursor in ready:  # the broker is well, there was more than fits the time, or than we may send
-            cursor.stop(LEAVE_OVER if deadline.is_leave_over() else OUT_OF_TIME)
+            cursor.stop(PERMIT_EXPIRED if deadline.is_permit_expired() else TIMEOUT)
         return None
 
     def _why_returned(self, returned: Returned) -> str:
@@ -166,7 +166,7 @@ class Bus:
         return (
             f"the broker returned event {returned.message_id} ({returned.code} {returned.text}): no queue is bound to"
             f" {names.exchange} for it, and its alternate exchange {names.unrouted} leads nowhere; restore that"
-            " exchange and its queue (they are declared anew at each connect), and remove policies that redirect it"
+            " exchange and its queue (they are declared again at each connect), and remove policies that redirect it"
         )
 
     def _heed_limit(self, error: MessageTooLargeError) -> Trouble | None:
@@ -181,9 +181,9 @@ class Bus:
 
 
 def _hear(link: _Link, event: BrokerEvent) -> list[ChainCursor]:
-    """Take in what the broker said; return the cursors that may send their next message."""
+    """Process what the broker sent; return the cursors that may send their next message."""
     match event:
-        case Confirmed(tag, multiple):
+        case Acked(tag, multiple):
             cursors = link.under_way.answered(tag, multiple=multiple)
             for cursor in cursors:
                 cursor.confirm()

@@ -1,4 +1,4 @@
-"""One aggregate's chain on its way to the bus: which event comes next, and what became of the commits so far."""
+"""One aggregate's chain on its way to the bus: which event comes next, and the outcome of the commits so far."""
 
 from collections.abc import MutableMapping
 
@@ -6,7 +6,7 @@ from relay.destination import Chain, CommitKey, Confirmed, Outcome, Retry
 from relay.destinations.bus import message
 from relay.destinations.bus.broker import Message
 
-BEHIND_PARKED = "behind parked"
+BEHIND_PARKED = "behind_parked"
 
 
 class ChainCursor:

@@ -1,4 +1,4 @@
-"""Which messages of a session the broker still owes an answer for: the delivery tag map, without I/O."""
+"""Which messages of a session the broker has not answered yet: the delivery tag map, without I/O."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar

@@ -1,4 +1,4 @@
-"""RabbitMQ behind the broker port: one connection, one channel in confirm mode, frames read by hand.
+"""RabbitMQ behind the broker port: one connection, one channel in confirm mode, frames read one by one.
 
 kombu reads the address and chooses the transport; its publishing is left aside, since it waits for each confirm and
 takes an unroutable message for a success.
@@ -19,10 +19,10 @@ from kombu.connection import Connection as Address
 from relay import defaults
 from relay.destinations.bus.amqp_errors import FAILURES, broker_error
 from relay.destinations.bus.broker import (
+    Acked,
     Blocked,
     BrokerError,
     BrokerEvent,
-    Confirmed,
     Message,
     Nacked,
     Returned,
@@ -120,7 +120,7 @@ class RabbitSession:
         self._failure: BrokerError | None = None
         self._last_tag = 0
         self._readable = readable(connection)
-        channel.events["basic_ack"].add(lambda tag, multiple: inbox.append(Confirmed(tag, multiple)))
+        channel.events["basic_ack"].add(lambda tag, multiple: inbox.append(Acked(tag, multiple)))
         channel.events["basic_nack"].add(lambda tag, multiple: inbox.append(Nacked(tag, multiple)))
         channel.events["basic_return"].add(self._on_return)
 
@@ -173,7 +173,7 @@ class RabbitSession:
             if not self._readable(timeout_seconds):
                 return
             with contextlib.suppress(TimeoutError):  # the rest of a frame is late; what came of it is kept
-                # One frame. Not drain_events: a heartbeat is no event to it, so it would wait for the frame after that.
+                # One frame. Not drain_events: a heartbeat is not an event to it, so it would wait for the next frame.
                 self._connection.blocking_read(self._io_timeout_seconds)
             timeout_seconds = 0
 
@@ -263,7 +263,7 @@ def bind_queue(channel: Any, queue: Queue) -> None:
 
 
 def readable(connection: Any) -> "_Readable":
-    """Return a question: is there something to read, within so many seconds?"""
+    """Return a function that tells whether there is something to read within a number of seconds."""
     return _Readable(connection.sock)
 
 

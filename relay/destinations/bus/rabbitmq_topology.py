@@ -1,4 +1,4 @@
-"""What RabbitMQ has against what it must have, asked over AMQP alone: no management plugin is needed.
+"""Compares what RabbitMQ has with what it must have, over AMQP alone: no management plugin is needed.
 
 A passive declaration tells whether a thing is there. One that is there is declared once more as it is wanted: that
 changes nothing when it is equal, and is refused, with the reason, when it is not.
@@ -82,7 +82,7 @@ class RabbitTopology:
         return Examination(tuple(differences), tuple(notes))
 
     def depths(self) -> dict[str, int]:
-        """Return how many messages lie in each of its own queues; a queue that is not there is left out.
+        """Return how many messages are in each of its own queues; a missing queue is left out.
 
         Raises:
             EventStoreError: As `examine`.
@@ -96,7 +96,7 @@ class RabbitTopology:
         return found
 
     def make(self, differences: Sequence[Difference]) -> list[str]:
-        """See `Topology.make`; its own queues are bound anew in any case."""
+        """See `Topology.make`; its own queues are bound again in any case."""
         refused: list[str] = []
         remedies = [difference.remedy for difference in differences]
         with self._connected("declaring on") as connection:

@@ -8,10 +8,10 @@ from relay import defaults
 from relay.destination import FILE, Chain, CommitKey, Confirmed, Outcome, Report, Retry, Trouble, TroubleKind
 from relay.destinations.file import line as file_line
 from relay.destinations.file.sink import Lines, LinesLostError, LinesRefusedError
-from relay.permit import Deadline
+from relay.permit import DeliveryDeadline
 
-OUT_OF_TIME = "out of time"
-UNWRITTEN = "unwritten"
+TIMEOUT = "timeout"
+WRITE_FAILED = "write_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class FileDestination:
         self._lines = lines
         self._settings = settings or FileSettings()
 
-    def deliver(self, chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
         commits = sorted((row for chain in chains for row in chain), key=lambda row: (row.aggregate_id, row.first))
         outcomes: dict[CommitKey, Outcome] = {}
@@ -61,14 +61,14 @@ class FileDestination:
             trouble = Trouble(TroubleKind.OUTAGE, str(error))
         except LinesRefusedError as error:
             trouble = Trouble(TroubleKind.MISCONFIGURED, str(error))
-        left = Retry(UNWRITTEN if trouble else OUT_OF_TIME)
+        left = Retry(WRITE_FAILED if trouble else TIMEOUT)
         return Report({row.key: outcomes.get(row.key, left) for row in commits}, trouble)
 
     def idle(self) -> None:
-        """Nothing to do: a file does not go to sleep."""
+        """Nothing to do: a file needs no keep-alive."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._lines.close()
 
     def _batches(

@@ -18,7 +18,7 @@ def unwritable(event: RecordedEvent) -> Park | None:
     try:
         _raw_decoder.decode(event.data_json)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Park(f"{cloud_event.where(event)} has data that is no JSON: {error}", "not_json")
+        return Park(f"{cloud_event.where(event)} has data that is not JSON: {error}", "not_json")
     return cloud_event.indescribable(event)
 
 

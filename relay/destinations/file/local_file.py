@@ -38,7 +38,7 @@ _BY_HAND = frozenset(
 
 
 class LineFile:
-    """A `Lines` on a local disk. A file that was moved away, as log rotation does, is made anew at the next append.
+    """A `Lines` on a local disk. A file that was moved away, as log rotation does, is recreated at the next append.
 
     Args:
         path: The file; its folder must be there.
@@ -63,7 +63,7 @@ class LineFile:
             words = f"{self._path}: {error.strerror or error}"
             if error.errno in _BY_HAND:
                 raise LinesRefusedError(f"{words}; give a file in a folder that this user may write to") from error
-            raise LinesLostError(f"{words}; is there room on the disk, and is it well?") from error
+            raise LinesLostError(f"{words}; is the disk full or failing?") from error
 
     def close(self) -> None:
         """See `Lines.close`."""
@@ -81,7 +81,7 @@ class LineFile:
             if _try_lock(descriptor):
                 if self._is_at_path(descriptor):
                     break
-                self.close()  # it was moved away; closing lets go of the lock too
+                self.close()  # it was moved away; closing releases the lock too
             elif self._runtime.monotonic() >= ends_at:
                 raise LinesLostError(f"{self._path} is locked by another process for {timeout_seconds:.1f} s")
             else:
@@ -98,7 +98,7 @@ class LineFile:
             descriptor = os.open(self._path, _FLAGS, MODE)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 os.close(descriptor)
-                raise LinesRefusedError(f"{self._path} is no regular file; name another")
+                raise LinesRefusedError(f"{self._path} is not a regular file; name another")
             self._descriptor = descriptor
             if is_new:
                 _sync_folder(self._path.parent)

@@ -18,7 +18,7 @@ class LinesLostError(LinesError):
 
 
 class LinesRefusedError(LinesError):
-    """It cannot be written for a reason that time does not heal. The message says what to do."""
+    """It cannot be written for a reason that does not go away by itself. The message says what to do."""
 
 
 class Lines(Protocol):
@@ -32,10 +32,10 @@ class Lines(Protocol):
 
         Raises:
             LinesLostError: Not durable; whoever reads may yet find some of the lines, and finds them whole.
-            LinesRefusedError: Likewise.
+            LinesRefusedError: Same as above.
         """
         ...
 
     def close(self) -> None:
-        """Let go of it; never raises. A later append opens it again."""
+        """Release it; never raises. A later append opens it again."""
         ...

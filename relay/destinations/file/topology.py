@@ -32,13 +32,13 @@ class FileTopology:
             if not folder.exists():
                 return _one(f"folder {folder}", "is missing", "`relay topology apply` makes it", folder)
             if not folder.is_dir():
-                return _one(f"folder {folder}", "is no folder", "name another file in RELAY_FILE_PATH")
+                return _one(f"folder {folder}", "is not a folder", "name another file in RELAY_FILE_PATH")
             if self._path.exists() and not self._path.is_file():
-                return _one(f"file {self._path}", "is no regular file", "name another in RELAY_FILE_PATH")
+                return _one(f"file {self._path}", "is not a regular file", "name another in RELAY_FILE_PATH")
             place = self._path if self._path.exists() else folder
             may_write = os.access(place, os.R_OK | os.W_OK)
         except OSError as error:
-            return _one(f"file {self._path}", f"cannot be looked at: {error.strerror}", "mend the path or its rights")
+            return _one(f"file {self._path}", f"cannot be looked at: {error.strerror}", "fix the path or its rights")
         if not may_write:
             return _one(f"{place}", "may not be written to", "let the relay's user read and write it")
         return Examination(())

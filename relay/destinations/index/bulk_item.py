@@ -68,7 +68,7 @@ def rule(verdict: ItemVerdict) -> Ruling:
 
 
 def _is_of_another_mapping(reason: str) -> bool:
-    """Tell whether an index refuses because its mapping is none of ours: then it would refuse one event after another.
+    """Tell whether an index refuses because its mapping is not ours: then it would refuse one event after another.
 
     Our own mapping can refuse a document for its payload or metadata alone, as `flattened` fields.
     """

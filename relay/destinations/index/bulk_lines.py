@@ -14,7 +14,7 @@ ID_MAX_BYTES = 512
 """Longest `_id`; a request with a longer one is refused as a whole. Source: Elasticsearch, "_id field"."""
 
 INTEGER_MAX = 2**63 - 1
-"""What a field of type `long` holds; a larger number looks like a mapping that is none of ours."""
+"""What a field of type `long` holds; a larger number looks like a mapping that is not ours."""
 
 
 class _Create(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from relay.destinations.index.bulk_item import ItemVerdict
 
 
 class IndexClientError(Exception):
-    """Base of what an index can do wrong with a whole request."""
+    """Base of what can go wrong with a whole request to an index."""
 
 
 class IndexLostError(IndexClientError):
@@ -21,7 +21,7 @@ class IndexLostError(IndexClientError):
 
 
 class IndexRefusedError(IndexClientError):
-    """The index refuses for a reason that time does not heal.
+    """The index refuses for a reason that does not go away by itself.
 
     Attributes:
         status: HTTP status: 400, 401, 403 or 404.
@@ -61,5 +61,5 @@ class IndexClient(Protocol):
         ...
 
     def close(self) -> None:
-        """Let connections go; never raises."""
+        """Release connections; never raises."""
         ...

@@ -1,4 +1,4 @@
-"""What an index has against what the template wants, decided on the replies alone."""
+"""Compares what an index has with what the template wants, from the replies alone."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ def of_index(index: str, found: Mapping[str, Any], mappings: Mapping[str, Any], 
         )
         return
     if not index.startswith(names.pattern.removesuffix("*")):
-        yield Difference(thing, f"is under the alias {names.alias} and none of its months", "take it off the alias")
+        yield Difference(thing, f"is under the alias {names.alias} but is not a monthly index", "take it off the alias")
         return
     yield from _of_state(thing, found["settings"])
     yield from _of_alias(index, found["aliases"].get(names.alias), names)
@@ -126,7 +126,7 @@ def _of_alias(index: str, found: Mapping[str, Any] | None, names: Names) -> Iter
 def _of_mappings(index: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Difference]:
     thing = f"index {index}"
     if _plain(found.get("dynamic", True)) != _plain(wanted["dynamic"]):
-        yield Difference(thing, "takes fields into its mapping by itself", APPLY, PutMapping(index, frozenset()))
+        yield Difference(thing, "adds fields to its mapping by itself", APPLY, PutMapping(index, frozenset()))
     there = leaves(found.get("properties", {}))
     for path, field in leaves(wanted["properties"]).items():
         remedy = PutMapping(index, frozenset({path}))
@@ -146,11 +146,11 @@ def _of_mappings(index: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
 
 
 def _reindex(index: str) -> str:
-    return f"a field's type cannot be changed: make {index} anew from its events under the present template"
+    return f"a field's type cannot be changed: make {index} again from its events under the present template"
 
 
 def leaves(properties: Mapping[str, Any], path: str = "") -> dict[str, dict[str, Any]]:
-    """Return path → field for every field of a mapping that is no object; dots in names count as levels."""
+    """Return path → field for every field of a mapping that is not an object; dots in names count as levels."""
     found: dict[str, dict[str, Any]] = {}
     for name, field in properties.items():
         if "properties" in field:

@@ -172,9 +172,9 @@ def _refusal(error: ApiError) -> IndexClientError:
     kind, reason = _error_words(error.body)
     words = f"{kind}: {reason}" if kind else reason
     if status == 413:  # noqa: PLR2004 - HTTP: content too large
-        return TooLargeError(f"the index, or a proxy before it, takes no body of that size: {words}")
+        return TooLargeError(f"the index, or a proxy before it, accepts no body of that size: {words}")
     if kind == "cluster_block_exception" or status in {408, 429} or status >= 500:  # noqa: PLR2004 - HTTP: server
-        return IndexLostError(f"the index takes no requests now: {words} (status {status})")
+        return IndexLostError(f"the index accepts no requests now: {words} (status {status})")
     return IndexRefusedError(status, words)
 
 

@@ -1,4 +1,4 @@
-"""What Elasticsearch has against what it must have: the template, the alias, and every month's index."""
+"""Compares what Elasticsearch has with what it must have: the template, the alias, and every month's index."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -133,7 +133,7 @@ def _try(thing: str, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs)
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Tell what the client raises in the words of the port."""
+    """Translate what the client raises to the port's errors."""
     try:
         yield
     except IndexLostError as error:

@@ -11,10 +11,10 @@ from relay.destinations.index.bulk_item import ItemVerdict, Ruling, rule
 from relay.destinations.index.client import IndexClient, IndexLostError, IndexRefusedError, TooLargeError
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.index.tally import Tally
-from relay.permit import Deadline
+from relay.permit import DeliveryDeadline
 
-LOST_REPLY = "lost reply"
-OUT_OF_TIME = "out of time"
+LOST_REPLY = "lost_reply"
+TIMEOUT = "timeout"
 UNSENT = "unsent"
 
 
@@ -26,8 +26,8 @@ class _Item:
     lines: bytes
 
 
-class _OutOfTimeError(Exception):
-    """The delivery's budget is used up, or its leave is over."""
+class _TimeUpError(Exception):
+    """The delivery's budget is used up, or its permit has expired."""
 
 
 class Index:
@@ -42,7 +42,7 @@ class Index:
         self._settings = settings or IndexSettings()
         self._prepared = False
 
-    def deliver(self, chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
         commits = [row for chain in chains for row in chain]
         if not commits:
@@ -50,17 +50,17 @@ class Index:
         tally = Tally(commits)
         trouble = self._attempt(commits, tally, deadline)
         if trouble is not None:
-            self._prepared = False  # whoever mends the index may have made it anew
-        return Report(tally.outcomes(UNSENT if trouble else OUT_OF_TIME), trouble)
+            self._prepared = False  # whoever fixes the index may have made it again
+        return Report(tally.outcomes(UNSENT if trouble else TIMEOUT), trouble)
 
     def idle(self) -> None:
         """Nothing to do: connections are opened again when they are needed."""
 
     def close(self) -> None:
-        """Let connections go."""
+        """Release connections."""
         self._client.close()
 
-    def _attempt(self, commits: Sequence[OutboxRow], tally: Tally, deadline: Deadline) -> Trouble | None:
+    def _attempt(self, commits: Sequence[OutboxRow], tally: Tally, deadline: DeliveryDeadline) -> Trouble | None:
         try:
             if not self._prepared:
                 self._client.prepare(self._timeout(deadline))
@@ -73,14 +73,14 @@ class Index:
             return Trouble(TroubleKind.OUTAGE, str(error))
         except IndexRefusedError as error:
             return _misconfigured(str(error))
-        except _OutOfTimeError:
+        except _TimeUpError:
             pass  # the index is well, there was more than fits the time
         return None
 
-    def _timeout(self, deadline: Deadline) -> float:
-        """Return how long the next request may take; what is under way when the leave ends is still waited for."""
+    def _timeout(self, deadline: DeliveryDeadline) -> float:
+        """Return how long the next request may take; what is under way when the permit expires is still waited for."""
         if deadline.left_seconds() <= 0:
-            raise _OutOfTimeError
+            raise _TimeUpError
         return min(deadline.answer_seconds(), self._settings.bulk_timeout_seconds)
 
     def _batches(self, commits: Sequence[OutboxRow], tally: Tally) -> Iterator[list[_Item]]:
@@ -103,7 +103,7 @@ class Index:
         if batch:
             yield batch
 
-    def _send(self, batch: list[_Item], tally: Tally, deadline: Deadline) -> Trouble | None:
+    def _send(self, batch: list[_Item], tally: Tally, deadline: DeliveryDeadline) -> Trouble | None:
         """Send a batch; one that is too large for the index goes in halves, down to single events."""
         pieces = [batch]
         while pieces:
@@ -129,8 +129,8 @@ def _judge(piece: Sequence[_Item], verdicts: Sequence[ItemVerdict], tally: Tally
             tally.failed(item.commit, Retry(LOST_REPLY))
         return Trouble(
             TroubleKind.OUTAGE,
-            f"{len(piece)} events were sent to the index and its {len(verdicts)} verdicts are not theirs, or not all;"
-            " a reply was cut short or changed on its way",
+            f"{len(piece)} events were sent to the index and its {len(verdicts)} verdicts are incomplete or for"
+            " other events; a reply was cut short or changed on its way",
         )
     trouble, busy = None, 0
     for item, verdict in zip(piece, verdicts, strict=True):
@@ -139,14 +139,14 @@ def _judge(piece: Sequence[_Item], verdicts: Sequence[ItemVerdict], tally: Tally
                 tally.done(item.commit)
             case Ruling.RETRY:
                 busy += 1
-                tally.failed(item.commit, Retry(f"status {verdict.status}"))
+                tally.failed(item.commit, Retry(f"status_{verdict.status}"))
             case Ruling.PARK:
                 tally.failed(item.commit, _poison(item, verdict))
             case Ruling.MISCONFIGURED:
-                tally.failed(item.commit, Retry(f"status {verdict.status}"))
+                tally.failed(item.commit, Retry(f"status_{verdict.status}"))
                 trouble = trouble or _misconfigured(f"{_words(verdict)} (status {verdict.status})")
     if trouble is None and busy == len(piece):
-        return Trouble(TroubleKind.OUTAGE, f"the index takes no events now: {_words(verdicts[0])}")
+        return Trouble(TroubleKind.OUTAGE, f"the index accepts no events now: {_words(verdicts[0])}")
     return trouble
 
 

@@ -45,7 +45,7 @@ class IndexSettings:
         if self.shards < 1 or self.replicas < 0:
             faults.append(f"shards is {self.shards} (1 or more), replicas is {self.replicas} (0 or more)")
         faults += [
-            f"promoted: {path!r} is no path such as price.amount"
+            f"promoted: {path!r} is not a path such as price.amount"
             for path in self.promoted
             if not PROMOTED_PATH.fullmatch(path)
         ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from eventstore import jsontext
 from eventstore.search import fields
-from eventstore.search.fields import Kind, PromotedType
+from eventstore.search.fields import FieldKind, PromotedType
 from relay.destinations.index.settings import IndexSettings
 
 VERSION = 2
@@ -41,11 +41,11 @@ def _properties(settings: IndexSettings) -> dict[str, Any]:
     return properties
 
 
-def _typed(kind: Kind) -> dict[str, Any]:
+def _typed(kind: FieldKind) -> dict[str, Any]:
     match kind:
-        case Kind.FLATTENED:
+        case FieldKind.FLATTENED:
             return {"type": kind.value, "ignore_above": fields.KEYWORD_MAX_CHARACTERS, "depth_limit": FLATTENED_DEPTH}
-        case Kind.DATE:
+        case FieldKind.DATE:
             return {"type": kind.value, "format": "epoch_millis"}
         case _:
             return {"type": kind.value}

@@ -1,4 +1,4 @@
-"""The three addresses of a relay process: `/livez`, `/readyz` and `/metrics`."""
+"""The three paths that a relay process serves: `/livez`, `/readyz` and `/metrics`."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,7 +20,7 @@ def open_server(
     checks: Callable[[], Sequence[Check]],
     runtime: Runtime,
 ) -> HttpServer:
-    """Return a server that holds its address already; `start` begins to serve.
+    """Return a server that is bound to its address; `start` begins to serve.
 
     None of the three asks a server: they tell what the relay's parts know.
 

@@ -1,4 +1,4 @@
-"""The meter's numbers in the words of Prometheus; the only module that knows its client library."""
+"""The meter's numbers in the format of Prometheus; the only module that knows its client library."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,13 +13,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MeterCollector(Collector):
-    """Reads a meter whenever Prometheus asks."""
+    """Reads a meter whenever Prometheus scrapes."""
 
     def __init__(self, meter: RecordingMeter) -> None:
         self._meter = meter
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric that was told something."""
+        """Yield every metric that was reported."""
         by_metric: dict[OwnMetric, list[Reading]] = {}
         for reading in self._meter.readings():
             by_metric.setdefault(reading.metric, []).append(reading)

@@ -1,4 +1,4 @@
-"""What the health endpoints say, as plain values. Pure."""
+"""What the health endpoints answer, as plain values. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def live(ages_seconds: Mapping[str, float], overdue: Iterable[str]) -> Verdict:
-    """Judge loop progress: 503 when a loop hangs, so that whoever watches starts the process again."""
+    """Judge loop progress: 503 when a loop hangs, so that the supervisor restarts the process."""
     stuck = sorted(overdue)
     loops = {part: {"turned_seconds_ago": round(age, 1)} for part, age in ages_seconds.items()}
     return Verdict(

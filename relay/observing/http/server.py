@@ -30,7 +30,7 @@ _log = structlog.get_logger()
 
 
 class HttpAddressError(SetUpError):
-    """The address for health and metrics cannot be used: choose another, or end what has it."""
+    """The address for health and metrics cannot be used: choose another, or stop the process that uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class HttpServer:
         except (OSError, OverflowError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise HttpAddressError(
-                f"RELAY_HTTP_HOST and RELAY_HTTP_PORT: {host}:{port} cannot be listened at: {reason}; {_advice(error)}",
+                f"RELAY_HTTP_HOST and RELAY_HTTP_PORT: cannot listen on {host}:{port}: {reason}; {_advice(error)}",
             ) from error
 
     @property
@@ -88,7 +88,7 @@ class HttpServer:
         _log.info("http.listening", host=str(self._server.server_address[0]), port=self.port)
 
     def close(self) -> None:
-        """Let go of the address."""
+        """Release the address."""
         self._server.server_close()
 
     def _serve(self, stop: Flag) -> None:
@@ -97,7 +97,7 @@ class HttpServer:
 
 
 class _Server(socketserver.TCPServer):
-    """Several threads take connections from one socket; whoever comes too late waits again."""
+    """Several threads accept connections from one socket; a thread that comes too late waits again."""
 
     allow_reuse_address = True
     request_queue_size = BACKLOG
@@ -113,7 +113,7 @@ class _Server(socketserver.TCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class gives both
         """See the base class; a client that goes away is no matter."""
-        _log.debug("http.broken", client=str(client_address[0]))
+        _log.debug("http.disconnected", client=str(client_address[0]))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Log nothing: a probe every few seconds says nothing new."""
+        """Log nothing: a probe every few seconds is not news."""
 
     def _answer(self, *, with_body: bool) -> None:
         path = self.path.partition("?")[0]
@@ -172,7 +172,7 @@ def _advice(error: Exception) -> str:
 
 
 class _Bounded(io.RawIOBase):
-    """A connection as a stream to read from, all of it within one time: a byte now and then buys no more."""
+    """A connection as a stream with one time limit for all of it: sending slowly does not extend it."""
 
     def __init__(self, connection: socket.socket, clock: Clock, seconds: float) -> None:
         self._connection = connection

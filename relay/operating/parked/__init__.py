@@ -1,1 +1,1 @@
-"""Parked commits in an operator's hands: found, grouped, released, followed, dropped."""
+"""What operators do with parked commits: find, group, release, follow, drop."""

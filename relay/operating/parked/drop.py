@@ -1,4 +1,4 @@
-"""Drop: a commit counts as delivered where it is parked, with a record of who decided so and why."""
+"""Drop: a commit counts as delivered where it is parked, with a record of who decided it and why."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +99,9 @@ class Dropper:
         for _ in range(_MEANWHILE_MAX):
             row = self._marks.row(key)
             if row is None or any(row.marks.get(mark.destination) != mark for mark in marks):
-                raise DropRefusedError(f"{_name(key)}: the mark was changed meanwhile, by a release or another drop")
+                raise DropRefusedError(
+                    f"{_name(key)}: the mark was changed in the meantime, by a release or another drop"
+                )
             if BUS in names:
                 self._check_turn(row)
             settled = is_settled(row.delivered | names, self._destinations)
@@ -110,9 +112,9 @@ class Dropper:
         raise ThrottledError(f"{_name(key)} changed at every attempt", retry_after_seconds=self._backoff.cap_seconds)
 
     def _check_turn(self, row: MarkedRow) -> None:
-        """Refuse while an earlier commit could still come after the hole that a drop leaves."""
+        """Refuse while an earlier commit could still arrive after the gap that a drop makes."""
         if row.first is None:
-            raise DropRefusedError(f"{_name(row.key)} does not say where it begins, so nobody can say what is below it")
+            raise DropRefusedError(f"{_name(row.key)} does not say where it begins, so what is below it is unknown")
         if row.first == 1:
             return
         before = (row.aggregate_id, row.first - 1)
@@ -124,7 +126,7 @@ class Dropper:
             case _:
                 raise DropRefusedError(
                     f"{_name(row.key)} cannot be dropped yet: the commit before it, {_name(before)}, is still owed to"
-                    " the bus and would come after the hole; deliver or drop that one first",
+                    " the bus and would arrive after the gap; deliver or drop that one first",
                 )
 
     def _write(self, row: MarkedRow, marks: Sequence[Mark], record: AuditRecord, *, settled: bool) -> bool:

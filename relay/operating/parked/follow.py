@@ -1,4 +1,4 @@
-"""Follows released commits until their chains have gone out, were parked again, or nobody carries them."""
+"""Follows released commits until they have been delivered, were parked again, or no relay runs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import islice
 
 from eventstore.ports import Flag, Runtime
 from relay.destination import BUS, CommitKey
-from relay.operating.heartbeats import LifeSigns
+from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.parked.release import Released
 from relay.outbox.reader import OutboxReader
 from relay.outbox.row import Absent, Answer, Present
@@ -49,10 +49,10 @@ class End(StrEnum):
     """No relay runs."""
 
     TOO_LONG = "too long"
-    """The time was over."""
+    """The wait timed out."""
 
     STOPPED = "stopped"
-    """Whoever followed was interrupted."""
+    """The follower was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def chains_of(released: Iterable[Released]) -> list[Chain]:
 class Follower:
     """Looks at the outbox again and again. It changes nothing."""
 
-    def __init__(self, reader: OutboxReader, life: LifeSigns, runtime: Runtime) -> None:
+    def __init__(self, reader: OutboxReader, heartbeats: HeartbeatWatch, runtime: Runtime) -> None:
         self._reader = reader
-        self._life = life
+        self._heartbeats = heartbeats
         self._runtime = runtime
 
     def follow(
@@ -142,10 +142,10 @@ class Follower:
             return End.ARRIVED
         if stop.is_set():
             return End.STOPPED
-        self._life.look()
-        if self._life.fleet.pause is not None:
+        self._heartbeats.look()
+        if self._heartbeats.fleet.pause is not None:
             return End.PAUSED
-        if self._life.nobody_lives():
+        if self._heartbeats.nobody_lives():
             return End.NOBODY
         return End.TOO_LONG if self._runtime.monotonic() >= deadline else None
 

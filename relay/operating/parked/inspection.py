@@ -1,4 +1,4 @@
-"""One parked commit looked at from all sides, before somebody decides about it."""
+"""Everything about one parked commit, before somebody decides what to do with it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ from relay.outbox.row import Absent, Present
 
 
 class Before(StrEnum):
-    """What stands right below a commit."""
+    """What comes right before a commit."""
 
     NOTHING = "nothing"
     """It is its aggregate's first."""
@@ -77,7 +77,7 @@ class Inspector:
         if marked is None or isinstance(answer, Absent):
             return None
         commit_id = events = None
-        defect: str | None = "the row does not say where it begins, so nobody can put it in order"
+        defect: str | None = "the row does not say where it begins, so it cannot be put in order"
         if isinstance(answer, Present):
             (whole,) = self._events.complete([answer.row])
             commit_id, events, defect = whole.commit_id, whole.events, whole.defect

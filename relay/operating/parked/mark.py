@@ -20,8 +20,8 @@ class Mark:
         reason: A sentence for a person.
         error_class: Short and stable, such as `message_too_large`.
         attempts: Attempts that failed; None when the mark does not say it.
-        first_failed_at_ms: By the relay's clock; None likewise.
-        last_failed_at_ms: Likewise.
+        first_failed_at_ms: By the relay's clock; None as above.
+        last_failed_at_ms: Same as above.
         stored: The mark as it is stored: a change of it is conditional on it.
     """
 

@@ -1,4 +1,4 @@
-"""Release: the mark goes, the row is stamped, and whoever carries the outbox takes it from there."""
+"""Release: the mark is removed, the row is stamped, and the relay takes it from there."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Fate(StrEnum):
     """Nothing was done: it was only asked what would be released."""
 
     CHANGED = "changed"
-    """They were changed by somebody else meanwhile; nothing was done."""
+    """They were changed by somebody else in the meantime; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Released:
 
 
 class Releaser:
-    """Removes marks. Nothing is delivered here, so that there is no second deliverer to race."""
+    """Removes marks. Nothing is delivered here, so that there is no second deliverer to race with."""
 
     def __init__(
         self,

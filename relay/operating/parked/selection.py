@@ -1,4 +1,4 @@
-"""Which marks an operator means. Pure."""
+"""Which marks an operator selects. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from relay.operating.parked.mark import Mark, MarkedRow
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Marks that meet all that is said; None says nothing.
+    """Marks that match every condition; None is no condition.
 
     Attributes:
         aggregate_id: Of this aggregate only.
@@ -20,7 +20,7 @@ class Selection:
     error_class: str | None = None
 
     def of(self, row: MarkedRow) -> list[Mark]:
-        """Return the marks of a row that are meant."""
+        """Return the marks of a row that are selected."""
         if self.aggregate_id not in (None, row.aggregate_id):
             return []
         return [
@@ -30,6 +30,6 @@ class Selection:
         ]
 
     def words(self) -> dict[str, str]:
-        """Return what is said, by name, for an audit record."""
+        """Return the conditions, by name, for an audit record."""
         said = {"aggregate": self.aggregate_id, "destination": self.destination, "error class": self.error_class}
         return {name: value for name, value in said.items() if value is not None} or {"all": "yes"}

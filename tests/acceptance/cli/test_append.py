@@ -87,16 +87,16 @@ def test_another_writer_was_first(terminal, corner):
 
 
 UNREADABLE = {
-    "no json": (line() + "{oops\n", "line 2: is no event: JSON is malformed"),
-    "no utf-8": (b'{"type": "A", "data": {"a": "\xff"}}\n', "line 1: is no event: 'utf-8' codec"),
-    "a list": ("\n" + line(data=[1]), "line 2: is no event: Expected `object`, got `array`"),
-    "a payload of text": (line(data="text"), "line 1: is no event: Expected `object`, got `str`"),
-    "no type": ('{"data": {}}', "line 1: is no event: Object missing required field `type`"),
-    "another field": (line(colour="red"), "line 1: is no event: Object contains unknown field `colour`"),
-    "a time with a fraction": (line(timestamp_ms=1.5), "line 1: is no event: Expected `int | null`, got `float`"),
+    "no json": (line() + "{oops\n", "line 2: is not an event: JSON is malformed"),
+    "no utf-8": (b'{"type": "A", "data": {"a": "\xff"}}\n', "line 1: is not an event: 'utf-8' codec"),
+    "a list": ("\n" + line(data=[1]), "line 2: is not an event: Expected `object`, got `array`"),
+    "a payload of text": (line(data="text"), "line 1: is not an event: Expected `object`, got `str`"),
+    "no type": ('{"data": {}}', "line 1: is not an event: Object missing required field `type`"),
+    "another field": (line(colour="red"), "line 1: is not an event: Object contains unknown field `colour`"),
+    "a time with a fraction": (line(timestamp_ms=1.5), "line 1: is not an event: Expected `int | null`, got `float`"),
     "too deep": (
         '{"type":"A","data":' + '{"a":' * 50_000 + "1" + "}" * 50_001,
-        "line 1: is no event: it is nested too",
+        "line 1: is not an event: it is nested too",
     ),
 }
 
@@ -205,5 +205,5 @@ def test_expectations_in_words(terminal, corner):
 
     assert [finished.code for finished in found] == [1, 0, 0, 0, 2]
     assert found[0].error == "aggregate 'SKU-1' is at version 0, not EXISTS: load it and decide again"
-    assert "'some' is no expectation; give a count of events, or new, exists or any" in found[4].error
+    assert "'some' is not an expectation; give a count of events, or new, exists or any" in found[4].error
     assert corner.store().current_version("SKU-1") == 3

@@ -69,7 +69,10 @@ def _cells() -> list[list[str]]:
 
 
 UNREADABLE = {
-    "quantity.csv": ([HEADER, *GOOD, GOOD[0].replace(",6,", ",six,")], "line 5: Quantity is 'six', which is no number"),
+    "quantity.csv": (
+        [HEADER, *GOOD, GOOD[0].replace(",6,", ",six,")],
+        "line 5: Quantity is 'six', which is not a number",
+    ),
     "date.csv": ([HEADER, GOOD[1].replace("2010-12-01", "12/1/10")], "line 2: InvoiceDate is '12/1/10 08:26:00', not"),
     "short.csv": ([HEADER, "536365,71053,LANTERN"], "line 2: has no value for Quantity, InvoiceDate"),
     "columns.csv": ([HEADER.replace("Quantity", "Amount"), *GOOD], "line 1 lacks the columns Quantity"),

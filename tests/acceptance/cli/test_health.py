@@ -72,7 +72,7 @@ def test_a_relay_at_work_is_alive_ready_and_counts(terminal, corner):
     assert found["relay_leases_lost_total"] == 0
     assert 23 * 3600 < found["relay_feed_trim_headroom_seconds"] <= 24 * 3600
     assert found["relay_pages_in_flight"] == 0
-    assert found["relay_destination_well"] == 2
+    assert found["relay_destination_up"] == 2
     assert found["process_resident_memory_bytes"] > 0
     assert "relay_commits_parked_total" not in found
 
@@ -114,5 +114,5 @@ def test_a_port_in_use_is_said_before_anything_is_carried(terminal):
         finished = terminal.with_settings(RELAY_HTTP_PORT=port).run("relay", "run")
 
     assert finished.code == 2
-    assert f"RELAY_HTTP_PORT: 127.0.0.1:{port} cannot be listened at: Address already in use" in finished.error
+    assert f"RELAY_HTTP_PORT: cannot listen on 127.0.0.1:{port}: Address already in use" in finished.error
     assert "worker.joined" not in finished.err

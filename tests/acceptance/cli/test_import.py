@@ -167,13 +167,13 @@ def test_when_the_server_goes_away(store, monkeypatch):
 
 def test_a_refused_line_holds_back_those_after_it(store):
     """
-    Of its aggregate alone; mended, the lines are stored in their order.
+    Of its aggregate alone; fixed, the lines are stored in their order.
     """
     wrong = line("A", 1) + line("A", 2, expected_version=7) + line("A", 3) + line("B", 1)
-    mended = line("A", 1) + line("A", 2) + line("A", 3) + line("B", 1)
+    fixed = line("A", 1) + line("A", 2) + line("A", 3) + line("B", 1)
 
     first = sent(store, wrong)
-    second = sent(store, mended)
+    second = sent(store, fixed)
 
     assert (first.stored, first.refused, first.held_back, first.next_line) == (2, 1, 1, None)
     assert first.faults == ["line 2: aggregate 'A' is at version 1, not 7: load it and decide again"]
@@ -226,7 +226,7 @@ def test_refused_lines(terminal, corner):
     assert found.err.splitlines() == [
         "error: line 1: aggregate 'SKU-1' is of type 'ORDER', not 'ITEM': an id keeps its type",
         "error: held back, behind refused lines of their aggregates: 1",
-        "Next: mend the refused lines and run the import again; nothing is stored twice.",
+        "Next: fix the refused lines and run the import again; nothing is stored twice.",
     ]
     assert numbers(corner.store(), "SKU-2") == [3]
 

@@ -59,7 +59,7 @@ def test_an_exchange_of_another_type(terminal, corner, witness):
 
 def test_an_index_of_another_mapping(terminal, corner, witness):
     """
-    The bus has everything at once, nothing is parked, one error says which field; mended, the sweep brings the rest.
+    The bus has everything at once, nothing is parked, one error says which field; fixed, the sweep brings the rest.
     """
     admin = connect(corner.elasticsearch_url).options(request_timeout=30)
     month = corner.names.index(NEW_YEAR_2025_MS)

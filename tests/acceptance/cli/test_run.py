@@ -40,7 +40,7 @@ def test_it_stops_when_told(terminal, corner, number):
     names = [event["event"] for event in relay.events]
     assert names[:2] == ["worker.joined", "relay.started"]
     assert [name for name in names if name.startswith("relay.")][1:] == ["relay.draining", "relay.stopped"]
-    assert names.index("shard.left") < names.index("worker.left") < names.index("relay.stopped")
+    assert names.index("shard.stopped") < names.index("worker.left") < names.index("relay.stopped")
     assert {"level", "timestamp", "thread_name"} <= relay.events[0].keys()
     assert corner.client.scan(TableName="inventory_outbox")["Count"] == 0
 

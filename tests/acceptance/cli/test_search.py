@@ -113,7 +113,7 @@ def test_what_cannot_be_asked(there, corner):
 
     assert {name: finished.code for name, finished in found.items()} == dict.fromkeys(found, 2)
     assert "the range is reversed" in found["reversed"].error
-    assert "Invalid value for '--from': 'soon' is no time" in found["no time"].error
+    assert "Invalid value for '--from': 'soon' is not a time" in found["no time"].error
     assert found["not promoted"].error.startswith("promoted.weight: is not promoted (note, price)")
     assert found["facet"].document["diagnostics"] == [found["facet"].error]
     assert "give one of the two" in found["two questions"].error

@@ -89,7 +89,7 @@ def test_an_env_file_that_is_not_there(bare, tmp_path):
     half = bare.with_settings(EVENTSTORE_AWS_ACCESS_KEY_ID="one").run("eventstore", "init", "--json")
 
     assert (absent.code, half.code) == (2, 2)
-    assert absent.error == f"EVENTSTORE_ENV_FILE names {tmp_path / 'absent'}, which is no file"
+    assert absent.error == f"EVENTSTORE_ENV_FILE points to {tmp_path / 'absent'}, which does not exist or is not a file"
     assert half.error.startswith("set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID")
 
 

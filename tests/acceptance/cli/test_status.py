@@ -62,7 +62,7 @@ def test_with_and_without_owed_commits(terminal, corner):
     assert outbox == counts(rows=3, owed_to_bus=3, owed={"bus": 3, "index": 3})
     cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in found["text"].out.splitlines()]
     assert ["owed to the bus", "3"] in cells
-    assert [shard["shard"], "unread", "-"] in [row[:3] for row in cells]  # not cut, since this is no terminal
+    assert [shard["shard"], "unread", "-"] in [row[:3] for row in cells]  # not cut, since this is not a terminal
     assert "Next: no relay runs: `relay run` delivers what is owed" in found["text"].out
     assert "the first 2 rows only" in found["some"].out
 
@@ -89,7 +89,7 @@ def test_while_a_relay_runs(terminal, corner):
     assert shard["checkpoint_at_ms"] > 1_700_000_000_000
     assert shard["trim_seconds"] > 23 * 3600
     assert (data["live_workers"], worker["leases"]) == (1, 2)
-    assert {each["name"]: each["state"] for each in data["destinations"]} == {"bus": "well", "index": "well"}
+    assert {each["name"]: each["state"] for each in data["destinations"]} == {"bus": "up", "index": "up"}
 
 
 def test_watching_ends_cleanly(terminal, corner):

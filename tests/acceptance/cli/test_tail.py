@@ -15,7 +15,7 @@ DAY_MS = 1_699_920_000_000  # 2023-11-14
 
 def test_days(terminal, corner):
     """
-    Today by default, another day on request, the newest events by their timestamps; an empty day is no error.
+    Today by default, another day on request, the newest events by their timestamps; an empty day is not an error.
     """
     old = [NewEvent("A", {"n": n}, timestamp_ms=DAY_MS + offset) for n, offset in ((1, 3000), (2, 1000), (3, 2000))]
     corner.store().append(ITEM, [*old, NewEvent("A", {"n": 4})], expected_version=0)
@@ -36,9 +36,9 @@ def test_days(terminal, corner):
     numbers = {name: [event["data"]["n"] for event in found[name].lines] for name in ("today", "day", "newest")}
     assert numbers == {"today": [4], "day": [2, 3, 1], "newest": [3, 1]}
     assert (found["empty"].out, found["empty"].err) == ("", "no events on 2023-11-05 (UTC)\n")
-    assert "'14.11.2023' is no day of the form YYYY-MM-DD" in found["bad"].error
+    assert "'14.11.2023' is not a day of the form YYYY-MM-DD" in found["bad"].error
     assert found["leap"].out == ""
-    assert "'2023-02-29' is no day" in found["leap"].error
+    assert "'2023-02-29' is not a day" in found["leap"].error
 
 
 def test_follow(terminal, corner):
@@ -90,7 +90,7 @@ def test_types(terminal, corner):
     assert shown["type"] == [1, 3, 4]
     assert (shown["both"], shown["day"]) == ([3], [1, 2])
     assert (found["none"].out, found["none"].err) == ("", "no such events\n")
-    assert "--follow goes on from now" in found["day and follow"].error
+    assert "--follow continues from now" in found["day and follow"].error
 
 
 def test_follow_a_type(terminal, corner):

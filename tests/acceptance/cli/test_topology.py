@@ -69,7 +69,7 @@ def test_what_only_a_person_can_mend(terminal, corner, channel):
 
     applied = terminal.run("relay", "topology", "apply", "--json")
     channel.exchange_delete(f"{corner.run}.events")
-    mended = terminal.run("relay", "topology", "apply")
+    fixed = terminal.run("relay", "topology", "apply")
 
     assert applied.code == 1
     assert differences(applied) == {
@@ -80,7 +80,7 @@ def test_what_only_a_person_can_mend(terminal, corner, channel):
     assert left["mended_by"] == "person"
     assert "delete it" in left["advice"]
     assert len(applied.document["data"]["deeds"]) == 5
-    assert mended.code == 0
+    assert fixed.code == 0
 
 
 def test_a_server_out_of_reach_does_not_hide_the_other(terminal, corner):
@@ -109,7 +109,7 @@ def test_a_server_out_of_reach_does_not_hide_the_other(terminal, corner):
 
 def test_with_a_file(terminal, tmp_path):
     """
-    It is one more destination; apply makes its folder, and what is no file needs a person.
+    It is one more destination; apply makes its folder, and what is not a file needs a person.
     """
     path = tmp_path / "deep" / "down" / "events.jsonl"
     missing = terminal.with_settings(RELAY_FILE_PATH=str(path))
@@ -124,4 +124,4 @@ def test_with_a_file(terminal, tmp_path):
     assert applied.code == 0
     assert path.parent.is_dir()
     assert no_file.code == 1
-    assert differences(no_file)["file"] == [f"file {tmp_path} is no regular file"]
+    assert differences(no_file)["file"] == [f"file {tmp_path} is not a regular file"]

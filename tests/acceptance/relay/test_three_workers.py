@@ -25,7 +25,7 @@ KILL_AT, FREEZE_AT, STOP_AT = 0.15, 0.35, 0.8
 """After which share of the commits the worker that carries most is killed, frozen, told to stop."""
 
 FOUND_SECONDS = SCALE.lease_seconds + 2.0 + SCALE.slack_seconds
-"""Within so long a worker that gives no sign of life is found, and what it carried is carried on."""
+"""Within so long a worker that sends no heartbeat is found, and what it carried is carried on."""
 
 
 def test_killed_frozen_and_stopped(any_corner: Corner, tmp_path: Path, figures: Figures) -> None:

@@ -92,7 +92,7 @@ def test_patterns(bus_world, pattern, wanted):
 
 
 def test_a_message_that_no_queue_takes_is_not_taken(bus_world):
-    """When the alternate exchange leads nowhere the bus stops and says so; the next connect mends it."""
+    """When the alternate exchange leads nowhere the bus stops and says so; the next connect fixes it."""
     bus = bus_world.bus()
     deliver(bus, [chain("warm", 1)], 10)
     bus_world.break_alternate_exchange()
@@ -126,7 +126,7 @@ def test_a_full_queue_is_backpressure(bus_world):
 
 
 def test_an_exchange_that_vanishes(bus_world):
-    """Somebody deleted it: a person should know, and the next connect makes it anew."""
+    """Somebody deleted it: a person should know, and the next connect recreates it."""
     bus = bus_world.bus()
     deliver(bus, [chain("warm", 1)], 10)
     bus_world.delete_exchange()

@@ -127,7 +127,7 @@ def test_more_than_one_request_holds(world):
 
 
 def test_idle_and_close_at_any_time(world):
-    """Before, between and after deliveries both are harmless, and after a close a delivery connects anew."""
+    """Before, between and after deliveries both are harmless, and after a close a delivery connects again."""
     world.destination.idle()
     world.destination.close()
     assert deliver(world.destination, [chain("a", 1)], 10).trouble is None

@@ -106,7 +106,7 @@ def test_payloads_of_every_kind_are_taken(index_world, data):
 
 
 def test_an_index_that_was_never_written(index_world):
-    """Readers of an index that does not exist yet find nothing, and that is no error."""
+    """Readers of an index that does not exist yet find nothing, and that is not an error."""
     index_world.reader.refresh()
 
     assert index_world.reader.count() == 0

@@ -1,4 +1,4 @@
-"""DynamoDB on AWS for the contract tests: an account that others use too, so each test names its tables anew.
+"""DynamoDB on AWS for the contract tests: an account that others use too, so each test names its tables again.
 
 `CONTRACT_AWS_REGION` turns it on; credentials are boto3's own affair. The tests say `things`, AWS hears
 `contract-1f0c2d3e-things`, and what is not named like that is neither seen nor touched.

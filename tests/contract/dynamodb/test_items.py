@@ -111,7 +111,7 @@ def test_a_projection_of_nothing_gives_an_empty_item(client):
 
 def test_delete_removes_and_gives_back(client):
     """
-    A deleted item is gone, and ALL_OLD gives what it was; deleting nothing is no error.
+    A deleted item is gone, and ALL_OLD gives what it was; deleting nothing is not an error.
     """
     put(client, thing("ann", 1, note=S("x")))
 

@@ -306,7 +306,7 @@ def test_attributes_may_come_in_another_order(client, token):
 
 def test_a_cancelled_transaction_leaves_its_token_unused(client, token):
     """
-    After a cancellation the same token is judged anew.
+    After a cancellation the same token is judged again.
     """
     action = check_action("ann", 1, PRESENT)
     assert reasons(lambda: transact(client, action, ClientRequestToken=token)) == ["ConditionalCheckFailed"]

@@ -51,7 +51,7 @@ def test_what_is_found_is_what_was_stored(world):
 
 
 def test_an_index_that_was_never_written(world):
-    """There is nothing to be found, and that is no error."""
+    """There is nothing to be found, and that is not an error."""
     assert world.search.find(ALL) == []
     assert list(world.search.events(ALL)) == []
     assert world.search.page(ALL).events == ()
@@ -178,7 +178,7 @@ def test_a_view_that_is_gone(world):
     world.search.abandon(token)
     world.search.abandon(token)
 
-    with pytest.raises(SearchExpiredError, match="begin again without the token, or go on behind it with"):
+    with pytest.raises(SearchExpiredError, match="start again without the token, or continue after it with"):
         world.search.page(ALL.oldest_first(), token=token)
     assert ids(world.search.page(ALL.oldest_first(), token=token, new_view=True).events) == ["b:1"]
 

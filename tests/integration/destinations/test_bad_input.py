@@ -1,4 +1,4 @@
-"""What the real servers refuse: each is named, parked or waited for, and the destination goes on when it is mended."""
+"""What the real servers refuse: each is named, parked or waited for, and the destination goes on when it is fixed."""
 
 import http.server
 import threading
@@ -31,7 +31,7 @@ def channel(rabbit) -> Iterator:
 
 class TestRabbitMQ:
     def test_an_exchange_of_another_type(self, rabbit, channel):
-        """It is named with both types, each time anew; nothing is sent or parked; once it is gone all is well."""
+        """It is named with both types, each time again; nothing is sent or parked; once it is gone all is well."""
         channel.exchange_delete(rabbit.names.exchange)
         channel.exchange_declare(rabbit.names.exchange, "direct", durable=True, auto_delete=False)
         bus = rabbit.bus()
@@ -48,7 +48,7 @@ class TestRabbitMQ:
         assert deliver(bus, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
 
     def test_an_exchange_deleted_in_the_middle_of_a_stream(self, rabbit, channel):
-        """What was confirmed stays so; the rest is unsent, a person is told, and the next delivery makes it anew."""
+        """What was confirmed stays so; the rest is unsent, a person is told, and the next delivery recreates it."""
         consumer = rabbit.consumer()
         bus = rabbit.bus()
         deliver(bus, [chain("a", 5)], 10)
@@ -109,7 +109,7 @@ class TestRabbitMQ:
         assert parked.error_class == "message_too_large"
         assert "134,217,730 bytes of data and a message may have 134,217,728" in parked.reason
         assert (second.outcomes["a", 1], second.outcomes["b", 1]) == (Confirmed(), Confirmed())
-        assert second.outcomes["a", 3] == Retry("behind parked")
+        assert second.outcomes["a", 3] == Retry("behind_parked")
 
     def test_wrong_credentials_while_running(self, rabbit):
         """The password was changed: each attempt is refused, quickly, and said; nothing is parked."""
@@ -137,7 +137,7 @@ class TestElasticsearch:
         ids=["an envelope field", "the payload", "within the payload", "an object", "strict"],
     )
     def test_a_month_of_another_mapping(self, elastic, mappings, words):
-        """Every event would be refused: nothing is parked, the index side stops and says so; mended, it goes on."""
+        """Every event would be refused: nothing is parked, the index side stops and says so; fixed, it goes on."""
         month = elastic.names.index(0)
         elastic.admin.indices.create(index=month, mappings=mappings)
         index = elastic.index()
@@ -145,7 +145,7 @@ class TestElasticsearch:
 
         report = deliver(index, rows, 10)
 
-        assert report.outcomes == {("a", 1): Retry("status 400"), ("b", 1): Confirmed()}
+        assert report.outcomes == {("a", 1): Retry("status_400"), ("b", 1): Confirmed()}
         assert report.trouble is not None
         assert report.trouble.kind is TroubleKind.MISCONFIGURED
         assert words in report.trouble.reason
@@ -183,7 +183,7 @@ class TestElasticsearch:
         finally:
             elastic.admin.indices.delete(index=elastic.names.alias)
 
-        assert report.outcomes == {("a", 1): Retry("status 400")}
+        assert report.outcomes == {("a", 1): Retry("status_400")}
         assert report.trouble is not None
         assert report.trouble.kind is TroubleKind.MISCONFIGURED
         assert "invalid_alias_name_exception" in report.trouble.reason
@@ -200,7 +200,7 @@ class TestElasticsearch:
             assert report.outcomes == {("a", 1): Retry("unsent")}
             assert report.trouble is not None
             assert report.trouble.kind is kind
-            assert f"status {status}" in report.trouble.reason
+            assert f"status_{status}" in report.trouble.reason
             assert "hunter2" not in report.trouble.reason
         assert guarded.asked == 2, "one refusal a delivery, and no more requests after it"
         index.close()

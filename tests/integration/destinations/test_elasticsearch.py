@@ -67,7 +67,7 @@ def test_a_closed_index_needs_a_person(elastic):
 
     report = deliver(index, [chain("b", 1)], 10)
 
-    assert report.outcomes == {("b", 1): Retry("status 400")}
+    assert report.outcomes == {("b", 1): Retry("status_400")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.MISCONFIGURED
     assert "index_closed_exception" in report.trouble.reason
@@ -82,7 +82,7 @@ def test_a_blocked_index_is_waited_for(elastic):
 
     report = deliver(index, [chain("b", 1)], 10)
 
-    assert report.outcomes == {("b", 1): Retry("status 403")}
+    assert report.outcomes == {("b", 1): Retry("status_403")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
     elastic.admin.indices.put_settings(index=name, settings={"index.blocks.write": None})

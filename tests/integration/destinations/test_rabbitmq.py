@@ -8,14 +8,13 @@ from amqp.exceptions import AccessRefused, ConnectionForced, InternalError, NotF
 
 from eventstore.system import SystemRuntime
 from relay.demo.consumer import RabbitConsumer
-from relay.destination import Confirmed as Taken
-from relay.destination import Retry, TroubleKind
+from relay.destination import Confirmed, Retry, TroubleKind
 from relay.destinations.bus import message
 from relay.destinations.bus.amqp_errors import broker_error
 from relay.destinations.bus.broker import (
+    Acked,
     Blocked,
     BrokerLostError,
-    Confirmed,
     MessageTooLargeError,
     TopologyError,
     Unblocked,
@@ -50,7 +49,7 @@ def test_a_connection_that_breaks_while_idle_is_replaced(rabbit, proxy, proxied)
     proxy.drop()
     proxied.idle()
 
-    assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
+    assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
     assert [received.message_id for received in receive(consumer, 2)] == ["a:1", "b:1"]
     proxied.close()
 
@@ -65,7 +64,7 @@ def test_a_connection_that_breaks_unnoticed(proxy, proxied):
     assert report.outcomes == {("b", 1): Retry("unconfirmed")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
-    assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
+    assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
     proxied.close()
 
 
@@ -104,7 +103,7 @@ def test_half_a_frame_does_not_hold_a_poll(proxy, rabbit):
 
 
 def test_a_heartbeat_does_not_hold_a_poll(proxy, rabbit):
-    """A heartbeat is no event: the poll that meets one comes back at once, however long writes may take."""
+    """A heartbeat is not an event: the poll that meets one comes back at once, however long writes may take."""
     session = RabbitBroker(proxy.through(rabbit.url), rabbit.names).connect()
     runtime = SystemRuntime()
     proxy.say(HEARTBEAT)
@@ -124,7 +123,7 @@ def test_blocked_and_unblocked_are_heard(proxy, rabbit):
     proxy.say(UNBLOCKED)
     assert list(session.poll(5)) == [Unblocked()]
     session.publish(message.encode(commit("a").events[0], "/shop"))
-    assert list(session.poll(5)) == [Confirmed(1, multiple=False)]
+    assert list(session.poll(5)) == [Acked(1, multiple=False)]
     session.close()
 
 
@@ -156,7 +155,7 @@ def test_a_refused_connection_leaves_no_socket_behind(rabbit):
 
 
 def test_a_virtual_host_that_does_not_exist(rabbit):
-    """A person must mend the address."""
+    """A person must fix the address."""
     with pytest.raises(TopologyError, match="check the virtual host"):
         RabbitBroker(rabbit.url.removesuffix("/") + "nowhere", rabbit.names, QUICK).connect()
 
@@ -222,7 +221,7 @@ def test_a_large_batch_keeps_the_window(rabbit):
 
     report = deliver(rabbit.bus(), [[commit(f"a{number}", 1, 50)] for number in range(200)], 60)
 
-    assert set(report.outcomes.values()) == {Taken()}
+    assert set(report.outcomes.values()) == {Confirmed()}
     assert len({received.message_id for received in receive(consumer, 10_000)}) == 10_000
 
 

@@ -73,7 +73,7 @@ class TestRabbitMQ:
             _remove(rabbit.url, names)
 
     def test_an_exchange_of_another_type(self, rabbit, bus, channel):
-        """It names both types and cannot be mended without a person; nothing else is hidden by it."""
+        """It names both types and cannot be fixed without a person; nothing else is hidden by it."""
         channel.exchange_delete(rabbit.names.exchange)
         channel.exchange_declare(rabbit.names.exchange, "direct", durable=True, auto_delete=False)
         channel.queue_delete(rabbit.names.dead_letters)
@@ -121,7 +121,7 @@ class TestRabbitMQ:
         assert rabbit.unrouted() == ["m-1"]
 
     def test_what_lies_unrouted_is_said(self, rabbit, bus):
-        """It is no difference; a consumer's binding is missing."""
+        """It is not a difference; a consumer's binding is missing."""
         deliver(rabbit.bus(), [chain("a", 2)], 10)
 
         found = bus.examine()
@@ -176,7 +176,7 @@ class TestElasticsearch:
         assert problems(topology_of(elastic, **settings)) == []
 
     def test_versions_of_the_template(self, elastic, index):
-        """An older one is made anew; a newer one belongs to a newer relay and is left alone."""
+        """An older one is recreated; a newer one belongs to a newer relay and is left alone."""
         ours = template(IndexSettings(names=elastic.names, replicas=0))
         elastic.admin.indices.put_index_template(name=elastic.names.template, **{**ours, "version": VERSION - 1})
         assert problems(index) == [
@@ -277,7 +277,7 @@ class TestElasticsearch:
         assert found == [
             f"index {first} is closed",
             f"index {second} has the block read_only_allow_delete",
-            f"index {stranger} is under the alias {elastic.names.alias} and none of its months",
+            f"index {stranger} is under the alias {elastic.names.alias} but is not a monthly index",
         ]
 
     def test_a_server_that_cannot_be_asked(self, elastic, unused_port):

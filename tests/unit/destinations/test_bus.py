@@ -2,12 +2,11 @@
 
 import pytest
 
-from relay.destination import Confirmed as Taken
-from relay.destination import Park, Retry, TroubleKind
+from relay.destination import Confirmed, Park, Retry, TroubleKind
 from relay.destinations.bus.broker import (
+    Acked,
     Blocked,
     BrokerLostError,
-    Confirmed,
     MessageTooLargeError,
     Nacked,
     Returned,
@@ -18,12 +17,12 @@ from relay.testing.commits import chain, commit
 from tests.support.delivering import TestedPermit, deliver
 
 
-def one(tag: int) -> Confirmed:
-    return Confirmed(tag, multiple=False)
+def one(tag: int) -> Acked:
+    return Acked(tag, multiple=False)
 
 
-def up_to(tag: int) -> Confirmed:
-    return Confirmed(tag, multiple=True)
+def up_to(tag: int) -> Acked:
+    return Acked(tag, multiple=True)
 
 
 def test_an_aggregate_has_one_unconfirmed_event(broker, make_bus):
@@ -33,7 +32,7 @@ def test_an_aggregate_has_one_unconfirmed_event(broker, make_bus):
     report = deliver(make_bus(), [chain("a", 2, 2)], 10)
 
     assert broker.published == ["a:1", "a:2", "a:3"]
-    assert report.outcomes == {("a", 2): Taken(), ("a", 4): Retry("unconfirmed")}
+    assert report.outcomes == {("a", 2): Confirmed(), ("a", 4): Retry("unconfirmed")}
 
 
 def test_many_aggregates_share_the_window(broker, make_bus):
@@ -44,7 +43,7 @@ def test_many_aggregates_share_the_window(broker, make_bus):
 
     assert broker.published == ["a:1", "b:1", "c:1"]
     assert broker.sessions[0].waits[:1] == [1.0]
-    assert report.outcomes == {("a", 1): Taken(), ("b", 1): Taken(), ("c", 1): Taken()}
+    assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Confirmed(), ("c", 1): Confirmed()}
     assert report.trouble is None
 
 
@@ -67,8 +66,8 @@ def test_a_nack_holds_up_its_own_aggregate_only(broker, make_bus):
     assert report.outcomes == {
         ("a", 1): Retry("nack"),
         ("a", 2): Retry("nack"),
-        ("b", 1): Taken(),
-        ("b", 2): Taken(),
+        ("b", 1): Confirmed(),
+        ("b", 2): Confirmed(),
     }
     assert report.trouble is None
     assert not broker.sessions[0].closed
@@ -80,7 +79,7 @@ def test_a_nack_of_several(broker, make_bus):
 
     report = deliver(make_bus(), [chain("a", 1), chain("b", 1), chain("c", 1)], 10)
 
-    assert report.outcomes == {("a", 1): Retry("nack"), ("b", 1): Taken(), ("c", 1): Retry("nack")}
+    assert report.outcomes == {("a", 1): Retry("nack"), ("b", 1): Confirmed(), ("c", 1): Retry("nack")}
 
 
 def test_a_commit_is_taken_with_its_last_event(broker, make_bus):
@@ -91,7 +90,7 @@ def test_a_commit_is_taken_with_its_last_event(broker, make_bus):
     assert deliver(bus, [chain("a", 3)], 10).outcomes == {("a", 3): Retry("nack")}
 
     broker.script = [[one(3)], [one(4)], [one(5)]]
-    assert deliver(bus, [chain("a", 3)], 10).outcomes == {("a", 3): Taken()}
+    assert deliver(bus, [chain("a", 3)], 10).outcomes == {("a", 3): Confirmed()}
     assert broker.published == ["a:1", "a:2", "a:1", "a:2", "a:3"]
 
 
@@ -102,7 +101,7 @@ def test_a_returned_message_is_not_taken_although_it_is_confirmed(broker, make_b
     report = deliver(make_bus(), [chain("a", 1), chain("b", 1, 1)], 10)
 
     assert broker.published == ["a:1", "b:1"]
-    assert report.outcomes == {("a", 1): Retry("returned"), ("b", 1): Taken(), ("b", 2): Retry("unconfirmed")}
+    assert report.outcomes == {("a", 1): Retry("returned"), ("b", 1): Confirmed(), ("b", 2): Retry("unconfirmed")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.MISCONFIGURED
     assert "inventory.unrouted" in report.trouble.reason
@@ -116,13 +115,13 @@ def test_a_lost_connection_leaves_everything_unconfirmed(broker, make_bus):
 
     report = deliver(bus, [chain("a", 1), chain("b", 1)], 10)
 
-    assert report.outcomes == {("a", 1): Taken(), ("b", 1): Retry("unconfirmed")}
+    assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Retry("unconfirmed")}
     assert report.trouble is not None
     assert (report.trouble.kind, report.trouble.reason) == (TroubleKind.OUTAGE, "reset by peer")
     assert broker.sessions[0].closed
 
     broker.script = [[one(1)]]
-    assert deliver(bus, [chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
+    assert deliver(bus, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
     assert len(broker.sessions) == 2
 
 
@@ -195,10 +194,10 @@ def test_more_work_than_time_is_no_trouble(broker, make_bus, runtime):
 
     assert broker.published == ["a:1", "a:2", "a:3"]
     assert report.outcomes == {
-        ("a", 1): Taken(),
-        ("a", 2): Taken(),
-        ("a", 3): Taken(),
-        ("a", 4): Retry("out of time"),
+        ("a", 1): Confirmed(),
+        ("a", 2): Confirmed(),
+        ("a", 3): Confirmed(),
+        ("a", 4): Retry("timeout"),
     }
     assert report.trouble is None
     assert not session.closed
@@ -211,7 +210,7 @@ def test_a_blocked_broker_is_listened_to_and_not_written_to(broker, make_bus):
     report = deliver(make_bus(), [chain("a", 1, 1)], 10)
 
     assert broker.published == ["a:1", "a:2"]
-    assert report.outcomes == {("a", 1): Taken(), ("a", 2): Taken()}
+    assert report.outcomes == {("a", 1): Confirmed(), ("a", 2): Confirmed()}
     assert report.trouble is None
 
 
@@ -223,14 +222,14 @@ def test_blocked_to_the_end(broker, make_bus):
     report = deliver(bus, [chain("a", 1, 1)], 10)
 
     assert broker.published == ["a:1"]
-    assert report.outcomes == {("a", 1): Taken(), ("a", 2): Retry("unconfirmed")}
+    assert report.outcomes == {("a", 1): Confirmed(), ("a", 2): Retry("unconfirmed")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
     assert "low on disk" in report.trouble.reason
     assert not broker.sessions[0].closed
 
     broker.script = [[Unblocked()], [one(2)]]
-    assert deliver(bus, [chain("a", 1)], 10).outcomes == {("a", 1): Taken()}
+    assert deliver(bus, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
 
 
 def test_unblocked_while_idle(broker, make_bus):
@@ -243,7 +242,7 @@ def test_unblocked_while_idle(broker, make_bus):
     bus.idle()
     report = deliver(bus, [chain("a", 1)], 10)
 
-    assert report.outcomes == {("a", 1): Taken()}
+    assert report.outcomes == {("a", 1): Confirmed()}
 
 
 def test_idle_lets_a_broken_connection_go(broker, make_bus):
@@ -273,13 +272,13 @@ def test_an_event_that_is_too_large_parks_its_commit_unsent(broker, make_bus):
     )
 
     assert broker.published == ["a:1", "b:1"]
-    assert report.outcomes[("a", 1)] == Taken()
+    assert report.outcomes[("a", 1)] == Confirmed()
     parked = report.outcomes[("a", 3)]
     assert isinstance(parked, Park)
     assert parked.error_class == "message_too_large"
     assert "event 2 (a:2) has 21 bytes of data and a message may have 20" in parked.reason
-    assert report.outcomes[("a", 4)] == Retry("behind parked")
-    assert report.outcomes[("b", 1)] == Taken()
+    assert report.outcomes[("a", 4)] == Retry("behind_parked")
+    assert report.outcomes[("b", 1)] == Confirmed()
     assert report.trouble is None
 
 
@@ -300,7 +299,7 @@ def test_an_event_of_which_no_message_can_be_made_is_parked(broker, make_bus, fa
     parked = report.outcomes[("a", 1)]
     assert isinstance(parked, Park)
     assert parked.error_class == "unsendable"
-    assert report.outcomes[("b", 1)] == Taken()
+    assert report.outcomes[("b", 1)] == Confirmed()
 
 
 def test_the_brokers_own_limit_is_learnt(broker, make_bus):
@@ -314,7 +313,7 @@ def test_the_brokers_own_limit_is_learnt(broker, make_bus):
     broker.script = [[one(1)]]
     report = deliver(bus, [[large], [small]], 10)
     assert isinstance(report.outcomes[("a", 1)], Park)
-    assert report.outcomes[("b", 1)] == Taken()
+    assert report.outcomes[("b", 1)] == Confirmed()
 
 
 def test_a_limit_that_explains_nothing_needs_a_person(broker, make_bus):
@@ -335,14 +334,14 @@ def test_nothing_to_deliver_opens_nothing(broker, make_bus):
 
 
 def test_close_and_again(broker, make_bus):
-    """A closed bus connects anew when it is used again; closing twice is harmless."""
+    """A closed bus connects again when it is used again; closing twice is harmless."""
     broker.script = [[one(1)], [one(1)]]
     bus = make_bus()
     deliver(bus, [chain("a", 1)], 10)
     bus.close()
     bus.close()
 
-    assert deliver(bus, [chain("b", 1)], 10).outcomes == {("b", 1): Taken()}
+    assert deliver(bus, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
     assert [session.closed for session in broker.sessions] == [True, False]
 
 
@@ -361,7 +360,7 @@ def test_a_lost_lease_ends_the_sending_and_not_the_listening(broker, make_bus):
     report = deliver(bus, [chain("a", 1, 1)], 10, permit)
 
     assert broker.published == ["a:1"]
-    assert report.outcomes == {("a", 1): Taken(), ("a", 2): Retry("leave over")}
+    assert report.outcomes == {("a", 1): Confirmed(), ("a", 2): Retry("permit_expired")}
     assert report.trouble is None
     assert not broker.sessions[0].closed
 
@@ -374,7 +373,11 @@ def test_a_lease_lost_between_two_messages_keeps_the_second_back(broker, make_bu
     report = deliver(make_bus(), [chain("a", 1), chain("b", 1), chain("c", 1)], 10, permit)
 
     assert broker.published == ["a:1"]
-    assert report.outcomes == {("a", 1): Taken(), ("b", 1): Retry("leave over"), ("c", 1): Retry("leave over")}
+    assert report.outcomes == {
+        ("a", 1): Confirmed(),
+        ("b", 1): Retry("permit_expired"),
+        ("c", 1): Retry("permit_expired"),
+    }
 
 
 def test_a_short_lease_is_enough_to_send(broker, make_bus):
@@ -383,4 +386,4 @@ def test_a_short_lease_is_enough_to_send(broker, make_bus):
 
     report = deliver(make_bus(last_call=0.5), [chain("a", 1)], 10, TestedPermit(0.5))
 
-    assert report.outcomes == {("a", 1): Taken()}
+    assert report.outcomes == {("a", 1): Confirmed()}

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.destination import Confirmed as Taken
+from relay.destination import Confirmed
 from relay.destinations.bus.broker import (
+    Acked,
     Blocked,
     BrokerEvent,
     BrokerLostError,
-    Confirmed,
     Message,
     Nacked,
     Returned,
@@ -94,7 +94,7 @@ class ChaoticSession:
                 events.append(Returned(message.message_id, 312, "NO_ROUTE"))
             else:
                 self._store(message)
-        return [*events, Confirmed(tag, multiple)]
+        return [*events, Acked(tag, multiple)]
 
     def _store(self, message: Message) -> None:
         self.broker.stored[message.headers[AGGREGATE_ID]].append(message.headers[SEQUENCE_NUMBER])
@@ -115,7 +115,7 @@ def test_nothing_lost_and_order_kept_whatever_the_broker_does(runtime, seed):
         broker.calm = attempt >= ATTEMPTS_MAX // 2
         report = deliver(bus, [commits for commits in owed.values() if commits], 1.0)
         for name, commits in owed.items():
-            taken = [report.outcomes[row.key] == Taken() for row in commits]
+            taken = [report.outcomes[row.key] == Confirmed() for row in commits]
             assert taken == sorted(taken, reverse=True), "a commit was taken above one that was not"
             for row, is_taken in zip(commits, taken, strict=True):
                 if is_taken:

@@ -124,8 +124,10 @@ def test_a_prefix_that_elasticsearch_would_refuse(prefix):
 
 
 def test_all_faults_of_the_settings_in_one_message():
-    """A person mends them at once rather than one by one."""
-    with pytest.raises(ValueError, match=r"batch_max_bytes is 0.*batch_max_events is 0.*'a b' is no path.*within 'x'"):
+    """A person fixes them at once rather than one by one."""
+    with pytest.raises(
+        ValueError, match=r"batch_max_bytes is 0.*batch_max_events is 0.*'a b' is not a path.*within 'x'"
+    ):
         IndexSettings(
             batch_max_bytes=0,
             batch_max_events=0,

@@ -82,7 +82,7 @@ def test_batches_hold_whole_commits():
     report = deliver(destination, [[commit("a", 1, 9), commit("a", 10, 1)], chain("b", 1)], 10)
 
     assert lines.ids == [[f"a:{number}" for number in range(1, 10)]]
-    assert report.outcomes == {("a", 9): Confirmed(), ("a", 10): Retry("unwritten"), ("b", 1): Retry("unwritten")}
+    assert report.outcomes == {("a", 9): Confirmed(), ("a", 10): Retry("write_failed"), ("b", 1): Retry("write_failed")}
     assert report.trouble is not None
     assert (report.trouble.kind, report.trouble.reason) == (TroubleKind.OUTAGE, "no space")
 
@@ -91,7 +91,7 @@ def test_a_path_that_a_person_must_mend():
     """Nothing is parked for it."""
     report = deliver(FileDestination(ScriptedLines(LinesRefusedError("no such folder"))), [chain("a", 1)], 10)
 
-    assert report.outcomes == {("a", 1): Retry("unwritten")}
+    assert report.outcomes == {("a", 1): Retry("write_failed")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.MISCONFIGURED
 
@@ -107,8 +107,8 @@ def test_a_leave_that_ends_in_the_middle():
     assert lines.ids == [["a:1"]]
     assert report.outcomes == {
         ("a", 1): Confirmed(),
-        ("a", 2): Retry("out of time"),
-        ("b", 1): Retry("out of time"),
+        ("a", 2): Retry("timeout"),
+        ("b", 1): Retry("timeout"),
     }
     assert report.trouble is None
 

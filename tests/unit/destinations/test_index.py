@@ -74,7 +74,7 @@ def test_busy_for_some(client, index):
 
     report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
-    assert report.outcomes == {("a", 1): Retry("status 429"), ("b", 1): Confirmed()}
+    assert report.outcomes == {("a", 1): Retry("status_429"), ("b", 1): Confirmed()}
     assert report.trouble is None
 
 
@@ -85,7 +85,7 @@ def test_busy_for_all(client, runtime):
 
     report = deliver(index, [chain("a", 2), chain("b", 2)], 1)
 
-    assert report.outcomes == {("a", 2): Retry("status 429"), ("b", 2): Retry("unsent")}
+    assert report.outcomes == {("a", 2): Retry("status_429"), ("b", 2): Retry("unsent")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
     assert client.requests == 1
@@ -95,7 +95,7 @@ def test_retry_outweighs_park(client, index):
     """A commit is parked once nothing but the events that can never be taken is missing."""
     client.refuse("a:1", 400, "document_parsing_exception")
     client.refuse("a:2", 503, "unavailable_shards_exception")
-    assert deliver(index, [chain("a", 3)], 1).outcomes == {("a", 3): Retry("status 503")}
+    assert deliver(index, [chain("a", 3)], 1).outcomes == {("a", 3): Retry("status_503")}
 
     client.accept("a:2")
     assert isinstance(deliver(index, [chain("a", 3)], 1).outcomes[("a", 3)], Park)
@@ -112,7 +112,7 @@ def test_what_a_person_must_mend(client, runtime, status, error_type):
 
     report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
-    assert report.outcomes == {("a", 1): Retry(f"status {status}"), ("b", 1): Retry("unsent")}
+    assert report.outcomes == {("a", 1): Retry(f"status_{status}"), ("b", 1): Retry("unsent")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.MISCONFIGURED
     assert "words of the index" in report.trouble.reason
@@ -159,7 +159,7 @@ def test_fewer_verdicts_than_events(client, index):
 
     report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
-    assert report.outcomes == {("a", 1): Retry("lost reply"), ("b", 1): Retry("lost reply")}
+    assert report.outcomes == {("a", 1): Retry("lost_reply"), ("b", 1): Retry("lost_reply")}
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
 
@@ -171,7 +171,7 @@ def test_verdicts_in_another_order(client, index):
 
     report = deliver(index, [chain("a", 1), chain("b", 1)], 1)
 
-    assert set(report.outcomes.values()) == {Retry("lost reply")}
+    assert set(report.outcomes.values()) == {Retry("lost_reply")}
 
 
 def test_a_body_that_is_too_large_is_halved(runtime):
@@ -230,7 +230,7 @@ def test_the_budget_bounds_each_call(client, runtime):
     report = deliver(index, [chain("a", 1), chain("b", 1), chain("c", 1)], 1.0)
 
     assert timeouts == [pytest.approx(0.9), pytest.approx(0.4)]
-    assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Confirmed(), ("c", 1): Retry("out of time")}
+    assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Confirmed(), ("c", 1): Retry("timeout")}
     assert report.trouble is None
 
 
@@ -255,5 +255,5 @@ def test_a_lost_lease_keeps_the_next_request_back(client, runtime):
     report = deliver(index, [chain("a", 1), chain("b", 1)], 3.0, permit)
 
     assert timeouts == [pytest.approx(3.0)]
-    assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Retry("out of time")}
+    assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Retry("timeout")}
     assert report.trouble is None

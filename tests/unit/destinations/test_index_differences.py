@@ -87,7 +87,7 @@ def test_no_template():
 
 
 def test_an_older_template():
-    """It can be made anew."""
+    """It can be recreated."""
     (found,), _ = index_differences.of_template(WANTED, changed(STORED, "version", to=1), NAMES)
 
     assert (found.problem, found.remedy) == ("has version 1, wanted is 2", PutTemplate())
@@ -116,7 +116,7 @@ def test_a_newer_template():
     ],
 )
 def test_a_template_of_our_version_that_differs(path, value, words):
-    """What differs is named, and it can be made anew."""
+    """What differs is named, and it can be recreated."""
     (found,), _ = index_differences.of_template(WANTED, changed(STORED, *path, to=value), NAMES)
 
     assert (found.problem, found.remedy) == (f"differs in {words}", PutTemplate())
@@ -138,11 +138,13 @@ def test_an_index_where_the_alias_must_be():
 
 def test_a_stranger_under_the_alias():
     """Searches would read it."""
-    assert of_index(MONTH, "other") == [("index other", "is under the alias shop-events and none of its months", None)]
+    assert of_index(MONTH, "other") == [
+        ("index other", "is under the alias shop-events but is not a monthly index", None)
+    ]
 
 
 def test_a_month_outside_of_the_alias():
-    """Searches miss it; it can be mended."""
+    """Searches miss it; it can be fixed."""
     ((thing, problem, remedy),) = of_index(changed(MONTH, "aliases", to={}))
 
     assert (thing, problem) == (
@@ -225,5 +227,5 @@ def test_a_mapping_that_grows_by_itself():
     """Payloads would add fields without end."""
     ((_, problem, remedy),) = of_index(changed(MONTH, "mappings", "dynamic", remove=True))
 
-    assert problem == "takes fields into its mapping by itself"
+    assert problem == "adds fields to its mapping by itself"
     assert remedy == PutMapping("shop-events-2025.01", frozenset())

@@ -119,7 +119,7 @@ def test_a_write_that_stops_half_way(file, path):
     kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
     try:
-        with pytest.raises(LinesLostError, match="room on the disk"):
+        with pytest.raises(LinesLostError, match="disk full"):
             file.append([b'{"id":2}\n', b'{"id":3}\n'], 1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

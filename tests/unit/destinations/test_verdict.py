@@ -77,5 +77,5 @@ def test_rulings(status, error_type, ruling):
     ],
 )
 def test_an_index_of_another_mapping(error_type, reason, ruling):
-    """It would refuse every event: a person must mend it, and no commit is parked for it."""
+    """It would refuse every event: a person must fix it, and no commit is parked for it."""
     assert rule(ItemVerdict("e", 400, error_type, reason)) is ruling

@@ -221,7 +221,7 @@ def test_a_concurrency_that_cannot_be_is_refused_at_once(store: EventStore, conc
 
 def test_a_defect_is_raised(store: EventStore, client: Any) -> None:
     """
-    What is no error of the store is a defect, and ends the run.
+    What is not an error of the store is a defect, and ends the run.
     """
     client.before = [ZeroDivisionError("defect")]
 

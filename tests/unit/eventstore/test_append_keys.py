@@ -65,7 +65,7 @@ def test_another_process_gets_the_first_answer_after_any_time(database: InMemory
 
 def test_ids_times_metadata_and_order_of_names_are_not_content(store: EventStore) -> None:
     """
-    A repeat is made anew: it has another time and trace, and another dict may name things in another order.
+    A repeat is recreated: it has another time and trace, and another dict may name things in another order.
     """
     store.append(
         ITEM,

@@ -1,4 +1,4 @@
-"""The cost page: every figure in its tables is measured anew and compared."""
+"""The cost page: every figure in its tables is measured again and compared."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from eventstore.rows import outbox as outbox_row
 from eventstore.rows.item import item_size, row_key
 from eventstore.system import SystemRuntime
 from relay.assembly import AssemblySettings, Relay
-from relay.delivery.page import Page
+from relay.delivery.page import CommitPage
 from relay.delivery.pipeline import PipelineSettings
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
@@ -104,7 +104,7 @@ def relay_of(metered: Metered) -> Iterator[Relay]:
 def deliver(metered: Metered, relay: Relay, *, recheck: bool = False) -> dict[str, float]:
     """Return what it costs to deliver all that is owed, handed over as the feed does."""
     owed = [outbox_row.decode(item, "inventory_outbox") for item in metered.items("outbox")]
-    page, flag = Page("feed", owed, recheck), SystemRuntime().flag()
+    page, flag = CommitPage("feed", owed, recheck), SystemRuntime().flag()
     cost = metered.meter.cost_of(lambda: relay.pipeline().process(page, FlagPermit(flag)))
     assert metered.items("outbox") == []
     return cost

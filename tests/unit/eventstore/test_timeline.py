@@ -376,7 +376,7 @@ def test_latest_of_a_day_are_its_newest_events(store: EventStore) -> None:
     assert keys(store.latest_of_day("2023-11-15", limit=2)) == [("b", 1), ("a", 3)]
     assert keys(store.latest_of_day("2023-11-15", limit=9, since_ms=DAY + 5)) == [("a", 3)]
     assert keys(store.latest_of_day("2023-11-15", limit=9, since_ms=DAY + 9 * DAY_MS)) == []
-    with pytest.raises(InvalidInputError, match="no day"):
+    with pytest.raises(InvalidInputError, match="not a day"):
         store.latest_of_day("15.11.2023", limit=2)
 
 

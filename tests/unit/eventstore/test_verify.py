@@ -92,8 +92,8 @@ CASES: list[tuple[str, list[tuple[int, dict[str, Any]]], list[tuple[str, str, in
     ("a number outside of its commit", [(1, {"commitFirst": 7, "commitLast": 8})], [("broken_commit", "a", 1)]),
     ("another type", [(2, {"aggregateType": "ORDER"})], [("type_changed", "a", 2), ("wrong_index_key", "a", 2)]),
     ("no payload", [(3, {"eventData": None})], [("corrupt_row", "a", 3)]),
-    ("a payload that is no JSON", [(3, {"eventData": "{"})], [("corrupt_row", "a", 3)]),
-    ("metadata that is no JSON", [(2, {"metadata": ""})], [("corrupt_row", "a", 2)]),
+    ("a payload that is not JSON", [(3, {"eventData": "{"})], [("corrupt_row", "a", 3)]),
+    ("metadata that is not JSON", [(2, {"metadata": ""})], [("corrupt_row", "a", 2)]),
     ("a number where text belongs", [(4, {"commitId": 7})], [("corrupt_row", "a", 4)]),
     ("a whole commit unreadable", [(1, {"epoch": None}), (2, {"epoch": None})], UNREADABLE),
     ("a year that nobody can say", [(5, {"timestamp": 10**18})], [("corrupt_row", "a", 5)]),
@@ -159,7 +159,7 @@ def test_an_event_id_is_used_once(store: EventStore, change: Change) -> None:
 
 def test_a_row_without_a_whole_number_is_found(store: EventStore, database: InMemoryDynamoDB) -> None:
     """
-    Between 1 and 2 there is no event, and before 1 neither.
+    Between 1 and 2 there is not an event, and before 1 neither.
     """
     for number in ("0", "1.5"):
         row = {"aggregateId": {"S": "other-0"}, "sequenceNumber": {"N": number}}

@@ -15,7 +15,7 @@ from eventstore.rows.outbox import OutboxRow
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
-from relay.delivery.page import Page, PageResult
+from relay.delivery.page import CommitPage, PageResult
 from relay.delivery.pipeline import Pipeline, PipelineSettings
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
@@ -113,9 +113,9 @@ class Bench:
         """Let the pipeline deal with a page."""
         return self.pipeline.process(self.page(rows, recheck=recheck), FlagPermit(self.runtime.flag()))
 
-    def page(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> Page:
+    def page(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> CommitPage:
         """Return a page of the feed."""
-        return Page("feed", rows, recheck)
+        return CommitPage("feed", rows, recheck)
 
     def on_bus(self) -> list[tuple[str, int]]:
         """Return aggregate and number of every message, in the order in which the broker took them."""

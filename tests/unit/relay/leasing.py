@@ -53,9 +53,9 @@ class ObedientKeeper:
             raise UnreachableError("DynamoDB did not answer")
         self.happened.extend(("offered", key.rpartition("#")[2]) for key in keys)
 
-    def let_go(self, held: HeldLease, *, to: str | None = None, leave_alone_seconds: float = 0.0) -> None:
+    def release(self, held: HeldLease, *, to: str | None = None, cooldown_seconds: float = 0.0) -> None:
         """See `Keeper`."""
-        self.happened.append(("let go", to, leave_alone_seconds))
+        self.happened.append(("released", to, cooldown_seconds))
         held.end()
 
     def save(self, _key: str, _owner: str, _term: int, position: Position | None, *, finished: bool) -> None:

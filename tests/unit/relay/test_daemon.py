@@ -18,7 +18,7 @@ from relay.daemon import DaemonSettings, PartDiedError
 from relay.destinations.bus.bus import Bus
 from relay.destinations.index.index import Index
 from relay.feed.discovery import DiscoverySettings
-from relay.feed.shard_consumer import CarrierSettings
+from relay.feed.shard_consumer import ShardConsumerSettings
 from relay.leases.fleet import lease_key
 from relay.sweep.sweep import SweepSettings
 from relay.testing import InMemoryBroker, InMemoryIndex
@@ -60,7 +60,7 @@ class World:
         sweep: SweepSettings = NO_SWEEP,
         daemon: DaemonSettings | None = None,
         discovery: DiscoverySettings = BRISK,
-        leave_alone_seconds: float = 1.0,
+        cooldown_seconds: float = 1.0,
         **others: Any,
     ) -> Part:
         """Start a worker; `stop` is raised to end the one that was started last."""
@@ -76,7 +76,7 @@ class World:
                 sweep=sweep,
                 daemon=daemon or DaemonSettings(),
                 discovery=discovery,
-                carrier=replace(CarrierSettings(), leave_alone_seconds=leave_alone_seconds),
+                shard_consumer=replace(ShardConsumerSettings(), cooldown_seconds=cooldown_seconds),
                 **{"bus_budget_seconds": 1.0, "lease_seconds": LEASE_SECONDS, **others},
             ),
         )
@@ -234,7 +234,7 @@ def test_a_shard_that_cannot_be_read_is_left_alone_for_a_while(log_events: list[
     """
     world = World()
     world.way.trap = Refusal("GetShardIterator")
-    part = world.start(leave_alone_seconds=3600.0)
+    part = world.start(cooldown_seconds=3600.0)
     until(lambda: occurrences(log_events, "shard.lost") > 0, "the shard is lost")
     looks = world.way.count("DescribeStream")
     until(lambda: world.way.count("DescribeStream") >= looks + 2, "the feed is looked at twice more")
@@ -257,10 +257,10 @@ def test_a_shard_whose_end_cannot_be_noted_is_left_alone_for_a_while(log_events:
         return effect()
 
     world.way.trap = refuse_to_finish
-    part = world.start(leave_alone_seconds=3600.0)
+    part = world.start(cooldown_seconds=3600.0)
     until(lambda: occurrences(log_events, "shard.opened") > 0, "the shard is read")
     (child,) = world.database.rotate_shards("inventory_outbox")
-    until(lambda: occurrences(log_events, "checkpoint.unwritten") > 0, "its end cannot be noted")
+    until(lambda: occurrences(log_events, "checkpoint.write_failed") > 0, "its end cannot be noted")
     looks = world.way.count("DescribeStream")
     until(lambda: world.way.count("DescribeStream") >= looks + 2, "the feed is looked at twice more")
     world.append("a")

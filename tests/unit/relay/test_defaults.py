@@ -66,8 +66,8 @@ def test_parts_that_share_a_meaning_share_its_default() -> None:
 
     assert IndexSettings().bulk_timeout_seconds == assembly.side_budget_seconds
     assert KeeperSettings(FleetSettings(frozenset(), "x", 1, 1)).leases_max == assembly.shards_max
-    assert assembly.carrier.recheck_lag_seconds == assembly.sweep.min_age_seconds
-    assert assembly.carrier.leave_alone_seconds == assembly.discovery.interval_seconds
+    assert assembly.shard_consumer.recheck_lag_seconds == assembly.sweep.min_age_seconds
+    assert assembly.shard_consumer.cooldown_seconds == assembly.discovery.interval_seconds
     assert FileSettings().source == BusSettings().source_or_default
     assert SearchOptions().prefix == assembly.name_prefix == DEFAULTS.name_prefix
 

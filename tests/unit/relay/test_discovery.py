@@ -116,7 +116,7 @@ def test_a_lease_of_a_shard_that_is_gone_is_removed_once_nobody_has_it(looking: 
 
 def test_a_new_shard_that_a_listing_is_late_with_keeps_its_lease(looking: Looking) -> None:
     """
-    Its parent's carrier has made the lease; the next listing shows it.
+    Its parent's shard consumer has made the lease; the next listing shows it.
     """
     looking.look()
     looking.table.create_lease(lease_key(looking.label(), "shard-new"))

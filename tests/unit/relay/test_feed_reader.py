@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from structlog.testing import capture_logs
 
 from eventstore.system import SystemRuntime
-from relay.feed.reader import FeedUnreadyError, ShardLostError, ShardReader
+from relay.feed.reader import FeedUnavailableError, ShardLostError, ShardReader
 from relay.leases.position import Position
 from relay.metrics import FEED_TRIMMED, RecordingMeter
 
@@ -90,7 +90,7 @@ def test_a_reply_cut_short_is_no_empty_page() -> None:
     client = Script({}, {"Records": [record("8")], "NextShardIterator": "n"})
     shard = reader(client)
 
-    with pytest.raises(FeedUnreadyError):
+    with pytest.raises(FeedUnavailableError):
         shard.next_page()
 
     assert shard.next_page().position == Position(8)
@@ -108,7 +108,7 @@ def test_an_expired_iterator_is_replaced_after_the_last_record() -> None:
     shard = reader(client)
     shard.next_page()
 
-    with pytest.raises(FeedUnreadyError):
+    with pytest.raises(FeedUnavailableError):
         shard.next_page()
     shard.next_page()
 
@@ -122,7 +122,7 @@ def test_trimmed_records_mean_starting_at_the_horizon() -> None:
     client = Script(refused("TrimmedDataAccessException"), {"Records": [], "NextShardIterator": "n"})
     shard = reader(client, Position(3))
 
-    with pytest.raises(FeedUnreadyError):
+    with pytest.raises(FeedUnavailableError):
         shard.next_page()
     shard.next_page()
 
@@ -144,7 +144,7 @@ def test_only_what_lay_behind_a_checkpoint_counts_as_trimmed(after: Position | N
         meter,
     )
 
-    with capture_logs() as logs, pytest.raises(FeedUnreadyError):
+    with capture_logs() as logs, pytest.raises(FeedUnavailableError):
         shard.next_page()
 
     assert [log["event"] for log in logs].count("feed.trimmed") == said
@@ -164,7 +164,7 @@ def test_a_passing_fault_is_neither_a_page_nor_an_end(fault: Exception) -> None:
     """
     Throttles, server errors and lost replies are asked again.
     """
-    with pytest.raises(FeedUnreadyError):
+    with pytest.raises(FeedUnavailableError):
         reader(Script(fault)).next_page()
 
 

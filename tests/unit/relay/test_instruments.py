@@ -1,4 +1,4 @@
-"""What the relay's parts tell the meter, the readiness checks and the signs of life."""
+"""What the relay's parts tell the meter, the readiness checks and the heartbeats."""
 
 import threading
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ from relay.metrics import HistogramReading, Labels, Metric, RecordingMeter
 from relay.observing import gauges, readiness
 from relay.observing.http.health import Check
 from relay.outbox.debt import Census, Survey
-from relay.permit import Deadline, NotedPermit
+from relay.permit import DeliveryDeadline, NotedPermit
 from relay.progress import Progress
-from relay.sweep.sweeper import Seen
+from relay.sweep.sweeper import LastWalk
 from relay.testing.commits import commit
 from tests.support.delivering import TestedPermit
 from tests.support.waiting import until
@@ -70,7 +70,7 @@ def test_a_page_is_counted_on_its_way(bench: Bench, meter: RecordingMeter) -> No
     }
     assert read(meter, metrics.RETRIES) == {("bus", "nack"): 1}
     assert read(meter, metrics.SETTLED) == {("feed",): 2}
-    assert read(meter, metrics.PAGES) == {("feed", "dealt with"): 1}
+    assert read(meter, metrics.PAGES) == {("feed", "dealt_with"): 1}
     assert read(meter, metrics.PAGES_IN_FLIGHT) == {(): 0}
     assert read(meter, metrics.STAGE_SECONDS) == {("order",): 2, ("deliver",): 2, ("settle",): 2}
     assert read(meter, metrics.COMMIT_TO_CONFIRM) == {("bus",): 2, ("index",): 2}
@@ -144,14 +144,14 @@ def test_lanes_show_their_breaker_and_their_trouble(bench: Bench, meter: Recordi
     """
     gauges.watch_lanes(meter, bench.relay.lanes)
     assert read(meter, metrics.BREAKER_OPEN) == {("index",): 0.0}
-    assert read(meter, metrics.DESTINATION_WELL) == {("bus",): 1.0, ("index",): 1.0}
+    assert read(meter, metrics.DESTINATION_UP) == {("bus",): 1.0, ("index",): 1.0}
 
     bench.append("a")
     bench.index.fail(IndexLostError("down"))
     bench.process(bench.outbox())
 
     assert read(meter, metrics.BREAKER_OPEN) == {("index",): 1.0}
-    assert read(meter, metrics.DESTINATION_WELL) == {("bus",): 1.0, ("index",): 0.0}
+    assert read(meter, metrics.DESTINATION_UP) == {("bus",): 1.0, ("index",): 0.0}
 
 
 def test_feed_lag_and_trim_headroom_go_on_while_a_reader_hangs() -> None:
@@ -193,7 +193,7 @@ def test_the_outbox_is_shown_by_whoever_sweeps() -> None:
     assert [read(meter, metric) for metric in outbox] == [{}, {}, {}, {}, {}]
 
     survey = Survey(owed={"bus": 1}, parked={"bus": 0}, unreadable=2, oldest_committed_at_ms=clock.now_ms() - 4_000)
-    sweeper.seen = Seen(survey, clock.monotonic())
+    sweeper.seen = LastWalk(survey, clock.monotonic())
     clock.advance(6.0)
     assert [read(meter, metric) for metric in outbox] == [
         {("bus",): 1.0},
@@ -203,7 +203,7 @@ def test_the_outbox_is_shown_by_whoever_sweeps() -> None:
         {(): 6.0},
     ]
 
-    sweeper.seen = Seen(Census(["bus"]).survey(complete=True), clock.monotonic())
+    sweeper.seen = LastWalk(Census(["bus"]).survey(complete=True), clock.monotonic())
     assert [read(meter, metric) for metric in outbox] == [
         {("bus",): 0.0},
         {("bus",): 0.0},
@@ -261,7 +261,7 @@ def test_each_check_fails_by_itself_and_says_why() -> None:
     fenced = {"lease#s": SimpleNamespace(is_fenced=lambda: True)}
 
     assert failed(readiness.checks(keeper(seen_seconds_ago=lambda: 10.1), [])) == {
-        "dynamodb": (True, "the relay table was last read 10 s ago; see fleet.unread in the log")
+        "dynamodb": (True, "the relay table was last read 10 s ago; see fleet.read_failed in the log")
     }
     assert failed(readiness.checks(keeper(seen_seconds_ago=lambda: 20.0, lease_seconds=20.0), [])) == {}
     assert failed(readiness.checks(keeper(held=lambda: fenced), [])) == {
@@ -295,7 +295,7 @@ def test_a_page_that_waits_for_the_bus_is_no_hang(bench: Bench) -> None:
 
 def test_a_lane_turns_while_it_is_idle_and_ends(bench: Bench) -> None:
     """
-    Its sign of life goes when its part ends as it should.
+    Its heartbeat goes when its part ends as it should.
     """
     progress = Progress(bench.runtime)
     made = Lane(bench.bus, bench.runtime, 1.0, progress=progress)
@@ -318,7 +318,7 @@ def test_a_destination_that_never_comes_back_is_found(bench: Bench, monkeypatch:
     progress, go_on = Progress(bench.runtime), threading.Event()
     deliver = bench.bus.deliver
 
-    def hang(chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def hang(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         assert go_on.wait(30)
         return deliver(chains, deadline)
 

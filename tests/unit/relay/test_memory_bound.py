@@ -172,7 +172,7 @@ def test_the_bound_of_a_page_holds_in_bytes(bench: Bench, log_events: list[Any])
     bench.broker.refuse_connections(BrokerLostError("down"))
     bench.pipeline._settings = replace(bench.pipeline._settings, read_max_bytes=read_max_bytes)
     for lane in bench.relay.lanes[1:]:
-        lane.is_closed_off = lambda: True  # type: ignore[method-assign]
+        lane.is_breaker_open = lambda: True  # type: ignore[method-assign]
     gc.collect()
 
     def watched() -> bool:

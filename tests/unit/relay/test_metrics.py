@@ -118,12 +118,12 @@ def test_a_server_cannot_fill_the_memory_with_reasons(monkeypatch: pytest.Monkey
     monkeypatch.setattr(metrics, "LABEL_SETS_MAX", 2)
     meter = RecordingMeter(SystemRuntime())
     for number in range(5):
-        meter.count(metrics.RETRIES, "index", f"status {number}")
-    meter.count(metrics.RETRIES, "index", "status 0")
+        meter.count(metrics.RETRIES, "index", f"status_{number}")
+    meter.count(metrics.RETRIES, "index", "status_0")
 
     assert {reading.labels: reading.value for reading in meter.readings()} == {
-        ("index", "status 0"): 2.0,
-        ("index", "status 1"): 1.0,
+        ("index", "status_0"): 2.0,
+        ("index", "status_1"): 1.0,
         ("other", "other"): 3.0,
     }
 

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from relay.delivery.page import Page
+from relay.delivery.page import CommitPage
 from relay.destination import Chain, Report, Retry
-from relay.permit import Deadline, FlagPermit
+from relay.permit import DeliveryDeadline, FlagPermit
 from relay.testing.commits import chain
 from tests.support.delivering import TestedPermit
 from tests.support.waiting import until
@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from .conftest import Bench
 
 
-def two_aggregates(bench: Bench) -> Page:
+def two_aggregates(bench: Bench) -> CommitPage:
     for aggregate_id in ("a", "b"):
         bench.append(aggregate_id)
         bench.append(aggregate_id)
@@ -44,7 +44,7 @@ def test_who_is_not_certain_of_the_lease_notes_what_was_taken_and_deletes_nothin
     taken = threading.Event()
     deliver = bench.bus.deliver
 
-    def fenced_meanwhile(chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def fenced_meanwhile(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         report = deliver(chains, deadline)
         until(lambda: bench.index.count() == 1, "the index has it too")
         taken.set()
@@ -85,7 +85,7 @@ def test_a_stop_lets_the_delivery_under_way_finish(bench: Bench) -> None:
     stop = bench.runtime.flag()
     deliver = bench.bus.deliver
 
-    def stopped_meanwhile(chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def stopped_meanwhile(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         stop.set()
         return deliver(chains, deadline)
 
@@ -144,7 +144,7 @@ def test_a_delivery_that_waited_too_long_for_its_turn_is_not_begun(bench: Bench)
     deliver, begun, go_on = bench.bus.deliver, threading.Event(), threading.Event()
     asked: list[str] = []
 
-    def slow(chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def slow(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         asked.extend(each[0].aggregate_id for each in chains)
         begun.set()
         assert go_on.wait(30)
@@ -161,7 +161,7 @@ def test_a_delivery_that_waited_too_long_for_its_turn_is_not_begun(bench: Bench)
     go_on.set()
 
     report: Any = second.reply.get(10.0)
-    assert report.outcomes == {("b", 1): Retry("leave over")}
+    assert report.outcomes == {("b", 1): Retry("permit_expired")}
     assert report.trouble is None
     assert asked == ["a"]
 
@@ -171,17 +171,17 @@ def test_a_deadline_grows_with_a_renewed_lease_up_to_its_budget(bench: Bench) ->
     Sending ends with whatever ends first; answers are waited for as long as the budget lasts.
     """
     permit = TestedPermit(2.0)
-    deadline = Deadline(bench.runtime, 1000.0, permit)
+    deadline = DeliveryDeadline(bench.runtime, 1000.0, permit)
     assert deadline.left_seconds() == 2.0
 
     permit.certain_seconds = 0.0
     assert deadline.left_seconds() == 0.0
-    assert deadline.is_leave_over()
+    assert deadline.is_permit_expired()
     assert deadline.answer_seconds() > 900.0
 
     permit.certain_seconds = 5000.0
     assert 900.0 < deadline.left_seconds() <= 1000.0
-    assert not deadline.is_leave_over()
+    assert not deadline.is_permit_expired()
 
 
 def test_a_raised_flag_revokes_and_shortens_nothing(bench: Bench) -> None:

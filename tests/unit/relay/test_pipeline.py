@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relay.delivery.page import Page
+from relay.delivery.page import CommitPage
 from relay.delivery.sequencer import CHAIN_MAX
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
@@ -79,7 +79,7 @@ def test_what_is_settled_is_not_sent_again(bench: Bench) -> None:
     bench.process(rows)
     again = bench.relay.pipeline()
 
-    result = again.process(Page("feed", rows, recheck=True), FlagPermit(bench.runtime.flag()))
+    result = again.process(CommitPage("feed", rows, recheck=True), FlagPermit(bench.runtime.flag()))
 
     assert result.dealt_with
     assert bench.on_bus() == [("a", 1)]
@@ -113,7 +113,7 @@ def test_a_stop_during_an_outage_gives_the_page_up_and_keeps_facts(bench: Bench)
     bench.broker.refuse_connections(BrokerLostError("down"))
     permit = TestedPermit(is_over=lambda: bench.index.count() == 1)
 
-    result = bench.pipeline.process(Page("feed", bench.outbox(), recheck=False), permit)
+    result = bench.pipeline.process(CommitPage("feed", bench.outbox(), recheck=False), permit)
 
     assert not result.dealt_with
     assert bench.row("a", 1).delivered == {"index"}

@@ -13,13 +13,13 @@ from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancell
 from relay.delivery import pipeline
 from relay.delivery.breaker import Breaker
 from relay.delivery.lane import Ticket
-from relay.delivery.page import Page
+from relay.delivery.page import CommitPage
 from relay.delivery.pipeline import Pipeline
 from relay.delivery.sequencer import CHAIN_MAX
 from relay.destination import Chain, Report, Retry
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
-from relay.permit import Deadline, FlagPermit, Permit
+from relay.permit import DeliveryDeadline, FlagPermit, Permit
 from tests.support.delivering import TestedPermit
 from tests.support.waiting import until
 
@@ -87,7 +87,7 @@ def test_a_stop_ends_a_long_chain_between_rounds(bench: Bench) -> None:
         bench.append("a")
     permit = TestedPermit(is_over=lambda: bool(bench.on_bus()))
 
-    result = bench.pipeline.process(Page("feed", [bench.row("a", count)], recheck=False), permit)
+    result = bench.pipeline.process(CommitPage("feed", [bench.row("a", count)], recheck=False), permit)
 
     assert not result.dealt_with
     assert bench.on_bus() == [("a", number) for number in range(1, CHAIN_MAX + 1)]
@@ -113,16 +113,16 @@ def test_a_page_held_up_for_long_asks_again_what_is_owed(bench: Bench, log_event
 
 def test_progress_is_no_refusal(bench: Bench) -> None:
     """
-    A replay gives up after two attempts in vain; a broker that takes little at a time, but something, is no such case.
+    A replay gives up after two attempts in vain; a broker that takes little at a time, but something, is not such case.
     """
     for _ in range(6):
         bench.append("a")
     bench.pipeline._settings = replace(bench.pipeline._settings, refusals_max=2)
     deliver = bench.bus.deliver
 
-    def one_at_a_time(chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def one_at_a_time(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         (chain,) = chains
-        rest = {row.key: Retry("out of time") for row in chain[1:]}
+        rest = {row.key: Retry("timeout") for row in chain[1:]}
         return Report({**deliver([chain[:1]], deadline).outcomes, **rest})
 
     bench.bus.deliver = one_at_a_time  # type: ignore[method-assign]
@@ -161,10 +161,10 @@ def test_a_delivery_nobody_waits_for_is_not_made(bench: Bench, monkeypatch: pyte
     attempts: list[Sequence[Chain]] = []
     deliver, go_on = bench.bus.deliver, threading.Event()
 
-    def hang(chains: Sequence[Chain], deadline: Deadline) -> Report:
+    def hang(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
         attempts.append(chains)
         assert go_on.wait(30)
-        return deliver(chains, Deadline(bench.runtime, 10.0))
+        return deliver(chains, DeliveryDeadline(bench.runtime, 10.0))
 
     bench.bus.deliver = hang  # type: ignore[method-assign]
     bench.pipeline._settings = replace(bench.pipeline._settings, refusals_max=4)
@@ -216,7 +216,7 @@ def test_two_relays_on_the_same_aggregate_keep_the_order_of_first_deliveries(ben
     def carry(pipeline: Pipeline, size: int) -> None:
         for start in range(0, 60, size):
             pipeline.process(
-                Page("feed", rows[start : start + size][::-1], recheck=False), FlagPermit(bench.runtime.flag())
+                CommitPage("feed", rows[start : start + size][::-1], recheck=False), FlagPermit(bench.runtime.flag())
             )
 
     parts = [

@@ -1,4 +1,4 @@
-"""What a worker says of itself, and how a pool of carriers follows the leases."""
+"""What a worker says of itself, and how a pool of shard consumers follows the leases."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
 from relay.feed.directory import Stream
 from relay.feed.shard_consumer import ShardState
-from relay.feed.shard_consumers import Carriers
+from relay.feed.shard_consumers import ShardConsumers
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, lease_key
 from relay.leases.held import HeldLease
 from relay.leases.report import DestinationReport, SweepReport
@@ -28,7 +28,9 @@ class Pool:
         self.opened: list[tuple[str, str]] = []
         self._bench = bench
         discovery: Any = self
-        self.carriers = Carriers(keeper=self.keeper, discovery=discovery, open_shard=self._open, shards_max=shards_max)
+        self.consumers = ShardConsumers(
+            keeper=self.keeper, discovery=discovery, open_shard=self._open, shards_max=shards_max
+        )
         (shard,) = bench.relay.directory.shards(bench.relay.directory.stream())
         self.shard_id = shard.id
         self.key = lease_key(bench.relay.directory.stream().label, shard.id)
@@ -41,8 +43,8 @@ class Pool:
         return self._bench.relay._open_shard(held, stream, self.keeper, on_end)
 
     def end(self) -> None:
-        self.carriers.drain()
-        for part in self.carriers.parts:
+        self.consumers.drain()
+        for part in self.consumers.parts:
             assert part.join(10)
 
 
@@ -54,10 +56,10 @@ def test_a_report_names_shards_destinations_and_what_is_in_flight(bench: Bench) 
     bench.broker.refuse_connections(BrokerLostError("down"))
     bench.append("a")
     pool.keeper.give(pool.key)
-    pool.carriers.tend()
+    pool.consumers.tend()
     until(lambda: bench.relay.lanes[0].trouble is not None, "the bus refused")
     sweep = SweepReport(1, 2, {"bus": 1}, 0)
-    made = report(pool.carriers.reading, bench.relay.lanes, bench.relay._lag, sweep)
+    made = report(pool.consumers.reading, bench.relay.lanes, bench.relay._lag, sweep)
     bench.broker.refuse_connections(None)
     until(lambda: bench.outbox() == [], "the page is through")
     pool.end()
@@ -66,10 +68,10 @@ def test_a_report_names_shards_destinations_and_what_is_in_flight(bench: Bench) 
     assert (shard.shard, shard.in_flight) == (pool.shard_id, 1)
     assert made.in_flight == (("a", 1),)
     assert made.sweep == sweep
-    assert [(each.name, each.state) for each in made.destinations] == [("bus", "outage"), ("index", "well")]
+    assert [(each.name, each.state) for each in made.destinations] == [("bus", "outage"), ("index", "up")]
 
 
-def test_a_destination_whose_breaker_is_open_is_closed_off(bench: Bench) -> None:
+def test_a_destination_whose_breaker_is_open_is_breaker_open(bench: Bench) -> None:
     """
     The reason stays with it.
     """
@@ -83,7 +85,7 @@ def test_a_destination_whose_breaker_is_open_is_closed_off(bench: Bench) -> None
     trouble = bench.relay.lanes[1].trouble
     assert isinstance(trouble, Trouble)
     assert trouble.kind is TroubleKind.OUTAGE
-    assert index == DestinationReport("index", "closed off", trouble.reason)
+    assert index == DestinationReport("index", "breaker_open", trouble.reason)
 
 
 def test_each_lease_gets_one_carrier(bench: Bench) -> None:
@@ -94,11 +96,11 @@ def test_each_lease_gets_one_carrier(bench: Bench) -> None:
     pool.keeper.give(SWEEP_KEY)
     held = pool.keeper.give(pool.key)
     held.renewed(held._lease, float("-inf"), None)
-    pool.carriers.tend()
+    pool.consumers.tend()
     assert pool.opened == []
     held.renewed(held._lease, bench.runtime.monotonic(), None)
     for _ in range(3):
-        pool.carriers.tend()
+        pool.consumers.tend()
     pool.end()
 
     assert [shard for shard, _ in pool.opened] == [pool.shard_id]
@@ -106,17 +108,17 @@ def test_each_lease_gets_one_carrier(bench: Bench) -> None:
 
 def test_a_later_term_gets_a_carrier_once_the_former_one_has_ended(bench: Bench) -> None:
     """
-    The lease was lost and came back: never two carriers of one shard in one process.
+    The lease was lost and came back: never two shard consumers of one shard in one process.
     """
     pool = Pool(bench)
     first = pool.keeper.give(pool.key)
-    pool.carriers.tend()
-    (carrier,) = pool.carriers.reading
+    pool.consumers.tend()
+    (consumer,) = pool.consumers.reading
     first.end()
     pool.keeper.give(pool.key, term=3)
-    until(carrier.is_ended, "the first has ended")
-    assert carrier.state is ShardState.LEASE_LOST
-    pool.carriers.tend()
+    until(consumer.is_ended, "the first has ended")
+    assert consumer.state is ShardState.LEASE_LOST
+    pool.consumers.tend()
     pool.end()
 
     assert len(pool.opened) == 2
@@ -128,13 +130,13 @@ def test_a_shard_that_is_asked_for_is_drained(bench: Bench) -> None:
     """
     pool = Pool(bench)
     held = pool.keeper.give(pool.key)
-    pool.carriers.tend()
-    (carrier,) = pool.carriers.reading
+    pool.consumers.tend()
+    (consumer,) = pool.consumers.reading
     held.note_wanted("worker-2")
-    pool.carriers.tend()
-    until(carrier.is_ended, "it is drained")
+    pool.consumers.tend()
+    until(consumer.is_ended, "it is drained")
 
-    assert pool.keeper.happened[-1] == ("let go", "worker-2", 0.0)
+    assert pool.keeper.happened[-1] == ("released", "worker-2", 0.0)
 
 
 def test_a_lease_of_a_former_stream_is_read_there(bench: Bench) -> None:
@@ -144,7 +146,7 @@ def test_a_lease_of_a_former_stream_is_read_there(bench: Bench) -> None:
     pool = Pool(bench)
     assert pool.stream is not None
     pool.keeper.give(lease_key("2020-01-01T00:00:00.000", "shard-1"))
-    pool.carriers.tend()
+    pool.consumers.tend()
     pool.end()
 
     ((shard, arn),) = pool.opened
@@ -162,10 +164,8 @@ def test_it_never_carries_more_than_it_has_room_for(bench: Bench, log_events: li
     pool.keeper.give(pool.key)
     pool.keeper.give(lease_key("label", "shard-3"))
     for _ in range(3):
-        pool.carriers.tend()
-    assert len(pool.carriers.parts) == 2
+        pool.consumers.tend()
+    assert len(pool.consumers.parts) == 2
     pool.end()
 
-    assert [(event["carried"], event["waiting"]) for event in log_events if event["event"] == "shards.waiting"] == [
-        (2, 1)
-    ]
+    assert [(event["held"], event["waiting"]) for event in log_events if event["event"] == "shards.waiting"] == [(2, 1)]

@@ -68,9 +68,13 @@ def test_a_toml_file_sets_what_the_environment_does_not(given: Any) -> None:
             {"RELAY_SHARDS_MAX": "0"},
             ["RELAY_SHARDS_MAX: Input should be greater than or equal to 1", "called 'shards_mx'"],
         ),
-        ("shards_max =", {}, ["RELAY_CONFIG_FILE: relay.toml is no TOML"]),
-        (b"\xff", {}, ["RELAY_CONFIG_FILE: relay.toml is no TOML"]),
-        (None, {"RELAY_CONFIG_FILE": "absent"}, ["RELAY_CONFIG_FILE names absent, which is no file"]),
+        ("shards_max =", {}, ["RELAY_CONFIG_FILE: relay.toml is not TOML"]),
+        (b"\xff", {}, ["RELAY_CONFIG_FILE: relay.toml is not TOML"]),
+        (
+            None,
+            {"RELAY_CONFIG_FILE": "absent"},
+            ["RELAY_CONFIG_FILE points to absent, which does not exist or is not a file"],
+        ),
         (
             None,
             {"RELAY_INDEX_PROMOTED": "{bad", "RELAY_LEASE_SECONDS": "0"},

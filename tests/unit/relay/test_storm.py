@@ -11,7 +11,7 @@ from eventstore.errors import TryLaterError
 from eventstore.ports import Flag
 from eventstore.rows.outbox import OutboxRow
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled
-from relay.delivery.page import Page
+from relay.delivery.page import CommitPage
 from relay.delivery.pipeline import Pipeline
 from relay.destinations.index.client import IndexLostError
 from relay.permit import FlagPermit
@@ -66,7 +66,7 @@ def carry(pipeline: Pipeline, pages: list[list[OutboxRow]], stop: Flag) -> None:
         done, recheck = False, False
         while not done:
             try:
-                done = pipeline.process(Page("feed", page, recheck), FlagPermit(stop)).dealt_with
+                done = pipeline.process(CommitPage("feed", page, recheck), FlagPermit(stop)).dealt_with
             except TryLaterError:
                 recheck = True
 
@@ -120,7 +120,7 @@ def test_nothing_is_lost_and_first_deliveries_are_in_order(bench: Bench, seed: i
     bench.way.trap = Gremlin(seed)
     stop = bench.runtime.flag()
     parts = [
-        bench.runtime.spawn("carrier", partial(carry, pipeline, pages_of(rows, chance), stop))
+        bench.runtime.spawn("consumer", partial(carry, pipeline, pages_of(rows, chance), stop))
         for pipeline in (bench.pipeline, bench.relay.pipeline(), other.pipeline())
     ]
     for turn in range(TURNS_MAX):

@@ -1,7 +1,7 @@
 """Which rows the sweep takes, how hard it works, and what it survives."""
 
 from eventstore.rows.outbox import OutboxRow
-from relay.delivery.page import Page, PageResult
+from relay.delivery.page import CommitPage, PageResult
 from relay.outbox.row import UnreadableRow
 from relay.permit import FlagPermit, Permit
 from relay.sweep.sweep import SweepSettings, behind_parked, worth_taking
@@ -109,7 +109,7 @@ def test_pages_that_bring_nothing_are_walked_over_gently(bench: Bench) -> None:
     stop = NotedWaits(waits)
     settled_once = iter([1])
 
-    def process(_page: Page, _permit: Permit) -> PageResult:
+    def process(_page: CommitPage, _permit: Permit) -> PageResult:
         return PageResult(dealt_with=True, settled=next(settled_once, 0))
 
     sweep = bench.relay.sweep()

@@ -60,7 +60,7 @@ def test_without_the_lease_it_walks_not(sweeping: Sweeping, log_events: list[Any
     sweeping.start()
     sweeping.stop.wait(0.6)  # longer than it takes to look for the lease once more
     assert len(sweeping.bench.outbox()) == 1
-    assert "sweep.begun" not in names(log_events)
+    assert "sweep.started" not in names(log_events)
     sweeping.keeper.give(SWEEP_KEY)
     until(lambda: sweeping.bench.on_bus() == [("a", 1)], "the sweep delivers")
     until(lambda: sweeping.sweeper.report is not None, "it reports")
@@ -128,7 +128,7 @@ def test_told_to_stop_it_lets_go(sweeping: Sweeping) -> None:
     assert sweeping.part is not None
     assert sweeping.part.join(10)
 
-    assert sweeping.keeper.happened == [("let go", None, 0.0)]
+    assert sweeping.keeper.happened == [("released", None, 0.0)]
 
 
 def test_it_forgets_blocked_aggregates_from_walk_to_walk(sweeping: Sweeping) -> None:
@@ -171,7 +171,7 @@ def test_a_refusal_while_it_rests_does_not_end_it(sweeping: Sweeping, log_events
 
 def test_a_sweep_that_is_not_certain_of_its_lease_delivers_nothing(sweeping: Sweeping) -> None:
     """
-    The sign of life is late: it waits, and goes on once it was given.
+    The heartbeat is late: it waits, and goes on once it was given.
     """
     held = sweeping.keeper.give(SWEEP_KEY)
     held.renewed(held._lease, sweeping.bench.runtime.monotonic() - LEASE_SECONDS, None)

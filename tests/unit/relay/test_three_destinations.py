@@ -10,7 +10,7 @@ import pytest
 from eventstore import TableNames
 from eventstore.backoff import Backoff
 from relay.assembly import AssemblySettings, Relay
-from relay.delivery.page import Page, PageResult
+from relay.delivery.page import CommitPage, PageResult
 from relay.delivery.pipeline import PipelineSettings
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
@@ -61,7 +61,7 @@ def trio(bench: Bench, tmp_path: Path) -> Iterator[Trio]:
         lane.start()
     pipeline = relay.pipeline()
     permit = FlagPermit(bench.runtime.flag())
-    yield Trio(bench, folder, relay, lambda: pipeline.process(Page("feed", bench.outbox(), recheck=True), permit))
+    yield Trio(bench, folder, relay, lambda: pipeline.process(CommitPage("feed", bench.outbox(), recheck=True), permit))
     for lane in relay.lanes:
         assert lane.stop(10.0)
         assert lane.part is not None
@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_written_holds_nothing_up(trio: Trio) -> None:
     assert trio.bench.on_bus() == [("a", 1)]
 
     trio.folder.with_suffix(".away").rename(trio.folder)
-    until(lambda: not trio.relay.lanes[2].is_closed_off(), "the breaker's pause is over")
+    until(lambda: not trio.relay.lanes[2].is_breaker_open(), "the breaker's pause is over")
     assert trio.process().settled == 1
     assert trio.lines() == [("a", 1)]
     assert trio.bench.on_bus() == [("a", 1)], "nothing went to the bus again"

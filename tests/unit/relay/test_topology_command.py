@@ -16,7 +16,7 @@ WRONG = Difference("exchange e\x1b[31m", "has type 'direct'\nwanted is 'topic'",
 
 
 class ScriptedTopology:
-    """Has the differences it was given; `make` mends those with a remedy, unless told to refuse or to fail."""
+    """Has the differences it was given; `make` fixes those with a remedy, unless told to refuse or to fail."""
 
     place = "amqp://there"
 

@@ -146,7 +146,7 @@ def test_what_is_sent(server, client):
 
 
 def test_a_view_that_is_gone_is_let_go(server, client):
-    """Letting go twice is no error; a refusal is."""
+    """Letting go twice is not an error; a refusal is."""
     server.status, server.body = 404, b'{"succeeded":true,"num_freed":0}'
     client.close_view("view", 5)
 

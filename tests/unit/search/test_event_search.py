@@ -144,7 +144,7 @@ def test_a_document_of_an_earlier_template(search, index, stored):
 )
 def test_a_token_that_is_none(search, index, token):
     """Whatever is handed in, it is refused before anything is sent."""
-    with pytest.raises(InvalidTokenError, match="no page token"):
+    with pytest.raises(InvalidTokenError, match="not a page token"):
         search.page(ALL, token=token)
     with pytest.raises(InvalidTokenError):
         search.abandon(token)

@@ -6,7 +6,7 @@ import pytest
 
 from eventstore import NewEvent
 from eventstore.search import document, fields
-from eventstore.search.fields import Field, Kind
+from eventstore.search.fields import Field, FieldKind
 from eventstore.testing.builders import recorded
 from eventstore.testing.search import InMemorySearch
 from relay.destinations.index.bulk_lines import unindexable
@@ -41,15 +41,15 @@ def test_document_template_and_rows_have_the_fields_of_the_table() -> None:
 @pytest.mark.parametrize(
     ("kind", "typed"),
     [
-        (Kind.KEYWORD, {"type": "keyword"}),
-        (Kind.LONG, {"type": "long"}),
-        (Kind.INTEGER, {"type": "integer"}),
-        (Kind.DATE, {"type": "date", "format": "epoch_millis"}),
-        (Kind.FLATTENED, {"type": "flattened", "ignore_above": 1024, "depth_limit": 72}),
+        (FieldKind.KEYWORD, {"type": "keyword"}),
+        (FieldKind.LONG, {"type": "long"}),
+        (FieldKind.INTEGER, {"type": "integer"}),
+        (FieldKind.DATE, {"type": "date", "format": "epoch_millis"}),
+        (FieldKind.FLATTENED, {"type": "flattened", "ignore_above": 1024, "depth_limit": 72}),
     ],
 )
 def test_a_field_that_is_added_is_typed_by_its_kind(
-    monkeypatch: pytest.MonkeyPatch, kind: Kind, typed: dict[str, object]
+    monkeypatch: pytest.MonkeyPatch, kind: FieldKind, typed: dict[str, object]
 ) -> None:
     """
     The template takes it from the table.
@@ -63,7 +63,7 @@ def test_a_text_that_is_added_is_written_found_and_read(monkeypatch: pytest.Monk
     """
     Document, search in memory, and the row that a reader decodes.
     """
-    add(monkeypatch, "twin", Field(Kind.KEYWORD, "twinOf", "event_id"))
+    add(monkeypatch, "twin", Field(FieldKind.KEYWORD, "twinOf", "event_id"))
     source = document.encode(EVENT)
     search = InMemorySearch()
     search.add([EVENT])
@@ -78,7 +78,7 @@ def test_a_number_that_is_added_is_sorted_by_and_kept_within_64_bits(monkeypatch
     """
     As every number is, so that an index of type `long` never refuses it.
     """
-    add(monkeypatch, "length", Field(Kind.LONG, "length", "data_size"))
+    add(monkeypatch, "length", Field(FieldKind.LONG, "length", "data_size"))
     source = document.encode(Sized(EVENT, 7))  # type: ignore[arg-type]
     search = InMemorySearch()
     search.put_document("a", source)
@@ -96,7 +96,7 @@ def test_an_object_that_is_added_is_asked_for_by_the_index_in_memory(monkeypatch
     """
     It refuses what Elasticsearch refuses: a flattened field that is no object. Leaves of one are found by path.
     """
-    add(monkeypatch, "copy", Field(Kind.FLATTENED, "copy", "data_json"))
+    add(monkeypatch, "copy", Field(FieldKind.FLATTENED, "copy", "data_json"))
     search = InMemorySearch()
     search.add([EVENT])
     index = InMemoryIndex()

@@ -54,7 +54,7 @@ def test_a_repeat_within_ten_minutes_is_answered(client, clock):
 
 def test_after_ten_minutes_a_repeat_is_a_new_request(client, clock):
     """
-    Then the condition is judged anew, and fails.
+    Then the condition is judged again, and fails.
     """
     put(client, "a", "token")
     clock.ms += 10 * MINUTES

@@ -16,8 +16,8 @@ from eventstore.testing.dynamodb.expressions.compiled import (
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.lexer import invalid
 from eventstore.testing.dynamodb.expressions.operands import Values
-from eventstore.testing.dynamodb.expressions.projections import Projection
-from eventstore.testing.dynamodb.expressions.updates import Action
+from eventstore.testing.dynamodb.expressions.projections import ItemProjection
+from eventstore.testing.dynamodb.expressions.updates import UpdateAction
 from eventstore.testing.dynamodb.values import read_value
 
 _NAMES = "ExpressionAttributeNames"
@@ -61,7 +61,7 @@ class Arguments:
         compiled.tree.check(label, self.values)
         return compiled
 
-    def update(self, label: str) -> Compiled[tuple[Action, ...]] | None:
+    def update(self, label: str) -> Compiled[tuple[UpdateAction, ...]] | None:
         """Return an update, if the request has this parameter."""
         text = self._request.get(label)
         if text is None:
@@ -71,7 +71,7 @@ class Arguments:
         updates.check(label, compiled.tree, self.values)
         return compiled
 
-    def projection(self) -> Projection | None:
+    def projection(self) -> ItemProjection | None:
         """Return the projection, if the request has one."""
         text = self._request.get("ProjectionExpression")
         if text is None:

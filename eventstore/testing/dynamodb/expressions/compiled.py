@@ -8,14 +8,14 @@ from typing import Generic, TypeAlias, TypeVar
 from eventstore.testing.dynamodb.expressions.condition_parser import ConditionParser
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.operands import Path
-from eventstore.testing.dynamodb.expressions.projections import Projection, ProjectionParser
+from eventstore.testing.dynamodb.expressions.projections import ItemProjection, ProjectionParser
 from eventstore.testing.dynamodb.expressions.update_parser import UpdateParser
-from eventstore.testing.dynamodb.expressions.updates import Action
+from eventstore.testing.dynamodb.expressions.updates import UpdateAction
 
 CACHE_SIZE = 4096
 
 Names: TypeAlias = tuple[tuple[str, str], ...]
-Tree = TypeVar("Tree", Condition, Projection, tuple[Action, ...])
+Tree = TypeVar("Tree", Condition, ItemProjection, tuple[UpdateAction, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def compile_condition(label: str, text: str, names: Names) -> Compiled[Condition
 
 
 @lru_cache(CACHE_SIZE)
-def compile_update(label: str, text: str, names: Names) -> Compiled[tuple[Action, ...]]:
+def compile_update(label: str, text: str, names: Names) -> Compiled[tuple[UpdateAction, ...]]:
     """Compile an UpdateExpression."""
     parser = UpdateParser(label, text, dict(names))
     tree = parser.parse()
@@ -59,7 +59,7 @@ def compile_update(label: str, text: str, names: Names) -> Compiled[tuple[Action
 
 
 @lru_cache(CACHE_SIZE)
-def compile_projection(label: str, text: str, names: Names) -> Compiled[Projection]:
+def compile_projection(label: str, text: str, names: Names) -> Compiled[ItemProjection]:
     """Compile a ProjectionExpression."""
     parser = ProjectionParser(label, text, dict(names))
     tree = parser.parse()

@@ -55,9 +55,9 @@ class ConditionParser(Parser):
         if self.tokens.take_sign("("):
             inner = self._either()
             self.tokens.expect_sign(")")
-            if isinstance(inner, conditions.Group):
+            if isinstance(inner, conditions.Parenthesized):
                 raise self.tokens.invalid("The expression has redundant parentheses;")
-            return conditions.Group(inner)
+            return conditions.Parenthesized(inner)
         function = self.function_name()
         if function is not None and function != "size":
             return self._function(function)
@@ -67,7 +67,7 @@ class ConditionParser(Parser):
         if self.tokens.take_keyword("BETWEEN"):
             low = self._operand()
             self.tokens.expect_keyword("AND")
-            return conditions.Between(left, low, self._operand())
+            return conditions.IsBetween(left, low, self._operand())
         if self.tokens.take_keyword("IN"):
             self.tokens.expect_sign("(")
             choices = self._operands()

@@ -67,7 +67,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
+class IsBetween:
     """`operand BETWEEN low AND high`, both included."""
 
     operand: Operand
@@ -240,7 +240,7 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Parenthesized:
     """`(condition)`; kept, since the service refuses redundant parentheses."""
 
     condition: Condition

@@ -47,7 +47,7 @@ def key_range(condition: Condition, schema: KeySchema, values: Values) -> KeyRan
 
 
 def _parts(condition: Condition) -> list[Condition]:
-    if isinstance(condition, conditions.Group):
+    if isinstance(condition, conditions.Parenthesized):
         return _parts(condition.condition)
     if isinstance(condition, conditions.Every):
         return [part for inner in condition.conditions for part in _parts(inner)]
@@ -64,7 +64,7 @@ def _path_of(part: Condition) -> Path:
         if part.operator == "<>":
             raise _unsupported("<>")
         operand = part.left
-    elif isinstance(part, conditions.Between):
+    elif isinstance(part, conditions.IsBetween):
         operand = part.operand
     elif isinstance(part, conditions.BeginsWith):
         operand = part.path
@@ -92,7 +92,7 @@ def _value(operand: Operand, attribute: KeyAttribute, values: Values) -> KeyPart
 
 
 def _bounds(part: Condition, attribute: KeyAttribute, values: Values) -> SortBounds:
-    if isinstance(part, conditions.Between):
+    if isinstance(part, conditions.IsBetween):
         return SortBounds(low=_value(part.low, attribute, values), high=_value(part.high, attribute, values))
     if isinstance(part, conditions.BeginsWith):
         prefix = _value(part.prefix, attribute, values)

@@ -10,7 +10,7 @@ from eventstore.testing.dynamodb.values import AttributeValue, Item, copy_value
 
 
 @dataclass(frozen=True, slots=True)
-class Projection:
+class ItemProjection:
     """Some paths of an item."""
 
     paths: tuple[Path, ...]
@@ -50,7 +50,7 @@ def _pick(value: AttributeValue, tails: list[Sequence[str | int]]) -> AttributeV
 class ProjectionParser(Parser):
     """Parses one projection, whole."""
 
-    def parse(self) -> Projection:
+    def parse(self) -> ItemProjection:
         """Return it."""
         paths = [self.path()]
         while self.tokens.take_sign(","):
@@ -60,4 +60,4 @@ class ProjectionParser(Parser):
             if one.overlaps(other):
                 detail = "Two document paths overlap with each other; must remove or rewrite one of these paths"
                 raise self.tokens.invalid(f"{detail}; path one: {one}, path two: {other}")
-        return Projection(tuple(paths))
+        return ItemProjection(tuple(paths))

@@ -6,21 +6,21 @@ from itertools import combinations
 from eventstore.testing.dynamodb.expressions import updates
 from eventstore.testing.dynamodb.expressions.operands import Operand, Path, Placeholder
 from eventstore.testing.dynamodb.expressions.parser import Parser
-from eventstore.testing.dynamodb.expressions.updates import Action
+from eventstore.testing.dynamodb.expressions.updates import UpdateAction
 
 
 class UpdateParser(Parser):
     """Parses one update, whole."""
 
-    def parse(self) -> tuple[Action, ...]:
+    def parse(self) -> tuple[UpdateAction, ...]:
         """Return its actions."""
-        sections: dict[str, Callable[[], Action]] = {
+        sections: dict[str, Callable[[], UpdateAction]] = {
             "SET": self._set,
             "REMOVE": self._remove,
             "ADD": self._add,
             "DELETE": self._delete,
         }
-        actions: list[Action] = []
+        actions: list[UpdateAction] = []
         seen: set[str] = set()
         while self.tokens.current.kind != "end":
             keyword = self.tokens.current.text.upper()
@@ -38,25 +38,25 @@ class UpdateParser(Parser):
         self._check_overlaps(actions)
         return tuple(actions)
 
-    def _check_overlaps(self, actions: list[Action]) -> None:
+    def _check_overlaps(self, actions: list[UpdateAction]) -> None:
         for one, other in combinations([action.path for action in actions], 2):
             if one.overlaps(other):
                 detail = "Two document paths overlap with each other; must remove or rewrite one of these paths"
                 raise self.tokens.invalid(f"{detail}; path one: {one}, path two: {other}")
 
-    def _set(self) -> Action:
+    def _set(self) -> UpdateAction:
         path = self.path()
         self.tokens.expect_sign("=")
-        return updates.Set(path, self._sum())
+        return updates.SetAction(path, self._sum())
 
-    def _remove(self) -> Action:
-        return updates.Remove(self.path())
+    def _remove(self) -> UpdateAction:
+        return updates.RemoveAction(self.path())
 
-    def _add(self) -> Action:
-        return updates.Add(self.path(), self._needed_placeholder())
+    def _add(self) -> UpdateAction:
+        return updates.AddAction(self.path(), self._needed_placeholder())
 
-    def _delete(self) -> Action:
-        return updates.Delete(self.path(), self._needed_placeholder())
+    def _delete(self) -> UpdateAction:
+        return updates.DeleteAction(self.path(), self._needed_placeholder())
 
     def _needed_placeholder(self) -> Placeholder:
         placeholder = self.placeholder()

@@ -89,7 +89,7 @@ class Arithmetic:
             _check_types(label, self.operator, operand, values, frozenset({"N"}))
 
 
-class Action(Protocol):
+class UpdateAction(Protocol):
     """One clause of an update."""
 
     @property
@@ -107,7 +107,7 @@ class Action(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
+class SetAction:
     """`SET path = operand`."""
 
     path: Path
@@ -124,7 +124,7 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class RemoveAction:
     """`REMOVE path`."""
 
     path: Path
@@ -138,7 +138,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class AddAction:
     """`ADD path :value`: adds a number, or members to a set; starts with it where nothing is."""
 
     path: Path
@@ -163,7 +163,7 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class DeleteAction:
     """`DELETE path :set`: takes members out of a set; an emptied set is removed."""
 
     path: Path
@@ -186,13 +186,13 @@ class Delete:
         return {kind: left} if left else None
 
 
-def check(label: str, actions: Sequence[Action], values: Values) -> None:
+def check(label: str, actions: Sequence[UpdateAction], values: Values) -> None:
     """Refuse values that one of the actions cannot take."""
     for action in actions:
         action.check(label, values)
 
 
-def carry_out(actions: Sequence[Action], item: Item, values: Values) -> Item:
+def carry_out(actions: Sequence[UpdateAction], item: Item, values: Values) -> Item:
     """Return the item after all actions; the given one is left as it is.
 
     Raises:

@@ -1,1 +1,1 @@
-"""What can go wrong in the in-memory DynamoDB, and what acts on it."""
+"""The faults of the in-memory DynamoDB, and what applies them."""

@@ -1,4 +1,4 @@
-"""Draws the faults of a weather from one source of chance, and counts the ones that were met."""
+"""Draws the faults of a weather from one source of chance, and counts those that happened."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -28,7 +28,7 @@ class Chance:
         self._random = random
 
     def draws(self, fault: str) -> bool:
-        """Tell whether a fault is to happen; whoever makes it happen counts it."""
+        """Tell whether a fault is to happen; the code that makes it happen counts it."""
         chance: float = getattr(self.weather, fault)
         return chance > 0 and self._random.random() < chance
 

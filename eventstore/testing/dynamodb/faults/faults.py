@@ -1,4 +1,4 @@
-"""Everything that goes wrong in one in-memory DynamoDB, and the one place where a commit meets it.
+"""All faults of one in-memory DynamoDB, and the one place where a commit meets them.
 
     Faults      the parts below together
     chance      `Chance`: draws faults from a seed, and counts
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Faults:
-    """What goes wrong in one database.
+    """The faults of one database.
 
     Args:
         weather: How often, and within which bounds.
@@ -47,7 +47,7 @@ class Faults:
         self.sharding = Sharding(self.chance)
 
     def catch_up(self) -> None:
-        """Let happen what is due by now."""
+        """Apply what is due by now."""
         now_ms = self.chance.now_ms()
         self.hiding.expire(now_ms)
         self.late.release(now_ms)
@@ -107,5 +107,5 @@ class Faults:
         self.sharding.change(feed, now_ms)
 
     def close_feed(self) -> None:
-        """Let everything happen that is late, before a feed is closed or a table goes."""
+        """Apply everything that is late, before a feed is closed or a table deleted."""
         self.late.release(None)

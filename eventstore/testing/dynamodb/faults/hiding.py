@@ -31,7 +31,7 @@ class Flight:
 
 
 @dataclass(slots=True, eq=False)
-class Before:
+class EarlierItem:
     """An item as it was before a write, which reads still see; `flight` when consistent ones do too."""
 
     item: StoredItem | None
@@ -47,7 +47,7 @@ class Hiding:
 
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
-        self._ends: list[tuple[int, int, dict[Key, Before], Key, Before]] = []
+        self._ends: list[tuple[int, int, dict[Key, EarlierItem], Key, EarlierItem]] = []
         self._number = 0
         self._flights: dict[str, Flight] = {}
         self._opened: Flight | None = None
@@ -76,11 +76,11 @@ class Hiding:
             readable_ms.append(until_ms)
         return readable_ms
 
-    def _keep(self, among: dict[Key, Before], change: Change, until_ms: int, flight: Flight | None) -> None:
+    def _keep(self, among: dict[Key, EarlierItem], change: Change, until_ms: int, flight: Flight | None) -> None:
         if change.key in among:  # the older one goes on to be seen, until its own end
             return
         self._number += 1
-        before = among[change.key] = Before(change.old, flight)
+        before = among[change.key] = EarlierItem(change.old, flight)
         heappush(self._ends, (until_ms, self._number, among, change.key, before))
 
     def expire(self, now_ms: int) -> None:
@@ -99,7 +99,7 @@ class Hiding:
         return any(before is not None and before.flight is flight for before in befores)
 
     def take_opened(self) -> Flight | None:
-        """Return the transaction that the call has left in flight, if any; whoever hands its reply over lands it."""
+        """Return the transaction that the call has left in flight, if any; who delivers its reply lands it."""
         opened, self._opened = self._opened, None
         return opened
 
@@ -141,7 +141,7 @@ class Hiding:
         self._count(before)
         return before.item
 
-    def _count(self, before: Before) -> None:
+    def _count(self, before: EarlierItem) -> None:
         self._chance.count("stale_read" if before.flight is None else "hide_transaction")
 
     @contextmanager

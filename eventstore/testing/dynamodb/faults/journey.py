@@ -1,4 +1,4 @@
-"""What befalls a call on its way: refused for load, a server's error, a lost request or reply, a body cut short."""
+"""What happens to a call on its way: refused for load, a server error, a lost request or reply, a body cut short."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,7 +45,7 @@ class Journey:
         self._chance = chance
 
     def go(self, operation: str, request: Mapping[str, Any]) -> None:
-        """Let a call come to the service, or not.
+        """Let a call reach the service, or not.
 
         Raises:
             ServiceError: It is refused, and has no effect.

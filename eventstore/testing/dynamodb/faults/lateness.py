@@ -1,4 +1,4 @@
-"""What follows a commit late: records on their way into a feed, changes on their way into an index."""
+"""Late effects of a commit: records on their way into a feed, changes on their way into an index."""
 
 from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
@@ -29,7 +29,7 @@ class Late:
         heappush(self._waiting, (due_ms, self._number, about, effect))
 
     def release(self, now_ms: int | None) -> None:
-        """Let happen what is due; everything when no time is given."""
+        """Apply what is due; everything when no time is given."""
         while self._waiting and (now_ms is None or self._waiting[0][0] <= now_ms):
             due_ms, number, about, effect = heappop(self._waiting)
             if self._due_ms.get(about) == (due_ms, number):

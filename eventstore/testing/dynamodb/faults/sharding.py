@@ -6,7 +6,7 @@ from eventstore.testing.dynamodb.errors import ServiceError
 from eventstore.testing.dynamodb.faults.chance import Chance
 from eventstore.testing.dynamodb.faults.weather import ITERATOR_VALID_MS
 from eventstore.testing.dynamodb.feed.feed import Feed, FeedRecord
-from eventstore.testing.dynamodb.feed.shard import Shard
+from eventstore.testing.dynamodb.feed.shard import StoredShard
 
 
 class Sharding:
@@ -30,7 +30,9 @@ class Sharding:
             else:
                 feed.split(self._chance.one(open_ids), now_ms, into=1)
 
-    def follow_split(self, parent: Shard[FeedRecord], children: Sequence[Shard[FeedRecord]], now_ms: int) -> None:
+    def follow_split(
+        self, parent: StoredShard[FeedRecord], children: Sequence[StoredShard[FeedRecord]], now_ms: int
+    ) -> None:
         """Choose how late listings tell of a split. No shard is listed before its parent."""
         weather = self._chance.weather
         for child in children:
@@ -41,7 +43,7 @@ class Sharding:
             first_ms = min(child.listed_ms for child in children)
             parent.shown_open_until_ms = max(first_ms, now_ms) + self._chance.whole(1, weather.open_parent_ms_max)
 
-    def listed(self, shards: Sequence[Shard[FeedRecord]]) -> list[Shard[FeedRecord]]:
+    def listed(self, shards: Sequence[StoredShard[FeedRecord]]) -> list[StoredShard[FeedRecord]]:
         """Return the shards that a listing tells of."""
         now_ms = self._chance.now_ms()
         told = [shard for shard in shards if shard.listed_ms <= now_ms]
@@ -49,7 +51,7 @@ class Sharding:
             self._chance.count("list_late")
         return told
 
-    def is_shown_open(self, shard: Shard[FeedRecord]) -> bool:
+    def is_shown_open(self, shard: StoredShard[FeedRecord]) -> bool:
         """Tell whether a listing says that a closed shard is open."""
         if shard.is_open or shard.shown_open_until_ms <= self._chance.now_ms():
             return False

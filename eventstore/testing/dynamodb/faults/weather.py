@@ -1,4 +1,4 @@
-"""What may go wrong in an in-memory DynamoDB, how often, and within which bounds."""
+"""Which faults an in-memory DynamoDB injects, how often, and within which bounds."""
 
 from dataclasses import dataclass, fields
 
@@ -31,21 +31,21 @@ class Weather:
             go by between effect and reply shows this to others.
         hide_ms_max: The bound of that, in milliseconds.
         stale_read: Eventually consistent reads answer from before a write.
-        stale_ms_max: For at most so long.
+        stale_ms_max: Upper bound of its duration.
         short_page: A page of Query or Scan ends early, with a LastEvaluatedKey.
         delay_index: An index follows a change of an item late, and so in another order than the table; the changes of
             one item keep theirs.
-        index_delay_ms_max: At most by so much.
+        index_delay_ms_max: Upper bound of the delay.
         swap_records: The records of one commit enter the feed in another order than the items were written.
         hold_record: A record enters the feed late, behind records of other items; those of one item keep their order.
-        hold_ms_max: At most by so much.
+        hold_ms_max: Upper bound of the delay.
         split_shard: A commit is followed by the split of an open shard.
         rotate_shards: A commit is followed by the end of an open shard, or of all, with one child each.
-        shards_open_max: No shard is split beyond so many open ones.
+        shards_open_max: No shard is split beyond this many open ones.
         list_late: A new shard is not in listings at first.
-        list_late_ms_max: For at most so long.
+        list_late_ms_max: Upper bound of its duration.
         open_parent: A shard that is closed is listed as open, beside its children.
-        open_parent_ms_max: For at most so long.
+        open_parent_ms_max: Upper bound of its duration.
         short_listing: A page of a listing of shards ends before its limit.
         empty_page: GetRecords gives no records where there are some, and an iterator to go on with.
         short_feed_page: GetRecords gives fewer records than there are.
@@ -100,7 +100,7 @@ class Weather:
 
     @classmethod
     def rough(cls) -> "Weather":
-        """Return a weather in which every fault is met now and then, and most calls succeed."""
+        """Return a weather in which every fault happens now and then, and most calls succeed."""
         return cls(
             throttle=0.02,
             server_error=0.01,

@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from eventstore.testing.dynamodb.errors import stream_not_found
-from eventstore.testing.dynamodb.feed.shard import HashRange, Shard
+from eventstore.testing.dynamodb.feed.shard import HashRange, StoredShard
 from eventstore.testing.dynamodb.storage.items import Change, StoredItem
 from eventstore.testing.dynamodb.storage.rows import HASH_BITS, hash_of
 from eventstore.testing.dynamodb.storage.schema import KeySchema
@@ -89,12 +89,14 @@ class Feed:
         self.view_type = view_type
         self.created_ms = created_ms
         self.is_enabled = True
-        self.shards: list[Shard[FeedRecord]] = []
-        self._open: list[Shard[FeedRecord]] = []
+        self.shards: list[StoredShard[FeedRecord]] = []
+        self._open: list[StoredShard[FeedRecord]] = []
         self._placing = placing
         self._position = _POSITION_FIRST
         self._shard_count = 0
-        self.after_split: Callable[[Shard[FeedRecord], Sequence[Shard[FeedRecord]], int], None] | None = None
+        self.after_split: Callable[[StoredShard[FeedRecord], Sequence[StoredShard[FeedRecord]], int], None] | None = (
+            None
+        )
         self._keeps_new = view_type in {"NEW_IMAGE", "NEW_AND_OLD_IMAGES"}
         self._keeps_old = view_type in {"OLD_IMAGE", "NEW_AND_OLD_IMAGES"}
         for part in HashRange(0, 1 << HASH_BITS).parts(shard_count):
@@ -133,20 +135,20 @@ class Feed:
         self._position += _POSITION_STEP
         self._open_shard_of(record.partition).append(self._position, record)
 
-    def _open_shard_of(self, partition: KeyPart) -> Shard[FeedRecord]:
+    def _open_shard_of(self, partition: KeyPart) -> StoredShard[FeedRecord]:
         if len(self._open) == 1:
             return self._open[0]
         place = hash_of(partition)
         return next(shard for shard in self._open if shard.hash_range.contains(place))
 
-    def shard(self, shard_id: str) -> Shard[FeedRecord]:
+    def shard(self, shard_id: str) -> StoredShard[FeedRecord]:
         """Return a shard by id."""
         for shard in self.shards:
             if shard.shard_id == shard_id:
                 return shard
         raise stream_not_found(f"Shard: {shard_id}")
 
-    def split(self, shard_id: str, now_ms: int, into: int = 2) -> list[Shard[FeedRecord]]:
+    def split(self, shard_id: str, now_ms: int, into: int = 2) -> list[StoredShard[FeedRecord]]:
         """Close a shard and open children, which share its part of the hash space; return the children."""
         parent = self.shard(shard_id)
         assert parent.is_open, "only an open shard can be split"
@@ -156,7 +158,7 @@ class Feed:
             self.after_split(parent, children, now_ms)
         return children
 
-    def rotate(self, now_ms: int) -> list[Shard[FeedRecord]]:
+    def rotate(self, now_ms: int) -> list[StoredShard[FeedRecord]]:
         """Close every open shard and open one child of each, as AWS does about every four hours."""
         return [child for shard in tuple(self._open) for child in self.split(shard.shard_id, now_ms, into=1)]
 
@@ -174,7 +176,7 @@ class Feed:
         self.shards = [shard for shard in self.shards if shard.records or not self._is_over(shard, before_ms)]
 
     @staticmethod
-    def _is_over(shard: Shard[FeedRecord], before_ms: int) -> bool:
+    def _is_over(shard: StoredShard[FeedRecord], before_ms: int) -> bool:
         return not shard.is_open and shard.closed_ms < before_ms
 
     def disable(self, now_ms: int) -> None:
@@ -183,14 +185,16 @@ class Feed:
         for shard in tuple(self._open):
             self._close(shard, now_ms)
 
-    def _close(self, shard: Shard[FeedRecord], now_ms: int) -> None:
+    def _close(self, shard: StoredShard[FeedRecord], now_ms: int) -> None:
         shard.close(self._position, now_ms)
         self._open.remove(shard)
 
-    def _open_shard(self, now_ms: int, hash_range: HashRange, parent: Shard[FeedRecord] | None) -> Shard[FeedRecord]:
+    def _open_shard(
+        self, now_ms: int, hash_range: HashRange, parent: StoredShard[FeedRecord] | None
+    ) -> StoredShard[FeedRecord]:
         self._shard_count += 1
         number = self._shard_count
-        shard: Shard[FeedRecord] = Shard(
+        shard: StoredShard[FeedRecord] = StoredShard(
             shard_id=f"shardId-{now_ms:020d}-{number:08x}",
             parent_id=None if parent is None else parent.shard_id,
             hash_range=hash_range,

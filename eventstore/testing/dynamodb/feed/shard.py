@@ -27,7 +27,7 @@ class HashRange:
         return [HashRange(low, high) for low, high in pairwise(edges)]
 
 
-class Shard(Generic[Record]):
+class StoredShard(Generic[Record]):
     """One shard.
 
     A place in it is an index: how many records were ever appended before. It stays the same when records are trimmed.

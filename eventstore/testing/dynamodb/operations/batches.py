@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
+from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, CapacityTally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
@@ -48,7 +48,7 @@ def batch_write_item(engine: Engine, request: Request) -> Reply:
     keys = [(write.table.name, write.checked_key()) for write in writes]
     if len(set(keys)) != len(keys):
         raise validation("Provided list of item keys contains duplicates")
-    tally = Tally(request)
+    tally = CapacityTally(request)
     put_off: frozenset[int] = frozenset()
     if faults is not None:
         put_off = _put_off(faults, writes)
@@ -86,7 +86,7 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
         raise validation("BatchGetItem must have some requests set")
     if sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values()) > BATCH_GET_MAX:
         raise validation("Too many items requested for the BatchGetItem call")
-    tally = Tally(request)
+    tally = CapacityTally(request)
     left_bytes = BATCH_GET_MAX_BYTES
     count = sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values())
     put_off: frozenset[int] = frozenset()

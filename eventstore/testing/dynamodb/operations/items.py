@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
+from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, CapacityTally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
@@ -16,7 +16,7 @@ Reply = dict[str, Any]
 
 
 def _write(engine: Engine, request: Request, write: Write, returned: Callable[[Change], Item | None]) -> Reply:
-    tally = Tally(request)
+    tally = CapacityTally(request)
     change = write.change()
     (index_sizes,) = engine.commit([change])
     tally.write(write.table.name, change.larger_bytes, index_sizes)
@@ -91,7 +91,7 @@ def get_item(engine: Engine, request: Request) -> Reply:
     projection = arguments.projection()
     arguments.finish()
     consistent = bool(request.get("ConsistentRead"))
-    tally = Tally(request, 1 if consistent else EVENTUAL_FACTOR)
+    tally = CapacityTally(request, 1 if consistent else EVENTUAL_FACTOR)
     found = engine.see(table, key, consistent=consistent)
     tally.read(table.name, 0 if found is None else found.size_bytes)
     reply: Reply = {}

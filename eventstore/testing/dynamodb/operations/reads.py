@@ -5,16 +5,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, Tally
+from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, CapacityTally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
 from eventstore.testing.dynamodb.expressions.compiled import Compiled
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.key_conditions import LABEL, KeyRange, key_range
-from eventstore.testing.dynamodb.expressions.projections import Projection
+from eventstore.testing.dynamodb.expressions.projections import ItemProjection
 from eventstore.testing.dynamodb.faults.faults import Faults
-from eventstore.testing.dynamodb.storage.index import Index
+from eventstore.testing.dynamodb.storage.index import SecondaryIndex
 from eventstore.testing.dynamodb.storage.items import StoredItem
 from eventstore.testing.dynamodb.storage.rows import Rows, Segment, hash_of
 from eventstore.testing.dynamodb.storage.schema import KeySchema
@@ -37,7 +37,7 @@ Reply = dict[str, Any]
 class Source:
     """What is read: a table, or one of its indexes."""
 
-    def __init__(self, table: Table, index: Index | None) -> None:
+    def __init__(self, table: Table, index: SecondaryIndex | None) -> None:
         self.table = table
         self.index = index
         self.rows: Rows = table.rows if index is None else index.rows
@@ -69,7 +69,7 @@ class Wanted:
 
     limit: int | None
     condition: Compiled[Condition] | None
-    projection: Projection | None
+    projection: ItemProjection | None
     counts_only: bool
     arguments: Arguments
 
@@ -106,7 +106,7 @@ def _wanted(request: Request, source: Source, arguments: Arguments) -> Wanted:
 
 
 def _check_projected(
-    index: Index, select: str | None, condition: Compiled[Condition] | None, projection: Projection | None
+    index: SecondaryIndex, select: str | None, condition: Compiled[Condition] | None, projection: ItemProjection | None
 ) -> None:
     invalid = "One or more parameter values were invalid"
     projected = index.projected or frozenset()
@@ -122,7 +122,7 @@ def _check_projected(
         raise validation(f"{invalid}: Secondary index {index.name} {detail}")
 
 
-def _read_page(items: Iterator[StoredItem], source: Source, wanted: Wanted, tally: Tally) -> Reply:
+def _read_page(items: Iterator[StoredItem], source: Source, wanted: Wanted, tally: CapacityTally) -> Reply:
     found: list[Item] = []
     count = scanned = size = 0
     last: StoredItem | None = None
@@ -146,8 +146,8 @@ def _read_page(items: Iterator[StoredItem], source: Source, wanted: Wanted, tall
     return tally.add_to(reply)
 
 
-def _tally(request: Request) -> Tally:
-    return Tally(request, 1 if request.get("ConsistentRead") else EVENTUAL_FACTOR)
+def _tally(request: Request) -> CapacityTally:
+    return CapacityTally(request, 1 if request.get("ConsistentRead") else EVENTUAL_FACTOR)
 
 
 def query(engine: Engine, request: Request) -> Reply:

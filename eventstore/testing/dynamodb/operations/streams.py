@@ -10,7 +10,7 @@ from eventstore.testing.dynamodb.errors import ServiceError, validation
 from eventstore.testing.dynamodb.faults.faults import Faults
 from eventstore.testing.dynamodb.feed.feed import Feed, FeedRecord
 from eventstore.testing.dynamodb.feed.iterators import ShardIterator
-from eventstore.testing.dynamodb.feed.shard import Shard
+from eventstore.testing.dynamodb.feed.shard import StoredShard
 from eventstore.testing.dynamodb.values import copy_item
 
 LIST_MAX = 100
@@ -94,7 +94,7 @@ def _read_parent(shard_filter: Mapping[str, Any] | None) -> str | None:
     return parent_id
 
 
-def _describe_shard(shard: Shard[FeedRecord], faults: Faults | None) -> Reply:
+def _describe_shard(shard: StoredShard[FeedRecord], faults: Faults | None) -> Reply:
     positions = {"StartingSequenceNumber": str(shard.starting_position)}
     is_shown_open = faults is not None and faults.sharding.is_shown_open(shard)
     if shard.ending_position is not None and not is_shown_open:
@@ -115,7 +115,7 @@ def get_shard_iterator(engine: Engine, request: Request) -> Reply:
     return {"ShardIterator": ShardIterator(feed.arn, shard.shard_id, place, engine.now_ms()).text}
 
 
-def _place(shard: Shard[FeedRecord], kind: str, text: str | None) -> int:
+def _place(shard: StoredShard[FeedRecord], kind: str, text: str | None) -> int:
     if kind in {"TRIM_HORIZON", "LATEST"}:
         if text is not None:
             raise validation(f"{_INVALID}: SequenceNumber should not be passed for this iterator type")

@@ -7,7 +7,7 @@ from typing import Any
 from eventstore.testing.dynamodb.engine import Engine, moment
 from eventstore.testing.dynamodb.errors import resource_in_use, validation
 from eventstore.testing.dynamodb.feed.feed import VIEW_TYPES
-from eventstore.testing.dynamodb.storage.index import Index
+from eventstore.testing.dynamodb.storage.index import SecondaryIndex
 from eventstore.testing.dynamodb.storage.schema import KEY_TYPES, KeySchema, read_key_schema
 from eventstore.testing.dynamodb.table import Table
 
@@ -85,18 +85,20 @@ def _check_billing(request: Request) -> None:
 
 def _read_indexes(
     definitions: list[Mapping[str, Any]] | None, table_schema: KeySchema, types: Mapping[str, str]
-) -> dict[str, Index]:
+) -> dict[str, SecondaryIndex]:
     if definitions is None:
         return {}
     if not 1 <= len(definitions) <= INDEXES_MAX:
         raise validation(f"{_INVALID}: List of GlobalSecondaryIndexes has 1 to {INDEXES_MAX} members")
-    indexes: dict[str, Index] = {}
+    indexes: dict[str, SecondaryIndex] = {}
     for definition in definitions:
         name = _check_name(definition["IndexName"])
         if name in indexes:
             raise validation(f"{_INVALID}: Duplicate index name: {name}")
         schema = read_key_schema(definition["KeySchema"], types)
-        indexes[name] = Index(name, schema, table_schema, _read_projection(definition["Projection"]), definition)
+        indexes[name] = SecondaryIndex(
+            name, schema, table_schema, _read_projection(definition["Projection"]), definition
+        )
     return indexes
 
 
@@ -204,7 +206,7 @@ def _describe(engine: Engine, table: Table) -> Reply:
     return description
 
 
-def _describe_index(table: Table, index: Index) -> Reply:
+def _describe_index(table: Table, index: SecondaryIndex) -> Reply:
     return {
         "IndexName": index.name,
         "IndexArn": f"{table.arn}/index/{index.name}",

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore.testing.dynamodb.capacity import TRANSACTION_FACTOR, Tally
+from eventstore.testing.dynamodb.capacity import TRANSACTION_FACTOR, CapacityTally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
-from eventstore.testing.dynamodb.expressions.projections import Projection
+from eventstore.testing.dynamodb.expressions.projections import ItemProjection
 from eventstore.testing.dynamodb.storage.items import Change
 from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
@@ -41,7 +41,7 @@ class Get:
 
     table: Table
     key: Key
-    projection: Projection | None
+    projection: ItemProjection | None
 
 
 class _UnfitKeyError(ServiceError):
@@ -85,7 +85,7 @@ def transact_write_items(engine: Engine, request: Request) -> Reply:
     _check_distinct([(write.table.name, write.key) for write in writes if write.key is not None])
     if sum(write.size_bytes for write in writes) > TRANSACTION_MAX_BYTES:
         raise validation("Transaction payload size cannot exceed 4MB")
-    tally = Tally(request, TRANSACTION_FACTOR)
+    tally = CapacityTally(request, TRANSACTION_FACTOR)
     token = request.get("ClientRequestToken")
     if token is not None:
         digest = digest_of(actions)
@@ -116,7 +116,7 @@ def _decide(writes: Sequence[Write]) -> list[Change]:
     return changes
 
 
-def _answer_repeat(writes: Sequence[Write], tally: Tally) -> Reply:
+def _answer_repeat(writes: Sequence[Write], tally: CapacityTally) -> Reply:
     """Return the reply to a repeated request: nothing is done, and reading the items is what it costs."""
     for write in writes:
         found = write.table.get(write.checked_key())
@@ -128,7 +128,7 @@ def transact_get_items(engine: Engine, request: Request) -> Reply:
     """Carry out TransactGetItems."""
     actions = request["TransactItems"]
     _check_count(actions)
-    tally = Tally(request, TRANSACTION_FACTOR)
+    tally = CapacityTally(request, TRANSACTION_FACTOR)
     wanted: list[Get] = []
     reasons: list[Mapping[str, Any]] = []
     for action in actions:
@@ -156,7 +156,7 @@ def _read_get(engine: Engine, request: Request) -> Get:
         raise _UnfitKeyError(error.code, error.message) from error
 
 
-def _answer_get(get: Get, tally: Tally) -> Reply:
+def _answer_get(get: Get, tally: CapacityTally) -> Reply:
     found = get.table.get(get.key)
     tally.read(get.table.name, 0 if found is None else found.size_bytes)
     if found is None:

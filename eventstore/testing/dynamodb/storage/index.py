@@ -15,7 +15,7 @@ _INVALID = "One or more parameter values were invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """One item's place in an index, and what the index keeps of it."""
 
     partition: KeyPart
@@ -23,7 +23,7 @@ class Entry:
     item: StoredItem
 
 
-class Index:
+class SecondaryIndex:
     """One global secondary index.
 
     Args:
@@ -84,7 +84,7 @@ class Index:
                     f" IndexName: {self.name}, IndexKey: {attribute.name}"
                 )
 
-    def entry(self, stored: StoredItem | None) -> Entry | None:
+    def entry(self, stored: StoredItem | None) -> IndexEntry | None:
         """Return the item's entry; None when it lacks a part of the index's key, and so is not in the index."""
         if stored is None:
             return None
@@ -98,7 +98,7 @@ class Index:
             if value is None:
                 return None
             sort = key_part(value)
-        return Entry(key_part(partition), (sort, *self._table_schema.key_of(attributes)), self._project(stored))
+        return IndexEntry(key_part(partition), (sort, *self._table_schema.key_of(attributes)), self._project(stored))
 
     def sort_of(self, item: Item) -> tuple[KeyPart, ...]:
         """Return the sort value of an item that has all key attributes."""

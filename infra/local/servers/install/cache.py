@@ -88,7 +88,7 @@ def unpack(archive: Path, target: Path) -> None:
 
 @contextmanager
 def locked(path: Path, *, timeout_seconds: float, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a lock file; the kernel lets go of it when this process ends, however it ends.
+    """Hold a lock file; the kernel releases it when this process ends, however it ends.
 
     Raises:
         LockedError: Somebody else held it until the time was up.

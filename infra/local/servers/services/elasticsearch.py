@@ -52,7 +52,7 @@ class Elasticsearch:
         """Start it as a user that is not root, which it refuses, with settings of this clone."""
         who = account(SERVERS_USER)
         home = start.layout.service_dir(self.name)
-        # Settings are written anew each time: it keeps a keystore of its own making beside them.
+        # Settings are written again each time: it keeps a keystore of its own making beside them.
         fresh(home / "config")
         fresh(home / "tmp")
         folders = {name: own(home / name, who) for name in ("config", "data", "logs", "tmp")}

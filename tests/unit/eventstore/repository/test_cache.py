@@ -2,15 +2,15 @@
 
 import threading
 
-from eventstore.repository.cache import Entry, StateCache
-from eventstore.repository.policy import Mark
+from eventstore.repository.cache import CachedState, StateCache
+from eventstore.repository.policy import SnapshotMark
 
 
-def entry(version: int, epoch: int = 1, read_at: float = 0.0) -> Entry[str]:
-    return Entry(f"state {version}", version, epoch, read_at, Mark())
+def entry(version: int, epoch: int = 1, read_at: float = 0.0) -> CachedState[str]:
+    return CachedState(f"state {version}", version, epoch, read_at, SnapshotMark())
 
 
-def versions(*puts: Entry[str], epoch: int = 1) -> int | None:
+def versions(*puts: CachedState[str], epoch: int = 1) -> int | None:
     cache: StateCache[str] = StateCache(5, threading.Lock())
     for each in puts:
         cache.put("item-1", each)

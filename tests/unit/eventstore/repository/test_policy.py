@@ -3,9 +3,9 @@
 import pytest
 
 from eventstore import NEVER, CachePolicy, InvalidInputError, SnapshotPolicy
-from eventstore.repository.policy import Mark, snapshot_due
+from eventstore.repository.policy import SnapshotMark, snapshot_due
 
-NONE = Mark()
+NONE = SnapshotMark()
 
 
 @pytest.mark.parametrize(
@@ -14,17 +14,17 @@ NONE = Mark()
         (NEVER, 10_000, NONE, 0, False),
         (SnapshotPolicy.every(3), 2, NONE, 0, False),
         (SnapshotPolicy.every(3), 3, NONE, 0, True),
-        (SnapshotPolicy.every(3), 5, Mark(3, 0), 0, False),
-        (SnapshotPolicy.every(3), 6, Mark(3, 0), 0, True),
-        (SnapshotPolicy.every(1), 3, Mark(3, 0), 0, False),
+        (SnapshotPolicy.every(3), 5, SnapshotMark(3, 0), 0, False),
+        (SnapshotPolicy.every(3), 6, SnapshotMark(3, 0), 0, True),
+        (SnapshotPolicy.every(1), 3, SnapshotMark(3, 0), 0, False),
         (SnapshotPolicy.older_than(60), 1, NONE, 5, True),
         (SnapshotPolicy.older_than(60), 0, NONE, 5, False),
-        (SnapshotPolicy.older_than(60), 9, Mark(8, 1_000), 60_999, False),
-        (SnapshotPolicy.older_than(60), 9, Mark(8, 1_000), 61_000, True),
-        (SnapshotPolicy.older_than(60), 8, Mark(8, 1_000), 999_000, False),
+        (SnapshotPolicy.older_than(60), 9, SnapshotMark(8, 1_000), 60_999, False),
+        (SnapshotPolicy.older_than(60), 9, SnapshotMark(8, 1_000), 61_000, True),
+        (SnapshotPolicy.older_than(60), 8, SnapshotMark(8, 1_000), 999_000, False),
     ],
 )
-def test_a_snapshot_is_due(policy: SnapshotPolicy, version: int, mark: Mark, now_ms: int, due: bool) -> None:  # noqa: FBT001
+def test_a_snapshot_is_due(policy: SnapshotPolicy, version: int, mark: SnapshotMark, now_ms: int, due: bool) -> None:  # noqa: FBT001
     """
     By events above the last one, or by its age; never without newer events.
     """

@@ -119,7 +119,7 @@ def test_another_version_of_a_read_model_starts_from_nothing(stocks: EventStore,
 
 def test_two_feeders_are_found_out(stocks: EventStore, fill: Fill) -> None:
     """
-    Who saves second is told to begin anew, and nothing is overwritten.
+    Who saves second is told to begin again, and nothing is overwritten.
     """
     fill(5, 9)
     first, second = model(stocks), model(stocks)

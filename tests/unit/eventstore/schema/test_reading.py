@@ -144,9 +144,9 @@ def of_yesterday() -> EventTypes:
 
 FAULTS: list[tuple[Callable[[], EventTypes], str, tuple[str, int]]] = [
     (gap, r"version 1 of 'COUNTED', below 3: register `upcaster\('COUNTED', 1\)`", ("COUNTED", 1)),
-    (raising, r"the upcaster of 'COUNTED' version 1 raised KeyError: 'no such key'; mend", ("COUNTED", 1)),
-    (returning_nothing, "returned a NoneType, no dict", ("COUNTED", 1)),
-    (making_a_date, r"no plain JSON: data.at: is a datetime", ("COUNTED", 1)),
+    (raising, r"the upcaster of 'COUNTED' version 1 raised KeyError: 'no such key'; fix", ("COUNTED", 1)),
+    (returning_nothing, "returned a NoneType, not a dict", ("COUNTED", 1)),
+    (making_a_date, r"not plain JSON: data.at: is a datetime", ("COUNTED", 1)),
     (of_yesterday, "is 'COUNTED', which is not registered", ("COUNTED", 1)),
 ]
 
@@ -340,9 +340,9 @@ class Row(msgspec.Struct, array_like=True):
         (lambda events: events.add_class(dict, "COUNTED"), "dict is neither a dataclass"),
         (lambda events: events.add_class(Moved("x"), "COUNTED"), "give a dataclass"),
         (lambda events: events.add_class(Row, "COUNTED"), "array_like"),
-        (lambda events: events.add_class(Place, "MOVED"), "'MOVED' version 1 has the class Moved already"),
+        (lambda events: events.add_class(Place, "MOVED"), "'MOVED' version 1 already has the class Moved"),
         (lambda events: events.add_class(Moved, "OTHER"), "Moved is registered as 'MOVED' version 1 already"),
-        (lambda events: events.add_upcaster(dict, "COUNTED", 1), "'COUNTED' version 1 has an upcaster already"),
+        (lambda events: events.add_upcaster(dict, "COUNTED", 1), "'COUNTED' version 1 already has an upcaster"),
         (lambda events: events.add_upcaster(dict, "COUNTED", 0), "schema versions count from 1"),
         (lambda events: events.add_plain("", 1), "give the type's name"),
     ],
@@ -387,7 +387,7 @@ def test_who_never_uses_an_extra_does_not_pay_for_its_import() -> None:
 
 def test_refs_are_not_mistaken_for_events(opened: Open) -> None:
     """
-    A dataclass of the library itself is no event.
+    A dataclass of the library itself is not an event.
     """
     with pytest.raises(InvalidInputError, match="AggregateRef"):
         opened(classes()).append(ITEM, [AggregateRef("A", "b")], expected_version=0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.schema.upcasting import Gap, Kind, Route, Step, UnknownType, UnknownVersion, find_way
+from eventstore.schema.upcasting import Kind, MissingUpcaster, Route, Step, UnknownType, UnknownVersion, find_way
 
 
 def link(source: Kind, target: Kind) -> Step:
@@ -21,8 +21,8 @@ FIVE_TO_SIX = link(("COUNTED", 5), ("COUNTED", 6))
         (("COUNTED", 3), [], {"COUNTED": 3}, Route((), ("COUNTED", 3))),
         (("COUNTED", 1), [ONE_TO_TWO, TWO_TO_THREE], {"COUNTED": 3}, Route((ONE_TO_TWO, TWO_TO_THREE), ("COUNTED", 3))),
         (("COUNTED", 2), [ONE_TO_TWO, TWO_TO_THREE], {"COUNTED": 3}, Route((TWO_TO_THREE,), ("COUNTED", 3))),
-        (("COUNTED", 1), [TWO_TO_THREE], {"COUNTED": 3}, Gap(("COUNTED", 1), 3)),
-        (("COUNTED", 1), [ONE_TO_TWO], {"COUNTED": 3}, Gap(("COUNTED", 2), 3)),
+        (("COUNTED", 1), [TWO_TO_THREE], {"COUNTED": 3}, MissingUpcaster(("COUNTED", 1), 3)),
+        (("COUNTED", 1), [ONE_TO_TWO], {"COUNTED": 3}, MissingUpcaster(("COUNTED", 2), 3)),
         (("COUNTED", 4), [], {"COUNTED": 3}, UnknownVersion(3)),
         (("MOVED", 1), [], {"COUNTED": 3}, UnknownType()),
         (
@@ -31,7 +31,7 @@ FIVE_TO_SIX = link(("COUNTED", 5), ("COUNTED", 6))
             {"TALLIED": 4, "COUNTED": 6},
             Route((RENAMED, FIVE_TO_SIX), ("COUNTED", 6)),
         ),
-        (("TALLIED", 4), [RENAMED], {"TALLIED": 4, "COUNTED": 6}, Gap(("COUNTED", 5), 6)),
+        (("TALLIED", 4), [RENAMED], {"TALLIED": 4, "COUNTED": 6}, MissingUpcaster(("COUNTED", 5), 6)),
     ],
 )
 def test_the_way_to_the_latest_version(kind: Kind, steps: list[Step], latest: dict[str, int], way: object) -> None:

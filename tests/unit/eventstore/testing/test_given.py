@@ -298,7 +298,7 @@ def test_other_states_are_shown_field_by_field() -> None:
     with pytest.raises(AssertionError) as failure:
         ITEMS.given(received(10)).when(3).then_state(Stock(6, ("order-7",)))
     assert str(failure.value).splitlines() == [
-        "the events come to another state (- expected, + actual):",
+        "the events fold to another state (- expected, + actual):",
         "  Stock(",
         "-   quantity=6",
         "+   quantity=7",

@@ -166,7 +166,9 @@ def test_a_port_in_use_is_a_clear_error() -> None:
     """
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(HttpAddressError, match=rf"RELAY_HTTP_PORT: 127.0.0.1:{port} .*in use.*another port"):
+        with pytest.raises(
+            HttpAddressError, match=rf"RELAY_HTTP_PORT: .*127.0.0.1:{port}: Address.* in use; choose another port"
+        ):
             HttpServer("127.0.0.1", port, {}, RUNTIME)
 
 
@@ -175,5 +177,5 @@ def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
     """
     Neither a traceback nor a server elsewhere; and another port would not help.
     """
-    with pytest.raises(HttpAddressError, match=r"cannot be listened at.*; RELAY_HTTP_HOST must be .* this machine"):
+    with pytest.raises(HttpAddressError, match=r"cannot listen on.*; RELAY_HTTP_HOST must be .* this machine"):
         HttpServer(host, 0, {}, RUNTIME)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from relay.leases import rules
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, WorkerState, lease_key
 from relay.leases.report import ShardReport, WorkerReport
-from relay.leases.rules import Sign, View
+from relay.leases.rules import Heartbeat, View
 
 LABEL = "2025-01-01T00:00:00.000"
 DURATION = 10.0
@@ -47,12 +47,12 @@ def view(
     """Return what `me` knows: everything gave a sign just now, or was silent for so many seconds (by key or id)."""
     silent = silent or {}
 
-    def sign(name: str) -> Sign:
-        return Sign((), now - silent.get(name, 0.0), moved)
+    def heartbeat(name: str) -> Heartbeat:
+        return Heartbeat((), now - silent.get(name, 0.0), moved)
 
     held = frozenset(each.key for each in seen.leases.values() if each.owner == me)
-    leases = {name: sign(name) for name in seen.leases}
-    return View(seen, me, now, DURATION, leases, {name: sign(name) for name in seen.workers}, held)
+    leases = {name: heartbeat(name) for name in seen.leases}
+    return View(seen, me, now, DURATION, leases, {name: heartbeat(name) for name in seen.workers}, held)
 
 
 def shards(leases: list[Lease]) -> list[str | None]:

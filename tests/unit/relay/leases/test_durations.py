@@ -57,7 +57,7 @@ def test_a_take_counts_from_when_it_was_sent(world: World) -> None:
 
 def test_a_newcomer_with_shorter_leases_waits_for_the_longer_ones(world: World) -> None:
     """
-    A worker whose leases last 30 s gives a sign of life every 10 s: its silence for 2 s says nothing.
+    A worker whose leases last 30 s sends a heartbeat every 10 s: its silence for 2 s says nothing.
     """
     world.offer("s1")
     old = world.join("old", settings=LONG)
@@ -110,7 +110,7 @@ def test_leases_of_a_newer_release_are_left_to_it(world: World) -> None:
 
 def test_a_lease_without_owner_is_free_whatever_its_counter_says(world: World) -> None:
     """
-    A release whose row was written by hand, or restored: nobody waits for a sign of life of nobody.
+    A release whose row was written by hand, or restored: nobody waits for a heartbeat of nobody.
     """
     world.offer("s1")
     world.put_row({**world.row(f"lease#{LABEL}#s1"), "counter": {"N": "7"}, "term": {"N": "3"}})
@@ -122,7 +122,7 @@ def test_a_lease_without_owner_is_free_whatever_its_counter_says(world: World) -
 
 def test_a_retirement_outlives_a_record_that_is_being_written(world: World) -> None:
     """
-    Who drains must not be made to take leases again by the sign of life that was on its way.
+    Who drains must not be made to take leases again by the heartbeat that was on its way.
     """
     w1 = world.join("w1")
     lock = w1.keeper._lock

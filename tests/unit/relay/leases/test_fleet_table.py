@@ -253,7 +253,7 @@ class TestRenew:
 class TestTake:
     def test_a_take_raises_term_and_counter(self, world: World) -> None:
         """
-        Whatever the former owner still writes is refused, and the others see a sign of life.
+        Whatever the former owner still writes is refused, and the others see a heartbeat.
         """
         lease = taken(world)
         world.table().ask_for(lease, "w2")
@@ -559,7 +559,7 @@ def test_every_write_is_bounded(
     world: World, write: Callable[[FleetTable, Lease], object], fault: Fault, error: type[TryLaterError]
 ) -> None:
     """
-    After its attempts it is an error that may be tried again later; what the second attempt finds decided is no error.
+    After its attempts it is an error that may be tried again later; what the second attempt finds decided is none.
     """
     seen = taken(world)
     world.table().create_lease(FREE.key)

@@ -118,7 +118,7 @@ def act(world: Checked, what: str, member: Member) -> None:
             return
         case "let go":
             for held in list(keeper.held().values())[:1]:
-                keeper.let_go(held)  # by another part than the keeper's own, which may go on meanwhile
+                keeper.release(held)  # by another part than the keeper's own, which may go on meanwhile
         case "retire":
             with world.at_work(member):
                 keeper.retire()

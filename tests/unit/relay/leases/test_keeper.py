@@ -102,7 +102,7 @@ class TestAlone:
         world.run(1.0)
         assert w1.shards() == ["s1"]
         assert w1.lease("s1").term == 1
-        assert {"lease.unrenewed", "lease.fenced", "fleet.unread"} <= set(names(log_events))
+        assert {"lease.renew_failed", "lease.fenced", "fleet.read_failed"} <= set(names(log_events))
         assert names(log_events).count("lease.fenced") == 2, "once for the shard, once for the sweep"
 
     def test_one_lease_that_is_not_renewed_costs_no_other(self, world: World) -> None:
@@ -157,7 +157,7 @@ class TestNeighbours:
         assert len(w1.shards()) == len(w2.shards()) == 2
         assert max(pending) <= 1
         assert "lease.lost" not in names(log_events)
-        assert names(log_events).count("lease.asked") == 2
+        assert names(log_events).count("lease.requested") == 2
 
     def test_it_stays_even(self, world: World, log_events: list[Any]) -> None:
         """
@@ -240,7 +240,7 @@ class TestNeighbours:
 
     def test_an_outage_for_all_takes_from_nobody(self, world: World, log_events: list[Any]) -> None:
         """
-        Nobody could give a sign of life, so silence says nothing: after 30 s without DynamoDB each keeps its own.
+        Nobody could send a heartbeat, so silence says nothing: after 30 s without DynamoDB each keeps its own.
         """
         world.offer(*FOUR)
         world.join("w1")
@@ -259,7 +259,7 @@ class TestNeighbours:
 
     def test_who_dies_during_an_outage_is_replaced_after_it(self, world: World) -> None:
         """
-        The duration counts from when it could have given a sign of life again.
+        The duration counts from when it could have sent a heartbeat again.
         """
         world.offer(*FOUR)
         dead, w2 = world.join("w1"), world.join("w2")
@@ -324,7 +324,7 @@ class TestLostReplies:
         world.run(2.0)
         giver, getter = (w1, w2) if w1.shards() else (w2, w1)
         world.way.faults["UpdateItem"] = [reply_lost, request_lost]
-        giver.keeper.let_go(giver.lease("s1"), to=getter.name)
+        giver.keeper.release(giver.lease("s1"), to=getter.name)
         assert giver.shards() == []
         world.run(1.25)
         assert getter.shards() == ["s1"]
@@ -332,14 +332,14 @@ class TestLostReplies:
 
     def test_a_release_that_did_not_happen_is_no_trap(self, world: World) -> None:
         """
-        The row still has the worker's name; under a new term it is held anew, and the old handle stays over.
+        The row still has the worker's name; under a new term it is held again, and the old handle stays over.
         """
         world.offer("s1")
         w1 = world.join("w1")
         w1.keeper.step()
         old = w1.lease("s1")
         world.way.faults["UpdateItem"] = [request_lost, request_lost]
-        w1.keeper.let_go(old)
+        w1.keeper.release(old)
         assert old.is_over()
         assert world.owners() == {"s1": "w1"}
         world.run(1.25)
@@ -359,9 +359,9 @@ class TestLostReplies:
         world.run(DURATION + 2.0)
         assert w2.shards() == ["s1"]
         with capture_logs() as logs:
-            w1.keeper.let_go(old)
+            w1.keeper.release(old)
         assert [(log["event"], log["term"]) for log in logs] == [("lease.lost", 1)]
-        assert (w1.keeper.counts().lost, w1.keeper.counts().let_go) == (1, 0)
+        assert (w1.keeper.counts().lost, w1.keeper.counts().released) == (1, 0)
         assert world.owners() == {"s1": "w2"}
 
     def test_nothing_is_taken_anew_while_it_is_let_go(self, world: World) -> None:
@@ -380,7 +380,7 @@ class TestLostReplies:
             return effect()
 
         world.way.faults["UpdateItem"] = [look_meanwhile]
-        w1.keeper.let_go(w1.lease("s1"), leave_alone_seconds=5.0)
+        w1.keeper.release(w1.lease("s1"), cooldown_seconds=5.0)
         assert seen == [[]]
         assert world.owners() == {"s1": None}
 
@@ -393,7 +393,7 @@ class TestLostReplies:
         w1, w2 = world.join("w1"), world.join("w2", leases_max=1)
         w1.keeper.step()
         world.way.always = fault
-        w1.keeper.let_go(w1.lease("s1"))
+        w1.keeper.release(w1.lease("s1"))
         w1.keeper.leave()
         world.way.always = None
         world.members.remove(w1)
@@ -408,7 +408,7 @@ class TestLettingGo:
         world.offer("s1")
         w1 = world.join("w1")
         w1.keeper.step()
-        w1.keeper.let_go(w1.lease("s1"), leave_alone_seconds=5.0)
+        w1.keeper.release(w1.lease("s1"), cooldown_seconds=5.0)
         world.run(4.5)
         assert w1.shards() == []
         world.run(2.0)
@@ -440,13 +440,13 @@ class TestLettingGo:
         world.run(2.0)
         giver, getter = (w1, w2) if w1.shards() else (w2, w1)
         giver.lease("s1").save(Position(41))
-        giver.keeper.let_go(giver.lease("s1"), to=getter.name)
+        giver.keeper.release(giver.lease("s1"), to=getter.name)
         world.run(1.25)
         assert getter.lease("s1").position == Position(41)
 
     def test_who_retires_takes_nothing_more_and_keeps_what_it_has(self, world: World) -> None:
         """
-        Until it is let go, one by one, by whoever drains.
+        Until it is released, one by one, by whoever drains.
         """
         world.offer("s1", "s2")
         w1 = world.join("w1")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.leases import rules
 from relay.leases.fleet import Fleet, FleetSettings, Pause, WorkerState
-from relay.leases.rules import Sign
+from relay.leases.rules import Heartbeat
 
 from .fleets import DURATION, LABEL, fleet, hand_over, key, lease, loads, shards, sweep, view, worker
 
@@ -16,30 +16,30 @@ from .fleets import DURATION, LABEL, fleet, hand_over, key, lease, loads, shards
 class TestSigns:
     def test_a_value_is_dated_when_it_is_first_received(self) -> None:
         """
-        The same value again is no new sign of life; another one is.
+        The same value again is no new heartbeat; another one is.
         """
-        first = rules.note_signs({}, {"k": ("w", 1, 1)}, 5.0)
-        again = rules.note_signs(first, {"k": ("w", 1, 1)}, 6.0)
-        later = rules.note_signs(again, {"k": ("w", 1, 2)}, 7.0)
-        assert first == again == {"k": Sign(("w", 1, 1), 5.0, moved=False)}
-        assert later == {"k": Sign(("w", 1, 2), 7.0, moved=True)}
+        first = rules.note_heartbeats({}, {"k": ("w", 1, 1)}, 5.0)
+        again = rules.note_heartbeats(first, {"k": ("w", 1, 1)}, 6.0)
+        later = rules.note_heartbeats(again, {"k": ("w", 1, 2)}, 7.0)
+        assert first == again == {"k": Heartbeat(("w", 1, 1), 5.0, moved=False)}
+        assert later == {"k": Heartbeat(("w", 1, 2), 7.0, moved=True)}
 
     def test_a_change_of_hands_is_a_sign_of_life(self) -> None:
         """
         A new owner has its whole duration, even if the counter looked the same.
         """
-        before = rules.note_signs({}, {"k": ("w", 1, 1)}, 5.0)
-        assert rules.note_signs(before, {"k": ("v", 2, 1)}, 9.0)["k"].since == 9.0
+        before = rules.note_heartbeats({}, {"k": ("w", 1, 1)}, 5.0)
+        assert rules.note_heartbeats(before, {"k": ("v", 2, 1)}, 9.0)["k"].since == 9.0
 
     def test_what_is_gone_is_forgotten(self) -> None:
         """
-        A record that comes back after it was removed starts anew.
+        A record that comes back after it was removed starts again.
         """
-        assert rules.note_signs({"k": Sign((), 1.0)}, {}, 2.0) == {}
+        assert rules.note_heartbeats({"k": Heartbeat((), 1.0)}, {}, 2.0) == {}
 
     def test_a_lease_speaks_by_owner_term_and_counter(self) -> None:
         """
-        A checkpoint alone is no sign of life, since it is written by whoever holds the term, not by whoever renews.
+        A checkpoint alone is no heartbeat, since it is written by whoever holds the term, not by whoever renews.
         """
         seen = fleet(lease("s1", "w1", term=3, counter=9))
         assert rules.lease_values(seen) == {key("s1"): ("w1", 3, 9)}
@@ -48,7 +48,7 @@ class TestSigns:
 class TestTimes:
     def test_an_owner_stops_before_another_may_begin(self) -> None:
         """
-        Four fifths of the duration after the sign of life was sent; another waits for all of it.
+        Four fifths of the duration after the heartbeat was sent; another waits for all of it.
         """
         assert rules.valid_until(100.0, 10.0) == 108.0
 
@@ -294,7 +294,7 @@ class TestAsking:
 
     def test_nobody_asks_an_owner_that_may_be_dead(self) -> None:
         """
-        It must have given a sign of life under the asker's eyes.
+        It must have sent a heartbeat under the asker's eyes.
         """
         seen = fleet(lease("s1", "w1"), lease("s2", "w1"), worker("w1"), worker("w2"))
         assert rules.to_ask_for(view(seen, "w2", moved=False)) is None

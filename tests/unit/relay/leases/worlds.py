@@ -176,7 +176,7 @@ class World:
         """Hand over what is asked for; there is nothing in flight."""
         for held in member.keeper.held().values():
             if held.is_wanted():
-                member.keeper.let_go(held, to=held.wanted_by)
+                member.keeper.release(held, to=held.wanted_by)
 
     def seconds_until(self, is_so: Callable[[], bool], within: float) -> float:
         """Let time pass until something is so, and return how much."""

@@ -172,7 +172,7 @@ class Night:
         assert self.relay().fleet_table.put_settings(settings, None)
 
     def write_worker(self, name: str, *, silent_seconds: float = 0.0, report: WorkerReport | None = None) -> None:
-        """Write a worker's record as if it had given a sign of life so long ago."""
+        """Write a worker's record as if it had sent a heartbeat so long ago."""
         at_ms = self.runtime.now_ms() - round(silent_seconds * 1000)
         record = WorkerRecord(name, 7, "host-1", 4711, "1.0", OLD_MS, at_ms, report or WorkerReport())
         self.relay().fleet_table.write_worker(record)

@@ -85,7 +85,7 @@ def test_show_of_a_row_nobody_can_put_in_order(night: Night) -> None:
     assert "commit a ? to 3" in text.out
     assert "below it: unknown, the row does not say where it begins" in text.out
     assert text.out.endswith(
-        "Next: mend the row from the events, `eventstore verify` names what is wrong with it; nothing else moves it.\n"
+        "Next: fix the row from the events, `eventstore verify` names what is wrong with it; nothing else moves it.\n"
     )
 
 
@@ -120,7 +120,9 @@ def test_show_of_what_is_not_there(night: Night, arguments: list[str], code: int
     assert found.code == code
     assert found.err.startswith("error: ")
     if code == 1:
-        said = "there is no such row: every destination has it, or none" if arguments[1:] else "nothing of it is parked"
+        said = (
+            "there is not such row: every destination has it, or none" if arguments[1:] else "nothing of it is parked"
+        )
         assert found.err == f"error: {' '.join(arguments)}: {said}; `relay parked list` shows what is parked\n"
 
 
@@ -157,7 +159,7 @@ def test_stored_text_cannot_steer_a_terminal(night: Night) -> None:
 
 def test_markup_in_stored_text_is_text(night: Night) -> None:
     """
-    Square brackets are no style, and a broken tag is no error.
+    Square brackets are no style, and a broken tag is not an error.
     """
     night.append("[/red]")
     night.park("[/red]", 1, "bus", error_class="[bold]")
@@ -271,7 +273,7 @@ def test_replay_of_a_part(night: Night) -> None:
     limited = night.type("replay", "--limit", "1", "--rate", "100/s")
     rest = night.type("replay", "--older-than", "0s", "--since", "1d")
 
-    assert (one.code, one.out) == (0, "1 commit settled, 0 left of what was meant.\n")  # more is owed
+    assert (one.code, one.out) == (0, "1 commit settled, 0 left of what was selected.\n")  # more is owed
     assert limited.code == 4
     assert "Next: the limit was reached; run `relay replay` again to go on.\n" in limited.err
     assert rest.code == 0
@@ -341,7 +343,7 @@ def test_no_deed(night: Night) -> None:
     """
     found = night.type("audit", "list")
 
-    assert (found.code, found.out) == (0, "no deed is recorded.\n")
+    assert (found.code, found.out) == (0, "no actions are recorded.\n")
 
 
 def test_a_store_without_tables(monkeypatch: pytest.MonkeyPatch, night: Night) -> None:

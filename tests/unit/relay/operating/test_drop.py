@@ -170,7 +170,7 @@ def test_a_mark_that_changed_after_it_was_seen(night: Night) -> None:
     row, marks = tool.find(("a", 1), None)
     night.park("a", 1, "bus", error_class="another")
 
-    with pytest.raises(DropRefusedError, match="changed meanwhile"):
+    with pytest.raises(DropRefusedError, match="changed in the meantime"):
         tool.drop(row.key, marks, "ann", "why")
     assert night.audits() == []
 
@@ -190,7 +190,7 @@ def test_a_release_at_the_same_moment_wins(night: Night) -> None:
     night.park("a", 1, "bus")
     night.way.trap = intervene
 
-    with pytest.raises(DropRefusedError, match="changed meanwhile"):
+    with pytest.raises(DropRefusedError, match="changed in the meantime"):
         drop(night, "a", 1)
     assert night.audits() == []
     assert "delivered" not in (night.item("a", 1) or {})
@@ -335,13 +335,13 @@ def test_the_command_asks_and_takes_no_for_an_answer(night: Night) -> None:
 
     assert refused.code == silent.code == 1
     assert (
-        "commit a 1 to 1, type ITEM\n  bus will never get it: bus cannot take it\nDrop it for ever? [y/N]"
+        "commit a 1 to 1, type ITEM\n  bus will never get it: bus cannot take it\nDrop it permanently? [y/N]"
         in refused.out
     )
     assert refused.err == "error: not confirmed; nothing was changed\n"
     assert untouched == ["bus"]
     assert done.code == 0
-    assert "dropped a 1 for bus; other destinations are still owed it." in done.out
+    assert "dropped a 1 for bus; it is still owed to other destinations." in done.out
 
 
 def test_the_command_for_scripts(night: Night) -> None:

@@ -59,7 +59,7 @@ def test_a_pause_needs_a_reason(night: Night) -> None:
 
 def test_a_second_pause_changes_nothing(night: Night) -> None:
     """
-    It says whose pause there is, and since when; the first one's reason stays, and no deed is recorded.
+    It says whose pause there is, and since when; the first one's reason stays, and no actions are recorded.
     """
     night.type("pause", "--reason", "first", "--by", "ops")
     before = fleet(night).pause
@@ -72,7 +72,7 @@ def test_a_second_pause_changes_nothing(night: Night) -> None:
 
 def test_resume_without_a_pause_changes_nothing(night: Night) -> None:
     """
-    And is no error: delivery is not paused, as wanted.
+    And is not an error: delivery is not paused, as wanted.
     """
     found = night.type("resume")
     assert (found.code, found.out) == (0, "delivery was not paused; nothing was changed.\n")
@@ -81,14 +81,14 @@ def test_resume_without_a_pause_changes_nothing(night: Night) -> None:
 
 def test_json_names_who_is_affected(night: Night) -> None:
     """
-    Each worker with its last sign of life, so that a dead one is told from a living one.
+    Each worker with its last heartbeat, so that a dead one is told from a living one.
     """
     night.write_worker("w1", silent_seconds=3600.0)
     found = night.type("pause", "--reason", "why", "--by", "ops", "--json")
     assert found.code == 0
     (worker,) = found.data["workers"]
     assert (worker["worker"], worker["host"], worker["pid"], worker["state"]) == ("w1", "host-1", 4711, "working")
-    assert worker["last_sign_seconds"] >= 3600.0
+    assert worker["last_heartbeat_seconds"] >= 3600.0
     assert (found.data["by"], found.data["reason"], found.data["was_paused"]) == ("ops", "why", False)
     assert found.data["audit_id"] == night.audits()[0]["recordKey"]["S"]
     resumed = night.type("resume", "--json")
@@ -101,7 +101,7 @@ def test_without_workers_it_says_so(night: Night) -> None:
     A pause may come before the first worker, who then begins paused.
     """
     found = night.type("pause", "--reason", "not yet")
-    assert "no worker has a record now; those that start find it so." in found.out
+    assert "no worker is running; workers that start later will find delivery paused." in found.out
 
 
 def test_stored_text_cannot_steer_the_terminal(night: Night) -> None:

@@ -331,7 +331,7 @@ def test_a_pause_is_said(night: Night) -> None:
 
 def test_the_time_is_over(night: Night) -> None:
     """
-    A worker gives signs of life and does not come to it; the command does not wait for ever.
+    A worker sends heartbeats and does not come to it; the command does not wait for ever.
     """
     night.append("a")
     night.park("a", 1, "bus")
@@ -340,7 +340,7 @@ def test_the_time_is_over(night: Night) -> None:
     done = night.type("parked", "release", "--all", "--wait", "1s")
 
     assert done.code == 4
-    assert "the time was over" in done.out
+    assert "timed out" in done.out
 
 
 def test_a_dry_run_changes_nothing(night: Night) -> None:
@@ -367,7 +367,10 @@ def test_nothing_is_parked(night: Night) -> None:
 
     done = night.type("parked", "release", "--all")
 
-    assert (done.code, done.out) == (0, "nothing that is meant is parked. Next: `relay parked list` shows what is.\n")
+    assert (done.code, done.out) == (
+        0,
+        "nothing that is selected is parked. Next: `relay parked list` shows what is.\n",
+    )
     assert night.audits() == []
 
 

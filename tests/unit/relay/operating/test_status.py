@@ -16,7 +16,7 @@ from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, Pause, Wo
 from relay.leases.position import Position
 from relay.leases.report import DestinationReport, ShardReport, SweepReport, WorkerReport
 from relay.operating import overview
-from relay.operating.heartbeats import LifeSigns
+from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.overview import Overview
 from relay.outbox.debt import Survey
 from tests.support.waiting import until
@@ -33,7 +33,7 @@ def worker(name: str, *, silent_seconds: float = 1.0, report: WorkerReport | Non
 
 
 MISCONFIGURED = (
-    "bus is misconfigured and does not heal by itself: see its reason, and what `relay topology check` finds."
+    "bus is misconfigured and does not recover by itself: see its reason, and what `relay topology check` finds."
 )
 
 
@@ -141,7 +141,7 @@ def test_the_worst_that_live_workers_say_of_a_destination_counts() -> None:
     seen = compose(
         [],
         [
-            worker("w1", report=saying("well")),
+            worker("w1", report=saying("up")),
             worker("w2", report=saying("outage", "connection refused")),
             worker("w3", report=None),
             worker("w4", silent_seconds=99.0, report=saying("misconfigured", "no rights")),
@@ -156,9 +156,9 @@ def test_the_worst_that_live_workers_say_of_a_destination_counts() -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("well", []),
-        ("closed off", []),
-        ("outage", ["bus is out of reach or too slow: mend the server; the relay goes on by itself."]),
+        ("up", []),
+        ("breaker_open", []),
+        ("outage", ["bus is out of reach or too slow: fix the server; the relay continues by itself."]),
         ("misconfigured", [MISCONFIGURED]),
     ],
 )
@@ -205,18 +205,18 @@ def test_signs_of_life_are_judged_by_the_own_clock() -> None:
     def look() -> Fleet:
         return Fleet({}, {"w": WorkerRecord("w", counter, "h", 1, "1", 0, 0, None)}, None, SETTINGS)
 
-    life = LifeSigns(look, runtime)
-    life.look()
+    heartbeats = HeartbeatWatch(look, runtime)
+    heartbeats.look()
     runtime.advance(12.0)
-    alive = not life.nobody_lives()
+    alive = not heartbeats.nobody_lives()
     runtime.advance(0.5)
-    dead = life.nobody_lives()
+    dead = heartbeats.nobody_lives()
     counter = 2
-    life.look()
+    heartbeats.look()
 
     assert alive
     assert dead
-    assert not life.nobody_lives()
+    assert not heartbeats.nobody_lives()
 
 
 def test_the_fleet_is_not_looked_at_more_than_once_a_second() -> None:
@@ -229,9 +229,9 @@ def test_the_fleet_is_not_looked_at_more_than_once_a_second() -> None:
         looks.append(runtime.monotonic())
         return Fleet()
 
-    life = LifeSigns(look, runtime)
+    heartbeats = HeartbeatWatch(look, runtime)
     for _ in range(50):
-        life.look()
+        heartbeats.look()
         runtime.advance(0.1)
 
     assert len(looks) == 5
@@ -291,7 +291,7 @@ def test_while_a_relay_runs(night: Night) -> None:
     assert not running["is_silent"]
     assert running["leases"] == len(data["shards"]) + 1
     assert {each["owner"] for each in data["shards"]} == {data["sweep"]["owner"]} == {running["worker"]}
-    assert {each["name"]: each["state"] for each in data["destinations"]} == {"bus": "well", "index": "well"}
+    assert {each["name"]: each["state"] for each in data["destinations"]} == {"bus": "up", "index": "up"}
     assert all(each["trim_seconds"] > 86_000 for each in data["shards"])
     assert running["worker"] in text.out
     assert "sweep: " in text.out
@@ -310,7 +310,7 @@ def test_a_pause_and_a_dead_worker_are_in_plain_sight(night: Night) -> None:
     assert found.code == 0
     assert "PAUSED by ann\\x1b[2J at 2025-01-01 00:00:00 UTC: consumer\\nis broken" in found.out
     assert "SILENT" in found.out
-    assert "Next: delivery is paused; `relay resume` lets it go on." in found.out
+    assert "Next: delivery is paused; `relay resume` continues it." in found.out
 
 
 def test_only_so_many_rows_are_counted(night: Night) -> None:

@@ -11,7 +11,7 @@ from eventstore.backoff import Backoff
 from eventstore.testing.dynamodb.errors import ServiceError
 from relay.destinations.bus.broker import BrokerLostError
 from relay.feed.reader import FeedPage
-from relay.feed.shard_consumer import CarrierSettings, ShardCarrier, ShardState
+from relay.feed.shard_consumer import ShardConsumer, ShardConsumerSettings, ShardState
 from relay.leases.errors import LeaseFencedError, LeaseLostError
 from relay.leases.fleet import lease_key
 from tests.support.waiting import until
@@ -19,7 +19,7 @@ from tests.support.waiting import until
 from .conftest import Bench
 from .leasing import LEASE_SECONDS, ObedientKeeper
 
-BRISK = CarrierSettings(
+BRISK = ShardConsumerSettings(
     checkpoint_interval_seconds=0.0,
     late_wait_seconds=0.2,
     retry=Backoff(base_seconds=0.01, cap_seconds=0.05),
@@ -28,39 +28,39 @@ BRISK = CarrierSettings(
 
 
 class Shard:
-    """The bench's one shard, its lease, and the carrier of it."""
+    """The bench's one shard, its lease, and its consumer."""
 
-    def __init__(self, bench: Bench, settings: CarrierSettings = BRISK) -> None:
+    def __init__(self, bench: Bench, settings: ShardConsumerSettings = BRISK) -> None:
         self.bench = bench
         self.fleet = ObedientKeeper(bench.runtime)
         stream = bench.relay.directory.stream()
         (shard,) = bench.relay.directory.shards(stream)
         self.id = shard.id
         self.held = self.fleet.give(lease_key(stream.label, shard.id))
-        bench.relay._settings = replace(bench.relay._settings, carrier=settings)
+        bench.relay._settings = replace(bench.relay._settings, shard_consumer=settings)
         self.ended = bench.runtime.flag()
         keeper: Any = self.fleet
-        self.carrier: ShardCarrier = bench.relay._open_shard(self.held, stream, keeper, self.ended.set)
+        self.consumer: ShardConsumer = bench.relay._open_shard(self.held, stream, keeper, self.ended.set)
 
     def fence(self) -> None:
-        """Let the last sign of life be too long ago."""
+        """Let the last heartbeat be too long ago."""
         self.held.renewed(self.held._lease, self.bench.runtime.monotonic() - LEASE_SECONDS, None)
 
     def renew(self, wanted_by: str | None = None) -> None:
         self.held.renewed(self.held._lease, self.bench.runtime.monotonic(), wanted_by)
 
     def wait_for_end(self) -> ShardState:
-        until(self.carrier.is_ended, "the carrier has ended")
-        assert [part.failure for part in self.carrier.parts] == [None, None]
-        return self.carrier.state
+        until(self.consumer.is_ended, "the consumer has ended")
+        assert [part.failure for part in self.consumer.parts] == [None, None]
+        return self.consumer.state
 
 
 @pytest.fixture
 def shard(bench: Bench) -> Iterator[Shard]:
     shard = Shard(bench)
     yield shard
-    shard.carrier.drain()
-    for part in shard.carrier.parts:
+    shard.consumer.drain()
+    for part in shard.consumer.parts:
         assert part.join(10)
 
 
@@ -76,7 +76,7 @@ def test_a_page_that_waited_for_its_turn_is_asked_about(shard: Shard) -> None:
     """
     It was read in time, stood behind a page that an outage held up, and the sweep may have been there since.
     """
-    held_up = shard.carrier
+    held_up = shard.consumer
     held_up._started_at_ms -= 3_600_000
     now_ms = shard.bench.runtime.now_ms()
 
@@ -88,14 +88,14 @@ def test_a_page_from_before_the_start_is_asked_about(shard: Shard) -> None:
     """
     A former owner may have settled its rows.
     """
-    assert shard.carrier._needs_recheck(page(shard.bench.runtime.now_ms()))
+    assert shard.consumer._needs_recheck(page(shard.bench.runtime.now_ms()))
 
 
 def test_what_is_dealt_with_is_checkpointed_under_the_lease(shard: Shard) -> None:
     """
     Every page moves the position on; nothing else is written about the shard while it is read.
     """
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
     until(lambda: shard.bench.outbox() == [] and shard.fleet.saved() != [], "the first page is checkpointed")
     first = shard.fleet.saved()[0]
@@ -112,16 +112,16 @@ def test_told_to_stop_it_finishes_the_page_in_hand(shard: Shard) -> None:
     The index holds the page up when the relay is told to stop: delivered, settled, checkpointed, then let go.
     """
     go_on = shard.bench.hold_index()
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a", count=3)
     until(lambda: len(shard.bench.on_bus()) == 3, "the bus has the page")
-    shard.carrier.drain()
+    shard.consumer.drain()
     go_on.set()
 
     assert shard.wait_for_end() is ShardState.DRAINED
     assert shard.bench.outbox() == []
     assert "saved" in [each[0] for each in shard.fleet.happened]
-    assert shard.fleet.happened[-1] == ("let go", None, 0.0)
+    assert shard.fleet.happened[-1] == ("released", None, 0.0)
 
 
 def test_told_to_stop_while_the_bus_refuses_it_gives_the_page_up(shard: Shard, log_events: list[Any]) -> None:
@@ -129,13 +129,13 @@ def test_told_to_stop_while_the_bus_refuses_it_gives_the_page_up(shard: Shard, l
     Nobody knows when the bus is back: the page stays owed, no checkpoint passes it, and the shard is free for others.
     """
     shard.bench.broker.refuse_connections(BrokerLostError("down"))
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
     until(lambda: "bus.refused" in names(log_events), "the bus refused")
-    shard.carrier.drain()
+    shard.consumer.drain()
 
     assert shard.wait_for_end() is ShardState.DRAINED
-    assert shard.fleet.happened == [("let go", None, 0.0)]
+    assert shard.fleet.happened == [("released", None, 0.0)]
     assert len(shard.bench.outbox()) == 1
 
 
@@ -143,14 +143,14 @@ def test_a_shard_that_another_worker_asks_for_goes_to_it(shard: Shard) -> None:
     """
     Drained like at a stop, the lease changes hands without a moment in which nobody has it.
     """
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
     until(lambda: len(shard.fleet.saved()) >= 1, "the page is checkpointed")
     shard.renew(wanted_by="worker-2")
-    shard.carrier.drain()
+    shard.consumer.drain()
 
     assert shard.wait_for_end() is ShardState.DRAINED
-    assert shard.fleet.happened[-1] == ("let go", "worker-2", 0.0)
+    assert shard.fleet.happened[-1] == ("released", "worker-2", 0.0)
 
 
 def test_a_lost_lease_ends_it_and_nothing_more_is_written(shard: Shard, log_events: list[Any]) -> None:
@@ -158,7 +158,7 @@ def test_a_lost_lease_ends_it_and_nothing_more_is_written(shard: Shard, log_even
     Another worker has the shard while the page in hand waits for the bus: not one message more, no checkpoint.
     """
     shard.bench.broker.refuse_connections(BrokerLostError("down"))
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
     until(lambda: "bus.refused" in names(log_events), "the bus refused")
     shard.held.end()
@@ -175,10 +175,10 @@ def test_what_was_confirmed_before_the_lease_was_lost_is_settled(shard: Shard) -
     The bus has the commit and the index is late when the lease goes: the row says so, the position does not move.
     """
     shard.bench.be_impatient()
-    shard.carrier._pipeline = shard.bench.relay.pipeline()
-    shard.carrier._settings = replace(BRISK, checkpoint_interval_seconds=3600.0)
+    shard.consumer._pipeline = shard.bench.relay.pipeline()
+    shard.consumer._settings = replace(BRISK, checkpoint_interval_seconds=3600.0)
     go_on = shard.bench.hold_index()
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
     until(lambda: shard.bench.row("a", 1).delivered == {"bus"}, "what the bus has is noted")
     shard.held.end()
@@ -190,24 +190,24 @@ def test_what_was_confirmed_before_the_lease_was_lost_is_settled(shard: Shard) -
 
 def test_while_the_lease_is_not_certain_it_waits(shard: Shard) -> None:
     """
-    The sign of life is late, then it comes after all: nothing is sent in between, and everything after it.
+    The heartbeat is late, then it comes after all: nothing is sent in between, and everything after it.
     """
     shard.fence()
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
-    until(shard.carrier._pages._queue.full, "the page is read")  # type: ignore[attr-defined]
+    until(shard.consumer._pages._queue.full, "the page is read")  # type: ignore[attr-defined]
     assert shard.bench.on_bus() == []
     assert shard.fleet.saved() == []
     shard.renew()
     until(lambda: shard.bench.outbox() == [], "the row is settled")
 
     assert shard.bench.on_bus() == [("a", 1)]
-    assert shard.carrier.state is ShardState.READING
+    assert shard.consumer.state is ShardState.READING
 
 
 def test_a_lease_that_is_fenced_in_the_middle_of_a_page_stops_the_messages(shard: Shard) -> None:
     """
-    The first of two commits is on the bus when the sign of life becomes late; the second follows after the renewal.
+    The first of two commits is on the bus when the heartbeat becomes late; the second follows after the renewal.
     """
     broker, publish = shard.bench.broker, shard.bench.bus.deliver
     shard.bench.append("a")
@@ -221,7 +221,7 @@ def test_a_lease_that_is_fenced_in_the_middle_of_a_page_stops_the_messages(shard
         return replace(report, outcomes={**report.outcomes, **rest.outcomes})
 
     shard.bench.bus.deliver = fence_after_the_first  # type: ignore[method-assign]
-    shard.carrier.start()
+    shard.consumer.start()
     until(lambda: sum("bus" not in row.delivered for row in shard.bench.outbox()) == 1, "what was confirmed is noted")
     assert len(broker.messages("all")) == 1
     assert shard.fleet.saved() == []
@@ -236,9 +236,9 @@ def test_paused_it_delivers_nothing_and_goes_on_where_it_was(shard: Shard) -> No
     An operator stops delivery: pages wait, the lease stays, and after the word to go on they go out once.
     """
     shard.fleet.paused = True
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
-    until(shard.carrier._pages._queue.full, "the page is read")  # type: ignore[attr-defined]
+    until(shard.consumer._pages._queue.full, "the page is read")  # type: ignore[attr-defined]
     assert shard.bench.on_bus() == []
     shard.fleet.paused = False
     until(lambda: shard.bench.outbox() == [], "the row is settled")
@@ -251,11 +251,11 @@ def test_a_pause_while_the_bus_refuses_holds_the_page(shard: Shard, log_events: 
     The page in hand is not tried again before delivery goes on, and then it goes out.
     """
     shard.bench.broker.refuse_connections(BrokerLostError("down"))
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
     until(lambda: "bus.refused" in names(log_events), "the bus refused")
     shard.fleet.paused = True
-    until(lambda: shard.carrier._permit.is_revoked() and not shard.carrier._pages._queue.full(), "the page is held")  # type: ignore[attr-defined]
+    until(lambda: shard.consumer._permit.is_revoked() and not shard.consumer._pages._queue.full(), "the page is held")  # type: ignore[attr-defined]
     shard.bench.broker.refuse_connections(None)
     shard.fleet.paused = False
     until(lambda: shard.bench.outbox() == [], "the row is settled")
@@ -268,35 +268,35 @@ def test_children_get_their_leases_before_the_shard_is_marked(shard: Shard, benc
     Whoever finds it finished finds its children's leases, too, wherever this worker dies.
     """
     bench.append("a")
-    shard.carrier.start()
+    shard.consumer.start()
     until(lambda: len(shard.fleet.saved()) >= 1, "the page is checkpointed")
     children = bench.database.split_shard("inventory_outbox", shard.id)
 
     assert shard.wait_for_end() is ShardState.FINISHED
     kinds = [each[0] for each in shard.fleet.happened]
-    assert kinds[-4:] == ["offered", "offered", "finished", "let go"]
+    assert kinds[-4:] == ["offered", "offered", "finished", "released"]
     assert set(kinds[:-4]) == {"saved"}
     assert {each[1] for each in shard.fleet.happened if each[0] == "offered"} == set(children)
 
 
 def test_a_shard_whose_childrens_leases_cannot_be_made_is_not_finished(shard: Shard, bench: Bench) -> None:
     """
-    It is let go and left alone for a while; whoever reads it next comes to its end again.
+    It is released and left alone for a while; whoever reads it next comes to its end again.
     """
     shard.fleet.unreachable = True
-    shard.carrier.start()
+    shard.consumer.start()
     bench.database.split_shard("inventory_outbox", shard.id)
 
     assert shard.wait_for_end() is ShardState.UNREADABLE
     assert "finished" not in [each[0] for each in shard.fleet.happened]
-    assert shard.fleet.happened[-1] == ("let go", None, 10.0)
+    assert shard.fleet.happened[-1] == ("released", None, 10.0)
 
 
 def test_a_shard_of_a_stream_that_is_switched_off_has_no_children(shard: Shard, bench: Bench) -> None:
     """
     It ends all the same, without asking again and again.
     """
-    shard.carrier.start()
+    shard.consumer.start()
     bench.append("a")
     bench.client.update_table(TableName="inventory_outbox", StreamSpecification={"StreamEnabled": False})
 
@@ -316,13 +316,13 @@ def refuse(operation: str) -> Callable[[str, Mapping[str, Any], Callable[[], dic
 
 def test_no_error_looks_like_the_end_of_a_shard(shard: Shard, bench: Bench) -> None:
     """
-    The right to read is gone: the shard is let go and left alone for a while, not finished.
+    The right to read is gone: the shard is released and left alone for a while, not finished.
     """
     bench.way.trap = refuse("GetRecords")
-    shard.carrier.start()
+    shard.consumer.start()
 
     assert shard.wait_for_end() is ShardState.UNREADABLE
-    assert shard.fleet.happened == [("let go", None, 10.0)]
+    assert shard.fleet.happened == [("released", None, 10.0)]
 
 
 @pytest.mark.parametrize("error", [LeaseFencedError("k"), LeaseLostError("k", worker_id="w", term=1)])
@@ -335,11 +335,11 @@ def test_a_checkpoint_that_is_refused_is_not_written(shard: Shard, error: Except
         raise error
 
     shard.fleet.save = refused  # type: ignore[method-assign]
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
-    until(lambda: "checkpoint.unwritten" in names(log_events), "the checkpoint was refused")
+    until(lambda: "checkpoint.write_failed" in names(log_events), "the checkpoint was refused")
 
-    assert shard.fleet.happened in ([], [("let go", None, 0.0)])
+    assert shard.fleet.happened in ([], [("released", None, 0.0)])
     assert shard.bench.outbox() == []
 
 
@@ -348,18 +348,18 @@ def test_a_page_in_hand_is_told(shard: Shard, log_events: list[Any]) -> None:
     What is in flight is not a gap; the worker's report names it.
     """
     shard.bench.broker.refuse_connections(BrokerLostError("down"))
-    shard.carrier.start()
+    shard.consumer.start()
     shard.bench.append("a")
     until(lambda: "bus.refused" in names(log_events), "the bus refused")
 
-    assert shard.carrier.in_hand == (("a", 1),)
+    assert shard.consumer.in_hand == (("a", 1),)
     shard.bench.broker.refuse_connections(None)
-    until(lambda: shard.carrier.in_hand == (), "the page is dealt with")
+    until(lambda: shard.consumer.in_hand == (), "the page is dealt with")
 
 
 def test_a_shard_that_is_let_go_lags_no_more(shard: Shard) -> None:
     """
-    It is let go while the next page is on its way: what that page says must not make the feed look late for ever.
+    It is released while the next page is on its way: what that page says must not make the feed look late for ever.
     """
     asked, go_on = threading.Event(), threading.Event()
     bench, lag = shard.bench, shard.bench.relay._lag
@@ -373,12 +373,12 @@ def test_a_shard_that_is_let_go_lags_no_more(shard: Shard) -> None:
 
     bench.append("a")
     bench.way.trap = hold
-    shard.carrier.start()
+    shard.consumer.start()
     assert asked.wait(30)
-    shard.carrier.drain()
-    until(lambda: shard.carrier.state is ShardState.DRAINED, "the shard is let go")
+    shard.consumer.drain()
+    until(lambda: shard.consumer.state is ShardState.DRAINED, "the shard is released")
     go_on.set()
-    until(shard.carrier.is_ended, "the page has come")
+    until(shard.consumer.is_ended, "the page has come")
 
     assert lag.by_shard() == {}
 
@@ -396,7 +396,7 @@ def test_a_page_that_dynamodb_refuses_holds_its_shard_and_ends_no_part(shard: Sh
     bench = shard.bench
     bench.append("a")
     bench.way.trap = refuse
-    shard.carrier.start()
+    shard.consumer.start()
     until(lambda: names(log_events).count("page.retried") >= 2, "the page is tried again")
     assert shard.fleet.saved() == []
     bench.way.trap = None
@@ -406,7 +406,7 @@ def test_a_page_that_dynamodb_refuses_holds_its_shard_and_ends_no_part(shard: Sh
 
 def test_what_the_bus_had_is_forgotten_when_a_stream_is_new(bench: Bench) -> None:
     """
-    Tables that were made anew under the same names count from 1 again, and none of that is on the bus.
+    Tables that were recreated under the same names count from 1 again, and none of that is on the bus.
     """
     memory, fleet = bench.relay._memory, ObedientKeeper(bench.runtime)
     stream = bench.relay.directory.stream()

@@ -1,11 +1,11 @@
 """The long-lived relay: starts its parts, watches them, and stops in order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from eventstore.ports import Flag, Part, Runtime
+from eventstore.ports import Flag, Runtime
 from relay import defaults
 from relay.delivery.lane import Lane
 from relay.feed.discovery import Discovery
@@ -14,6 +14,7 @@ from relay.leases.keeper import Keeper
 from relay.observing import readiness
 from relay.observing.http.health import Check
 from relay.progress import LOOP_TURN_SECONDS, Progress
+from relay.service import Service
 from relay.sweep.sweeper import Sweeper
 
 _TICK_SECONDS = 0.25
@@ -64,22 +65,18 @@ class Daemon:
         self._settings = settings
         self._stop = stop
         self._progress = progress or Progress(runtime)
-        self._beside: tuple[Part, ...] = ()
-        self._drained = runtime.flag()
-        self._leases_part: Part | None = None
-        self._discovery_part: Part | None = None
-        self._sweep_part: Part | None = None
+        self._beside: tuple[Service, ...] = ()
         self._log = structlog.get_logger()
 
     def checks(self) -> list[Check]:
         """Return what tells whether this worker can do its work; asks no server."""
         return readiness.checks(self._keeper, self._lanes)
 
-    def run(self, beside: Sequence[Part] = ()) -> None:
-        """Join the fleet and deliver this worker's share until told to stop; then finish what is in flight.
+    def run(self, beside: Sequence[Service] = ()) -> None:
+        """Join the fleet and carry what falls to this worker until told to stop; then finish what is in flight.
 
         Args:
-            beside: Parts of the same process that are watched as its own are.
+            beside: Services of the same process, started by the caller, that are watched as its own are.
 
         Raises:
             FleetSettingsError: Workers with other settings live.
@@ -87,12 +84,9 @@ class Daemon:
             PartDiedError: A part ended by an unexpected error.
         """
         self._beside = tuple(beside)
-        self._keeper.join(self._stop)
-        for lane in self._lanes:
-            lane.start()
-        self._leases_part = self._runtime.spawn("leases", lambda: self._keeper.run(self._drained))
-        self._discovery_part = self._runtime.spawn("discovery", lambda: self._discovery.run(self._stop))
-        self._sweep_part = self._runtime.spawn("sweep", lambda: self._sweeper.run(self._stop))
+        self._keeper.join_fleet(self._stop)
+        for service in (*self._lanes, self._keeper, self._discovery, self._sweeper):
+            service.start()
         self._log.info("relay.started", worker=self._keeper.worker_id)
         try:
             while not self._stop.is_set():
@@ -109,17 +103,18 @@ class Daemon:
         self._watch()
         self._log.info("relay.stopped")
 
-    def _parts(self) -> list[Part]:
-        """Every part that may have something in flight."""
-        parts = self._consumers.parts
-        parts.extend(part for part in (self._sweep_part, self._discovery_part) if part is not None)
-        return parts
+    def _services(self) -> Iterator[Service]:
+        """Yield everything long-lived of this process."""
+        yield from self._consumers.all
+        yield from (self._sweeper, self._discovery, self._keeper)
+        yield from self._lanes
+        yield from self._beside
 
     def _watch(self) -> None:
-        """Exit with an error when a part has died: half a relay is worse than none."""
-        lane_parts = [lane.part for lane in self._lanes]
-        for part in (*self._parts(), self._leases_part, *lane_parts, *self._beside):
-            if part is not None and part.failure is not None:
+        """Go down loudly when a part has died: half a relay is worse than none."""
+        for service in self._services():
+            part = service.dead_part
+            if part is not None:
                 self._log.critical("part.died", part=part.name, error=repr(part.failure))
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
@@ -132,25 +127,31 @@ class Daemon:
         deadline = self._runtime.monotonic() + seconds
         for_leaving = min(_LEAVE_SECONDS, seconds / _LEAVE_SHARE)
         self._keeper.retire()
-        self._consumers.drain()
-        for part in self._parts():
+        self._consumers.stop()
+        self._sweeper.stop()
+        self._discovery.stop()
+        for service in (*self._consumers.all, self._sweeper, self._discovery):
             patience = deadline - for_leaving - self._runtime.monotonic()
-            if part is self._discovery_part:  # nothing is in flight there
+            if service is self._discovery:  # nothing is in flight there
                 patience = min(patience, _DISCOVERY_DRAIN_SECONDS)
-            self._join(part, patience)
+            self._join(service, patience)
         self._leave(max(for_leaving, deadline - self._runtime.monotonic()))
         for lane in self._lanes:
-            if not lane.stop(max(1.0, deadline - self._runtime.monotonic())):
-                self._log.warning("part.abandoned", part=f"lane-{lane.name}")
+            lane.stop()
+        for lane in self._lanes:
+            self._join(lane, max(1.0, deadline - self._runtime.monotonic()))
 
     def _leave(self, seconds: float) -> None:
         """Leave the fleet; in a part of its own, since DynamoDB may not answer. What is not release runs out."""
         deadline = self._runtime.monotonic() + seconds
-        self._drained.set()
-        if self._leases_part is not None:
-            self._join(self._leases_part, deadline - self._runtime.monotonic())
-        self._join(self._runtime.spawn("leave", self._keeper.leave), deadline - self._runtime.monotonic())
+        self._keeper.stop()
+        self._join(self._keeper, deadline - self._runtime.monotonic())
+        leaving = self._runtime.spawn("leave", self._keeper.leave_fleet)
+        if not leaving.join(max(0.0, deadline - self._runtime.monotonic())):
+            self._log.warning("part.abandoned", part=leaving.name)
 
-    def _join(self, part: Part, seconds: float) -> None:
-        if not part.join(max(0.0, seconds)):
-            self._log.warning("part.abandoned", part=part.name)
+    def _join(self, service: Service, seconds: float) -> None:
+        if not service.join(max(0.0, seconds)):
+            for part in service.parts:
+                if part.is_alive():
+                    self._log.warning("part.abandoned", part=part.name)

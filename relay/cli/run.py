@@ -10,7 +10,7 @@ from eventstore.cli.output import envelope
 from eventstore.dynamodb import store_record
 from eventstore.dynamodb.caller import Caller
 from eventstore.errors import CorruptRowError
-from eventstore.ports import Part, Runtime
+from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
 from relay import logs
 from relay.cli.destinations import open_bus_topology, open_destinations
@@ -24,6 +24,7 @@ from relay.observing.http.endpoints import open_server
 from relay.observing.http.health import Check
 from relay.observing.queue_depths import QueueDepths
 from relay.progress import Progress
+from relay.service import Service
 from relay.settings import RelaySettings
 
 _SERVER_END_SECONDS = 2.0
@@ -56,8 +57,8 @@ def run() -> None:
     relay.directory.stream()  # a table without a stream is said now, not in a loop
     daemon = relay.daemon(stop)
     try:
-        with serving(settings, meter, progress, daemon.checks, runtime) as parts:
-            daemon.run(beside=parts)
+        with serving(settings, meter, progress, daemon.checks, runtime) as beside:
+            daemon.run(beside)
     except CorruptRowError as error:  # what all workers must agree on cannot be read
         envelope.fail(str(error), envelope.ExitCode.USAGE, as_json=False)
     except PartDiedError as error:
@@ -74,8 +75,8 @@ def serving(
     progress: Progress,
     checks: Callable[[], Sequence[Check]],
     runtime: Runtime,
-) -> Iterator[tuple[Part, ...]]:
-    """Serve health and metrics, if the settings say so, until the block ends; yield the parts that serve.
+) -> Iterator[tuple[Service, ...]]:
+    """Serve health and metrics, if the settings say so, until the block ends; give the services that do.
 
     Raises:
         HttpAddressError: The address cannot be used.
@@ -87,13 +88,11 @@ def serving(
     server = open_server(
         settings.http_host, settings.http_port, meter=meter, progress=progress, checks=checks, runtime=runtime
     )
-    ended = runtime.flag()
     try:
-        server.start(ended)
-        asking = runtime.spawn("queues", lambda: depths.run(ended))
-        yield (*server.parts, asking)
+        server.start()
+        depths.start()
+        yield (server, depths)
     finally:
-        ended.set()
-        for part in server.parts:
-            part.join(_SERVER_END_SECONDS)
-        server.close()
+        depths.stop()  # not waited for: nothing is in flight there, and the bus may not answer
+        server.stop()
+        server.join(_SERVER_END_SECONDS)

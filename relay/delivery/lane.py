@@ -1,19 +1,20 @@
 """One destination, served by one part: pages hand over commits, and wait for the report for a bounded time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.ports import Channel, Flag, Part, Runtime
+from eventstore.ports import Channel, Flag, Runtime
 from relay import metrics
 from relay.delivery.breaker import Breaker
 from relay.destination import Chain, CommitKey, Confirmed, Destination, Report, Retry, Trouble, TroubleKind
 from relay.metrics import SILENT, Meter
 from relay.permit import DeliveryDeadline, Permit
 from relay.progress import Progress
+from relay.service import Service
 
 IDLE_SECONDS = 0.5
 INBOX_MAX = 4
@@ -46,8 +47,8 @@ class _Job:
     ticket: Ticket
 
 
-class Lane:
-    """Serves one destination.
+class Lane(Service):
+    """Serves one destination. Told to stop, it ends the delivery in hand and lets go of the destination's connections.
 
     A destination that need not keep an order has a breaker: while it is open, deliveries are refused at once, so that
     an index that is down delays nobody. The bus has none: while it is down, pages wait, which is the backpressure.
@@ -61,16 +62,14 @@ class Lane:
         meter: Meter = SILENT,
         progress: Progress | None = None,
     ) -> None:
+        super().__init__(runtime)
         self._destination = destination
-        self._runtime = runtime
         self._meter = meter
         self._progress = progress or Progress(runtime)
         self._budget_seconds = budget_seconds
         self._inbox: Channel[_Job] = runtime.channel(INBOX_MAX)
-        self._stop = runtime.flag()
         self._breaker = None if destination.in_order else Breaker(_COOL_OFF)
         self._trouble: Trouble | None = None
-        self._part: Part | None = None
         self._log = structlog.get_logger().bind(destination=destination.name)
 
     @property
@@ -82,11 +81,6 @@ class Lane:
     def trouble(self) -> Trouble | None:
         """What was wrong with the destination at the last delivery, if anything."""
         return self._trouble
-
-    @property
-    def part(self) -> Part | None:
-        """The part that serves it, once started."""
-        return self._part
 
     @property
     def budget_seconds(self) -> float:
@@ -107,15 +101,10 @@ class Lane:
         """Tell whether the breaker is open, so that handing anything over is pointless for now."""
         return self._breaker is not None and self._breaker.is_open(self._runtime.monotonic())
 
-    def start(self) -> None:
-        """Start the part that serves the destination."""
-        self._part = self._runtime.spawn(f"lane-{self.name}", self._serve)
-
-    def stop(self, timeout_seconds: float) -> bool:
-        """End the part and release the destination's connections; False when it did not end in time."""
-        self._stop.set()
+    def stop(self) -> None:
+        """See `Service`."""
+        super().stop()
         self._inbox.put(_Job((), None, self._ticket(())), 0)  # wakes it up
-        return self._part is None or self._part.join(timeout_seconds)
 
     def submit(self, chains: Sequence[Chain], permit: Permit, timeout_seconds: float) -> Ticket | None:
         """Hand commits over; None when the lane is still full of earlier ones after that time.
@@ -129,9 +118,12 @@ class Lane:
     def _ticket(self, keys: tuple[CommitKey, ...]) -> Ticket:
         return Ticket(keys, self._runtime.channel(1), self._runtime.flag())
 
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {f"lane-{self.name}": self._serve}
+
     def _serve(self) -> None:
         try:
-            while not self._stop.is_set():
+            while not self._stopping.is_set():
                 self._progress.turned(f"lane-{self.name}", self._budget_seconds + TURN_MARGIN_SECONDS)
                 self._turn()
         finally:

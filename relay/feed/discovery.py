@@ -1,19 +1,20 @@
 """Looks at the feed: new shards get a lease, leases of what is gone are removed, a new stream is followed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError
-from eventstore.ports import Flag, Runtime
+from eventstore.ports import Runtime
 from relay import defaults
 from relay.feed import lineage
 from relay.feed.directory import FeedDirectory, NoFeedError, Stream
 from relay.leases.fleet import Lease, lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.keeper import Keeper
+from relay.service import Service
 
 _TICK_SECONDS = 0.25
 
@@ -33,8 +34,8 @@ class DiscoverySettings:
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=1.0, cap_seconds=30.0))
 
 
-class Discovery:
-    """The part `discovery`; one of its own, since a call to DynamoDB may take a minute to fail."""
+class Discovery(Service):
+    """The part `discovery`; one of its own, since DynamoDB may take a minute not to answer, and so may its end."""
 
     def __init__(
         self,
@@ -45,10 +46,10 @@ class Discovery:
         runtime: Runtime,
         settings: DiscoverySettings,
     ) -> None:
+        super().__init__(runtime)
         self._directory = directory
         self._keeper = keeper
         self._table = table
-        self._runtime = runtime
         self._settings = settings
         self._hurry = runtime.channel(1)
         self._stream: Stream | None = None
@@ -66,17 +67,20 @@ class Discovery:
         """Look again soon: a shard has ended."""
         self._hurry.put(True, 0)
 
-    def run(self, stop: Flag) -> None:
-        """Look until the relay stops. No fault of the feed ends it: the sweep delivers meanwhile."""
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {"discovery": self._run}
+
+    def _run(self) -> None:
+        """Look until told to stop. Nothing that is wrong with the feed ends it: the sweep delivers meanwhile."""
         failures, next_look = 0, self._runtime.monotonic()
-        while not stop.is_set():
+        while not self._stopping.is_set():
             now = self._runtime.monotonic()
             if self._hurry.get(0) is not None:
                 next_look = min(next_look, now + self._settings.brisk_seconds)
             if now >= next_look:
                 failures = 0 if self._look() else failures + 1
                 next_look = self._runtime.monotonic() + self._pause_seconds(failures)
-            stop.wait(_TICK_SECONDS)
+            self._stopping.wait(_TICK_SECONDS)
 
     def _pause_seconds(self, failures: int) -> float:
         if failures:

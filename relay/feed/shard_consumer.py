@@ -11,7 +11,7 @@ While the lease is not certain (fenced: the heartbeat is late) the page in hand 
 or checkpointed until the keeper has renewed it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ import structlog
 
 from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError
-from eventstore.ports import Channel, Part, Runtime
+from eventstore.ports import Channel, Runtime
 from relay import defaults, metrics
 from relay.delivery.page import CommitPage, PageResult
 from relay.delivery.pipeline import Pipeline
@@ -35,6 +35,7 @@ from relay.leases.position import Position
 from relay.metrics import SILENT, Meter
 from relay.permit import NotedPermit
 from relay.progress import PAGE_TURN_SECONDS, Progress
+from relay.service import Service
 
 _HAND_OVER_SECONDS = 0.5
 
@@ -79,8 +80,11 @@ class ShardConsumerSettings:
     cooldown_seconds: float = defaults.DISCOVERY_SECONDS
 
 
-class ShardConsumer:
-    """Reads, delivers and checkpoints one shard while its lease is held, until the shard ends or the relay stops."""
+class ShardConsumer(Service):
+    """Reads, delivers and checkpoints one shard as long as its lease is held, until it ends or is told to stop.
+
+    Then it finishes the page in hand, writes its checkpoint and releases the lease.
+    """
 
     def __init__(
         self,
@@ -99,6 +103,7 @@ class ShardConsumer:
         meter: Meter = SILENT,
         progress: Progress | None = None,
     ) -> None:
+        super().__init__(runtime)
         self._held = held
         self._shard_id = shard_id
         self._stream = stream
@@ -107,18 +112,15 @@ class ShardConsumer:
         self._directory = directory
         self._keeper = keeper
         self._lag = lag
-        self._runtime = runtime
         self._settings = settings
         self._meter = meter
         self._progress = progress or Progress(runtime)
-        self._draining = runtime.flag()
-        self._permit = NotedPermit(held.permit(self._draining, keeper), self._deliver_turned)
+        self._permit = NotedPermit(held.permit(self._stopping, keeper), self._deliver_turned)
         self._on_end = on_end
         self._pages: Channel[FeedPage | ShardLostError] = runtime.channel(1)
         self._room: Channel[bool] = runtime.channel(1)  # permission to read one more page
         self._room.put(True, 0)
         self._state = ShardState.READING
-        self._parts: tuple[Part, ...] = ()
         self._in_hand: tuple[CommitKey, ...] = ()
         self._started_at_ms = runtime.now_ms()
         self._dealt_with: Position | None = None
@@ -137,29 +139,16 @@ class ShardConsumer:
         return self._state
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """The two parts that consume it."""
-        return self._parts
-
-    @property
     def in_hand(self) -> tuple[CommitKey, ...]:
         """The commits of the page that is delivered now."""
         return self._in_hand
 
-    def start(self) -> None:
-        """Start both parts."""
-        self._parts = (
-            self._runtime.spawn(self._name("read"), self._read),
-            self._runtime.spawn(self._name("deliver"), self._deliver),
-        )
-
-    def drain(self) -> None:
-        """Let it finish the page in hand, write its checkpoint, release the lease and end."""
-        self._draining.set()
-
     def is_ended(self) -> bool:
         """Tell whether it has ended, both parts of it."""
         return self._state is not ShardState.READING and not any(part.is_alive() for part in self._parts)
+
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {self._name("read"): self._read, self._name("deliver"): self._deliver}
 
     def _read(self) -> None:
         try:
@@ -183,7 +172,7 @@ class ShardConsumer:
             except FeedUnavailableError as error:
                 failures += 1
                 self._log.warning("feed.read_failed", error=str(error), failures=failures)
-                self._draining.wait(self._settings.retry.delay_seconds(failures, self._runtime.uniform()))
+                self._stopping.wait(self._settings.retry.delay_seconds(failures, self._runtime.uniform()))
                 continue
             except ShardLostError as error:
                 self._hand_over(error)
@@ -199,7 +188,7 @@ class ShardConsumer:
                 return
             pause = self._settings.pacing.next_pause(pause, page.records, PAGE_MAX_RECORDS)
             if pause:
-                self._draining.wait(pause)
+                self._stopping.wait(pause)
 
     def _hand_over(self, page: FeedPage | ShardLostError) -> bool:
         while not self._pages.put(page, _HAND_OVER_SECONDS):
@@ -216,7 +205,7 @@ class ShardConsumer:
         self._progress.turned(self._name("deliver"), PAGE_TURN_SECONDS)
 
     def _is_over(self) -> bool:
-        return self._draining.is_set() or self._held.is_over()
+        return self._stopping.is_set() or self._held.is_over()
 
     def _deliver(self) -> None:
         try:
@@ -224,7 +213,7 @@ class ShardConsumer:
         finally:
             self._lag.forget(self._shard_id)
             self._progress.ended(self._name("deliver"))
-            self._draining.set()  # whatever ended this part ends the reading as well
+            self._stopping.set()  # whatever ended this part ends the reading as well
             self._on_end()
 
     def _release(self, state: ShardState) -> ShardState:
@@ -268,7 +257,7 @@ class ShardConsumer:
     def _wait_a_while(self) -> None:
         """Wait for permission; what was read before it comes may have been settled by another worker meanwhile."""
         self._deliver_turned()
-        self._draining.wait(_HAND_OVER_SECONDS)
+        self._stopping.wait(_HAND_OVER_SECONDS)
         self._started_at_ms = self._runtime.now_ms()
 
     def _deal_with(self, page: FeedPage) -> bool:
@@ -299,7 +288,7 @@ class ShardConsumer:
                     return result
             except EventStoreError as error:  # an operator may set it right while we wait; other shards go on
                 self._log.warning("page.retried", error=str(error), attempt=attempt)
-            self._draining.wait(self._settings.retry.delay_seconds(attempt, self._runtime.uniform()))
+            self._stopping.wait(self._settings.retry.delay_seconds(attempt, self._runtime.uniform()))
             while self._must_wait() and not self._is_over():
                 self._wait_a_while()
             if self._is_over():
@@ -361,7 +350,7 @@ class ShardConsumer:
             if children.shards or children.are_all:
                 return True
             delay = self._settings.children.delay_seconds(attempt, self._runtime.uniform())
-            if self._held.is_over() or self._draining.wait(delay):
+            if self._held.is_over() or self._stopping.wait(delay):
                 return False
         return True
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from eventstore.ports import Part
 from relay.feed.directory import Stream
 from relay.feed.discovery import Discovery
 from relay.feed.shard_consumer import ShardConsumer, ShardState
@@ -16,7 +15,7 @@ OpenShard = Callable[[HeldLease, Stream, Callable[[], None]], ShardConsumer]
 
 
 class ShardConsumers:
-    """Opens a consumer for each lease, and asks it to drain when another worker wants it. Used by one part alone.
+    """Opens a consumer for each lease, and stops it when another worker wants its shard. Touched by one part alone.
 
     Never more than `shards_max` at a time, those that have not quite ended included, which bounds the threads.
     """
@@ -31,9 +30,9 @@ class ShardConsumers:
         self._log = structlog.get_logger()
 
     @property
-    def parts(self) -> list[Part]:
-        """The parts of all shard consumers."""
-        return [part for consumer in self._consumers.values() for part in consumer.parts]
+    def all(self) -> list[ShardConsumer]:
+        """All consumers, those that are about to end included."""
+        return list(self._consumers.values())
 
     @property
     def reading(self) -> list[ShardConsumer]:
@@ -51,13 +50,13 @@ class ShardConsumers:
             if consumer is None:
                 self._open(key, lease)
             elif lease.is_wanted():
-                consumer.drain()
+                consumer.stop()
         self._say_what_waits(held)
 
-    def drain(self) -> None:
-        """Let every shard consumer finish its page in hand, and end."""
+    def stop(self) -> None:
+        """Stop every consumer."""
         for consumer in self._consumers.values():
-            consumer.drain()
+            consumer.stop()
 
     def _open(self, key: str, lease: HeldLease) -> None:
         stream = self._discovery.stream

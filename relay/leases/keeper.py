@@ -18,6 +18,7 @@ from relay.leases.identity import WorkerIdentity
 from relay.leases.joining import Joining
 from relay.leases.report import WorkerReport
 from relay.leases.rules import View
+from relay.service import Service
 
 _TICK_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
@@ -54,10 +55,12 @@ class LeaseCounts:
     released: int = 0
 
 
-class Keeper:
-    """One per worker. `join`, then `run` as a part of its own; in the end `retire`, drain, and `leave`.
+class Keeper(Service):
+    """The part `leases`, one per worker.
 
-    `run` alone renews and takes. The other methods may be called by any part; a lock guards what they share, and is
+    First `join_fleet`, then `start`. In the end `retire`, `stop` once nothing is in flight any more, and `leave_fleet`.
+
+    Its part alone renews and takes. The other methods may be called by any part; a lock guards what they share, and is
     never held during a call to DynamoDB.
 
     Args:
@@ -65,7 +68,7 @@ class Keeper:
         identity: Who this worker is.
         settings: How leases are kept.
         runtime: Clock and lock.
-        report: Says what the worker has to say of itself; called by `run`.
+        report: Says what the worker has to say of itself; called by its part.
     """
 
     def __init__(
@@ -76,12 +79,12 @@ class Keeper:
         runtime: Runtime,
         report: Callable[[], WorkerReport],
     ) -> None:
+        super().__init__(runtime)
         self._table = table
         self._identity = identity
         self._me = identity.worker_id
         self._settings = settings
         self._lease_seconds = settings.fleet.lease_ms / 1000
-        self._runtime = runtime
         self._report = report
         self._lock = runtime.lock()
         self._held: Mapping[str, HeldLease] = {}  # replaced under the lock, never changed
@@ -103,7 +106,7 @@ class Keeper:
         """This worker's name."""
         return self._me
 
-    def join(self, stop: Flag) -> None:
+    def join_fleet(self, stop: Flag) -> None:
         """Make sure that this worker may work beside the others, and write its record.
 
         Takes a moment; when other settings are in force and nobody sends a heartbeat, as long as a lease lasts.
@@ -120,15 +123,18 @@ class Keeper:
             raise
         self._log.info("worker.joined", worker=self._me)
 
-    def run(self, stop: Flag) -> None:
-        """Keep the leases until told to stop; keep this running until all pages in flight are dealt with.
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {"leases": self._run}
+
+    def _run(self) -> None:
+        """Keep the leases until told to stop, which comes when all pages in flight are dealt with.
 
         Raises:
             FleetSettingsError: Other settings came into force while this worker was away for long.
         """
-        while not stop.is_set():
+        while not self._stopping.is_set():
             self.step()
-            stop.wait(self._pause_seconds())
+            self._stopping.wait(self._pause_seconds())
 
     def step(self) -> None:
         """Do what is due: renew, write the worker's record, look at the fleet and act on it."""
@@ -193,8 +199,8 @@ class Keeper:
             self._state = WorkerState.LEAVING
             self._write_at = float("-inf")
 
-    def leave(self) -> None:
-        """Let everything go and remove this worker's record; after `run` has ended. Never raises."""
+    def leave_fleet(self) -> None:
+        """Let everything go and remove this worker's record; after its part has ended. Never raises."""
         self.retire()
         for held in self.held().values():
             self.release(held)

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Mapping
 
 from eventstore.errors import EventStoreError
-from eventstore.ports import Flag, Runtime
+from eventstore.ports import Runtime
 from relay import metrics
 from relay.metrics import Meter
+from relay.service import Service
 
 INTERVAL_SECONDS = 30.0
 
 
-class QueueDepths:
-    """Checks while a worker runs. What is unknown now has no series: an old number would look like a new one.
+class QueueDepths(Service):
+    """The part `queues`. Told to stop, it ends after the question in hand.
+
+    What is not known now has no series: an old number would look like a new one.
 
     Args:
         ask: Returns how many messages lie in each queue, within its own time-outs; raises `EventStoreError`.
@@ -27,19 +30,21 @@ class QueueDepths:
         meter: Meter,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
+        super().__init__(runtime)
         self._ask = ask
-        self._runtime = runtime
         self._interval_seconds = interval_seconds
         self._depths: Mapping[str, int] = {}  # replaced, never changed: two parts look at it
         meter.watch(
             metrics.BUS_QUEUE_MESSAGES, lambda: {(queue,): float(depth) for queue, depth in self._depths.items()}
         )
 
-    def run(self, stop: Flag) -> None:
-        """Check until told to stop."""
-        while not stop.is_set():
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {"queues": self._run}
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
             try:
                 self._depths = self._ask()
             except EventStoreError:
                 self._depths = {}  # whoever delivers to the bus says what is wrong with it
-            stop.wait(self._interval_seconds)
+            self._stopping.wait(self._interval_seconds)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.ports import Flag, Part, Runtime
+from eventstore.ports import Flag, Runtime
 from eventstore.rows.outbox import OutboxRow
 from relay.daemon import PartDiedError
 from relay.delivery.lane import Lane
@@ -149,15 +149,17 @@ class Replay:
             raise
         finally:
             for lane in self._lanes:
-                lane.stop(patience)
+                lane.stop()
+            for lane in self._lanes:
+                lane.join(patience)
         assert self._outcome is not None, "a walk that did not fail has an outcome"
         return self._outcome
 
     def _watch(self) -> None:
         """Notice at once when a destination's part has died, rather than wait for answers that do not come."""
-        parts: Iterator[Part] = (lane.part for lane in self._lanes if lane.part is not None)
-        for part in parts:
-            if part.failure is not None:
+        for lane in self._lanes:
+            part = lane.dead_part
+            if part is not None:
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
     def _walk_until_done(self, stop: Flag) -> None:

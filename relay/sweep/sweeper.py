@@ -1,11 +1,12 @@
 """Keeps the sweep going while this worker holds its lease: one worker of the fleet sweeps at a time."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from eventstore.errors import EventStoreError, TryLaterError
-from eventstore.ports import Flag, Runtime
+from eventstore.ports import Runtime
 from relay.leases.fleet import SWEEP_KEY
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
@@ -13,6 +14,7 @@ from relay.leases.report import SweepReport
 from relay.outbox.debt import Survey
 from relay.permit import NotedPermit, Permit
 from relay.progress import PAGE_TURN_SECONDS, Progress
+from relay.service import Service
 from relay.sweep.sweep import Sweep, SweepSettings, WalkResult
 
 _TICK_SECONDS = 0.5
@@ -31,8 +33,8 @@ class LastWalk:
     at: float
 
 
-class Sweeper:
-    """The part `sweep`."""
+class Sweeper(Service):
+    """The part `sweep`. Told to stop, it finishes the page in hand and lets go of its lease."""
 
     def __init__(
         self,
@@ -43,9 +45,9 @@ class Sweeper:
         settings: SweepSettings,
         progress: Progress | None = None,
     ) -> None:
+        super().__init__(runtime)
         self._sweep = sweep
         self._keeper = keeper
-        self._runtime = runtime
         self._settings = settings
         self._progress = progress or Progress(runtime)
         self._report: SweepReport | None = None
@@ -62,33 +64,36 @@ class Sweeper:
         """What the last complete walk saw, while this worker holds the lease."""
         return self._seen
 
-    def run(self, stop: Flag) -> None:
-        """Sweep whenever this worker holds the lease, until the relay stops; then release it."""
-        while not stop.is_set():
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {"sweep": self._run}
+
+    def _run(self) -> None:
+        """Sweep whenever this worker holds the lease, until told to stop; then release it."""
+        while not self._stopping.is_set():
             self._turned()
             held = self._keeper.held().get(SWEEP_KEY)
             if held is None or held.is_fenced():
                 self._settle_late()
-                stop.wait(_TICK_SECONDS)
+                self._stopping.wait(_TICK_SECONDS)
                 continue
             self._log.info("sweep.started", term=held.term)
             try:
-                self._carry(held, stop)
+                self._carry(held)
             finally:
                 self._report = None
                 self._seen = None
             self._log.info("sweep.ended", term=held.term)
             self._keeper.release(held, to=held.wanted_by)
 
-    def _carry(self, held: HeldLease, stop: Flag) -> None:
+    def _carry(self, held: HeldLease) -> None:
         """Walk until the lease ends, another worker asks for it, or the relay stops."""
-        permit = NotedPermit(held.permit(stop, self._keeper), self._turned)
+        permit = NotedPermit(held.permit(self._stopping, self._keeper), self._turned)
         failures = 0
-        while not (stop.is_set() or held.is_fenced() or held.is_wanted()):
+        while not (self._stopping.is_set() or held.is_fenced() or held.is_wanted()):
             if self._keeper.is_paused():
                 self._turned()
                 self._settle_late()
-                stop.wait(_TICK_SECONDS)
+                self._stopping.wait(_TICK_SECONDS)
                 continue
             try:
                 result = self._sweep.walk(permit, age_seconds=None)

@@ -122,7 +122,7 @@ class FleetWatch:
             _patched(OutboxWriter, "park", lambda method: preceded(method, parking)),
             _patched(Pipeline, "_round", lambda method: preceded(method, self._begins)),
             _patched(ShardConsumer, "_deliver", lambda method: self._noting(method, lambda consumer: consumer._held)),
-            _patched(Sweeper, "_carry", lambda method: self._noting(method, lambda _, held, _stop: held)),
+            _patched(Sweeper, "_carry", lambda method: self._noting(method, lambda _, held: held)),
             _patched(Lane, "_deliver", lambda method: self._noting(method, lambda _, job: _held_of(job.permit))),
         ):
             yield

@@ -257,15 +257,15 @@ def _refused_event_overtaken() -> Iterator[None]:
         yield
 
 
-@planted("no-sweep", "everything drains when faults stop")
+@planted("no-sweep", "everything drains when faults stop", "a dead worker's shards are carried on")
 def _no_sweep() -> Iterator[None]:
-    """What the feed did not say is never found."""
+    """What the feed did not say is never found, and nobody is at work under the sweep's lease."""
 
-    def run(_self: Sweeper, stop: Any) -> None:
-        while not stop.wait(5.0):
+    def run(self: Sweeper) -> None:
+        while not self._stopping.wait(5.0):
             pass
 
-    with patch.object(Sweeper, "run", run):
+    with patch.object(Sweeper, "_run", run):
         yield
 
 

@@ -14,8 +14,9 @@ import msgspec
 import structlog
 
 from eventstore.errors import SetUpError
-from eventstore.ports import Clock, Flag, Part, Runtime
+from eventstore.ports import Clock, Runtime
 from relay.observing.http.health import Verdict
+from relay.service import Service
 
 THREADS = 4
 """Requests that are served at once; a client that does not come to an end holds one up for `REQUEST_SECONDS`."""
@@ -50,18 +51,18 @@ def json_answer(verdict: Verdict) -> Answer:
     return Answer(verdict.code, "application/json", msgspec.json.encode(verdict.document) + b"\n")
 
 
-class HttpServer:
+class HttpServer(Service):
     """Serves GET of a few paths from few threads; each connection gets one answer.
 
-    The address is taken at once, so that one in use is said before the relay starts; `start` begins to serve.
+    The address is taken at once, so that one in use is said before the relay starts; `start` begins to serve, and
+    `join` lets go of the address, whether it was started or not. Requests in hand end within `REQUEST_SECONDS`.
 
     Raises:
         HttpAddressError: The address is in use, is not this machine's, or may not be used.
     """
 
     def __init__(self, host: str, port: int, routes: Mapping[str, Route], runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._parts: tuple[Part, ...] = ()
+        super().__init__(runtime)
         try:
             self._server = _Server(host, port, routes, runtime)
         except (OSError, OverflowError, UnicodeError) as error:
@@ -75,24 +76,22 @@ class HttpServer:
         """The port, also when the system chose it."""
         return int(self._server.server_address[1])
 
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts that serve, once started."""
-        return self._parts
-
-    def start(self, stop: Flag) -> None:
-        """Serve until told to stop."""
-        self._parts = tuple(
-            self._runtime.spawn(f"http-{number}", lambda: self._serve(stop)) for number in range(1, THREADS + 1)
-        )
+    def start(self) -> None:
+        """See `Service`."""
+        super().start()
         _log.info("http.listening", host=str(self._server.server_address[0]), port=self.port)
 
-    def close(self) -> None:
-        """Release the address."""
+    def join(self, timeout_seconds: float) -> bool:
+        """See `Service`; then release the address."""
+        has_ended = super().join(timeout_seconds)
         self._server.server_close()
+        return has_ended
 
-    def _serve(self, stop: Flag) -> None:
-        while not stop.is_set():
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {f"http-{number}": self._serve for number in range(1, THREADS + 1)}
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
             self._server.handle_request()
 
 

@@ -97,7 +97,9 @@ def relay_of(metered: Metered) -> Iterator[Relay]:
     try:
         yield relay
     finally:
-        stopped = [lane.stop(10.0) for lane in relay.lanes]
+        for lane in relay.lanes:
+            lane.stop()
+        stopped = [lane.join(10.0) for lane in relay.lanes]
     assert all(stopped)
 
 

@@ -208,9 +208,9 @@ def bench() -> Iterator[Bench]:
         another_relay=start_relay,
     )
     for lane in (lane for relay in relays for lane in relay.lanes):
-        assert lane.stop(10.0)
-        assert lane.part is not None
-        assert lane.part.failure is None
+        lane.stop()
+        assert lane.join(10.0)
+        assert lane.dead_part is None
 
 
 @pytest.fixture

@@ -306,7 +306,8 @@ def test_a_lane_turns_while_it_is_idle_and_ends(bench: Bench) -> None:
 
     assert list(progress.ages_seconds()) == ["lane-bus"]
     assert progress.overdue() == frozenset()
-    assert made.stop(10.0)
+    made.stop()
+    assert made.join(10.0)
     assert progress.ages_seconds() == {}
 
 
@@ -331,4 +332,5 @@ def test_a_destination_that_never_comes_back_is_found(bench: Bench, monkeypatch:
     until(lambda: progress.overdue() == {"lane-bus"}, "the hang is seen")
     go_on.set()
     until(lambda: not progress.overdue(), "the lane turns again")
-    assert made.stop(10.0)
+    made.stop()
+    assert made.join(10.0)

@@ -14,7 +14,7 @@ def test_numbers_are_shown_while_they_are_known() -> None:
     A bus that does not answer has no number: the last one would look like one of now.
     """
     runtime = SystemRuntime()
-    meter, stop = RecordingMeter(runtime), runtime.flag()
+    meter = RecordingMeter(runtime)
     answers: list[Mapping[str, int] | None] = [{"inventory.unrouted": 3}]
 
     def ask() -> Mapping[str, int]:
@@ -26,7 +26,7 @@ def test_numbers_are_shown_while_they_are_known() -> None:
         return {each.labels: each.value for each in meter.readings() if each.metric is BUS_QUEUE_MESSAGES}
 
     depths = QueueDepths(ask, runtime, meter, interval_seconds=0.01)
-    part = runtime.spawn("queues", lambda: depths.run(stop))
+    depths.start()
     try:
         until(lambda: shown() == {("inventory.unrouted",): 3.0}, "the number is shown")
         answers[0] = None
@@ -34,6 +34,6 @@ def test_numbers_are_shown_while_they_are_known() -> None:
         answers[0] = {"inventory.unrouted": 0, "inventory.dead-letters": 1}
         until(lambda: len(shown()) == 2, "both are shown")
     finally:
-        stop.set()
-    assert part.join(5)
-    assert part.failure is None
+        depths.stop()
+    assert depths.join(5)
+    assert depths.dead_part is None

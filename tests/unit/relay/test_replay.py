@@ -226,7 +226,7 @@ def test_a_lane_that_dies_ends_it_at_once(bench: Bench) -> None:
 
     assert bench.runtime.monotonic() - began_at < 10.0
     assert [row.key for row in bench.outbox()] == [("a", 1)]
-    relay.lanes[0]._part = bench.runtime.spawn("buried", lambda: None)  # the bench expects its lanes to be well
+    relay.lanes[0]._parts = (bench.runtime.spawn("buried", lambda: None),)  # the bench expects its lanes to be well
 
 
 def test_a_bus_that_is_gone_ends_it(bench: Bench) -> None:
@@ -273,7 +273,7 @@ def test_dynamodb_does_not_answer(bench: Bench) -> None:
     with pytest.raises(TryLaterError):
         run.run(bench.runtime.flag())
     bench.way.trap = None
-    until(lambda: not any(lane.part and lane.part.is_alive() for lane in relay.lanes), "its lanes have ended")
+    until(lambda: all(lane.join(0) for lane in relay.lanes), "its lanes have ended")
 
 
 def test_two_replays_at_once(bench: Bench) -> None:

@@ -43,9 +43,9 @@ class Pool:
         return self._bench.relay._open_shard(held, stream, self.keeper, on_end)
 
     def end(self) -> None:
-        self.consumers.drain()
-        for part in self.consumers.parts:
-            assert part.join(10)
+        self.consumers.stop()
+        for consumer in self.consumers.all:
+            assert consumer.join(10)
 
 
 def test_a_report_names_shards_destinations_and_what_is_in_flight(bench: Bench) -> None:
@@ -165,7 +165,7 @@ def test_it_never_carries_more_than_it_has_room_for(bench: Bench, log_events: li
     pool.keeper.give(lease_key("label", "shard-3"))
     for _ in range(3):
         pool.consumers.tend()
-    assert len(pool.consumers.parts) == 2
+    assert [len(consumer.parts) for consumer in pool.consumers.all] == [2]
     pool.end()
 
     assert [(event["held"], event["waiting"]) for event in log_events if event["event"] == "shards.waiting"] == [(2, 1)]

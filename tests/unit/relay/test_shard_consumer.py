@@ -51,7 +51,7 @@ class Shard:
 
     def wait_for_end(self) -> ShardState:
         until(self.consumer.is_ended, "the consumer has ended")
-        assert [part.failure for part in self.consumer.parts] == [None, None]
+        assert self.consumer.dead_part is None
         return self.consumer.state
 
 
@@ -59,9 +59,8 @@ class Shard:
 def shard(bench: Bench) -> Iterator[Shard]:
     shard = Shard(bench)
     yield shard
-    shard.consumer.drain()
-    for part in shard.consumer.parts:
-        assert part.join(10)
+    shard.consumer.stop()
+    assert shard.consumer.join(10)
 
 
 def names(log_events: list[Any]) -> list[str]:
@@ -115,7 +114,7 @@ def test_told_to_stop_it_finishes_the_page_in_hand(shard: Shard) -> None:
     shard.consumer.start()
     shard.bench.append("a", count=3)
     until(lambda: len(shard.bench.on_bus()) == 3, "the bus has the page")
-    shard.consumer.drain()
+    shard.consumer.stop()
     go_on.set()
 
     assert shard.wait_for_end() is ShardState.DRAINED
@@ -132,7 +131,7 @@ def test_told_to_stop_while_the_bus_refuses_it_gives_the_page_up(shard: Shard, l
     shard.consumer.start()
     shard.bench.append("a")
     until(lambda: "bus.refused" in names(log_events), "the bus refused")
-    shard.consumer.drain()
+    shard.consumer.stop()
 
     assert shard.wait_for_end() is ShardState.DRAINED
     assert shard.fleet.happened == [("released", None, 0.0)]
@@ -147,7 +146,7 @@ def test_a_shard_that_another_worker_asks_for_goes_to_it(shard: Shard) -> None:
     shard.bench.append("a")
     until(lambda: len(shard.fleet.saved()) >= 1, "the page is checkpointed")
     shard.renew(wanted_by="worker-2")
-    shard.consumer.drain()
+    shard.consumer.stop()
 
     assert shard.wait_for_end() is ShardState.DRAINED
     assert shard.fleet.happened[-1] == ("released", "worker-2", 0.0)
@@ -375,7 +374,7 @@ def test_a_shard_that_is_let_go_lags_no_more(shard: Shard) -> None:
     bench.way.trap = hold
     shard.consumer.start()
     assert asked.wait(30)
-    shard.consumer.drain()
+    shard.consumer.stop()
     until(lambda: shard.consumer.state is ShardState.DRAINED, "the shard is released")
     go_on.set()
     until(shard.consumer.is_ended, "the page has come")

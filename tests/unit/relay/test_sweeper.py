@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from eventstore.ports import Part
 from eventstore.testing.dynamodb.errors import ServiceError
 from relay.leases.fleet import SWEEP_KEY
 from relay.sweep.sweep import SweepSettings
@@ -24,15 +23,13 @@ class Sweeping:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.keeper = ObedientKeeper(bench.runtime)
-        self.stop = bench.runtime.flag()
         sweep = bench.relay.sweep()
         sweep._settings = EAGER
         keeper: Any = self.keeper
         self.sweeper = Sweeper(sweep=sweep, keeper=keeper, runtime=bench.runtime, settings=EAGER)
-        self.part: Part | None = None
 
     def start(self) -> None:
-        self.part = self.bench.runtime.spawn("sweep", lambda: self.sweeper.run(self.stop))
+        self.sweeper.start()
 
     def walks(self) -> int:
         return self.bench.way.count("Scan")
@@ -42,10 +39,9 @@ class Sweeping:
 def sweeping(bench: Bench) -> Iterator[Sweeping]:
     sweeping = Sweeping(bench)
     yield sweeping
-    sweeping.stop.set()
-    if sweeping.part is not None:
-        assert sweeping.part.join(10)
-        assert sweeping.part.failure is None
+    sweeping.sweeper.stop()
+    assert sweeping.sweeper.join(10)
+    assert sweeping.sweeper.dead_part is None
 
 
 def names(log_events: list[Any]) -> list[str]:
@@ -58,7 +54,7 @@ def test_without_the_lease_it_walks_not(sweeping: Sweeping, log_events: list[Any
     """
     sweeping.bench.append("a")
     sweeping.start()
-    sweeping.stop.wait(0.6)  # longer than it takes to look for the lease once more
+    assert not sweeping.sweeper.join(0.6)  # longer than it takes to look for the lease once more
     assert len(sweeping.bench.outbox()) == 1
     assert "sweep.started" not in names(log_events)
     sweeping.keeper.give(SWEEP_KEY)
@@ -96,7 +92,7 @@ def test_a_lease_that_ends_ends_the_walk(sweeping: Sweeping, log_events: list[An
     held.end()
     until(lambda: "sweep.ended" in names(log_events), "the sweep has ended")
     walks = sweeping.walks()
-    sweeping.stop.wait(0.6)
+    assert not sweeping.sweeper.join(0.6)
 
     assert sweeping.walks() == walks
     assert sweeping.sweeper.report is None
@@ -110,7 +106,7 @@ def test_paused_it_walks_not(sweeping: Sweeping) -> None:
     sweeping.keeper.give(SWEEP_KEY)
     sweeping.bench.append("a")
     sweeping.start()
-    sweeping.stop.wait(0.6)
+    assert not sweeping.sweeper.join(0.6)
     assert sweeping.bench.on_bus() == []
     assert sweeping.keeper.happened == []
     sweeping.keeper.paused = False
@@ -124,9 +120,8 @@ def test_told_to_stop_it_lets_go(sweeping: Sweeping) -> None:
     sweeping.keeper.give(SWEEP_KEY)
     sweeping.start()
     until(lambda: sweeping.sweeper.report is not None, "a walk has ended")
-    sweeping.stop.set()
-    assert sweeping.part is not None
-    assert sweeping.part.join(10)
+    sweeping.sweeper.stop()
+    assert sweeping.sweeper.join(10)
 
     assert sweeping.keeper.happened == [("released", None, 0.0)]
 
@@ -177,7 +172,7 @@ def test_a_sweep_that_is_not_certain_of_its_lease_delivers_nothing(sweeping: Swe
     held.renewed(held._lease, sweeping.bench.runtime.monotonic() - LEASE_SECONDS, None)
     sweeping.bench.append("a")
     sweeping.start()
-    sweeping.stop.wait(0.6)
+    assert not sweeping.sweeper.join(0.6)
     assert sweeping.bench.on_bus() == []
     held.renewed(held._lease, sweeping.bench.runtime.monotonic(), None)
     until(lambda: sweeping.bench.on_bus() == [("a", 1)], "the sweep delivers")

@@ -63,9 +63,9 @@ def trio(bench: Bench, tmp_path: Path) -> Iterator[Trio]:
     permit = FlagPermit(bench.runtime.flag())
     yield Trio(bench, folder, relay, lambda: pipeline.process(CommitPage("feed", bench.outbox(), recheck=True), permit))
     for lane in relay.lanes:
-        assert lane.stop(10.0)
-        assert lane.part is not None
-        assert lane.part.failure is None
+        lane.stop()
+        assert lane.join(10.0)
+        assert lane.dead_part is None
 
 
 def test_all_three_have_it_before_its_row_goes(trio: Trio) -> None:

@@ -31,21 +31,20 @@ def broken() -> Answer:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., HttpServer]]:
     """Starts servers, and checks that their parts end."""
-    stop, started = RUNTIME.flag(), []
+    started = []
 
     def start(**routes: Callable[[], Answer]) -> HttpServer:
         made = HttpServer("127.0.0.1", 0, {f"/{name}": route for name, route in routes.items()}, RUNTIME)
         started.append(made)
-        made.start(stop)
+        made.start()
         return made
 
     yield start
-    stop.set()
     for made in started:
-        for part in made.parts:
-            assert part.join(10)
-            assert part.failure is None
-        made.close()
+        made.stop()
+    for made in started:
+        assert made.join(10)
+        assert made.dead_part is None
 
 
 def ask(made: HttpServer, path: str, method: str = "GET") -> tuple[int, str, bytes]:

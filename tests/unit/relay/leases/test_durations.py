@@ -72,7 +72,7 @@ def test_a_newcomer_with_shorter_leases_waits_for_the_longer_ones(world: World) 
 
     world.stop.wait = let_time_pass  # type: ignore[method-assign]
     with pytest.raises(FleetSettingsError, match="lease_seconds is 30 for them and 2 here"):
-        newcomer.keeper.join(world.stop)
+        newcomer.keeper.join_fleet(world.stop)
     assert old.shards() == ["s1"]
     assert world.fleet().settings == LONG
 

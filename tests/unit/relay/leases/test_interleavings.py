@@ -123,7 +123,7 @@ def act(world: Checked, what: str, member: Member) -> None:
             with world.at_work(member):
                 keeper.retire()
                 keeper.step()
-                keeper.leave()
+                keeper.leave_fleet()
             world.members.remove(member)
 
 

@@ -394,7 +394,7 @@ class TestLostReplies:
         w1.keeper.step()
         world.way.always = fault
         w1.keeper.release(w1.lease("s1"))
-        w1.keeper.leave()
+        w1.keeper.leave_fleet()
         world.way.always = None
         world.members.remove(w1)
         assert world.seconds_until(lambda: w2.shards() == ["s1"], within=30.0) <= DURATION + 2.0
@@ -486,7 +486,7 @@ class TestLettingGo:
         w1.keeper.retire()
         world.run(0.25)
         world.members.remove(w1)
-        w1.keeper.leave()
+        w1.keeper.leave_fleet()
         assert list(world.fleet().workers) == ["w2"]
         assert world.seconds_until(lambda: w2.shards() == list(FOUR), within=10.0) <= 1.5
 
@@ -502,7 +502,7 @@ class TestLettingGo:
         w1.keeper.step()
         assert w1.shards() == []
         assert world.owners() == {"s1": "w1"}
-        w1.keeper.leave()
+        w1.keeper.leave_fleet()
         assert world.owners() == {"s1": None}
 
 
@@ -612,7 +612,7 @@ class TestJoining:
 
         w2.keeper._table.look = look_while_the_other_works  # type: ignore[method-assign]
         with pytest.raises(FleetSettingsError) as caught:
-            w2.keeper.join(world.stop)
+            w2.keeper.join_fleet(world.stop)
         assert caught.value.differences == {"destinations": ("bus, index", "bus"), "lease_seconds": ("10", "20")}
         assert caught.value.workers == {"w1"}
         assert "destinations is bus, index for them and bus here" in str(caught.value)
@@ -660,7 +660,7 @@ class TestJoining:
         world.offer("s1")
         w1 = world.join("w1")
         world.run(2.0)
-        w1.keeper.leave()
+        w1.keeper.leave_fleet()
         world.members.clear()
         start = world.runtime.monotonic()
         world.join("w2", settings=self.OTHER)
@@ -688,7 +688,7 @@ class TestJoining:
             newcomer.keeper.show(WorkerState.JOINING)
             newcomer.keeper.look()
         for newcomer in newcomers:
-            newcomer.keeper.join(world.stop)
+            newcomer.keeper.join_fleet(world.stop)
         assert world.fleet().settings == self.OTHER
         assert {each.state for name, each in world.fleet().workers.items() if name != "w1"} == {WorkerState.WORKING}
 
@@ -707,7 +707,7 @@ class TestJoining:
 
         w2.keeper._table.look = look_while_the_other_works  # type: ignore[method-assign]
         with pytest.raises(FleetSettingsError):
-            w2.keeper.join(world.stop)
+            w2.keeper.join_fleet(world.stop)
 
     def test_a_removed_record_of_settings_is_written_again(self, world: World) -> None:
         """
@@ -729,7 +729,7 @@ class TestJoining:
         stop = world.runtime.flag()
         stop.set()
         start = world.runtime.monotonic()
-        w2.keeper.join(stop)
+        w2.keeper.join_fleet(stop)
         assert world.runtime.monotonic() == start
 
 
@@ -739,15 +739,14 @@ def test_a_keeper_runs_as_a_part(world: World) -> None:
     """
     world.offer("s1")
     w1 = world.member("w1")
-    stop = world.runtime.flag()
-    w1.keeper.join(stop)
-    part = world.runtime.spawn("leases", lambda: w1.keeper.run(stop))
+    w1.keeper.join_fleet(world.runtime.flag())
+    w1.keeper.start()
     world.runtime.wait_for(lambda: bool(w1.keeper._held), 30.0)
-    stop.set()
-    assert part.join(30.0)
-    assert part.failure is None
+    w1.keeper.stop()
+    assert w1.keeper.join(30.0)
+    assert w1.keeper.dead_part is None
     assert w1.lease("s1").term == 1
-    w1.keeper.leave()
+    w1.keeper.leave_fleet()
     assert world.owners() == {"s1": None}
 
 

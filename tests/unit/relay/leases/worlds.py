@@ -139,7 +139,7 @@ class World:
     def join(self, name: str, **settings: Any) -> Member:
         """Return a new worker that has joined."""
         member = self.member(name, **settings)
-        member.keeper.join(self.stop)
+        member.keeper.join_fleet(self.stop)
         self.members.append(member)
         return member
 

@@ -38,6 +38,9 @@ SWEEP_MIN_AGE_SECONDS = 60.0
 
 SWEEP_INTERVAL_SECONDS = 10.0
 
+OUTBOX_PAGE_ROWS = 500
+"""Rows in one page of a walk over the outbox, whoever walks: at most 1 MB is read for it."""
+
 DRAIN_SECONDS = 20.0
 
 LEASE_SECONDS = 10.0

@@ -5,11 +5,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from eventstore.ports import Runtime
+from relay import defaults
 from relay.destination import CommitKey
 from relay.outbox.debt import Debt, Ledger, Meant
 from relay.outbox.reader import OutboxReader
-
-PAGE_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ class _Walk:
         """Yield each aggregate's gap: a walk brings an aggregate's rows together."""
         ledger = Ledger(self._destinations)
         draft: _Draft | None = None
-        for rows in self._reader.walk(None, PAGE_ROWS):
+        for rows in self._reader.walk(None, defaults.OUTBOX_PAGE_ROWS):
             now_ms = self._runtime.now_ms()
             for row in rows:
                 self.rows += 1

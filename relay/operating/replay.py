@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from eventstore.ports import Flag, Runtime
 from eventstore.rows.outbox import OutboxRow
+from relay import defaults
 from relay.daemon import PartDiedError
 from relay.delivery.lane import Lane
 from relay.delivery.page import CommitPage
@@ -38,7 +39,7 @@ class ReplayRequest:
     meant: Meant = field(default_factory=Meant)
     commits_max: int | None = None
     commits_per_second: float | None = None
-    page_max_rows: int = 500
+    page_max_rows: int = defaults.OUTBOX_PAGE_ROWS
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 
+from relay import defaults
 from relay.outbox.debt import Census, Survey
 from relay.outbox.reader import OutboxReader
-
-_PAGE_ROWS = 500
 
 
 def take(reader: OutboxReader, names: Collection[str], rows_max: int) -> Survey:
@@ -21,7 +20,7 @@ def take(reader: OutboxReader, names: Collection[str], rows_max: int) -> Survey:
     """
     census, start = Census(names), None
     while True:  # bounded by rows_max
-        page = reader.scan(start, min(_PAGE_ROWS, rows_max - census.rows))
+        page = reader.scan(start, min(defaults.OUTBOX_PAGE_ROWS, rows_max - census.rows))
         for row in page.rows:
             census.add(row)
         start = page.next_start

@@ -46,7 +46,7 @@ class SweepSettings:
     age_max_seconds: float = 600.0
     interval_seconds: float = defaults.SWEEP_INTERVAL_SECONDS
     page_pause_seconds: float = 0.2
-    page_max_rows: int = 500
+    page_max_rows: int = defaults.OUTBOX_PAGE_ROWS
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.5, cap_seconds=10.0))
 
 

@@ -19,16 +19,17 @@ class _Form:
     """What of an event goes under which name: the table of fields, made ready for very many events."""
 
     def __init__(self, table: Mapping[str, Field]) -> None:
-        self._names = tuple(table)
+        names = [(name, Any) for name in table]
+        self._document = msgspec.defstruct("Document", [*names, (fields.PROMOTED, Any, None)], omit_defaults=True)
         self._values_of = attrgetter(*(field.event for field in table.values()))
-        self._bodies = tuple(name for name, field in table.items() if field.kind is FieldKind.FLATTENED)
+        self._bodies = tuple(place for place, field in enumerate(table.values()) if field.kind is FieldKind.FLATTENED)
 
-    def of(self, event: RecordedEvent) -> dict[str, Any]:
-        """Return the fields of an event; payload and metadata as raw JSON."""
-        source = dict(zip(self._names, self._values_of(event), strict=True))
-        for name in self._bodies:
-            source[name] = _one_line(source[name])
-        return source
+    def of(self, event: RecordedEvent, promoted: dict[str, Any] | None) -> msgspec.Struct:
+        """Return the document of an event; payload and metadata are raw JSON in it."""
+        values = list(self._values_of(event))
+        for place in self._bodies:
+            values[place] = _one_line(values[place])
+        return self._document(*values, promoted)
 
 
 _form = _Form(fields.FIELDS)
@@ -38,11 +39,7 @@ _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def encode(event: RecordedEvent, promoted: Collection[str] = ()) -> bytes:
     """Return the document of an event on one line; values at the promoted paths are copied into it once more."""
-    source = _form.of(event)
-    copies = _promoted(event, promoted) if promoted else None
-    if copies is not None:
-        source[fields.PROMOTED] = copies
-    return _encoder.encode(source)
+    return _encoder.encode(_form.of(event, _promoted(event, promoted) if promoted else None))
 
 
 def row_of(source: bytes | msgspec.Raw, alias: str, document_id: str) -> Item:

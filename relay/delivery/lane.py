@@ -48,7 +48,7 @@ class _Job:
 
 
 class Lane(Service):
-    """Serves one destination. Told to stop, it ends the delivery in hand and lets go of the destination's connections.
+    """Serves one destination. Told to stop, it ends the delivery in hand and releases the destination's connections.
 
     A destination that need not keep an order has a breaker: while it is open, deliveries are refused at once, so that
     an index that is down delays nobody. The bus has none: while it is down, pages wait, which is the backpressure.

@@ -34,7 +34,7 @@ class LastWalk:
 
 
 class Sweeper(Service):
-    """The part `sweep`. Told to stop, it finishes the page in hand and lets go of its lease."""
+    """The part `sweep`. Told to stop, it finishes the page in hand and releases its lease."""
 
     def __init__(
         self,

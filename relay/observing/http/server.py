@@ -55,7 +55,7 @@ class HttpServer(Service):
     """Serves GET of a few paths from few threads; each connection gets one answer.
 
     The address is taken at once, so that one in use is said before the relay starts; `start` begins to serve, and
-    `join` lets go of the address, whether it was started or not. Requests in hand end within `REQUEST_SECONDS`.
+    `join` releases the address, whether it was started or not. Requests in hand end within `REQUEST_SECONDS`.
 
     Raises:
         HttpAddressError: The address is in use, is not this machine's, or may not be used.

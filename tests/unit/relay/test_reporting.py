@@ -19,7 +19,7 @@ from .leasing import ObedientKeeper
 
 
 class Pool:
-    """Carriers of the bench's shard, opened as the leases say."""
+    """Consumers of the bench's shard, opened as the leases say."""
 
     def __init__(self, bench: Bench, shards_max: int = 16) -> None:
         self.keeper: Any = ObedientKeeper(bench.runtime)
@@ -156,7 +156,7 @@ def test_a_lease_of_a_former_stream_is_read_there(bench: Bench) -> None:
 
 def test_it_never_carries_more_than_it_has_room_for(bench: Bench, log_events: list[Any]) -> None:
     """
-    Carriers that have not quite ended count, too, so that the threads stay bounded; what waits is said once.
+    Consumers that have not quite ended count, too, so that the threads stay bounded; what waits is said once.
     """
     pool = Pool(bench, shards_max=1)
     free = Lease(lease_key("label", "shard-2"), None, 0, 0)

@@ -9,7 +9,7 @@ import pytest
 
 from relay.delivery.lane import Lane
 from relay.feed.discovery import Discovery
-from relay.feed.shard_consumer import ShardCarrier
+from relay.feed.shard_consumer import ShardConsumer
 from relay.leases.fleet import SWEEP_KEY
 from relay.leases.keeper import Keeper
 from relay.metrics import SILENT
@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 from .conftest import Bench
 from .leasing import ObedientKeeper
-from .test_carrier import Shard
+from .test_shard_consumer import Shard
 
 BOUND_SECONDS = 10.0
 AT_ONCE_SECONDS = 0.5
@@ -58,7 +58,7 @@ def lane(bench: Bench) -> Service:
 
 
 def shard_consumer(bench: Bench) -> Service:
-    return Shard(bench).carrier
+    return Shard(bench).consumer
 
 
 def http_server(bench: Bench) -> Service:
@@ -74,7 +74,7 @@ BREAKS: dict[Callable[[Bench], Service], tuple[type, str]] = {
     discovery: (Discovery, "_look"),
     sweeper: (Sweeper, "_note"),
     lane: (Lane, "_turn"),
-    shard_consumer: (ShardCarrier, "_read_pages"),
+    shard_consumer: (ShardConsumer, "_read_pages"),
     http_server: (HttpServer, "_serve"),
     queue_depths: (QueueDepths, "_ask"),
 }

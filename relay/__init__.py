@@ -1,1 +1,1 @@
-"""The relay: carries every committed event to its destinations, at least once and in order."""
+"""The relay: delivers every committed event to its destinations, at least once and in order."""

@@ -50,7 +50,7 @@ class AssemblySettings:
         bus_budget_seconds: Longest delivery to the bus.
         side_budget_seconds: Longest delivery to another destination.
         memory_aggregates_max: Aggregates of which is remembered what the bus has.
-        shards_max: Shards carried at the same time, two parts each.
+        shards_max: Shards consumed at the same time, two parts each.
         lease_seconds: How long a lease lasts without a heartbeat; the same for all workers of a store.
         name_prefix: First part of the names at the destinations; the same for all workers of a store.
         dynamodb: Attempts of one call to DynamoDB.

@@ -40,7 +40,7 @@ class RelaySettings(BaseSettings):
             text. As JSON, `{"price.amount": "double"}`.
         feed_poll_max_seconds: Longest pause between looks at a quiet shard; the delay of the first event after it.
         discovery_seconds: How often the feed is looked at for new shards.
-        shards_max: Shards carried at the same time.
+        shards_max: Shards consumed at the same time.
         checkpoint_interval_seconds: A crash re-reads at most this much.
         sweep_min_age_seconds: The sweep takes rows older than this.
         sweep_interval_seconds: Pause between walks of the sweep that settle nothing.

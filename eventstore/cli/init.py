@@ -21,8 +21,8 @@ from eventstore.system import SystemRuntime
 def init(index_shards: int, *, as_json: bool) -> None:
     """Create missing tables and check existing ones. Safe to repeat.
 
-    Exit codes: 0 the tables are as they must be, 2 settings, or a table has another layout (then nothing is created),
-    3 DynamoDB is out of reach, 4 interrupted: run it again.
+    Exit codes: 0 the tables exist with the right layout, 2 settings, or a table has another layout (then nothing is
+    created), 3 DynamoDB is out of reach, 4 interrupted: run it again.
     """
     chosen = settings.load()
     client, _ = connection.connect(chosen.endpoint)

@@ -39,8 +39,8 @@ from eventstore.search.event_search import FACETS_MAX, PAGE_SIZE_DEFAULT
 def search(*, limit: int, count: bool, facet: str | None, as_lines: bool, **terms: Any) -> None:
     """Search the index that `relay run` fills, newest events first. All conditions must match.
 
-    Where the index is, and which fields are promoted, say RELAY_ELASTICSEARCH_URL, RELAY_NAME_PREFIX and
-    RELAY_INDEX_PROMOTED. How fresh it is goes to standard error: what the outbox owed to the index before the search.
+    RELAY_ELASTICSEARCH_URL, RELAY_NAME_PREFIX and RELAY_INDEX_PROMOTED say where the index is and which fields
+    are promoted. How fresh it is goes to standard error: what the outbox owed to the index before the search.
 
     --json prints one event per line; with --count and --facet one document, the freshness in it.
 

@@ -88,9 +88,9 @@ def tail(
 ) -> None:
     """Show the newest events in the order of their timestamps: of one day, or of a type, whenever they happened.
 
-    With both types, events of the one are read until enough of them are of the other.
+    With both types, events of one type are read until enough of them match the other.
 
-    --follow goes on with events of the last ten seconds and later; what is stored with an older timestamp is not seen.
+    --follow continues with events of the last ten seconds and later; events with older timestamps are not shown.
 
     A row that cannot be read is named on standard error, and its neighbours are shown.
 

@@ -40,7 +40,7 @@ def verify(aggregate: str | None, since_ms: int | None, event_ids_max: int, *, a
     change the exit code. What was checked is printed on standard error at the end.
 
     Exit codes: 0 no fault, 1 faults were found, 2 arguments, settings or tables, 3 DynamoDB is out of reach,
-    4 interrupted: what was not looked at is not known, so verify again.
+    4 interrupted: the rest was not checked, so verify again.
     """
     if aggregate is not None and since_ms is not None:
         raise click.UsageError("--aggregate is always checked as a whole: give either it or --since")

@@ -61,7 +61,7 @@ def request(by: str, size: int) -> dict[str, Any]:
     """Return the `aggs` of a search body.
 
     Raises:
-        InvalidInputError: There is not such facet.
+        InvalidInputError: There is no such facet.
     """
     if by == DAY:
         histogram = {

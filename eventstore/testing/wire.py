@@ -33,7 +33,7 @@ def read_target(header: str | None, known: frozenset[str]) -> str:
         known: The operations there are.
 
     Raises:
-        ServiceError: UnknownOperationException; there is not such operation.
+        ServiceError: UnknownOperationException; there is no such operation.
     """
     service, _, operation = (header or "").partition(".")
     wanted = STREAMS_TARGET if operation in _STREAMS_OPERATIONS else TABLES_TARGET

@@ -58,7 +58,7 @@ _COMMANDS = {
 )
 @click.version_option(package_name="dynamo-eventstore")
 def main() -> None:
-    """Carry committed events from the outbox to RabbitMQ and Elasticsearch.
+    """Deliver committed events from the outbox to RabbitMQ and Elasticsearch.
 
     Settings come from the environment (EVENTSTORE_..., RELAY_...), from .local/env, which `make up` writes, and from
     the TOML file that RELAY_CONFIG_FILE names; `relay config show` shows them all.

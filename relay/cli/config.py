@@ -27,8 +27,8 @@ def config() -> None:
 def show(*, as_json: bool) -> None:
     """Show every setting that `relay` would run with, and where its value comes from. Secrets are masked.
 
-    The strongest first: environment, env file (`EVENTSTORE_ENV_FILE`, else .local/env), the TOML file that
-    `RELAY_CONFIG_FILE` names, default. Asks no server.
+    Highest precedence first: environment, env file (`EVENTSTORE_ENV_FILE`, else .local/env), the TOML file that
+    `RELAY_CONFIG_FILE` names, default. It contacts no server.
 
     Exit codes: 0 fine, 2 the settings are faulty; each fault is named.
     """

@@ -37,11 +37,11 @@ _SAY_SECONDS = 15.0
 @envelope.json_option
 @envelope.reports_errors
 def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_json: bool) -> None:
-    """Append, carry, consume and search, and show what became of every event.
+    """Append, deliver, consume and search, and show what happened to every event.
 
     The embedded stack needs nothing but this process; the real one needs the servers of `make up`.
 
-    Exit codes: 0 every event arrived, in order, 1 an event is missing, came out of order or is still owed, 2 input or
+    Exit codes: 0 every event arrived, in order, 1 an event is missing, out of order or still owed, 2 input or
     settings, 3 a server is out of reach, 4 interrupted.
     """
     planned, name = _plan(source, limit, seed)

@@ -41,7 +41,7 @@ def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
     What a live worker reports as in flight is excluded. Parked commits, and those that wait behind them, are gaps.
     It reads the outbox once and changes nothing.
 
-    Exit codes: 0 there is not a gap, 1 there are gaps, 2 settings or tables, 3 DynamoDB is out of reach.
+    Exit codes: 0 there is no gap, 1 there are gaps, 2 settings or tables, 3 DynamoDB is out of reach.
     """
     desk = open_desk()
     fleet = desk.fleet_table.look()

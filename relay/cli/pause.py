@@ -27,9 +27,9 @@ _NOTICED_SECONDS = 2
 def pause(reason: str, by: str, *, as_json: bool) -> None:
     """Stop delivery by all workers, including those that start later, until `relay resume`.
 
-    Workers go on running and keep their shards. Deliveries under way end, nothing new is begun. Appends go on; their
-    commits stay owed, and the feed keeps what is unread for 24 hours (what is older is delivered from the outbox).
-    `relay replay` delivers nothing either.
+    Workers keep running and keep their shards. Deliveries in progress end, nothing new is started. Appends continue;
+    their commits stay owed, and the feed keeps what is unread for 24 hours (what is older is delivered from the
+    outbox). `relay replay` delivers nothing either.
 
     Exit codes: 0 delivery is paused, also when it was before, 2 arguments, settings or tables, 3 DynamoDB is out of
     reach.
@@ -80,7 +80,7 @@ def resume(reason: str | None, by: str, *, as_json: bool) -> None:
     if fleet.pause is None:
         click.echo("delivery was not paused; nothing was changed.")
         return
-    click.echo(f"delivery goes on within about {_NOTICED_SECONDS} s; it was paused {_sentence(fleet.pause)}.")
+    click.echo(f"delivery continues within about {_NOTICED_SECONDS} s; it was paused {_sentence(fleet.pause)}.")
     _print_affected(fleet, desk)
     _print_audit(record)
     click.echo("Next: `relay status` shows what is owed, and whether it gets less.")

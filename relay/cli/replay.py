@@ -216,7 +216,7 @@ def _advice(result: ReplayResult) -> str:
     if result.held is not None:
         return "`relay status` shows the pause."
     if result.limit_reached:
-        return "the limit was reached; run `relay replay` again to go on."
+        return "the limit was reached; run `relay replay` again to continue."
     if result.complete and result.left <= result.parked + result.waiting:
         return "what is left waits for a person: `relay parked list` shows why."
     return "`relay status` shows what is left and why; run `relay replay` again to resume."

@@ -33,7 +33,7 @@ _SERVER_END_SECONDS = 2.0
 @click.command()
 @envelope.reports_errors
 def run() -> None:
-    """Carry commits to the bus and the index until stopped.
+    """Deliver commits to the bus and the index until stopped.
 
     Several may run side by side: they share the shards of the feed, and take over from one that falls silent. SIGTERM
     or Ctrl-C finishes the pages in flight, hands everything over and exits with 0. After a kill, the others, or the

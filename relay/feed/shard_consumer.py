@@ -329,7 +329,7 @@ class ShardConsumer(Service):
         try:
             if not self._offer_children():
                 self._save(finished=False)
-                return ShardState.DRAINED  # whoever carries it next comes to its end at once, and asks again
+                return ShardState.DRAINED  # the next consumer reaches its end at once, and asks again
         except EventStoreError as error:
             self._log.warning("shard.finish_failed", error=str(error))
             self._save(finished=False)

@@ -1,7 +1,7 @@
 """What can go wrong with a lease, by who must act.
 
 EventStoreError
-├── LeaseLostError        nobody: another worker carries on; give the page up
+├── LeaseLostError        nobody: another worker continues; give up the page
 ├── TryLaterError
 │   └── LeaseFencedError  nobody: the heartbeat is late; go on once it was given
 └── SetUpError

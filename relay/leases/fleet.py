@@ -128,7 +128,7 @@ class Fleet:
         workers: By id.
         pause: None when delivery goes on.
         settings: In force; None before the first worker.
-        unreadable: One sentence for each record that cannot be read; nobody carries such a lease.
+        unreadable: One sentence for each record that cannot be read; no worker takes such a lease.
     """
 
     leases: Mapping[str, Lease] = field(default_factory=dict)

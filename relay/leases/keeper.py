@@ -32,7 +32,7 @@ class KeeperSettings:
     Attributes:
         fleet: What all workers must agree on, the duration of a lease among it.
         look_seconds: How often the fleet is looked at.
-        leases_max: Shards that this worker carries at most; the sweep comes on top.
+        leases_max: Maximum number of shards of this worker; the sweep comes on top.
     """
 
     fleet: FleetSettings

@@ -54,7 +54,7 @@ class WorkerReport(msgspec.Struct, frozen=True):
     """What a worker reports about itself.
 
     Attributes:
-        shards: Those it carries.
+        shards: Those it consumes.
         destinations: All of them.
         sweep: Of its last walk, when it holds the sweep's lease.
         in_flight: Commits in hand, `[aggregate id, last number]`, at most `IN_FLIGHT_SHOWN_MAX`.

@@ -55,7 +55,7 @@ class View:
         workers: Heartbeats of worker records, by id.
         held: Keys of the leases it holds.
         left_alone: Keys that it shall not take: it is releasing them, or could not read the shard.
-        leases_max: Shards it can carry.
+        leases_max: Shards it can hold.
     """
 
     fleet: Fleet
@@ -169,9 +169,9 @@ def to_take(view: View) -> list[Lease]:
     others = [lease for lease in others if lease.owner != view.me]
     sweep = [lease for lease in others if lease.key == SWEEP_KEY]
     shards = _rotated([lease for lease in others if is_shard(lease)], sorted(view.live).index(view.me), len(view.live))
-    carried = sum(1 for lease in open_shards if lease.key in view.held or lease in mine)
-    room = view.leases_max - carried
-    share = max(0, min(room, fair_share(len(open_shards), len(view.live)) - carried))
+    holding = sum(1 for lease in open_shards if lease.key in view.held or lease in mine)
+    room = view.leases_max - holding
+    share = max(0, min(room, fair_share(len(open_shards), len(view.live)) - holding))
     overdue = [lease for lease in shards[share:] if _is_overdue(view, since[lease.key])]
     return [*mine, *sweep, *shards[:share], *overdue[: max(0, room - share)]]
 

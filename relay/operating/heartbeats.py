@@ -65,6 +65,6 @@ class HeartbeatWatch:
         }
 
     def nobody_lives(self) -> bool:
-        """Tell whether there is not a worker, or none whose counter has moved for as long as a lease lasts."""
+        """Tell whether there is no worker, or none whose counter has moved for as long as a lease lasts."""
         now, patience = self._runtime.monotonic(), lease_seconds(self._fleet) + LATE_SECONDS
         return all(now - moved_at > patience for _, moved_at in self._seen.values())

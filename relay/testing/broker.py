@@ -95,7 +95,7 @@ class InMemoryBroker:
         """Return what lies in a queue, oldest first, without taking it.
 
         Raises:
-            KeyError: There is not such queue.
+            KeyError: There is no such queue.
         """
         with self._lock:
             return list(self._topology.queue(queue).messages)

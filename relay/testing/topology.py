@@ -48,7 +48,7 @@ class InMemoryTopology:
         """Let a queue have what matches a pattern; nothing happens when it is bound like that already.
 
         Raises:
-            KeyError: There is not such queue or exchange.
+            KeyError: There is no such queue or exchange.
         """
         binding = (pattern.split("."), self._queues[queue])
         bindings = self._exchanges[exchange].bindings
@@ -79,7 +79,7 @@ class InMemoryTopology:
         """Return the queues a message goes to; those of the alternate exchange when there are none.
 
         Raises:
-            KeyError: There is not such exchange.
+            KeyError: There is no such exchange.
         """
         known = self._routes.get((exchange, routing_key))
         if known is None:

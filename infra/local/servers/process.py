@@ -65,7 +65,7 @@ def parse_stat(text: str) -> Stat:
 
 
 def read_stat(pid: int) -> Stat | None:
-    """Return a process's facts, None when there is not such process."""
+    """Return a process's facts, None when there is no such process."""
     try:
         return parse_stat((PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace"))
     except (FileNotFoundError, ProcessLookupError):

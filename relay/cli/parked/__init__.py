@@ -26,7 +26,7 @@ _COMMANDS = {
 
 @click.group(cls=LazyGroup, lazy=_COMMANDS)
 def parked() -> None:
-    """Look at parked commits, release them, or drop them.
+    """Show, release or drop parked commits.
 
     A commit is parked when a destination can never take it as it is. Parked for the bus, later commits of its aggregate
     wait behind it; parked for another destination, nothing waits.

@@ -89,9 +89,9 @@ def release(
     command waits until they have arrived, and reports those that were parked again. With no relay running,
     `relay replay` delivers what was released.
 
-    Exit codes: 0 all that was released has arrived (--dry-run, --wait 0: always), or nothing was parked, 1 something
-    was parked again, 2 arguments, settings or tables, 3 DynamoDB is out of reach, 4 not all has arrived: no relay runs,
-    delivery is paused, or the time was over, 5 the outcome is unknown: release again.
+    Exit codes: 0 everything released has arrived (--dry-run, --wait 0: always), or nothing was parked,
+    1 something was parked again, 2 arguments, settings or tables, 3 DynamoDB is out of reach, 4 not everything has
+    arrived: no relay runs, delivery is paused, or the wait timed out, 5 outcome unknown: release again.
     """
     if is_all == any(option is not None for option in (aggregate, destination, error_class)):
         raise click.UsageError("select what to release: --aggregate, --destination, --error-class, or else --all")

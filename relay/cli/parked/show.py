@@ -42,7 +42,7 @@ def show(aggregate: str, last: int | None, head: int, *, as_json: bool) -> None:
     key = (aggregate, last) if last is not None else inspector.lowest_marked(aggregate)
     found = None if key is None else inspector.inspect(key)
     if found is None:
-        what = "nothing of it is parked" if last is None else "there is not such row: every destination has it, or none"
+        what = "nothing of it is parked" if last is None else "there is no such row: every destination has it, or none"
         which = words.text(aggregate) if last is None else f"{words.text(aggregate)} {last}"
         advice = "`relay parked list` shows what is parked"
         envelope.fail(f"{which}: {what}; {advice}", envelope.ExitCode.FOUND, as_json=as_json)

@@ -159,7 +159,7 @@ def test_an_event_id_is_used_once(store: EventStore, change: Change) -> None:
 
 def test_a_row_without_a_whole_number_is_found(store: EventStore, database: InMemoryDynamoDB) -> None:
     """
-    Between 1 and 2 there is not an event, and before 1 neither.
+    Between 1 and 2 there is no event, and before 1 neither.
     """
     for number in ("0", "1.5"):
         row = {"aggregateId": {"S": "other-0"}, "sequenceNumber": {"N": number}}

@@ -113,7 +113,7 @@ def test_a_page_held_up_for_long_asks_again_what_is_owed(bench: Bench, log_event
 
 def test_progress_is_no_refusal(bench: Bench) -> None:
     """
-    A replay gives up after two attempts in vain; a broker that takes little at a time, but something, is not such case.
+    A replay gives up after two attempts in vain; a broker that takes little at a time, but something, is no such case.
     """
     for _ in range(6):
         bench.append("a")

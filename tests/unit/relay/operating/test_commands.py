@@ -120,9 +120,7 @@ def test_show_of_what_is_not_there(night: Night, arguments: list[str], code: int
     assert found.code == code
     assert found.err.startswith("error: ")
     if code == 1:
-        said = (
-            "there is not such row: every destination has it, or none" if arguments[1:] else "nothing of it is parked"
-        )
+        said = "there is no such row: every destination has it, or none" if arguments[1:] else "nothing of it is parked"
         assert found.err == f"error: {' '.join(arguments)}: {said}; `relay parked list` shows what is parked\n"
 
 
@@ -275,7 +273,7 @@ def test_replay_of_a_part(night: Night) -> None:
 
     assert (one.code, one.out) == (0, "1 commit settled, 0 left of what was selected.\n")  # more is owed
     assert limited.code == 4
-    assert "Next: the limit was reached; run `relay replay` again to go on.\n" in limited.err
+    assert "Next: the limit was reached; run `relay replay` again to continue.\n" in limited.err
     assert rest.code == 0
     assert night.on_bus() == [("b", 1), ("a", 1), ("a", 2)]
 

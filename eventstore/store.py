@@ -400,12 +400,12 @@ class EventStore:
 
         A token is good for the query it came from, in any process, for as long as the events are there. Events that
         are added meanwhile move nothing: none is given twice, and those behind the page's end come with later pages.
-        A page costs as many requests as reading so many events, and on its way past days without events one Query
+        A page costs as many requests as reading that many events, and on its way past days without events one Query
         per write shard and day.
 
         Args:
             query: `ByType`, `ByAggregateType` or `ByTime`.
-            size: At most so many events, 1 to 1,000.
+            size: Maximum number of events, 1 to 1,000.
             token: `Page.token` of the page before; None for the first.
             on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
 
@@ -524,7 +524,7 @@ class EventStore:
 
         Args:
             day: UTC day, `YYYY-MM-DD`.
-            limit: At most so many events, the newest.
+            limit: Maximum number of events, the newest ones.
             since_ms: Only events with this timestamp or a later one.
 
         Raises:

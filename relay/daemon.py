@@ -119,9 +119,9 @@ class Daemon:
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
     def _drain(self, seconds: float) -> None:
-        """Wait for pages in flight, then release the leases and of the destinations.
+        """Wait for pages in flight, then release the leases and the destinations.
 
-        The leases are kept alive until the pages are through, and release one by one as their shard consumers end.
+        The leases are kept alive until the pages are done, and released one by one as their consumers end.
         """
         self._log.info("relay.draining")
         deadline = self._runtime.monotonic() + seconds
@@ -142,7 +142,7 @@ class Daemon:
             self._join(lane, max(1.0, deadline - self._runtime.monotonic()))
 
     def _leave(self, seconds: float) -> None:
-        """Leave the fleet; in a part of its own, since DynamoDB may not answer. What is not release runs out."""
+        """Leave the fleet; in a part of its own, since DynamoDB may not answer. Leases that are not released expire."""
         deadline = self._runtime.monotonic() + seconds
         self._keeper.stop()
         self._join(self._keeper, deadline - self._runtime.monotonic())

@@ -104,7 +104,7 @@ class ReadModel(Generic[S]):
         """Store state and positions; tell whether there was anything new to store.
 
         Raises:
-            DecideAgainError: Somebody else has saved this model since. Make it again, and feed it again.
+            DecideAgainError: Somebody else has saved this model since. Create it again, and feed it again.
             LimitExceededError: State and positions are over 400 KB.
             ValueError: The codec refuses the state.
             TryLaterError: DynamoDB did not take it in time; saving again is safe.

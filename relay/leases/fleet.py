@@ -57,7 +57,7 @@ class WorkerState(StrEnum):
     """It finds out whether its settings are those in force; it holds nothing."""
     WORKING = "working"
     LEAVING = "leaving"
-    """It finishes what is in flight and takes nothing more; its leases are about to be free."""
+    """It finishes what is in flight and takes nothing more; its leases will be free soon."""
 
 
 @dataclass(frozen=True, slots=True)

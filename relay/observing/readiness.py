@@ -8,7 +8,7 @@ from relay.leases.keeper import Keeper
 from relay.observing.http.health import Check
 
 SIGHT_MIN_SECONDS = 10.0
-"""DynamoDB counts as out of reach when the fleet was not seen for so long, or for as long as a lease lasts."""
+"""DynamoDB counts as out of reach when the fleet was not read for this long, or for the duration of a lease."""
 
 
 def checks(keeper: Keeper, lanes: Iterable[Lane]) -> list[Check]:

@@ -146,7 +146,7 @@ def _of_mappings(index: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
 
 
 def _reindex(index: str) -> str:
-    return f"a field's type cannot be changed: make {index} again from its events under the present template"
+    return f"a field's type cannot be changed: rebuild {index} from its events with the current template"
 
 
 def leaves(properties: Mapping[str, Any], path: str = "") -> dict[str, dict[str, Any]]:

@@ -332,7 +332,7 @@ class CorruptRowError(EventStoreError):
 class EventSchemaError(CorruptRowError):
     """The program cannot read an event of this type and schema version: register what the message names.
 
-    The row itself is sound. A link of the upcaster chain is missing, an upcaster raised, the class does not take the
+    The row itself is sound. An upcaster is missing, an upcaster raised, the class does not take the
     payload, or the registry is strict and does not know the type or the version.
 
     Attributes:

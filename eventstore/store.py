@@ -278,7 +278,7 @@ class EventStore:
     def schema_check(self, *, scan: bool = True, on_scanned: OnScanned | None = None) -> SchemaReport:
         """Look for events that this program cannot read, with what it was opened with as `events`.
 
-        Finds gaps in the chains of upcasters, and types without a class. With a scan also: types and versions in the
+        Finds missing upcasters, and types without a class. With a scan also: types and versions in the
         store that nothing is registered for, and, by trying one event of each, upcasters and classes that fail.
 
         Args:

@@ -35,7 +35,7 @@ class EventTypes:
     Register everything before the store is opened, at import time as a rule. Plain dicts always work beside it.
 
     A type's latest version is the highest one that anything is registered for. What is stored at a lower one is
-    lifted by the chain of upcasters whenever it is read; what has no class is read as a plain dict.
+    lifted by its upcasters whenever it is read; what has no class is read as a plain dict.
     """
 
     def __init__(self, *, strict: bool = False) -> None:

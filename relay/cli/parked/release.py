@@ -16,7 +16,7 @@ from relay.destination import BUS
 from relay.operating import audit
 from relay.operating.audit import AuditTrail
 from relay.operating.heartbeats import HeartbeatWatch
-from relay.operating.parked.follow import CHAINS_MAX, Chain, End, Followed, Follower, ParkedAgain, chains_of
+from relay.operating.parked.follow import CHAINS_MAX, End, Followed, FollowedChain, Follower, ParkedAgain, chains_of
 from relay.operating.parked.release import Fate, Released, Releaser
 from relay.operating.parked.selection import Selection
 
@@ -30,7 +30,7 @@ class _Tally:
     commits: int = 0
     changed: int = 0
     unfollowed: int = 0
-    chains: list[Chain] = field(default_factory=list)
+    chains: list[FollowedChain] = field(default_factory=list)
     examples: list[Released] = field(default_factory=list)
 
     def add(self, released: Released) -> None:
@@ -120,7 +120,7 @@ def _release(desk: Desk, selection: Selection, *, audit_by: str, reason: str, dr
     return tally
 
 
-def _follow(desk: Desk, chains: Sequence[Chain], wait_seconds: float) -> Followed:
+def _follow(desk: Desk, chains: Sequence[FollowedChain], wait_seconds: float) -> Followed:
     stop = desk.runtime.flag()
     stop_on_signals(stop)
     heartbeats = HeartbeatWatch(desk.fleet_table.look, desk.runtime)
@@ -185,11 +185,11 @@ _ADVICE = {
 }
 
 
-def _name(chain: Chain) -> str:
+def _name(chain: FollowedChain) -> str:
     return f"{words.text(chain.aggregate_id)} {chain.released}"
 
 
-def _arrived(chain: Chain) -> str:
+def _arrived(chain: FollowedChain) -> str:
     if chain.destination != BUS or chain.up_to == chain.released:
         return f"{words.text(chain.destination)} has it"
     return f"the bus has it and all behind it, up to number {chain.up_to}, in order"

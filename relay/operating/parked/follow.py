@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class FollowedChain:
     """What is to arrive at a destination.
 
     Attributes:
@@ -65,7 +65,7 @@ class ParkedAgain:
         reason: Why.
     """
 
-    chain: Chain
+    chain: FollowedChain
     last: int
     reason: str
 
@@ -82,15 +82,15 @@ class Followed:
     """
 
     end: End
-    arrived: tuple[Chain, ...]
+    arrived: tuple[FollowedChain, ...]
     parked_again: tuple[ParkedAgain, ...]
-    pending: tuple[Chain, ...]
+    pending: tuple[FollowedChain, ...]
 
 
-def chains_of(released: Iterable[Released]) -> list[Chain]:
+def chains_of(released: Iterable[Released]) -> list[FollowedChain]:
     """Return what to follow of what was released."""
     return [
-        Chain(each.key[0], name, each.key[1], each.waits_up_to if name == BUS else each.key[1])
+        FollowedChain(each.key[0], name, each.key[1], each.waits_up_to if name == BUS else each.key[1])
         for each in released
         for name in each.destinations
     ]
@@ -106,7 +106,7 @@ class Follower:
 
     def follow(
         self,
-        chains: Sequence[Chain],
+        chains: Sequence[FollowedChain],
         wait_seconds: float,
         stop: Flag,
         progress: Callable[[int], None] = lambda _: None,
@@ -119,7 +119,7 @@ class Follower:
         assert len(chains) <= CHAINS_MAX, "the caller hands over what can be followed"
         deadline = self._runtime.monotonic() + wait_seconds
         pending = dict.fromkeys(chains)
-        arrived: list[Chain] = []
+        arrived: list[FollowedChain] = []
         parked_again: list[ParkedAgain] = []
         while True:  # until the deadline
             for chain, found in self._look(list(islice(pending, _LOOK_MAX))):
@@ -149,13 +149,13 @@ class Follower:
             return End.NOBODY
         return End.TOO_LONG if self._runtime.monotonic() >= deadline else None
 
-    def _look(self, chains: Sequence[Chain]) -> list[tuple[Chain, ParkedAgain | bool]]:
+    def _look(self, chains: Sequence[FollowedChain]) -> list[tuple[FollowedChain, ParkedAgain | bool]]:
         """Say of each chain whether it has arrived or was parked; neither is False."""
         keys = {(chain.aggregate_id, number) for chain in chains for number in (chain.released, chain.up_to)}
         answers = self._reader.ask(sorted(keys))
         return [(chain, self._judge(chain, answers)) for chain in chains]
 
-    def _judge(self, chain: Chain, answers: dict[CommitKey, Answer]) -> ParkedAgain | bool:
+    def _judge(self, chain: FollowedChain, answers: dict[CommitKey, Answer]) -> ParkedAgain | bool:
         top = answers[chain.aggregate_id, chain.up_to]
         if _has(top, chain.destination):
             return True  # of the bus this says that everything below has arrived too: it takes commits in order
@@ -172,7 +172,7 @@ def _has(answer: Answer, destination: str) -> bool:
     return isinstance(answer, Absent) or (isinstance(answer, Present) and destination in answer.row.delivered)
 
 
-def _parked(chain: Chain, last: int, answer: Answer) -> ParkedAgain | None:
+def _parked(chain: FollowedChain, last: int, answer: Answer) -> ParkedAgain | None:
     if not isinstance(answer, Present) or _has(answer, chain.destination):
         return None
     reason = answer.row.parked.get(chain.destination)

@@ -64,6 +64,6 @@ def decode(line: bytes, number: int, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"line {number}", f"is no {what}: {error}") from error
+        raise InvalidInputError(f"line {number}", f"is not {what}: {error}") from error
     except RecursionError as error:
-        raise InvalidInputError(f"line {number}", f"is no {what}: it is nested too deeply") from error
+        raise InvalidInputError(f"line {number}", f"is not {what}: it is nested too deeply") from error

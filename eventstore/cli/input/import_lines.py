@@ -114,7 +114,7 @@ def check(source: IO[bytes], name: str, tell: Tell) -> Checked:
 
 
 def _append(line: bytes, number: int, name: str, times: dict[int, int]) -> Append:
-    parsed = event_lines.decode(line, number, ImportLine, "commit")
+    parsed = event_lines.decode(line, number, ImportLine, "a commit")
     if (parsed.event is None) == (parsed.events is None):
         raise InvalidInputError(f"line {number}", "has neither `event` nor `events`, or both; give one of the two")
     given = parsed.events if parsed.event is None else [parsed.event]

@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _advice(error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
     if number == errno.EADDRINUSE:
-        return "choose another port, or end the process that has it"
+        return "choose another port, or stop the process that uses it"
     if number == errno.EACCES:
         return "choose a port of 1,024 or more"
     return "RELAY_HTTP_HOST must be a name or an address of this machine"

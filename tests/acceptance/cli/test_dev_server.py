@@ -82,7 +82,7 @@ def test_a_taken_port(server, bare):
     finished = bare.run("eventstore", "dev-server", "--port", port)
 
     assert finished.code == 2
-    assert finished.error.startswith(f"cannot listen at 127.0.0.1, port {port}: ")
+    assert finished.error.startswith(f"cannot listen on 127.0.0.1, port {port}: ")
     assert finished.error.endswith("choose another --port")
 
 

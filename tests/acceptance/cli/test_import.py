@@ -50,7 +50,7 @@ def test_a_key_stays_with_its_line():
 
 
 BAD = {
-    "no json": ("{oops\n", "line 1: is no commit: JSON is malformed"),
+    "no json": ("{oops\n", "line 1: is not a commit: JSON is malformed"),
     "no aggregate": ('{"aggregate_type": "ITEM", "event": {"type": "A", "data": {}}}', "missing required field"),
     "neither": ('{"aggregate_type": "ITEM", "aggregate_id": "A"}', "line 1: has neither `event` nor `events`"),
     "both": (line("A", 1, event={"type": "A", "data": {}}), "line 1: has neither `event` nor `events`, or both"),
@@ -59,7 +59,7 @@ BAD = {
     "400 KB": (line("A", event={"type": "A", "data": {"t": "x" * 410_000}}, events=None), "line 1: events[0]: 4"),
     "a dot": (line("A", event={"type": "A.B", "data": {}}, events=None), "line 1: events[0].type: is 'A.B'"),
     "an empty id": (line("", 1), "line 1: aggregate.id: is empty"),
-    "another word": (line("A", 1, expected_version="some"), "line 1: is no commit: Invalid enum value 'some'"),
+    "another word": (line("A", 1, expected_version="some"), "line 1: is not a commit: Invalid enum value 'some'"),
 }
 
 

@@ -166,7 +166,7 @@ def test_a_port_in_use_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
-            HttpAddressError, match=rf"RELAY_HTTP_PORT: .*127.0.0.1:{port}: Address.* in use; choose another port"
+            HttpAddressError, match=rf"RELAY_HTTP_PORT: cannot listen on 127.0.0.1:{port}.*in use.*another port"
         ):
             HttpServer("127.0.0.1", port, {}, RUNTIME)
 

@@ -16,7 +16,7 @@ _COMMANDS = {
     ),
     "demo": Lazy(
         "relay.cli.demo:demo",
-        "Append, carry, consume and search, and show what became of every event.",
+        "Append, deliver, consume and search, and show what happened to every event.",
     ),
     "gaps": Lazy(
         "relay.cli.gaps:gaps",
@@ -24,7 +24,7 @@ _COMMANDS = {
     ),
     "parked": Lazy(
         "relay.cli.parked:parked",
-        "Look at parked commits, release them, or drop them.",
+        "Show, release or drop parked commits.",
     ),
     "pause": Lazy(
         "relay.cli.pause:pause",
@@ -40,7 +40,7 @@ _COMMANDS = {
     ),
     "run": Lazy(
         "relay.cli.run:run",
-        "Carry commits to the bus and the index until stopped.",
+        "Deliver commits to the bus and the index until stopped.",
     ),
     "status": Lazy(
         "relay.cli.status:status",

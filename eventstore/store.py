@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eventstore import limits, validation
-from eventstore.append import wait_settled
+from eventstore.append import await_delivery
 from eventstore.append.appender import Appender
 from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
@@ -229,7 +229,7 @@ class EventStore:
             InvalidInputError: The commit is not in this store.
         """
         validation.check_seconds(timeout_seconds, "timeout_seconds")
-        wait_settled.until_settled(self._context, result, timeout_seconds, destination)
+        await_delivery.until_settled(self._context, result, timeout_seconds, destination)
 
     def metrics(self) -> StoreMetrics:
         """Return what this store has done since it was opened, and what its limiter is doing now."""

@@ -26,7 +26,7 @@ from relay.leases.fleet import PROTOCOL, FleetSettings
 from relay.leases.fleet_table import FleetTable
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper, KeeperSettings
-from relay.leases.report import WorkerReport
+from relay.leases.worker_report import WorkerReport
 from relay.metrics import SILENT, Meter
 from relay.observing import gauges
 from relay.observing.reporting import report

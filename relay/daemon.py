@@ -11,10 +11,10 @@ from relay.delivery.lane import Lane
 from relay.feed.discovery import Discovery
 from relay.feed.shard_consumers import ShardConsumers
 from relay.leases.keeper import Keeper
+from relay.lifecycle import Service
 from relay.observing import readiness
 from relay.observing.http.health import Check
 from relay.progress import LOOP_TURN_SECONDS, Progress
-from relay.service import Service
 from relay.sweep.sweeper import Sweeper
 
 _TICK_SECONDS = 0.25

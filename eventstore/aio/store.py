@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from eventstore import limits
-from eventstore.aio import inputs
+from eventstore.aio import async_source
 from eventstore.aio.following import follow as follow_events
 from eventstore.aio.search import AsyncEventSearch
 from eventstore.aio.stream import AsyncStream, paged
@@ -174,7 +174,7 @@ class AsyncEventStore:
         """
         stop = self.context.runtime.flag()
         if not isinstance(appends, Iterable):
-            appends = inputs.blocking(appends, asyncio.get_running_loop(), stop)
+            appends = async_source.blocking(appends, asyncio.get_running_loop(), stop)
         outcomes = self._store.append_all(
             appends,
             concurrency=concurrency,

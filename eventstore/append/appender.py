@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from eventstore import backoff as bounds
 from eventstore import event_codec, validation
-from eventstore.append import commit, key_rows, transaction, verdict, wait_settled
+from eventstore.append import await_delivery, commit, key_rows, transaction, verdict
 from eventstore.append.commit import PreparedCommit
 from eventstore.append.metrics import AppendCounts, Counters, StoreMetrics
 from eventstore.append.transaction import Transaction
@@ -291,7 +291,7 @@ class Appender:
         """
         first = sent.commits[0].events[0]
         try:
-            stored = wait_settled.stored_commit_id(context, first.aggregate_id, first.sequence_number)
+            stored = await_delivery.stored_commit_id(context, first.aggregate_id, first.sequence_number)
         except TryLaterError as error:
             raise _unknown(sent) from error
         return stored == first.commit_id
@@ -312,7 +312,7 @@ class Appender:
 
     def _wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None) -> None:
         validation.check_seconds(timeout_seconds, "timeout_seconds")
-        wait_settled.until_settled(self._context, result, timeout_seconds, destination)
+        await_delivery.until_settled(self._context, result, timeout_seconds, destination)
 
     def _gave_up(
         self, sent: Transaction, last: Again, attempts: int, *, maybe_stored: bool

@@ -15,17 +15,14 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from eventstore.backoff import Backoff
 from eventstore.dynamodb.errors import (
-    CancellationReason,
-    ConditionFailedError,
     DeniedError,
     DynamoError,
     NotAppliedError,
     NotFoundError,
     OutcomeLostError,
     RefusedError,
-    TransactionCancelledError,
+    of_refusal,
 )
 from eventstore.dynamodb.time_limit import CURRENT, SECONDS_MIN
 from eventstore.errors import (
@@ -33,29 +30,6 @@ from eventstore.errors import (
     EventStoreError,
     RequestRefusedError,
     TableMissingError,
-    ThrottledError,
-    UnreachableError,
-)
-
-_THROTTLES = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "LimitExceededException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    },
-)
-_DENIALS = frozenset(
-    {
-        "AccessDeniedException",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "MissingAuthenticationTokenException",
-        "ExpiredTokenException",
-        "IncompleteSignatureException",
-    },
 )
 
 
@@ -80,40 +54,13 @@ def call(
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise DeniedError(str(error)) from error
     except ClientError as error:
-        raise classify(error) from error
+        raise of_refusal(error.response) from error
     except (EndpointConnectionError, ConnectTimeoutError) as error:
         raise NotAppliedError("Unreachable", str(error), reached=False) from error
     except BotoCoreError as error:
         raise OutcomeLostError(str(error)) from error
     finally:
         CURRENT.seconds = None
-
-
-def classify(error: ClientError) -> DynamoError:
-    """Return the typed form of a client error."""
-    code = str(error.response.get("Error", {}).get("Code", "Unknown"))
-    message = str(error.response.get("Error", {}).get("Message", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
-    if code == "TransactionCanceledException":
-        reasons: Any = error.response.get("CancellationReasons", [])
-        return TransactionCancelledError(
-            tuple(
-                CancellationReason(str(reason.get("Code", "None")), str(reason.get("Message", "")), reason.get("Item"))
-                for reason in reasons
-            ),
-        )
-    if code == "ConditionalCheckFailedException":
-        there: Any = error.response.get("Item")
-        return ConditionFailedError(message, there)
-    if code in _THROTTLES:
-        return NotAppliedError(code, message, reached=True)
-    if code == "ResourceNotFoundException":
-        return NotFoundError(message)
-    if code in _DENIALS:
-        return DeniedError(f"{code}: {message}")
-    if status >= 500:  # noqa: PLR2004 - server errors begin here
-        return OutcomeLostError(f"{code}: {message}")
-    return RefusedError(code, message)
 
 
 def tables_of(request: Mapping[str, Any]) -> tuple[str, ...]:
@@ -126,13 +73,14 @@ def tables_of(request: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(action["TableName"]) for action in actions))
 
 
-def public_error(error: DynamoError, *, table: str = "", backoff: Backoff | None = None) -> EventStoreError:
-    """Return the library's error for an outcome that its caller cannot handle."""
+def public_error(error: DynamoError, *, table: str = "") -> EventStoreError:
+    """Return the library's error for an outcome that its caller cannot mend, nor time.
+
+    Args:
+        error: How the call ended; not refused for load, and not unanswered: see `Caller.gave_up`.
+        table: The table that is missing, if one is.
+    """
     match error:
-        case NotAppliedError(reached=True) | TransactionCancelledError():
-            return ThrottledError(f"DynamoDB: {error}", retry_after_seconds=(backoff or Backoff()).cap_seconds)
-        case NotAppliedError() | OutcomeLostError():
-            return UnreachableError(f"DynamoDB did not answer: {error}. Check the endpoint, or run `make up`")
         case NotFoundError():
             return TableMissingError(table or str(error))
         case DeniedError():

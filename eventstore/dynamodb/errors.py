@@ -1,7 +1,29 @@
-"""What a call to DynamoDB can end in, apart from success. Each class says what is known of the call's effect."""
+"""What a call to DynamoDB can end in, apart from success, and which error code means what."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+_THROTTLES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "LimitExceededException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    },
+)
+_DENIALS = frozenset(
+    {
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+    },
+)
 
 
 class DynamoError(Exception):
@@ -67,3 +89,34 @@ class RefusedError(DynamoError):
 
 class DeniedError(DynamoError):
     """Credentials are missing, wrong, or not allowed to do this."""
+
+
+def of_refusal(response: Mapping[str, Any]) -> DynamoError:
+    """Return what a refusal means, by its code and, where that is unknown, its HTTP status.
+
+    Args:
+        response: A refusal as boto3 decodes it: `Error`, `ResponseMetadata`, `CancellationReasons`.
+    """
+    code = str(response.get("Error", {}).get("Code", "Unknown"))
+    message = str(response.get("Error", {}).get("Message", ""))
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+    if code == "TransactionCanceledException":
+        reasons: Any = response.get("CancellationReasons", [])
+        return TransactionCancelledError(
+            tuple(
+                CancellationReason(str(reason.get("Code", "None")), str(reason.get("Message", "")), reason.get("Item"))
+                for reason in reasons
+            ),
+        )
+    if code == "ConditionalCheckFailedException":
+        there: Any = response.get("Item")
+        return ConditionFailedError(message, there)
+    if code in _THROTTLES:
+        return NotAppliedError(code, message, reached=True)
+    if code == "ResourceNotFoundException":
+        return NotFoundError(message)
+    if code in _DENIALS:
+        return DeniedError(f"{code}: {message}")
+    if status >= 500:  # noqa: PLR2004 - server errors begin here
+        return OutcomeLostError(f"{code}: {message}")
+    return RefusedError(code, message)

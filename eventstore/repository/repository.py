@@ -8,7 +8,7 @@ from eventstore import limits, validation
 from eventstore.errors import IdempotencyConflictError, InvalidInputError, WrongExpectedVersionError
 from eventstore.event_codec import AppendableEvent
 from eventstore.model import AggregateRef, AppendResult
-from eventstore.repository import repeats
+from eventstore.repository import repeated_commands
 from eventstore.repository.folding import Evolve, Fold
 from eventstore.repository.loader import Loaded, StateLoader
 from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
@@ -160,7 +160,9 @@ class Repository(Generic[S]):
         if idempotency_key is not None:
             validation.check_text_key(idempotency_key, "idempotency_key", limits.SORT_KEY_MAX_BYTES)
         first = (
-            None if idempotency_key is None else repeats.first_result(self._store.context, aggregate, idempotency_key)
+            None
+            if idempotency_key is None
+            else repeated_commands.first_result(self._store.context, aggregate, idempotency_key)
         )
         loaded = self._loader.load(aggregate_id, aggregate_id)
         if first is not None:
@@ -192,7 +194,7 @@ class Repository(Generic[S]):
         try:
             return events, self._store.append(aggregate, events, expected_version=version, idempotency_key=key)
         except IdempotencyConflictError:
-            first = None if key is None else repeats.first_result(self._store.context, aggregate, key)
+            first = None if key is None else repeated_commands.first_result(self._store.context, aggregate, key)
             if first is None:
                 raise
             return (), first

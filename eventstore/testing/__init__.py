@@ -7,10 +7,10 @@ is an `EventStore` on a DynamoDB in memory, with its tables, and with a clock th
 
 from eventstore.testing.builders import history, recorded
 from eventstore.testing.dynamodb import InMemoryDynamoDB, Weather
-from eventstore.testing.given import DeciderSpec, ProjectionSpec
-from eventstore.testing.manual import ManualRuntime
+from eventstore.testing.manual_runtime import ManualRuntime
 from eventstore.testing.memory_store import InMemoryEventStore, in_memory_store
 from eventstore.testing.search import InMemorySearch
+from eventstore.testing.specs import DeciderSpec, ProjectionSpec
 
 __all__ = [
     "DeciderSpec",

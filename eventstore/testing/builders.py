@@ -15,7 +15,7 @@ from eventstore.model import AggregateRef, Append, NewEvent, RecordedEvent
 from eventstore.schema import EventTypes
 from eventstore.schema.decoder import SchemaDecoder
 from eventstore.schema.encoder import SchemaEncoder
-from eventstore.testing.manual import START_MS
+from eventstore.testing.manual_runtime import START_MS
 
 AGGREGATE_DEFAULT = AggregateRef("Item", "item-1")
 _LAYOUT = Layout(TableNames(), index_shards=1, embed_max_bytes=EMBED_MAX_BYTES_DEFAULT)

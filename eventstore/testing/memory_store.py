@@ -10,7 +10,7 @@ from eventstore.ports import Runtime
 from eventstore.schema import EventTypes
 from eventstore.store import EventStore
 from eventstore.testing.dynamodb import InMemoryDynamoDB
-from eventstore.testing.manual import ManualRuntime
+from eventstore.testing.manual_runtime import ManualRuntime
 
 R = TypeVar("R", bound=Runtime)
 

@@ -9,7 +9,7 @@ from eventstore.errors import InvalidInputError
 from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.ports import Flag
-from eventstore.timeline import bodies, reader
+from eventstore.timeline import reader, whole_events
 from eventstore.timeline.query import ByTime
 from eventstore.timeline.seen import Seen
 from eventstore.validation import TIMESTAMP_MAX_MS
@@ -77,7 +77,7 @@ def look(context: StoreContext, seen: Seen, overlap_ms: int, on_corrupt: OnCorru
     seen.begin_pass(now_ms - overlap_ms)
     query = ByTime(seen.low_ms, max(seen.low_ms, until_ms))
     fresh = (place for place in reader.places(context, query, on_corrupt=on_corrupt) if seen.admit(place))
-    yield from bodies.at(context, fresh, on_corrupt)
+    yield from whole_events.at(context, fresh, on_corrupt)
     seen.end_pass()
 
 

@@ -9,8 +9,8 @@ from eventstore.context import StoreContext
 from eventstore.errors import InvalidInputError, LimitExceededError
 from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
-from eventstore.timeline import bodies, token
-from eventstore.timeline.partition import PAGE_MAX_PLACES, PartitionReader
+from eventstore.timeline import token, whole_events
+from eventstore.timeline.partition_reader import PAGE_MAX_PLACES, PartitionReader
 from eventstore.timeline.place import Place, batches, merge
 from eventstore.timeline.query import EventQuery, stages
 
@@ -43,7 +43,9 @@ def read(
     """
     if limit is not None:
         check_count(limit, "limit")
-    return bodies.at(context, islice(places(context, query, limit=limit, on_corrupt=on_corrupt), limit), on_corrupt)
+    return whole_events.at(
+        context, islice(places(context, query, limit=limit, on_corrupt=on_corrupt), limit), on_corrupt
+    )
 
 
 def read_page(
@@ -66,7 +68,7 @@ def read_page(
     found = list(islice(places(context, query, behind, limit=size, on_corrupt=on_corrupt), size + 1))
     shown = found[:size]
     following = token.encode(context.tables.events, query, shown[-1]) if len(found) > size else None
-    parts = (bodies.of(context, batch, on_corrupt) for batch in batches(shown, limits.BATCH_GET_MAX_KEYS))
+    parts = (whole_events.of(context, batch, on_corrupt) for batch in batches(shown, limits.BATCH_GET_MAX_KEYS))
     return Page(tuple(event for part in parts for event in part), following)
 
 

@@ -16,7 +16,7 @@ from eventstore.read.pages import Span, pages
 from eventstore.rows import idempotency
 from eventstore.rows import outbox as outbox_row
 from eventstore.rows.item import Item, row_key
-from eventstore.timeline import bodies, reader
+from eventstore.timeline import reader, whole_events
 from eventstore.timeline.place import batches
 from eventstore.timeline.query import DAY_MS, ByTime
 from eventstore.verify import scan
@@ -201,7 +201,7 @@ class Verifier:
 
     def _judge_keys(self, keys: list[idempotency.KeyRow]) -> Iterator[Finding]:
         wanted = dict.fromkeys((key.aggregate_id, key.last) for key in keys)
-        there = bodies.rows_at(self._context, [row_key(*each) for each in wanted])
+        there = whole_events.rows_at(self._context, [row_key(*each) for each in wanted])
         for key in keys:
             yield from judge_key(key, there.get((key.aggregate_id, str(key.last))))
 

@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from eventstore.cli.output import envelope
-from relay.cli import words
+from relay.cli import humanize
 from relay.cli.opened import open_desk
 from relay.operating.audit import AuditTrail
 
@@ -55,15 +55,19 @@ def list_(limit: int, *, as_json: bool) -> None:
             table = Table("at (UTC)", "action", *fold)
             for record in records:
                 about = _about(record.about)
-                by, reason = Text(words.text(record.by)), Text(words.text(record.reason))
+                by, reason = Text(humanize.text(record.by)), Text(humanize.text(record.reason))
                 table.add_row(
-                    words.moment(record.at_ms), Text(words.text(record.verb)), by, Text(words.text(about)), reason
+                    humanize.moment(record.at_ms),
+                    Text(humanize.text(record.verb)),
+                    by,
+                    Text(humanize.text(about)),
+                    reason,
                 )
             envelope.console().print(table)
         else:
             click.echo("no actions are recorded.")
         for fault in faults:
-            click.echo(f"error: {words.text(fault)}", err=True)
+            click.echo(f"error: {humanize.text(fault)}", err=True)
     if faults:
         raise SystemExit(int(envelope.ExitCode.FOUND))
 

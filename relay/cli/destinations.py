@@ -18,7 +18,7 @@ from relay.destinations.index.elasticsearch import ElasticsearchClient
 from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.destinations.topology import Topology
 from relay.settings import RelaySettings
 

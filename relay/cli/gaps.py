@@ -8,7 +8,7 @@ from rich.text import Text
 
 from eventstore.cli.input import moment
 from eventstore.cli.output import envelope
-from relay.cli import words
+from relay.cli import humanize
 from relay.cli.opened import destination_names, open_desk
 from relay.operating import gaps as gap_walks
 from relay.operating import heartbeats
@@ -59,32 +59,32 @@ def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
 
 def _print(found: Gaps, older_than: float, now_ms: int) -> None:
     if not found.aggregates and not found.in_flight:
-        click.echo(f"no gap: nothing has been owed for {words.age(older_than)} or longer.")
+        click.echo(f"no gap: nothing has been owed for {humanize.age(older_than)} or longer.")
         return
     if not found.aggregates:
-        flying = f"{words.commits(found.in_flight)} owed for {words.age(older_than)} or longer"
+        flying = f"{humanize.commits(found.in_flight)} owed for {humanize.age(older_than)} or longer"
         click.echo(f"no gap: {flying}, but in flight at a live worker.")
         click.echo("Next: `relay status` shows whether the destinations take them.")
         return
-    flying = f"; {words.commits(found.in_flight)} more in flight" if found.in_flight else ""
+    flying = f"; {humanize.commits(found.in_flight)} more in flight" if found.in_flight else ""
     table = Table(Column("aggregate", overflow="fold"), "commits", "numbers", "oldest", Column("why", overflow="fold"))
     for gap in found.oldest:
         table.add_row(
-            Text(words.text(gap.aggregate_id)),
+            Text(humanize.text(gap.aggregate_id)),
             f"{gap.commits:,}",
             f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}",
-            words.age(_age_seconds(gap, now_ms)),
-            Text(words.text(_why(gap), 2_000)),
+            humanize.age(_age_seconds(gap, now_ms)),
+            Text(humanize.text(_why(gap), 2_000)),
         )
     envelope.console().print(table)
-    what = f"{words.commits(found.commits)} of {words.aggregates(found.aggregates)}"
+    what = f"{humanize.commits(found.commits)} of {humanize.aggregates(found.aggregates)}"
     shown = "" if found.aggregates == len(found.oldest) else f", the oldest {len(found.oldest):,} shown"
-    click.echo(f"{what} owed for {words.age(older_than)} or longer{shown}{flying}.")
+    click.echo(f"{what} owed for {humanize.age(older_than)} or longer{shown}{flying}.")
     click.echo(f"Next: {_advice(found)}")
 
 
 def _why(gap: Gap) -> str:
-    parts = [f"parked for {name}, {words.text(reason, 120)}" for name, reason in gap.parked.items()]
+    parts = [f"parked for {name}, {humanize.text(reason, 120)}" for name, reason in gap.parked.items()]
     if gap.waiting:
         parts.append(f"{gap.waiting:,} behind it" if gap.parked or gap.unreadable else f"{gap.waiting:,} wait")
     if gap.unreadable:

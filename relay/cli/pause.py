@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from eventstore.cli.output import envelope
-from relay.cli import operator, words
+from relay.cli import humanize, operator
 from relay.cli.opened import Desk, open_desk
 from relay.leases.fleet import Fleet, Pause, WorkerRecord
 from relay.operating.audit import AuditRecord, AuditTrail, new_record
@@ -95,8 +95,8 @@ def _about(fleet: Fleet) -> dict[str, str]:
 
 
 def _sentence(pause: Pause) -> str:
-    since = f" at {words.moment(pause.at_ms)}" if pause.at_ms else ""
-    return words.text(f"by {pause.by}{since}: {pause.reason}")
+    since = f" at {humanize.moment(pause.at_ms)}" if pause.at_ms else ""
+    return humanize.text(f"by {pause.by}{since}: {pause.reason}")
 
 
 def _heartbeat_age_seconds(worker: WorkerRecord, desk: Desk) -> float:
@@ -109,9 +109,9 @@ def _print_affected(fleet: Fleet, desk: Desk) -> None:
     for worker_id, worker in sorted(fleet.workers.items()):
         shards = sum(1 for lease in fleet.leases.values() if lease.owner == worker_id and lease.shard_id is not None)
         carries = "1 shard" if shards == 1 else f"{shards} shards"
-        where = f"{words.text(worker.host)}, process {worker.pid}"
-        heartbeat = f"last heartbeat {words.age(_heartbeat_age_seconds(worker, desk))} ago"
-        click.echo(f"  worker {words.text(worker_id)} on {where}, {worker.state.value}, {carries}, {heartbeat}")
+        where = f"{humanize.text(worker.host)}, process {worker.pid}"
+        heartbeat = f"last heartbeat {humanize.age(_heartbeat_age_seconds(worker, desk))} ago"
+        click.echo(f"  worker {humanize.text(worker_id)} on {where}, {worker.state.value}, {carries}, {heartbeat}")
 
 
 def _print_audit(record: AuditRecord | None) -> None:

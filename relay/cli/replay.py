@@ -12,7 +12,7 @@ from eventstore.errors import SetUpError
 from eventstore.system import SystemRuntime
 from eventstore.validation import check_aggregate_id
 from relay import logs
-from relay.cli import words
+from relay.cli import humanize
 from relay.cli.destinations import open_destinations
 from relay.cli.opened import in_order, load_settings, open_store
 from relay.cli.servers import build_relay
@@ -118,8 +118,8 @@ def _paused(heartbeats: HeartbeatWatch) -> str | None:
     pause = heartbeats.fleet.pause
     if pause is None:
         return None
-    since = f"{words.text(pause.by)} has paused delivery at {words.moment(pause.at_ms)} UTC"
-    return f"{since}: {words.text(pause.reason)}. `relay resume` ends it"
+    since = f"{humanize.text(pause.by)} has paused delivery at {humanize.moment(pause.at_ms)} UTC"
+    return f"{since}: {humanize.text(pause.reason)}. `relay resume` ends it"
 
 
 def _check_agreement(fleet: Fleet, names: Sequence[str], name_prefix: str) -> None:
@@ -144,7 +144,7 @@ def _check_agreement(fleet: Fleet, names: Sequence[str], name_prefix: str) -> No
 
 def _so_far(now: ReplayProgress) -> str:
     rate = now.settled / now.seconds if now.seconds > 0 else 0.0
-    return f"{words.commits(now.settled)} settled, {now.handed_over:,} handed over, {rate:,.0f}/s"
+    return f"{humanize.commits(now.settled)} settled, {now.handed_over:,} handed over, {rate:,.0f}/s"
 
 
 def _show(found: ReplayPreview, now_ms: int, *, as_json: bool) -> None:
@@ -162,13 +162,13 @@ def _show(found: ReplayPreview, now_ms: int, *, as_json: bool) -> None:
         envelope.print_envelope(data)
         return
     lacking = ", ".join(f"{count:,} for {name}" for name, count in found.lacking.items())
-    what = f"{words.commits(found.handed_over)} of {words.aggregates(found.aggregates)}"
+    what = f"{humanize.commits(found.handed_over)} of {humanize.aggregates(found.aggregates)}"
     if found.handed_over:
-        click.echo(f"would hand over {what} ({lacking}), the oldest {words.age(oldest_seconds)} old.")
+        click.echo(f"would hand over {what} ({lacking}), the oldest {humanize.age(oldest_seconds)} old.")
     else:
         click.echo("would hand over nothing.")
     if found.parked:
-        click.echo(f"{words.commits(found.parked)} parked, {found.waiting:,} wait behind: `relay parked list`.")
+        click.echo(f"{humanize.commits(found.parked)} parked, {found.waiting:,} wait behind: `relay parked list`.")
 
 
 def _report(result: ReplayResult, meant: Meant, *, as_json: bool) -> None:
@@ -192,12 +192,13 @@ def _report(result: ReplayResult, meant: Meant, *, as_json: bool) -> None:
     least = "" if result.complete else "at least "  # its last walk did not come to its end
     where = "left in the outbox" if meant == Meant() else "left of what was selected"
     left = f", {least}{result.left:,} {where}" if result.complete or result.left else ""
-    click.echo(f"{words.commits(result.settled)} settled{left}.")
+    click.echo(f"{humanize.commits(result.settled)} settled{left}.")
     for line in diagnostics:
-        click.echo(f"error: {words.text(line, 2_000)}", err=True)
+        click.echo(f"error: {humanize.text(line, 2_000)}", err=True)
     if result.parked or result.waiting:
         click.echo(
-            f"{words.commits(result.parked)} parked, {result.waiting:,} wait behind: `relay parked list`.", err=True
+            f"{humanize.commits(result.parked)} parked, {result.waiting:,} wait behind: `relay parked list`.",
+            err=True,
         )
     if code is not envelope.ExitCode.FINE:
         click.echo(f"Next: {_advice(result)}", err=True)

@@ -19,12 +19,12 @@ from relay.cli.servers import build_relay
 from relay.cli.signals import stop_on_signals
 from relay.daemon import PartDiedError
 from relay.leases.errors import FleetSettingsError
+from relay.lifecycle import Service
 from relay.metrics import RecordingMeter
 from relay.observing.http.endpoints import open_server
 from relay.observing.http.health import Check
 from relay.observing.queue_depths import QueueDepths
 from relay.progress import Progress
-from relay.service import Service
 from relay.settings import RelaySettings
 
 _SERVER_END_SECONDS = 2.0

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from relay.cli import words
+from relay.cli import humanize
 from relay.operating import heartbeats
 from relay.operating.overview import Overview, ShardView, WorkerView
 
@@ -21,7 +21,9 @@ def whole(seen: Overview) -> RenderableType:
     parts: list[RenderableType] = []
     if seen.fleet.pause is not None:
         pause = seen.fleet.pause
-        said = f"PAUSED by {words.text(pause.by)} at {words.moment(pause.at_ms)} UTC: {words.text(pause.reason)}"
+        said = (
+            f"PAUSED by {humanize.text(pause.by)} at {humanize.moment(pause.at_ms)} UTC: {humanize.text(pause.reason)}"
+        )
         parts.append(Text(said, style="bold"))
     parts += [_outbox(seen), _destinations(seen), _workers(seen), _shards(seen), *_sweep(seen)]
     parts += [Text(f"Next: {line}") for line in advice(seen)]
@@ -30,13 +32,13 @@ def whole(seen: Overview) -> RenderableType:
 
 def screen(seen: Overview, table: str) -> RenderableType:
     """Return everything under a line that says when it was refreshed."""
-    head = f"{words.text(table)} at {words.moment(seen.at_ms)} UTC; Ctrl-C ends"
+    head = f"{humanize.text(table)} at {humanize.moment(seen.at_ms)} UTC; Ctrl-C ends"
     return Group(Text(head, style="dim"), whole(seen))
 
 
 def out_of_reach(reason: str) -> RenderableType:
     """Return what is shown when DynamoDB does not answer."""
-    return Text(f"error: {words.text(reason, 2_000)}; asking again. Ctrl-C ends")
+    return Text(f"error: {humanize.text(reason, 2_000)}; asking again. Ctrl-C ends")
 
 
 def advice(seen: Overview) -> list[str]:
@@ -48,13 +50,13 @@ def advice(seen: Overview) -> list[str]:
     if not seen.live_workers and (found.owed_to_bus or found.owed_to_others_only):
         lines.append("no relay runs: `relay run` delivers what is owed, or `relay replay` by hand.")
     lines += [
-        f"{words.text(each.name)} is misconfigured and does not recover by itself: see its reason, and what"
+        f"{humanize.text(each.name)} is misconfigured and does not recover by itself: see its reason, and what"
         " `relay topology check` finds."
         for each in seen.destinations
         if each.state == "misconfigured"
     ]
     lines += [
-        f"{words.text(each.name)} is out of reach or too slow: fix the server; the relay continues by itself."
+        f"{humanize.text(each.name)} is out of reach or too slow: fix the server; the relay continues by itself."
         for each in seen.destinations
         if each.state == "outage"
     ]
@@ -70,17 +72,17 @@ def _outbox(seen: Overview) -> Table:
     table = Table("outbox", Column("commits", justify="right"))
     table.add_row("total", f"{found.rows:,}")
     for name, count in _bus_first(found.owed, seen):
-        table.add_row(Text(f"owed to the {words.text(name)}"), f"{count:,}")
+        table.add_row(Text(f"owed to the {humanize.text(name)}"), f"{count:,}")
     table.add_row("owed to others only", f"{found.owed_to_others_only:,}")
     for name, count in sorted(found.parked.items()):
         if count:
-            table.add_row(Text(f"parked for the {words.text(name)}"), f"{count:,}")
+            table.add_row(Text(f"parked for the {humanize.text(name)}"), f"{count:,}")
     table.add_row("parked", f"{found.parked_rows:,}")
     if found.unreadable:
         table.add_row("unreadable", f"{found.unreadable:,}")
     if found.complete_rows:
         table.add_row("settled, row not deleted", f"{found.complete_rows:,}")
-    table.add_row("oldest owed", words.age(seen.oldest_age_seconds))
+    table.add_row("oldest owed", humanize.age(seen.oldest_age_seconds))
     if not found.complete:
         table.caption = f"the first {found.rows:,} rows only"
     return table
@@ -89,9 +91,9 @@ def _outbox(seen: Overview) -> Table:
 def _destinations(seen: Overview) -> Table:
     table = Table("destination", "state", Column("why", overflow="fold"))
     for each in seen.destinations:
-        state = Text(words.text(each.state), style="" if each.state in ("up", "unknown") else "bold")
+        state = Text(humanize.text(each.state), style="" if each.state in ("up", "unknown") else "bold")
         reason = each.reason or ("no live worker reports it" if each.state == "unknown" else "")
-        table.add_row(Text(words.text(each.name)), state, Text(words.text(reason)))
+        table.add_row(Text(humanize.text(each.name)), state, Text(humanize.text(reason)))
     return table
 
 
@@ -101,10 +103,10 @@ def _workers(seen: Overview) -> Table:
     for worker in seen.workers:
         record = worker.record
         table.add_row(
-            Text(words.text(record.worker_id)),
-            Text(words.text(record.host)),
+            Text(humanize.text(record.worker_id)),
+            Text(humanize.text(record.host)),
             str(record.pid),
-            Text(words.text(record.release)),
+            Text(humanize.text(record.release)),
             f"{worker.leases:,}",
             _heartbeat(worker),
         )
@@ -114,7 +116,7 @@ def _workers(seen: Overview) -> Table:
 
 
 def _heartbeat(worker: WorkerView) -> Text:
-    age = f"{words.age(worker.silent_seconds)} ago"
+    age = f"{humanize.age(worker.silent_seconds)} ago"
     return Text(f"{age}, SILENT", style="bold") if worker.is_silent else Text(age)
 
 
@@ -125,13 +127,13 @@ def _shards(seen: Overview) -> Table:
     open_ones = [shard for shard in seen.shards if shard.state != "finished"]
     for shard in open_ones[:_SHARDS_SHOWN]:
         table.add_row(
-            Text(words.text(shard.shard)),
+            Text(humanize.text(shard.shard)),
             shard.state,
             _owner(shard),
-            words.age(shard.lag_seconds),
-            words.age(shard.trim_seconds),
+            humanize.age(shard.lag_seconds),
+            humanize.age(shard.trim_seconds),
             "-" if shard.in_flight is None else f"{shard.in_flight:,}",
-            words.moment(shard.checkpoint_at_ms),
+            humanize.moment(shard.checkpoint_at_ms),
         )
     notes = [f"{len(finished):,} finished"] if finished else []
     if len(open_ones) > _SHARDS_SHOWN:
@@ -143,7 +145,7 @@ def _shards(seen: Overview) -> Table:
 def _owner(shard: ShardView) -> Text:
     if shard.owner is None:
         return Text("-")
-    name = words.text(shard.owner)
+    name = humanize.text(shard.owner)
     return Text(f"{name} (SILENT)", style="bold") if shard.owner_is_silent else Text(name)
 
 
@@ -151,8 +153,8 @@ def _sweep(seen: Overview) -> list[RenderableType]:
     if seen.sweep is None:
         return []
     walk = seen.sweep
-    ago = words.age(max(0.0, (seen.at_ms - walk.walked_at_ms) / 1000))
-    taken = ", ".join(f"{count:,} that the {words.text(name)} lacked" for name, count in sorted(walk.taken.items()))
+    ago = humanize.age(max(0.0, (seen.at_ms - walk.walked_at_ms) / 1000))
+    taken = ", ".join(f"{count:,} that the {humanize.text(name)} lacked" for name, count in sorted(walk.taken.items()))
     found = f"took {taken} and settled {walk.settled:,}" if taken else "found nothing to take"
     return [Text(f"sweep: {ago} ago it saw {walk.seen:,} rows, {found}")]
 

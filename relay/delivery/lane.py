@@ -11,10 +11,10 @@ from eventstore.ports import Channel, Flag, Runtime
 from relay import metrics
 from relay.delivery.breaker import Breaker
 from relay.destination import Chain, CommitKey, Confirmed, Destination, Report, Retry, Trouble, TroubleKind
+from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
 from relay.permit import DeliveryDeadline, Permit
 from relay.progress import Progress
-from relay.service import Service
 
 IDLE_SECONDS = 0.5
 INBOX_MAX = 4

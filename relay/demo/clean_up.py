@@ -8,7 +8,7 @@ from elasticsearch import ApiError
 from relay.destinations.bus.amqp_errors import FAILURES
 from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
 from relay.destinations.index.elasticsearch import connect
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 
 def remove_bus(url: str, names: Names, queue: str) -> None:

@@ -14,7 +14,7 @@ from relay.destinations.bus.rabbitmq import (
     open_connection,
     readable,
 )
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing.received import ReceivedMessage
 
 

@@ -20,7 +20,7 @@ from relay.demo.search import ElasticsearchReader, IndexReader
 from relay.demo.world import RelayFailedError
 from relay.destinations.bus.broker import BrokerError
 from relay.destinations.index.client import IndexClientError
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0

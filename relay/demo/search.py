@@ -9,7 +9,7 @@ from elasticsearch import ApiError, Elasticsearch
 from eventstore.search import fields
 from relay.destinations.index.client import IndexLostError, IndexRefusedError
 from relay.destinations.index.elasticsearch import addresses_of, connect
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing.received import FoundEvent
 
 PAGE = 1000

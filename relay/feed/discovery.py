@@ -14,7 +14,7 @@ from relay.feed.directory import FeedDirectory, NoFeedError, Stream
 from relay.leases.fleet import Lease, lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.keeper import Keeper
-from relay.service import Service
+from relay.lifecycle import Service
 
 _TICK_SECONDS = 0.25
 

@@ -32,10 +32,10 @@ from relay.leases.fleet import lease_key
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
 from relay.leases.position import Position
+from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
 from relay.permit import NotedPermit
 from relay.progress import PAGE_TURN_SECONDS, Progress
-from relay.service import Service
 
 _HAND_OVER_SECONDS = 0.5
 

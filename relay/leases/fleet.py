@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from relay.leases.position import Position
-from relay.leases.report import WorkerReport
+from relay.leases.worker_report import WorkerReport
 
 SWEEP_KEY = "lease#sweep"
 

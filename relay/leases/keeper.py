@@ -16,9 +16,9 @@ from relay.leases.fleet_table import FleetTable
 from relay.leases.held import HeldLease
 from relay.leases.identity import WorkerIdentity
 from relay.leases.joining import Joining
-from relay.leases.report import WorkerReport
 from relay.leases.rules import View
-from relay.service import Service
+from relay.leases.worker_report import WorkerReport
+from relay.lifecycle import Service
 
 _TICK_SECONDS = 0.25
 _RETRY_SECONDS = 0.5

@@ -5,7 +5,7 @@ from typing import Any
 
 from eventstore.errors import CorruptRowError
 from eventstore.rows.item import Item, ItemReader
-from relay.leases import report as reports
+from relay.leases import worker_report as reports
 from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, Pause, WorkerRecord, WorkerState
 from relay.leases.position import Position
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from eventstore.errors import EventStoreError
 from eventstore.ports import Runtime
 from relay import metrics
+from relay.lifecycle import Service
 from relay.metrics import Meter
-from relay.service import Service
 
 INTERVAL_SECONDS = 30.0
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from relay.delivery.lane import Lane
 from relay.feed.lag import FeedLag
 from relay.feed.shard_consumer import ShardConsumer
-from relay.leases.report import IN_FLIGHT_SHOWN_MAX, DestinationReport, ShardReport, SweepReport, WorkerReport
+from relay.leases.worker_report import IN_FLIGHT_SHOWN_MAX, DestinationReport, ShardReport, SweepReport, WorkerReport
 
 
 def report(

@@ -7,7 +7,7 @@ from relay.feed.lineage import Shard
 from relay.feed.unread import RETENTION_SECONDS, Unread
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, lease_key
 from relay.leases.position import Position
-from relay.leases.report import DestinationReport, ShardReport, SweepReport
+from relay.leases.worker_report import DestinationReport, ShardReport, SweepReport
 from relay.operating import heartbeats
 from relay.outbox.debt import Survey
 

@@ -10,11 +10,11 @@ from eventstore.ports import Runtime
 from relay.leases.fleet import SWEEP_KEY
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
-from relay.leases.report import SweepReport
+from relay.leases.worker_report import SweepReport
+from relay.lifecycle import Service
 from relay.outbox.debt import Survey
 from relay.permit import NotedPermit, Permit
 from relay.progress import PAGE_TURN_SECONDS, Progress
-from relay.service import Service
 from relay.sweep.sweep import Sweep, SweepSettings, WalkResult
 
 _TICK_SECONDS = 0.5

@@ -19,9 +19,9 @@ from relay.destinations.bus.broker import (
     Unblocked,
 )
 from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing.received import ReceivedMessage
-from relay.testing.topology import InMemoryTopology
+from relay.testing.routing import InMemoryTopology
 
 QUEUE_MAX_LENGTH = 1_000_000
 NO_ROUTE = 312

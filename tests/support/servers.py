@@ -13,7 +13,7 @@ from eventstore.dynamodb.connection import Endpoint
 from eventstore.ports import DynamoClient
 from eventstore.system import SystemRuntime
 from relay.demo import clean_up
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 ROOT = Path(__file__).parents[2]
 ENV_FILE = ROOT / ".local" / "env"

@@ -28,7 +28,7 @@ from relay.destination import Park
 from relay.leases.fleet import Fleet, FleetSettings, Pause, WorkerRecord, WorkerState, lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.position import Position
-from relay.leases.report import WorkerReport
+from relay.leases.worker_report import WorkerReport
 from relay.metrics import CATALOGUE
 from relay.observing import readiness
 from relay.operating import audit

@@ -7,7 +7,7 @@ import click
 from eventstore.cli.output import envelope
 from eventstore.limits import SEQUENCE_NUMBER_MAX
 from eventstore.validation import check_aggregate_id
-from relay.cli import operator, words
+from relay.cli import humanize, operator
 from relay.cli.opened import destination_names, open_desk
 from relay.operating.parked.drop import Dropped, Dropper, DropRefusedError
 from relay.operating.parked.mark import Mark, MarkedRow
@@ -57,11 +57,14 @@ def _confirms(row: MarkedRow, marks: Sequence[Mark], *, as_json: bool) -> bool:
     """Show what would be dropped and ask; on standard error when standard output is for a program."""
     first = "?" if row.first is None else row.first
     click.echo(
-        f"commit {words.text(row.aggregate_id)} {first} to {row.last}, type {words.text(row.aggregate_type)}",
+        f"commit {humanize.text(row.aggregate_id)} {first} to {row.last}, type {humanize.text(row.aggregate_type)}",
         err=as_json,
     )
     for mark in marks:
-        click.echo(f"  {words.text(mark.destination)} will never get it: {words.text(mark.reason, 2_000)}", err=as_json)
+        click.echo(
+            f"  {humanize.text(mark.destination)} will never get it: {humanize.text(mark.reason, 2_000)}",
+            err=as_json,
+        )
     try:
         return click.confirm("Drop it permanently?", err=as_json)
     except click.Abort:  # no terminal, or Ctrl-C
@@ -81,5 +84,7 @@ def _tell(row: MarkedRow, marks: Sequence[Mark], done: Dropped, *, as_json: bool
         envelope.print_envelope(data)
         return
     gone = "it is no longer owed to any destination" if done.settled else "it is still owed to other destinations"
-    click.echo(f"dropped {words.text(row.aggregate_id)} {row.last} for {', '.join(map(words.text, names))}; {gone}.")
+    click.echo(
+        f"dropped {humanize.text(row.aggregate_id)} {row.last} for {', '.join(map(humanize.text, names))}; {gone}."
+    )
     click.echo(f"audit record {done.record.record_id}: `relay audit list` shows it.")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from eventstore.cli.output import envelope
 from eventstore.validation import check_aggregate_id
-from relay.cli import operator, words
+from relay.cli import humanize, operator
 from relay.cli.opened import open_desk
 from relay.operating.parked.grouping import Group, Grouping
 from relay.operating.parked.reader import MarkReader
@@ -69,14 +69,14 @@ def table(groups: Sequence[Group]) -> Table:
         Column("for example", overflow="fold"),
     )
     for group in groups:
-        reason = words.text(group.examples[0].reason, _REASON_SHOWN) if group.examples else ""
-        keys = ", ".join(f"{words.text(each.aggregate_id, 80)} {each.last}" for each in group.examples)
+        reason = humanize.text(group.examples[0].reason, _REASON_SHOWN) if group.examples else ""
+        keys = ", ".join(f"{humanize.text(each.aggregate_id, 80)} {each.last}" for each in group.examples)
         made.add_row(
-            Text(words.text(group.destination)),
-            Text(words.text(group.error_class)),
+            Text(humanize.text(group.destination)),
+            Text(humanize.text(group.error_class)),
             f"{group.commits:,}",
             f"{group.waiting:,}",
-            words.moment(group.oldest_failed_at_ms),
+            humanize.moment(group.oldest_failed_at_ms),
             Text(f"{keys}: {reason}"),
         )
     return made
@@ -98,5 +98,5 @@ def as_dict(group: Group) -> dict[str, Any]:
 
 def _advice(groups: Sequence[Group]) -> str:
     example = groups[0].examples[0]
-    shown = shlex.quote(words.text(example.aggregate_id))
+    shown = shlex.quote(humanize.text(example.aggregate_id))
     return f"`relay parked show {shown} {example.last}`; when the cause is gone, `relay parked release`."

@@ -9,7 +9,7 @@ import click
 from eventstore.cli.input import moment
 from eventstore.cli.output import envelope, progress
 from eventstore.validation import check_aggregate_id
-from relay.cli import operator, words
+from relay.cli import humanize, operator
 from relay.cli.opened import Desk, open_desk
 from relay.cli.signals import stop_on_signals
 from relay.destination import BUS
@@ -140,12 +140,14 @@ def _report(tally: _Tally, followed: Followed | None, *, dry_run: bool, as_json:
     if not tally.commits and not tally.changed:
         click.echo("nothing that is selected is parked. Next: `relay parked list` shows what is.")
         return
-    click.echo(f"{'would release' if dry_run else 'released'} {words.commits(tally.commits)}.")
+    click.echo(f"{'would release' if dry_run else 'released'} {humanize.commits(tally.commits)}.")
     if tally.changed:
-        click.echo(f"{words.commits(tally.changed)} left alone: changed by somebody else in the meantime.")
+        click.echo(f"{humanize.commits(tally.changed)} left alone: changed by somebody else in the meantime.")
     if followed is None:
         for each in tally.examples:
-            click.echo(f"  {words.text(each.key[0])} {each.key[1]}, {', '.join(map(words.text, each.destinations))}")
+            click.echo(
+                f"  {humanize.text(each.key[0])} {each.key[1]}, {', '.join(map(humanize.text, each.destinations))}"
+            )
         if tally.commits > len(tally.examples):
             click.echo(f"  and {tally.commits - len(tally.examples):,} more")
     else:
@@ -161,8 +163,10 @@ def _tell(followed: Followed) -> None:
     if len(followed.arrived) > _SHOWN:
         click.echo(f"  and {len(followed.arrived) - _SHOWN:,} more have arrived")
     for again in followed.parked_again[:_SHOWN]:
-        where = f"{words.text(again.chain.aggregate_id)} {again.last}"
-        click.echo(f"  {where} was parked again for {words.text(again.chain.destination)}: {words.text(again.reason)}")
+        where = f"{humanize.text(again.chain.aggregate_id)} {again.last}"
+        click.echo(
+            f"  {where} was parked again for {humanize.text(again.chain.destination)}: {humanize.text(again.reason)}"
+        )
     if len(followed.parked_again) > _SHOWN:
         click.echo(f"  and {len(followed.parked_again) - _SHOWN:,} more were parked again")
     for chain in followed.pending[:_SHOWN]:
@@ -186,12 +190,12 @@ _ADVICE = {
 
 
 def _name(chain: FollowedChain) -> str:
-    return f"{words.text(chain.aggregate_id)} {chain.released}"
+    return f"{humanize.text(chain.aggregate_id)} {chain.released}"
 
 
 def _arrived(chain: FollowedChain) -> str:
     if chain.destination != BUS or chain.up_to == chain.released:
-        return f"{words.text(chain.destination)} has it"
+        return f"{humanize.text(chain.destination)} has it"
     return f"the bus has it and all behind it, up to number {chain.up_to}, in order"
 
 

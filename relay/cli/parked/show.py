@@ -10,7 +10,7 @@ from eventstore.cli.output import envelope
 from eventstore.limits import SEQUENCE_NUMBER_MAX
 from eventstore.model import RecordedEvent
 from eventstore.validation import check_aggregate_id
-from relay.cli import words
+from relay.cli import humanize
 from relay.cli.opened import open_desk
 from relay.destination import BUS
 from relay.operating.parked.inspection import Before, Inspection, Inspector
@@ -43,7 +43,7 @@ def show(aggregate: str, last: int | None, head: int, *, as_json: bool) -> None:
     found = None if key is None else inspector.inspect(key)
     if found is None:
         what = "nothing of it is parked" if last is None else "there is no such row: every destination has it, or none"
-        which = words.text(aggregate) if last is None else f"{words.text(aggregate)} {last}"
+        which = humanize.text(aggregate) if last is None else f"{humanize.text(aggregate)} {last}"
         advice = "`relay parked list` shows what is parked"
         envelope.fail(f"{which}: {what}; {advice}", envelope.ExitCode.FOUND, as_json=as_json)
     if as_json:
@@ -57,27 +57,27 @@ def _lines(found: Inspection, head: int, now_ms: int) -> Iterator[str]:
     row = found.row
     numbers = "?" if row.first is None else str(row.first)
     at_ms = row.committed_at_ms
-    age = "" if at_ms is None else f", {words.age(max(0.0, (now_ms - at_ms) / 1000))} ago"
-    yield f"commit {words.text(row.aggregate_id)} {numbers} to {row.last}, type {words.text(row.aggregate_type)}"
-    yield f"  committed {words.moment(at_ms)} UTC{age}, commit id {words.text(found.commit_id or '?')}"
+    age = "" if at_ms is None else f", {humanize.age(max(0.0, (now_ms - at_ms) / 1000))} ago"
+    yield f"commit {humanize.text(row.aggregate_id)} {numbers} to {row.last}, type {humanize.text(row.aggregate_type)}"
+    yield f"  committed {humanize.moment(at_ms)} UTC{age}, commit id {humanize.text(found.commit_id or '?')}"
     yield f"  delivered to {', '.join(sorted(row.delivered)) or 'nobody'}"
     if not row.marks:
         yield "  not parked"
     for mark in row.marks.values():
-        where = f"{words.text(mark.destination)}, {words.text(mark.error_class)}"
-        yield f"  parked for {where}: {words.text(mark.reason, 2_000)}"
-        failed = f"first {words.moment(mark.first_failed_at_ms)}, last {words.moment(mark.last_failed_at_ms)} UTC"
+        where = f"{humanize.text(mark.destination)}, {humanize.text(mark.error_class)}"
+        yield f"  parked for {where}: {humanize.text(mark.reason, 2_000)}"
+        failed = f"first {humanize.moment(mark.first_failed_at_ms)}, last {humanize.moment(mark.last_failed_at_ms)} UTC"
         yield f"    failed: {failed}; attempts {mark.attempts or '?'}"
     if row.released_at_ms is not None:
-        yield f"  last released {words.moment(row.released_at_ms)} UTC"
+        yield f"  last released {humanize.moment(row.released_at_ms)} UTC"
     if found.defect is not None:
-        yield f"  defect: {words.text(found.defect, 2_000)}"
+        yield f"  defect: {humanize.text(found.defect, 2_000)}"
     yield from _event_lines(found.events or (), head)
     if BUS in row.marks or found.waiting:
-        yield f"  behind it: {words.commits(found.waiting)} of this aggregate wait for the bus"
+        yield f"  behind it: {humanize.commits(found.waiting)} of this aggregate wait for the bus"
     yield f"  below it: {_below(found)}"
     if row.marks:
-        name = shlex.quote(words.text(row.aggregate_id))
+        name = shlex.quote(humanize.text(row.aggregate_id))
         yield f"Next: when the cause is gone, `relay parked release --aggregate {name}`; to give it up permanently,"
         yield f"  `relay parked drop {name} {row.last} --reason ...`"
     elif row.first is None:
@@ -88,8 +88,8 @@ def _lines(found: Inspection, head: int, now_ms: int) -> Iterator[str]:
 def _event_lines(events: tuple[RecordedEvent, ...], head: int) -> Iterator[str]:
     for event in events[:_EVENTS_SHOWN]:
         size = len(event.data_json.encode())
-        name = f"event {event.sequence_number} {words.text(event.type)}"
-        yield f"  {name}, {size:,} bytes: {words.text(event.data_json, head)}"
+        name = f"event {event.sequence_number} {humanize.text(event.type)}"
+        yield f"  {name}, {size:,} bytes: {humanize.text(event.data_json, head)}"
     if len(events) > _EVENTS_SHOWN:
         yield f"  and {len(events) - _EVENTS_SHOWN:,} more events"
 

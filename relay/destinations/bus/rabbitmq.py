@@ -30,7 +30,7 @@ from relay.destinations.bus.broker import (
     Unblocked,
 )
 from relay.destinations.bus.topology import Exchange, Queue, wanted
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 SCHEMES = ("amqp://", "amqps://", "pyamqp://", "pyamqps://")
 FRAMES_PER_POLL_MAX = 5_000

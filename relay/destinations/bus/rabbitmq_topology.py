@@ -26,7 +26,7 @@ from relay.destinations.bus.rabbitmq import (
     open_connection,
 )
 from relay.destinations.bus.topology import Exchange, Queue, wanted
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.destinations.topology import Difference, Examination
 
 NOT_ALLOWED, NOT_FOUND, LOCKED, UNEQUAL = 403, 404, 405, 406

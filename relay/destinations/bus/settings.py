@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 WINDOW_DEFAULT = 500
 """Unconfirmed messages at once: enough to hide a broker's fsync, little enough to repeat after a crash."""

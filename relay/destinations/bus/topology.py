@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 
 @dataclass(frozen=True, slots=True)

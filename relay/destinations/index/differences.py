@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.destinations.topology import Difference
 
 APPLY = "`relay topology apply` does it"

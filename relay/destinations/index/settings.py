@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from eventstore.search.fields import PROMOTED_PATH, PromotedType
 from relay import defaults
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 HTTP_BODY_MAX_BYTES = 100 * 1024 * 1024
 """Elasticsearch's default of `http.max_content_length`."""

@@ -15,8 +15,8 @@ import structlog
 
 from eventstore.errors import SetUpError
 from eventstore.ports import Clock, Runtime
+from relay.lifecycle import Service
 from relay.observing.http.health import Verdict
-from relay.service import Service
 
 THREADS = 4
 """Requests that are served at once; a client that does not come to an end holds one up for `REQUEST_SECONDS`."""

@@ -14,7 +14,7 @@ from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.elasticsearch import ElasticsearchClient, connect
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing import InMemoryBroker, InMemoryIndex
 from relay.testing.received import ReceivedMessage
 

@@ -17,7 +17,7 @@ from eventstore import (
     NewEvent,
     TableNames,
 )
-from eventstore.timeline import partition
+from eventstore.timeline import partition_reader
 
 DAY = 1_700_006_400_000
 """2023-11-15 00:00 UTC."""
@@ -52,8 +52,8 @@ def test_indexes_are_merged_into_one_order(open_store: OpenStore, monkeypatch: p
     """
     By type, by aggregate type and by time; forwards, backwards and in pages; with many events of one moment.
     """
-    monkeypatch.setattr(partition, "PAGE_MAX_PLACES", 4)
-    monkeypatch.setattr(partition, "RUN_MAX_PLACES", 3)
+    monkeypatch.setattr(partition_reader, "PAGE_MAX_PLACES", 4)
+    monkeypatch.setattr(partition_reader, "RUN_MAX_PLACES", 3)
     chance = random.Random(7)
     store = open_store()
     for _ in range(12):

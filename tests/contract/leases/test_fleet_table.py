@@ -8,7 +8,7 @@ from relay.leases.errors import LeaseLostError
 from relay.leases.fleet import Fleet, FleetSettings, Lease, Pause, WorkerRecord, lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.position import Position
-from relay.leases.report import ShardReport, WorkerReport
+from relay.leases.worker_report import ShardReport, WorkerReport
 
 KEY = lease_key("2025-01-01T00:00:00.000", "shardId-1")
 SETTINGS = FleetSettings(frozenset({"bus", "index"}), "inventory", 10_000, 1)

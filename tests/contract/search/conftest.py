@@ -18,7 +18,7 @@ from relay.destination import Confirmed
 from relay.destinations.index.elasticsearch import ElasticsearchClient
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing import InMemoryIndex
 from tests.support.delivering import deliver
 

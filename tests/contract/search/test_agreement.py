@@ -4,7 +4,7 @@ from eventstore.search import SearchOptions, SearchQuery, dsl, fields, lag
 from relay.destination import INDEX
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.index.template import template
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from tests.contract.search.conftest import PROMOTED
 
 TYPES = template(IndexSettings(promoted=PROMOTED))["template"]["mappings"]["properties"]

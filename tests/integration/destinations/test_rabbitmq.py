@@ -22,7 +22,7 @@ from relay.destinations.bus.broker import (
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings, open_connection
 from relay.destinations.bus.settings import BusSettings
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import RabbitBusWorld, fresh_prefix, receive
 from tests.support.delivering import deliver

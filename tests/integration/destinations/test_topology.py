@@ -9,7 +9,7 @@ from relay.destinations.bus.rabbitmq_topology import BINDINGS_NOTE, RabbitTopolo
 from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
 from relay.destinations.index.settings import IndexSettings, PromotedType
 from relay.destinations.index.template import VERSION, template
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import ElasticsearchIndexWorld, RabbitBusWorld, fresh_prefix
 from tests.support.delivering import deliver

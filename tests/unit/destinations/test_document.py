@@ -8,7 +8,7 @@ import pytest
 from relay.destinations.index import bulk_lines
 from relay.destinations.index.settings import IndexSettings, PromotedType
 from relay.destinations.index.template import template
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing.commits import commit
 
 

@@ -8,7 +8,7 @@ from relay.destinations.index import differences as index_differences
 from relay.destinations.index.differences import AddAlias, PutMapping, PutTemplate
 from relay.destinations.index.settings import IndexSettings, PromotedType
 from relay.destinations.index.template import template
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 
 NAMES = Names("shop")
 WANTED = template(IndexSettings(names=NAMES, promoted={"price.amount": PromotedType.DOUBLE}))

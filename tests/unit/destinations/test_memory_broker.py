@@ -11,7 +11,7 @@ from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.bus.bus import Bus
 from relay.testing import InMemoryBroker
 from relay.testing.commits import chain, commit
-from relay.testing.topology import matches
+from relay.testing.routing import matches
 from tests.support.delivering import deliver
 
 

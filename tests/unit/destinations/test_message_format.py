@@ -6,7 +6,7 @@ from pathlib import Path
 
 from relay.destinations.bus import message
 from relay.destinations.file import line as file_line
-from relay.destinations.names import Names
+from relay.destinations.resource_names import Names
 from relay.testing.commits import commit
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "message-format.md").read_text("utf-8")

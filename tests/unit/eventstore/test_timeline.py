@@ -29,7 +29,7 @@ from eventstore import (
 from eventstore.dynamodb import tables
 from eventstore.dynamodb.store_record import StoreRecord
 from eventstore.testing import InMemoryDynamoDB
-from eventstore.timeline import partition
+from eventstore.timeline import partition_reader
 from eventstore.timeline.query import DAY_MS
 
 from .worlds import TurnedRuntime, Watched, append, keys
@@ -107,7 +107,7 @@ def test_the_order_does_not_depend_on_the_index(
     """
     append(store, "b", DAY - 1, *[DAY] * 60)
     append(store, "a", *[DAY] * 60, DAY + 1)
-    monkeypatch.setattr(partition, "RUN_MAX_PLACES", room)
+    monkeypatch.setattr(partition_reader, "RUN_MAX_PLACES", room)
     whimsical = EventStore.open(Whimsical(database.client()))  # type: ignore[arg-type]
     expected = [("b", 1), *(("a", n) for n in range(1, 61)), *(("b", n) for n in range(2, 62)), ("a", 61)]
 
@@ -162,8 +162,8 @@ def test_any_history_is_merged_into_one_order(seed: int, monkeypatch: pytest.Mon
     client, names = InMemoryDynamoDB().client(), TableNames("t")
     tables.init(client, names, index_shards=chance.choice([1, 3, 4]))
     store = EventStore.open(client, names)
-    monkeypatch.setattr(partition, "PAGE_MAX_PLACES", chance.choice([2, 3, 7]))
-    monkeypatch.setattr(partition, "RUN_MAX_PLACES", chance.choice([2, 3, 7]))
+    monkeypatch.setattr(partition_reader, "PAGE_MAX_PLACES", chance.choice([2, 3, 7]))
+    monkeypatch.setattr(partition_reader, "RUN_MAX_PLACES", chance.choice([2, 3, 7]))
     for _ in range(12):
         times = [DAY + chance.choice([0, 0, 1, 5, DAY_MS, 2 * DAY_MS + 7]) for _ in range(chance.randint(1, 6))]
         append(store, f"aggregate-{chance.randint(1, 4)}", *times)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.testing.manual import ManualRuntime
+from eventstore.testing.manual_runtime import ManualRuntime
 from relay import metrics
 from relay.delivery import lane as lanes
 from relay.delivery.lane import Lane

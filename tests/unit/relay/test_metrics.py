@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from eventstore.system import SystemRuntime
-from eventstore.testing.manual import ManualRuntime
+from eventstore.testing.manual_runtime import ManualRuntime
 from relay import metrics
 from relay.metrics import CATALOGUE, HistogramReading, Kind, Metric, Reading, RecordingMeter, SilentMeter
 from relay.observing.http.exposition import Exposition

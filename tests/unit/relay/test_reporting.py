@@ -10,7 +10,7 @@ from relay.feed.shard_consumer import ShardState
 from relay.feed.shard_consumers import ShardConsumers
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, lease_key
 from relay.leases.held import HeldLease
-from relay.leases.report import DestinationReport, SweepReport
+from relay.leases.worker_report import DestinationReport, SweepReport
 from relay.observing.reporting import report
 from tests.support.waiting import until
 

@@ -12,10 +12,10 @@ from relay.feed.discovery import Discovery
 from relay.feed.shard_consumer import ShardConsumer
 from relay.leases.fleet import SWEEP_KEY
 from relay.leases.keeper import Keeper
+from relay.lifecycle import Service
 from relay.metrics import SILENT
 from relay.observing.http.server import HttpServer
 from relay.observing.queue_depths import QueueDepths
-from relay.service import Service
 from relay.sweep.sweep import SweepSettings
 from relay.sweep.sweeper import Sweeper
 from tests.support.waiting import until

@@ -1,6 +1,6 @@
 """What the health endpoints judge."""
 
-from eventstore.testing.manual import ManualRuntime
+from eventstore.testing.manual_runtime import ManualRuntime
 from relay.observing.http import health
 from relay.observing.http.health import Check
 from relay.progress import Progress

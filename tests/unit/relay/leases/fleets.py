@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from relay.leases import rules
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, WorkerState, lease_key
-from relay.leases.report import ShardReport, WorkerReport
 from relay.leases.rules import Heartbeat, View
+from relay.leases.worker_report import ShardReport, WorkerReport
 
 LABEL = "2025-01-01T00:00:00.000"
 DURATION = 10.0

@@ -20,7 +20,7 @@ from relay.leases.errors import LeaseLostError
 from relay.leases.fleet import Fleet, FleetSettings, Lease, Pause, WorkerRecord, WorkerState, lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.position import Position
-from relay.leases.report import ShardReport, WorkerReport
+from relay.leases.worker_report import ShardReport, WorkerReport
 
 from .worlds import (
     AFTER,

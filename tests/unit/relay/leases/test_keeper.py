@@ -10,7 +10,7 @@ from relay.leases.errors import FleetSettingsError, LeaseFencedError, LeaseLostE
 from relay.leases.fleet import SWEEP_KEY, FleetSettings, Pause, WorkerState, lease_key
 from relay.leases.held import HeldLease
 from relay.leases.position import Position
-from relay.leases.report import ShardReport, WorkerReport
+from relay.leases.worker_report import ShardReport, WorkerReport
 
 from .worlds import (
     AFTER,

@@ -16,7 +16,7 @@ from relay.leases.fleet_table import FleetTable
 from relay.leases.held import HeldLease
 from relay.leases.identity import WorkerIdentity
 from relay.leases.keeper import Keeper, KeeperSettings
-from relay.leases.report import WorkerReport
+from relay.leases.worker_report import WorkerReport
 
 LABEL = "2025-01-01T00:00:00.000"
 TABLE = "inventory_relay"

@@ -24,7 +24,7 @@ from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.index import Index
 from relay.leases.fleet import FleetSettings, WorkerRecord
-from relay.leases.report import WorkerReport
+from relay.leases.worker_report import WorkerReport
 from relay.sweep.sweep import SweepSettings
 from relay.testing import InMemoryBroker, InMemoryIndex
 from tests.unit.relay.conftest import Way

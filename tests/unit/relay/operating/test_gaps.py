@@ -9,7 +9,7 @@ import pytest
 
 from eventstore.rows.outbox import OutboxRow
 from eventstore.system import SystemRuntime
-from relay.leases.report import WorkerReport
+from relay.leases.worker_report import WorkerReport
 from relay.operating import gaps
 from relay.operating.replay import ReplayRequest, preview
 from relay.outbox import survey

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.testing.manual import ManualRuntime
+from eventstore.testing.manual_runtime import ManualRuntime
 from relay.metrics import RecordingMeter
 from relay.observing import gauges
 from relay.permit import FlagPermit

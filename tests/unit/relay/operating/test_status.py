@@ -7,14 +7,14 @@ import pytest
 
 from eventstore.errors import InvalidInputError, UnreachableError
 from eventstore.testing.dynamodb.errors import ServiceError
-from eventstore.testing.manual import ManualRuntime
+from eventstore.testing.manual_runtime import ManualRuntime
 from relay.cli.status import watch
 from relay.cli.status_view import advice
 from relay.feed.lineage import Shard
 from relay.feed.unread import Unread
 from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, Pause, WorkerRecord, lease_key
 from relay.leases.position import Position
-from relay.leases.report import DestinationReport, ShardReport, SweepReport, WorkerReport
+from relay.leases.worker_report import DestinationReport, ShardReport, SweepReport, WorkerReport
 from relay.operating import overview
 from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.overview import Overview

@@ -8,7 +8,7 @@ import pytest
 from eventstore import TableNames
 from eventstore.dynamodb.caller import Caller
 from eventstore.testing.dynamodb.errors import ServiceError
-from relay.cli import words
+from relay.cli import humanize
 from relay.feed import unread
 from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.reader import ShardReader
@@ -104,12 +104,12 @@ def test_lengths_of_time_for_a_person(seconds: float | None, shown: str) -> None
     """
     Two units, the larger first.
     """
-    assert words.age(seconds) == shown
+    assert humanize.age(seconds) == shown
 
 
 def test_stored_text_is_cut_and_written_out() -> None:
     """
     Never longer than asked for, but for what writing out adds.
     """
-    assert words.text("x" * 400, 10) == "xxxxxxxxxx…"
-    assert words.text("a\nb\x1b[") == "a\\nb\\x1b["
+    assert humanize.text("x" * 400, 10) == "xxxxxxxxxx…"
+    assert humanize.text("a\nb\x1b[") == "a\\nb\\x1b["

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from eventstore.append import wait_settled
+from eventstore.append import await_delivery
 from eventstore.context import StoreContext
 from eventstore.dynamodb import transact_get
 from eventstore.errors import AggregateTypeError
@@ -34,5 +34,5 @@ def first_result(context: StoreContext, aggregate: AggregateRef, key: str) -> Ap
         version=row.last,
         already_stored=True,
         attempts=0,
-        waiter=partial(wait_settled.until_settled, context),
+        waiter=partial(await_delivery.until_settled, context),
     )

@@ -9,7 +9,7 @@ from rich.text import Text
 from eventstore.cli.output import envelope
 from relay.cli import humanize
 from relay.cli.opened import open_desk
-from relay.operating.audit import AuditTrail
+from relay.operating.audit_trail import AuditTrail
 
 _ORDER = {name: place for place, name in enumerate(("aggregate", "first", "last", "type", "destinations"))}
 

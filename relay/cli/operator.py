@@ -5,7 +5,7 @@ import socket
 
 import click
 
-from relay.operating.audit import REASON_MAX_CHARACTERS
+from relay.operating.audit_trail import REASON_MAX_CHARACTERS
 
 _NAME_MAX_CHARACTERS = 200
 

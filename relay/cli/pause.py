@@ -8,7 +8,7 @@ from eventstore.cli.output import envelope
 from relay.cli import humanize, operator
 from relay.cli.opened import Desk, open_desk
 from relay.leases.fleet import Fleet, Pause, WorkerRecord
-from relay.operating.audit import AuditRecord, AuditTrail, new_record
+from relay.operating.audit_trail import AuditRecord, AuditTrail, new_record
 
 _NOTICED_SECONDS = 2
 """Workers look at the fleet every second; the look itself takes a moment."""

@@ -10,8 +10,8 @@ from eventstore.errors import EventStoreError
 from eventstore.ports import DynamoClient
 from relay.leases.fleet import Pause
 from relay.leases.fleet_table import FleetTable
-from relay.operating import audit
-from relay.operating.audit import AuditTrail
+from relay.operating import audit_trail
+from relay.operating.audit_trail import AuditTrail
 from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.follow import Follower, chains_of
@@ -82,7 +82,7 @@ class Operators:
         def body() -> None:
             client = self._client()
             with suppress(EventStoreError):
-                record = audit.new_record(runtime, "pause", "an operator", "simulated", {})
+                record = audit_trail.new_record(runtime, "pause", "an operator", "simulated", {})
                 AuditTrail(client, _TABLES, runtime, _BACKOFF).write(record)
                 pause = Pause("an operator", record.at_ms, "simulated")
                 FleetTable(client, _TABLES, runtime, _BACKOFF).pause(pause)

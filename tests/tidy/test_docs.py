@@ -31,7 +31,7 @@ from relay.leases.position import Position
 from relay.leases.worker_report import WorkerReport
 from relay.metrics import CATALOGUE
 from relay.observing import readiness
-from relay.operating import audit
+from relay.operating import audit_trail
 from relay.operating.parked.release import Releaser
 from relay.operating.parked.selection import Selection
 from relay.outbox.writer import OutboxWriter
@@ -323,8 +323,8 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     fleet.write_worker(WorkerRecord("worker-1", 1, "host", 1, "1.0", 0, 0, WorkerReport()))
     fleet.put_settings(FleetSettings(frozenset({"bus"}), "inventory", 10_000, 1), None)
     fleet.pause(Pause("a person", 0, "a reason"))
-    deed = audit.new_record(runtime, "pause", "a person", "a reason", {"workers": "worker-1"})
-    audit.AuditTrail(client, names, runtime, Backoff()).write(deed)
+    deed = audit_trail.new_record(runtime, "pause", "a person", "a reason", {"workers": "worker-1"})
+    audit_trail.AuditTrail(client, names, runtime, Backoff()).write(deed)
     found: dict[str, dict[str, set[str]]] = {}
     for suffix in ("events", "outbox", "relay", "snapshots", "idempotency"):
         kinds = found[suffix] = {}

@@ -13,8 +13,8 @@ from relay.cli import humanize, operator
 from relay.cli.opened import Desk, open_desk
 from relay.cli.signals import stop_on_signals
 from relay.destination import BUS
-from relay.operating import audit
-from relay.operating.audit import AuditTrail
+from relay.operating import audit_trail
+from relay.operating.audit_trail import AuditTrail
 from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.parked.follow import CHAINS_MAX, End, Followed, FollowedChain, Follower, ParkedAgain, chains_of
 from relay.operating.parked.release import Fate, Released, Releaser
@@ -111,7 +111,7 @@ def _release(desk: Desk, selection: Selection, *, audit_by: str, reason: str, dr
     store, tally = desk.store, _Tally()
     releaser = Releaser(store.client, store.tables, desk.runtime, desk.backoff)
     if not dry_run:
-        record = audit.new_record(desk.runtime, "release", audit_by, reason, selection.words())
+        record = audit_trail.new_record(desk.runtime, "release", audit_by, reason, selection.words())
         if next(releaser.release(selection, dry_run=True), None) is None:
             return tally  # nothing is done, so there is nothing to keep a record of
         AuditTrail(store.client, store.tables, desk.runtime, desk.backoff).write(record)

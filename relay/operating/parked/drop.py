@@ -11,8 +11,8 @@ from eventstore.errors import EventStoreError, ThrottledError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
-from relay.operating import audit
-from relay.operating.audit import AuditRecord
+from relay.operating import audit_trail
+from relay.operating.audit_trail import AuditRecord
 from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
 from relay.outbox.reader import OutboxReader
@@ -94,7 +94,7 @@ class Dropper:
             "last": str(key[1]),
             "destinations": ", ".join(sorted(names)),
             "error class": ", ".join(sorted({mark.error_class for mark in marks})),
-            "mark": "; ".join(mark.reason for mark in marks)[: audit.REASON_MAX_CHARACTERS],
+            "mark": "; ".join(mark.reason for mark in marks)[: audit_trail.REASON_MAX_CHARACTERS],
         }
         for _ in range(_MEANWHILE_MAX):
             row = self._marks.row(key)
@@ -106,7 +106,7 @@ class Dropper:
                 self._check_turn(row)
             settled = is_settled(row.delivered | names, self._destinations)
             commit = {"first": str(row.first or "?"), "type": row.aggregate_type}
-            record = audit.new_record(self._runtime, "drop", by, reason, {**about, **commit})
+            record = audit_trail.new_record(self._runtime, "drop", by, reason, {**about, **commit})
             if self._write(row, marks, record, settled=settled):
                 return Dropped(record, settled or self._settle_if_complete(key))
         raise ThrottledError(f"{_name(key)} changed at every attempt", retry_after_seconds=self._backoff.cap_seconds)
@@ -134,7 +134,7 @@ class Dropper:
         actions = [_change(self._tables.outbox, row, marks, self._destinations, settled=settled)]
         if row.first is not None and row.first > 1 and any(mark.destination == BUS for mark in marks):
             actions.append(_turn_check(self._tables.outbox, (row.aggregate_id, row.first - 1)))
-        actions.append({"Put": {"TableName": self._tables.relay, "Item": audit.encode(record)}})
+        actions.append({"Put": {"TableName": self._tables.relay, "Item": audit_trail.encode(record)}})
         written = self._caller.write(
             self._client.transact_write_items,
             what=f"the drop of {_name(row.key)}",

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from eventstore.system import SystemRuntime
 from eventstore.testing.dynamodb.client import DynamoDBClient, DynamoDBStreamsClient
-from eventstore.testing.dynamodb.engine import Engine, WallClock
+from eventstore.testing.dynamodb.clock import WallClock
+from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.faults.faults import Faults
 from eventstore.testing.dynamodb.faults.hiding import Flight
 from eventstore.testing.dynamodb.faults.weather import FAULTS, Weather

@@ -7,27 +7,17 @@ The engine is plain state. It takes no lock, starts no thread and reads no clock
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
 
+from eventstore.testing.dynamodb.clock import WallClock
 from eventstore.testing.dynamodb.errors import stream_not_found, table_not_found
+from eventstore.testing.dynamodb.faults.faults import Faults
 from eventstore.testing.dynamodb.feed.feed import Feed, Placing
 from eventstore.testing.dynamodb.storage.items import Change, StoredItem
 from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.tokens import Tokens
 
-if TYPE_CHECKING:
-    from eventstore.testing.dynamodb.faults.faults import Faults
-
 ACCOUNT = "000000000000"
-
-
-class WallClock(Protocol):
-    """Tells the time of day."""
-
-    def now_ms(self) -> int:
-        """Return milliseconds since 1970-01-01 UTC."""
-        ...
 
 
 def moment(ms: int) -> datetime:
@@ -82,7 +72,7 @@ class Engine:
         """Return the address of a table of this name."""
         return f"arn:aws:dynamodb:{self.region}:{ACCOUNT}:table/{name}"
 
-    def let_fail(self, faults: "Faults") -> None:
+    def let_fail(self, faults: Faults) -> None:
         """Inject faults from now on."""
         self.faults = faults
         for feed in self.feeds.values():

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from eventstore.testing.dynamodb.clock import WallClock
 from eventstore.testing.dynamodb.faults.weather import FAULTS, Weather
-
-if TYPE_CHECKING:
-    from eventstore.testing.dynamodb.engine import WallClock
 
 T = TypeVar("T")
 
@@ -21,7 +19,7 @@ class Chance:
         clock: Tells the time, for everything that lasts a while.
     """
 
-    def __init__(self, weather: Weather, random: Random, clock: "WallClock") -> None:
+    def __init__(self, weather: Weather, random: Random, clock: WallClock) -> None:
         self.weather = weather
         self.met: dict[str, int] = dict.fromkeys(FAULTS, 0)
         self.now_ms: Callable[[], int] = clock.now_ms

@@ -15,8 +15,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
 
+from eventstore.testing.dynamodb.clock import WallClock
 from eventstore.testing.dynamodb.faults.chance import Chance
 from eventstore.testing.dynamodb.faults.hiding import Hiding
 from eventstore.testing.dynamodb.faults.journey import Journey
@@ -25,9 +25,6 @@ from eventstore.testing.dynamodb.faults.sharding import Sharding
 from eventstore.testing.dynamodb.faults.weather import Weather
 from eventstore.testing.dynamodb.feed.feed import Feed, FeedRecord
 from eventstore.testing.dynamodb.storage.items import Change
-
-if TYPE_CHECKING:
-    from eventstore.testing.dynamodb.engine import WallClock
 
 
 class Faults:
@@ -39,7 +36,7 @@ class Faults:
         clock: Tells the time.
     """
 
-    def __init__(self, weather: Weather, random: Random, clock: "WallClock") -> None:
+    def __init__(self, weather: Weather, random: Random, clock: WallClock) -> None:
         self.chance = Chance(weather, random, clock)
         self.journey = Journey(self.chance)
         self.hiding = Hiding(self.chance)

@@ -116,6 +116,6 @@ def test_what_cannot_be_asked(there, corner):
     assert "Invalid value for '--from': 'soon' is not a time" in found["no time"].error
     assert found["not promoted"].error.startswith("promoted.weight: is not promoted (note, price)")
     assert found["facet"].document["diagnostics"] == [found["facet"].error]
-    assert "give one of the two" in found["two questions"].error
+    assert "give one of them" in found["two questions"].error
     assert (silent.code, silent.document["status"]) == (3, "error")
     assert (unset.code, "RELAY_ELASTICSEARCH_URL" in unset.error) == (2, True)

@@ -44,7 +44,7 @@ def test_notes_are_no_faults(terminal, stored):
     assert found["all"].err == looked.format(4, 2, 3, 1)
     assert (found["aggregate"].out, found["aggregate"].err) == ("", looked.format(1, 1, 2, 0))
     assert (found["since"].out, found["since"].err) == ("", looked.format(1, 1, 3, 0))
-    assert "give one of the two" in found["both"].error
+    assert "give either it or --since" in found["both"].error
 
 
 def test_faults(terminal, stored, corner):

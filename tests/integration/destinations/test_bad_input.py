@@ -200,7 +200,7 @@ class TestElasticsearch:
             assert report.outcomes == {("a", 1): Retry("unsent")}
             assert report.trouble is not None
             assert report.trouble.kind is kind
-            assert f"status_{status}" in report.trouble.reason
+            assert f"status {status}" in report.trouble.reason
             assert "hunter2" not in report.trouble.reason
         assert guarded.asked == 2, "one refusal a delivery, and no more requests after it"
         index.close()

@@ -9,7 +9,15 @@ Every refusal that the service makes goes through here, so that one place knows 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+CONDITION_FAILED = "ConditionalCheckFailedException"
 TRANSACTION_CANCELLED_MESSAGE = "Transaction cancelled, please refer cancellation reasons for specific reasons"
+
+_REASON_CODES: Mapping[str, str] = {
+    CONDITION_FAILED: "ConditionalCheckFailed",
+    "ResourceNotFoundException": "ResourceNotFound",
+    "TransactionConflictException": "TransactionConflict",
+    "ValidationException": "ValidationError",
+}
 
 
 class ServiceError(Exception):
@@ -60,7 +68,7 @@ def resource_in_use(message: str) -> ServiceError:
 def conditional_check_failed(item: Mapping[str, Any] | None) -> ServiceError:
     """Return the refusal of a single write whose condition is not met; `item` when ALL_OLD was asked for."""
     return ServiceError(
-        "ConditionalCheckFailedException",
+        CONDITION_FAILED,
         "The conditional request failed",
         members={} if item is None else {"Item": item},
     )
@@ -86,3 +94,8 @@ def idempotent_parameter_mismatch() -> ServiceError:
     """Return the refusal of a client request token that was used with other parameters."""
     message = "Request parameters do not match those of the earlier request with the same client request token"
     return ServiceError("IdempotentParameterMismatchException", message, members={"Message": message})
+
+
+def reason_of(error: ServiceError) -> dict[str, Any]:
+    """Return a refusal as a transaction's reason, or a statement's error, tells it."""
+    return {**error.members, "Code": _REASON_CODES[error.code], "Message": error.message}

@@ -17,8 +17,15 @@ from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.values import ITEM_MAX_BYTES, Item, copy_item, item_bytes, read_item
 
-_ON_FAILURE = "ReturnValuesOnConditionCheckFailure"
+ON_FAILURE = "ReturnValuesOnConditionCheckFailure"
 _NOTHING: Item = {}
+
+
+def check_on_failure(request: Mapping[str, Any]) -> None:
+    """Refuse a request that wants something else than the item when its condition is not met."""
+    on_failure = request.get(ON_FAILURE) or "NONE"
+    if on_failure not in {"NONE", "ALL_OLD"}:
+        raise validation(f"Value '{on_failure}' at '{ON_FAILURE}' failed to satisfy constraint")
 
 
 class Write(ABC):
@@ -38,10 +45,8 @@ class Write(ABC):
         self.size_bytes = 0
         self._arguments = Arguments(request)
         self._condition = self._arguments.condition("ConditionExpression")
-        on_failure = request.get(_ON_FAILURE) or "NONE"
-        if on_failure not in {"NONE", "ALL_OLD"}:
-            raise validation(f"Value '{on_failure}' at '{_ON_FAILURE}' failed to satisfy constraint")
-        self._wants_item = on_failure == "ALL_OLD"
+        check_on_failure(request)
+        self._wants_item = request.get(ON_FAILURE) == "ALL_OLD"
 
     @abstractmethod
     def result(self, old: StoredItem | None) -> StoredItem | None:

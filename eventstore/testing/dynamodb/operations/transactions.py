@@ -10,7 +10,7 @@ from typing import Any
 
 from eventstore.testing.dynamodb.capacity import TRANSACTION_FACTOR, CapacityTally
 from eventstore.testing.dynamodb.engine import Engine
-from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled, validation
+from eventstore.testing.dynamodb.errors import ServiceError, reason_of, transaction_cancelled, validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
 from eventstore.testing.dynamodb.expressions.projections import ItemProjection
 from eventstore.testing.dynamodb.storage.items import Change
@@ -24,11 +24,6 @@ ACTIONS_MAX = 100
 TRANSACTION_MAX_BYTES = 4 * 1024 * 1024
 """Sources: AWS, API reference of TransactWriteItems and TransactGetItems."""
 
-_REASON_CODES = {
-    "ConditionalCheckFailedException": "ConditionalCheckFailed",
-    "TransactionConflictException": "TransactionConflict",
-    "ValidationException": "ValidationError",
-}
 _NO_REASON = {"Code": "None"}
 
 Request = Mapping[str, Any]
@@ -73,10 +68,6 @@ def _read_write(engine: Engine, action: Mapping[str, Any]) -> Write:
     return reader(engine.table(request["TableName"]), request)
 
 
-def _reason(error: ServiceError) -> Mapping[str, Any]:
-    return {**error.members, "Code": _REASON_CODES[error.code], "Message": error.message}
-
-
 def transact_write_items(engine: Engine, request: Request) -> Reply:
     """Carry out TransactWriteItems."""
     actions = request["TransactItems"]
@@ -110,7 +101,7 @@ def _decide(writes: Sequence[Write]) -> list[Change]:
             changes.append(write.change())
             reasons.append(_NO_REASON)
         except ServiceError as error:
-            reasons.append(_reason(error))
+            reasons.append(reason_of(error))
     if len(changes) < len(writes):
         raise transaction_cancelled(reasons)
     return changes
@@ -136,7 +127,7 @@ def transact_get_items(engine: Engine, request: Request) -> Reply:
             wanted.append(_read_get(engine, action["Get"]))
             reasons.append(_NO_REASON)
         except _UnfitKeyError as error:
-            reasons.append(_reason(error))
+            reasons.append(reason_of(error))
     if len(wanted) < len(actions):
         raise transaction_cancelled(reasons)
     _check_distinct([(get.table.name, get.key) for get in wanted])

@@ -121,6 +121,10 @@ class DynamoClient(Protocol):
         """See BatchWriteItem."""
         ...
 
+    def batch_execute_statement(self, **request: Any) -> Mapping[str, Any]:
+        """See BatchExecuteStatement."""
+        ...
+
     def batch_get_item(self, **request: Any) -> Mapping[str, Any]:
         """See BatchGetItem."""
         ...

@@ -2,10 +2,12 @@
 
 A write costs one unit per started KiB of the larger of the item before and after, a consistent read one per started
 4 KiB, an eventually consistent one half of that; in a transaction both cost double. Index writes are charged by what
-the index keeps. Sources: AWS, "DynamoDB read and write operations", "Using Global Secondary Indexes in DynamoDB".
+the index keeps. A batch of statements tells its units statement by statement, and a condition that is not met has some
+too. Sources: AWS, "DynamoDB read and write operations", "Using Global Secondary Indexes in DynamoDB", API reference of
+BatchExecuteStatement.
 
-Approximate, because AWS states no more: the size of a number, and whether an index write that follows a transaction
-costs double (it does here and on DynamoDB Local).
+Approximate, because AWS states no more: the size of a number, that statements refused for another reason have no units,
+and whether an index write that follows a transaction costs double (it does here and on DynamoDB Local).
 """
 
 from collections import defaultdict

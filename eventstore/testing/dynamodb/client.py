@@ -57,6 +57,10 @@ class DynamoDBClient(_Client):
     `botocore.exceptions.ParamValidationError` for parameters it does not take.
     """
 
+    def batch_execute_statement(self, **request: Any) -> Reply:
+        """See BatchExecuteStatement; of PartiQL, only what `partiql.statement` names."""
+        return self._call("BatchExecuteStatement", request)
+
     def batch_get_item(self, **request: Any) -> Reply:
         """See BatchGetItem."""
         return self._call("BatchGetItem", request)

@@ -16,6 +16,7 @@ _TABLE = "BillingMode GlobalSecondaryIndexes LocalSecondaryIndexes ProvisionedTh
 _TABLE_FURTHER = "SSESpecification Tags TableClass DeletionProtectionEnabled"
 
 _PARAMETERS: Mapping[str, tuple[str, str]] = {  # operation: required, optional
+    "BatchExecuteStatement": ("Statements", "ReturnConsumedCapacity"),
     "BatchGetItem": ("RequestItems", "ReturnConsumedCapacity"),
     "BatchWriteItem": ("RequestItems", "ReturnConsumedCapacity ReturnItemCollectionMetrics"),
     "CreateTable": ("TableName KeySchema AttributeDefinitions", f"{_TABLE} {_TABLE_FURTHER}"),

@@ -5,6 +5,7 @@
 """
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +20,8 @@ _NAMES = frozenset({"TableName", "ExclusiveStartTableName", "LastEvaluatedTableN
 _BY_NAME = frozenset(
     {"RequestItems", "Responses", "UnprocessedItems", "UnprocessedKeys", "ItemCollectionMetrics"},
 )
-"""Members that are maps by table name; `Responses` of TransactGetItems is a list."""
+"""Members that are maps by table name; `Responses` of TransactGetItems and BatchExecuteStatement is a list."""
+_STATEMENT_TABLE = re.compile(r'(?<=FROM ")[^"]+|(?<=UPDATE ")[^"]+')
 
 
 def region() -> str | None:
@@ -70,6 +72,13 @@ def renamed(message: Mapping[str, Any], rename: Callable[[str], str]) -> dict[st
                     **renamed(each, rename),
                     **{kind: renamed(of, rename) for kind, of in each.items() if kind in _ACTIONS},
                 }
+                for each in value
+            ]
+        elif member == "Responses" and isinstance(value, list):
+            changed[member] = [renamed(each, rename) for each in value]
+        elif member == "Statements":
+            changed[member] = [
+                {**each, "Statement": _STATEMENT_TABLE.sub(lambda name: rename(name[0]), each["Statement"])}
                 for each in value
             ]
         elif member in {"ConsumedCapacity", "StreamDescription"} and isinstance(value, Mapping):

@@ -44,6 +44,13 @@ def test_tables_have_names_of_their_own_and_the_tests_do_not_see_it(keys_for_htt
     assert other.scan(TableName=THINGS)["Count"] == 0
     keys = {THINGS: {"Keys": [{"owner_id": {"S": "cid"}, "num": {"N": "3"}}], "ConsistentRead": True}}
     assert mine.batch_get_item(RequestItems=keys)["Responses"] == {THINGS: [thing("cid", 3)]}
+    statement = 'DELETE FROM "things" WHERE "owner_id" = ? AND "num" = ?'
+    deleted = mine.batch_execute_statement(
+        Statements=[{"Statement": statement, "Parameters": [{"S": "cid"}, {"N": "3"}]}], ReturnConsumedCapacity="TOTAL"
+    )
+    assert deleted["Responses"] == [{"TableName": THINGS}]
+    assert deleted["ConsumedCapacity"][0]["TableName"] == THINGS
+    assert mine.scan(TableName=THINGS)["Count"] == 2
     assert mine.describe_table(TableName=THINGS)["Table"]["TableName"] == THINGS
     assert mine.list_tables()["TableNames"] == other.list_tables()["TableNames"] == [THINGS]
 

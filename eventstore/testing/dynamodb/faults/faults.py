@@ -3,6 +3,7 @@
     Faults      the parts below together
     chance      `Chance`: draws faults from a seed, and counts
     journey     `Journey`: what befalls a call on its way
+    statements  what befalls the statements of a batch one by one
     hiding      `Hiding`: which writes a read does not see yet
     lateness    `Late`: what follows a commit late - records of the feed, changes of an index
     sharding    `Sharding`: how shards end, and how they are listed and read

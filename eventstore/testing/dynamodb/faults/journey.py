@@ -1,11 +1,12 @@
 """What happens to a call on its way: refused for load, a server error, a lost request or reply, a body cut short."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError, transaction_cancelled
 from eventstore.testing.dynamodb.faults.chance import Chance
 from eventstore.testing.dynamodb.faults.hiding import CONFLICT
+from eventstore.testing.dynamodb.faults.statements import BATCH_STATEMENTS, THROTTLED, with_server_errors
 
 UNTROUBLED = frozenset({"CreateTable", "DeleteTable", "ListTables", "UpdateTable"})
 """Set-up meets no faults, so that a test can make its tables."""
@@ -13,7 +14,7 @@ UNTROUBLED = frozenset({"CreateTable", "DeleteTable", "ListTables", "UpdateTable
 _STREAMS = frozenset({"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"})
 _WRITES = frozenset({"DeleteItem", "PutItem", "UpdateItem"})
 CAN_BE_CUT = _STREAMS | {
-    "BatchGetItem", "BatchWriteItem", "DescribeTable", "Query", "Scan", "TransactGetItems",
+    BATCH_STATEMENTS, "BatchGetItem", "BatchWriteItem", "DescribeTable", "Query", "Scan", "TransactGetItems",
 }  # fmt: skip
 """Replies with a member that is always there: whoever looks for it sees that the body was cut. A GetItem cut short
 would look like an absent item; the checksum of the dynamodb service guards against that, and so it is not done."""
@@ -23,14 +24,14 @@ _THROTTLES: Mapping[str, str] = {
     "RequestLimitExceeded": "Throughput exceeds the current throughput limit for your account",
     "ThrottlingException": "Rate exceeded",
 }
+_STATEMENT_THROTTLES: Mapping[str, str] = {
+    code: _THROTTLES[code] for code in ("RequestLimitExceeded", "ThrottlingException")
+}
+"""Of a whole batch of statements; the throughput of a table is exceeded statement by statement."""
 _STREAM_THROTTLES: Mapping[str, str] = {
     "LimitExceededException": "Too many operations at the same time",
     "ThrottlingException": "Rate exceeded",
 }
-_THROTTLED_REASONS: Sequence[Mapping[str, str]] = (
-    {"Code": "ProvisionedThroughputExceeded", "Message": "The level of configured provisioned throughput was exceeded"},
-    {"Code": "ThrottlingError", "Message": "Throughput exceeds the current capacity of your table or index"},
-)
 _NO_REASON: Mapping[str, str] = {"Code": "None"}
 
 
@@ -77,7 +78,9 @@ class Journey:
         if operation in UNTROUBLED:
             return reply
         if self._chance.meets("server_error_after"):
-            raise self._server_error()
+            if operation != BATCH_STATEMENTS or self._chance.coin():
+                raise self._server_error()
+            reply = with_server_errors(self._chance, reply)
         if self._chance.meets("lost_reply"):
             raise ConnectionLostError("before the reply had arrived")
         if operation in CAN_BE_CUT and self._chance.meets("cut_short"):
@@ -86,8 +89,10 @@ class Journey:
 
     def _throttled(self, operation: str, request: Mapping[str, Any]) -> ServiceError:
         if operation == "TransactWriteItems" and request["TransactItems"] and self._chance.coin():
-            return self._cancelled(request, self._chance.one(_THROTTLED_REASONS))
+            return self._cancelled(request, self._chance.one(THROTTLED))
         throttles = _STREAM_THROTTLES if operation in _STREAMS else _THROTTLES
+        if operation == BATCH_STATEMENTS:
+            throttles = _STATEMENT_THROTTLES
         code = self._chance.one(tuple(throttles))
         return ServiceError(code, throttles[code])
 

@@ -18,12 +18,16 @@ class Weather:
     Attributes:
         throttle: A call is refused for load, and has no effect.
         server_error: A call is answered with a 5xx, and has no effect.
-        server_error_after: A call is answered with a 5xx, and took effect.
+        server_error_after: A call is answered with a 5xx, and took effect; or some statements of a batch are answered
+            with InternalServerError, and may have taken effect.
         lost_request: The connection breaks before the call takes effect.
         lost_reply: The connection breaks after the call took effect.
-        cut_short: A reply to a read arrives without its members, as botocore gives back a body that was cut short.
-        transaction_conflict: A transaction, or the write of one item, is refused for another that is under way.
-        unprocessed: A part of a batch is given back unprocessed.
+        cut_short: A reply that always has members arrives without them, as botocore gives back a body that was cut
+            short.
+        transaction_conflict: A transaction, the write of one item, or a statement of a batch is refused for another
+            that is under way.
+        unprocessed: A part of a batch is given back unprocessed; some statements of a batch are throttled or answered
+            with InternalServerError, and have no effect.
         hide_transaction: Items of a transaction are not readable at once. Until its reply is handed to the caller, or
             `hide_ms_max` is over if the reply gets lost, GetItem, Query, Scan and BatchGetItem answer, item by item,
             from before it, consistent ones too; writes to these items conflict; TransactGetItems conflicts, or gives

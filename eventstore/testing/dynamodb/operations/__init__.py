@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from eventstore.testing.dynamodb.engine import Engine
-from eventstore.testing.dynamodb.operations import batches, items, reads, streams, tables, transactions
+from eventstore.testing.dynamodb.operations import batches, items, reads, statements, streams, tables, transactions
 
 Operation: TypeAlias = Callable[[Engine, Mapping[str, Any]], dict[str, Any]]
 
 OPERATIONS: Mapping[str, Operation] = {
+    "BatchExecuteStatement": statements.batch_execute_statement,
     "BatchGetItem": batches.batch_get_item,
     "BatchWriteItem": batches.batch_write_item,
     "CreateTable": tables.create_table,

@@ -218,11 +218,11 @@ class OutcomeUnknownError(EventStoreError):
     `commit_id`, it is stored; otherwise decide again. Should the commit land after that look, the next append at that
     version fails with `WrongExpectedVersionError`; nothing is doubled.
 
-    It is no `TryLaterError`: whoever simply repeats what may have happened can store it twice.
+    It is not a `TryLaterError`: a caller that simply repeats what may have happened can store it twice.
 
     Attributes:
-        aggregate_id: The aggregate; None when the write was about none.
-        commit_id: The commit whose fate is unknown; likewise.
+        aggregate_id: The aggregate; None when the write was not about one.
+        commit_id: The commit whose fate is unknown; None when the write was not about one.
     """
 
     def __init__(self, message: str, *, aggregate_id: str | None = None, commit_id: str | None = None) -> None:

@@ -68,7 +68,7 @@ class Caller:
         client: The DynamoDB client.
         runtime: Clock, waiting, and randomness for the delays.
         backoff: Bound of attempts, and their delays.
-        deadline: When the time of whoever asks is over; None for never.
+        deadline: When the time of the call that these serve is over; None for never.
     """
 
     client: DynamoClient

@@ -24,7 +24,7 @@ from eventstore.dynamodb.errors import (
     RefusedError,
     of_refusal,
 )
-from eventstore.dynamodb.time_limit import CURRENT, SECONDS_MIN
+from eventstore.dynamodb.time_limit import CURRENT
 from eventstore.errors import (
     AccessDeniedError,
     EventStoreError,
@@ -40,15 +40,15 @@ def call(
 
     Args:
         operation: Method of a client.
-        within_seconds: Longest wait for a connection and for each part of the reply, by clients that `connect` made;
-            at least 0.1. None leaves it to the client's time-outs.
+        within_seconds: How long the call may take, by clients that `connect` made; at least 0.1. None leaves it to the
+            client's time-outs.
         request: Arguments of the call.
 
     Raises:
         DynamoError: One of its kinds; never an exception of the client library.
     """
     if within_seconds is not None:
-        CURRENT.seconds = max(within_seconds, SECONDS_MIN)
+        CURRENT.begin(within_seconds)
     try:
         return operation(**request)
     except (NoCredentialsError, PartialCredentialsError) as error:
@@ -60,7 +60,7 @@ def call(
     except BotoCoreError as error:
         raise OutcomeLostError(str(error)) from error
     finally:
-        CURRENT.seconds = None
+        CURRENT.ends_at = None
 
 
 def tables_of(request: Mapping[str, Any]) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def tables_of(request: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def public_error(error: DynamoError, *, table: str = "") -> EventStoreError:
-    """Return the library's error for an outcome that its caller cannot mend, nor time.
+    """Return the library's error for an outcome that neither the caller nor time can fix.
 
     Args:
         error: How the call ended; not refused for load, and not unanswered: see `Caller.gave_up`.

@@ -14,6 +14,8 @@ from eventstore.ports import DynamoClient, StreamsClient
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
+_SECONDS_LEAST = 0.001
+"""urllib3 takes no time-out of 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def connect(
         EndpointError: The endpoint is not a URL, or no region is known.
     """
     import boto3  # noqa: PLC0415 - a tenth of a second, which commands that only explain themselves do without
-    from botocore.config import Config  # noqa: PLC0415 - likewise
+    from botocore.config import Config  # noqa: PLC0415 - as above
 
     config = Config(
         connect_timeout=connect_timeout_seconds,
@@ -95,10 +97,11 @@ class _CallTimeout(Timeout):
 
     def clone(self) -> Timeout:
         """Return the time-outs of the request that is about to be sent."""
-        limit = CURRENT.seconds
+        limit = CURRENT.left_seconds()
         connect, read = self._connect, self._read
         if limit is None or not isinstance(connect, float) or not isinstance(read, float):
             return super().clone()
+        limit = max(limit, _SECONDS_LEAST)
         return Timeout(connect=min(connect, limit), read=min(read, limit), total=limit)
 
 
@@ -108,10 +111,13 @@ def _obey_time_limits(client: Any, connect_seconds: float, read_seconds: float) 
     boto3 takes time-outs for a client, not for a call. Where a version of it keeps its connections otherwise, calls
     last as long as the client's time-outs say; a test with a server that hangs would show it.
     """
+    from eventstore.dynamodb.bounded_socket import POOLS  # noqa: PLC0415 - as above
+
     session = client._endpoint.http_session  # noqa: SLF001 - nothing public leads there
     timeout = _CallTimeout(connect=float(connect_seconds), read=float(read_seconds))
     session._timeout = timeout  # noqa: SLF001 - for connections through a proxy
     session._manager.connection_pool_kw["timeout"] = timeout  # noqa: SLF001 - for all others
+    session._pool_classes_by_scheme.update(POOLS)  # noqa: SLF001 - and for an answer that comes drop by drop
 
 
 def _check_body(response_dict: Mapping[str, Any], **_: Any) -> None:

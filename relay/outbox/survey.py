@@ -1,4 +1,4 @@
-"""A walk over the outbox that counts it, for whoever runs no sweep."""
+"""A walk over the outbox that counts it, for commands, which run no sweep."""
 
 from collections.abc import Collection
 

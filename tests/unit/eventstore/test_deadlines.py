@@ -4,7 +4,9 @@ Seconds are measured here on purpose, with a wide margin: each call has 0.6 s, a
 would let it last for 10.
 """
 
+import contextlib
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -62,6 +64,46 @@ def deaf_port() -> Iterator[int]:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         yield listening.getsockname()[1]
+
+
+HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 500\r\n\r\n"
+DRIPS: dict[str, tuple[float, list[bytes]]] = {
+    "half a body, then nothing": (0.0, [HEADERS + b'{"a":']),
+    "headers late, then nothing": (SECONDS * 0.8, [HEADERS]),
+    "a body byte by byte": (0.0, [HEADERS, *[b" "] * 100]),
+    "headers byte by byte": (0.0, [bytes([byte]) for byte in HEADERS]),
+}
+
+
+@pytest.fixture(params=list(DRIPS))
+def dripping_port(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A server whose answers come so slowly that no single wait for bytes is long."""
+    delay, pieces = DRIPS[request.param]
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.recv(65_536)
+            over.wait(delay)
+            for piece in pieces:
+                connection.sendall(piece)
+                if over.wait(SECONDS / 6):
+                    return
+            over.wait(60)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        threading.Thread(target=accept, daemon=True).start()
+        yield listening.getsockname()[1]
+        over.set()
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
 
 
 def unreachable_store(port: int) -> EventStore:
@@ -158,6 +200,15 @@ def test_an_append_to_a_port_that_never_answers(deaf_port: int, expected: object
     The kernel takes the connection and the request; the answer never comes.
     """
     error = in_time(append(unreachable_store(deaf_port), expected), (OutcomeUnknownError, UnreachableError))  # type: ignore[arg-type]
+    assert isinstance(error, OutcomeUnknownError) == (expected == 0)
+
+
+@pytest.mark.parametrize("expected", [0, ANY])
+def test_an_append_whose_answer_drips_in(dripping_port: int, expected: object) -> None:
+    """
+    A time-out that begins again with each byte would never end; the deadline is of the whole call.
+    """
+    error = in_time(append(unreachable_store(dripping_port), expected), (OutcomeUnknownError, UnreachableError))  # type: ignore[arg-type]
     assert isinstance(error, OutcomeUnknownError) == (expected == 0)
 
 

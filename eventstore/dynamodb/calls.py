@@ -24,13 +24,13 @@ from eventstore.dynamodb.errors import (
     RefusedError,
     of_refusal,
 )
-from eventstore.dynamodb.time_limit import CURRENT
 from eventstore.errors import (
     AccessDeniedError,
     EventStoreError,
     RequestRefusedError,
     TableMissingError,
 )
+from eventstore.transport.time_limit import CURRENT
 
 
 def call(

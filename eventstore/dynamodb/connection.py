@@ -8,9 +8,10 @@ from zlib import crc32
 from botocore.exceptions import BotoCoreError, ChecksumError
 from urllib3.util import Timeout
 
-from eventstore.dynamodb.time_limit import CURRENT
 from eventstore.errors import EndpointError
 from eventstore.ports import DynamoClient, StreamsClient
+from eventstore.transport.bounded_socket import bounded
+from eventstore.transport.time_limit import CURRENT
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
@@ -111,13 +112,13 @@ def _obey_time_limits(client: Any, connect_seconds: float, read_seconds: float) 
     boto3 takes time-outs for a client, not for a call. Where a version of it keeps its connections otherwise, calls
     last as long as the client's time-outs say; a test with a server that hangs would show it.
     """
-    from eventstore.dynamodb.bounded_socket import POOLS  # noqa: PLC0415 - as above
-
     session = client._endpoint.http_session  # noqa: SLF001 - nothing public leads there
     timeout = _CallTimeout(connect=float(connect_seconds), read=float(read_seconds))
     session._timeout = timeout  # noqa: SLF001 - for connections through a proxy
     session._manager.connection_pool_kw["timeout"] = timeout  # noqa: SLF001 - for all others
-    session._pool_classes_by_scheme.update(POOLS)  # noqa: SLF001 - and for an answer that comes drop by drop
+    pools = session._pool_classes_by_scheme  # noqa: SLF001 - and for an answer that comes drop by drop
+    for scheme, pool in pools.items():
+        pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": bounded(pool.ConnectionCls)})
 
 
 def _check_body(response_dict: Mapping[str, Any], **_: Any) -> None:

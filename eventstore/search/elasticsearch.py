@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from elastic_transport import Serializer, TransportError
+from elastic_transport import NodeConfig, Serializer, TransportError, Urllib3HttpNode
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from eventstore.errors import EndpointError
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
+from eventstore.transport.bounded_socket import bounded
+from eventstore.transport.time_limit import CURRENT
 
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 _OVERLOADED = frozenset({408, 429})
@@ -32,6 +34,23 @@ class _Verbatim(Serializer):
         """Return the body of a request, encoded already."""
         assert isinstance(data, bytes), "bodies are encoded by the caller"
         return data
+
+
+class _BoundedNode(Urllib3HttpNode):
+    """A node whose calls end in time, also when the answer drips in."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        super().__init__(config)
+        pool: Any = self.pool
+        pool.ConnectionCls = bounded(pool.ConnectionCls)
+
+    def perform_request(self, *given: Any, **named: Any) -> Any:
+        """Make a call within its time-out; see the base class."""
+        CURRENT.begin(named["request_timeout"])
+        try:
+            return super().perform_request(*given, **named)
+        finally:
+            CURRENT.ends_at = None
 
 
 class _Cause(msgspec.Struct):
@@ -82,6 +101,7 @@ class ElasticsearchSearch:
         options: dict[str, Any] = {
             "max_retries": 0,  # the search itself tries again, and waits through its ports
             "retry_on_timeout": False,
+            "node_class": _BoundedNode,
             "retry_on_status": (),
             "serializers": {"application/json": _Verbatim()},
         }

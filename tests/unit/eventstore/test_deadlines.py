@@ -239,6 +239,18 @@ def test_a_search_whose_server_never_answers(deaf_port: int) -> None:
         client.close()
 
 
+def test_a_search_whose_answer_drips_in(dripping_port: int) -> None:
+    """
+    As for an append.
+    """
+    client = ElasticsearchSearch(f"http://127.0.0.1:{dripping_port}")
+    search = EventSearch(client, SearchOptions(timeout_seconds=SECONDS))
+    try:
+        in_time(lambda: search.find(SearchQuery()), SearchUnreachableError)
+    finally:
+        client.close()
+
+
 def test_calls_without_a_deadline_keep_the_clients_time_outs(stuck: Stuck) -> None:
     """
     A deadline of one call is not that of the next one on the same connection.

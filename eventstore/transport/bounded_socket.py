@@ -4,14 +4,7 @@ import io
 import socket
 from typing import Any
 
-from botocore.awsrequest import (
-    AWSHTTPConnection,
-    AWSHTTPConnectionPool,
-    AWSHTTPSConnection,
-    AWSHTTPSConnectionPool,
-)
-
-from eventstore.dynamodb.time_limit import CURRENT
+from eventstore.transport.time_limit import CURRENT
 
 
 class BoundedSocket:
@@ -57,24 +50,16 @@ class BoundedSocket:
         self._inner.settimeout(left if self._patience is None else min(left, self._patience))
 
 
-class _Connection(AWSHTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock = BoundedSocket(self.sock)
+def bounded(connection_class: type[Any]) -> type[Any]:
+    """Return a class of urllib3's connections whose waits are bounded."""
 
+    class Bounded(connection_class):  # type: ignore[misc]
+        """As its base; the socket is bounded once it is connected."""
 
-class _TlsConnection(AWSHTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock = BoundedSocket(self.sock)
+        def connect(self) -> None:
+            """Connect; see the base class."""
+            super().connect()
+            connection: Any = self
+            connection.sock = BoundedSocket(connection.sock)
 
-
-class _Pool(AWSHTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(AWSHTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-POOLS = {"http": _Pool, "https": _TlsPool}
+    return Bounded

@@ -98,12 +98,11 @@ class _CallTimeout(Timeout):
 
     def clone(self) -> Timeout:
         """Return the time-outs of the request that is about to be sent."""
-        limit = CURRENT.left_seconds()
-        connect, read = self._connect, self._read
-        if limit is None or not isinstance(connect, float) or not isinstance(read, float):
-            return super().clone()
-        limit = max(limit, _SECONDS_LEAST)
-        return Timeout(connect=min(connect, limit), read=min(read, limit), total=limit)
+        timeout = super().clone()
+        left = CURRENT.left_seconds()
+        if left is not None:
+            timeout.total = max(left, _SECONDS_LEAST)  # which shortens both others where they are longer
+        return timeout
 
 
 def _obey_time_limits(client: Any, connect_seconds: float, read_seconds: float) -> None:

@@ -13,14 +13,13 @@ from eventstore.errors import (
 )
 from eventstore.ports import Runtime
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
+from eventstore.transport.time_limit import SECONDS_MIN
 
 T = TypeVar("T")
 
 _VIEW_GONE = "search_context_missing_exception"
 _INDEX_MISSING = "index_not_found_exception"
 _DENIED = frozenset({401, 403})
-_SECONDS_MIN = 0.1
-"""The least that a request gets: a shorter one could only be cut off."""
 
 
 class IndexAbsentError(Exception):
@@ -46,7 +45,7 @@ def ask(runtime: Runtime, backoff: Backoff, deadline: Deadline, operation: Calla
     last: SearchCallError = SearchLostError("the time was over before it was asked")
     for _ in attempts(runtime, backoff, deadline):
         try:
-            return operation(max(deadline.left_seconds(), _SECONDS_MIN))
+            return operation(max(deadline.left_seconds(), SECONDS_MIN))
         except SearchLostError as error:
             last = error
         except SearchStatusError as error:

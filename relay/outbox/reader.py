@@ -86,34 +86,24 @@ class OutboxReader:
     def scan(self, start: Mapping[str, Any] | None, limit: int) -> ScanPage:
         """Return the next stretch of the outbox, at most `limit` rows."""
         request: dict[str, Any] = {"TableName": self._table, "Limit": limit, "ConsistentRead": True}
-        return self._page(self._client.scan, request, start)
-
-    def rows_of(self, aggregate_id: str, start: Mapping[str, Any] | None, limit: int) -> ScanPage:
-        """Return the next stretch of one aggregate's rows, at most `limit`, in order."""
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "aggregateId = :id",
-            "ExpressionAttributeValues": {":id": {"S": aggregate_id}},
-            "ConsistentRead": True,
-            "Limit": limit,
-        }
-        return self._page(self._client.query, request, start)
-
-    def walk(self, aggregate_id: str | None, limit: int) -> Iterator[tuple[OutboxRow | UnreadableRow, ...]]:
-        """Yield all rows, or those of one aggregate, in stretches of at most `limit`."""
-        start: Mapping[str, Any] | None = None
-        while True:  # as many stretches as there are; each moves on
-            page = self.scan(start, limit) if aggregate_id is None else self.rows_of(aggregate_id, start, limit)
-            yield page.rows
-            start = page.next_start
-            if start is None:
-                return
-
-    def _page(self, operation: Operation, request: dict[str, Any], start: Mapping[str, Any] | None) -> ScanPage:
         if start is not None:
             request["ExclusiveStartKey"] = start
-        reply = self._caller.read(operation, needs="Items", **request)
-        return ScanPage(tuple(of_row(item, self._table) for item in reply["Items"]), reply.get("LastEvaluatedKey"))
+        reply = self._caller.read(self._client.scan, needs="Items", **request)
+        return ScanPage(self._rows(reply), reply.get("LastEvaluatedKey"))
+
+    def walk(self, aggregate_id: str | None, limit: int) -> Iterator[tuple[OutboxRow | UnreadableRow, ...]]:
+        """Yield all rows, or those of one aggregate in order, in stretches of at most `limit`."""
+        operation: Operation = self._client.scan
+        request: dict[str, Any] = {"TableName": self._table, "ConsistentRead": True, "Limit": limit}
+        if aggregate_id is not None:
+            operation = self._client.query
+            request["KeyConditionExpression"] = "aggregateId = :id"
+            request["ExpressionAttributeValues"] = {":id": {"S": aggregate_id}}
+        for reply in self._caller.pages(operation, request, needs="Items"):
+            yield self._rows(reply)
+
+    def _rows(self, reply: Mapping[str, Any]) -> tuple[OutboxRow | UnreadableRow, ...]:
+        return tuple(of_row(item, self._table) for item in reply["Items"])
 
     def _answer(self, item: Mapping[str, Any] | None) -> Answer:
         if not item:

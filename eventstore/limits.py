@@ -27,8 +27,8 @@ EMBED_MAX_BYTES_DEFAULT = 1024
 BATCH_GET_MAX_KEYS = 100
 """Source: AWS, API reference of BatchGetItem."""
 
-BATCH_WRITE_MAX_ITEMS = 25
-"""Source: AWS, API reference of BatchWriteItem."""
+BATCH_MAX_STATEMENTS = 25
+"""Source: AWS, API reference of BatchExecuteStatement."""
 
 SEQUENCE_NUMBER_MAX = 10**15
 """Far above any history, below 2**53, so that every JSON reader keeps it exact."""

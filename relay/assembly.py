@@ -30,8 +30,8 @@ from relay.leases.worker_report import WorkerReport
 from relay.metrics import SILENT, Meter
 from relay.observing import gauges
 from relay.observing.reporting import report
+from relay.outbox.insisting import InsistingWriter
 from relay.outbox.reader import OutboxReader
-from relay.outbox.writer import OutboxWriter
 from relay.progress import PAGE_TURN_SECONDS, Progress
 from relay.sweep.sweep import Sweep, SweepSettings
 from relay.sweep.sweeper import Sweeper
@@ -212,7 +212,7 @@ class Relay:
             sequencer=Sequencer(self._reader, self._memory),
             events=EventReader(self._client, self._tables, self._runtime, self._settings.dynamodb),
             settler=Settler(
-                OutboxWriter(self._client, self._tables, self._runtime, self._settings.dynamodb), names, self._meter
+                InsistingWriter(self._client, self._tables, self._runtime, self._settings.dynamodb), names, self._meter
             ),
             bus=self._bus,
             sides=self._sides,

@@ -38,6 +38,11 @@ class NotAppliedError(DynamoError):
         self.code = code
         self.reached = reached
 
+    @property
+    def is_throttle(self) -> bool:
+        """Whether it was refused for load: whoever asks should ask for less."""
+        return self.reached and not self.code.startswith("Transaction")
+
 
 class OutcomeLostError(DynamoError):
     """The reply was lost or broken: a write may have happened or not."""
@@ -89,6 +94,32 @@ class RefusedError(DynamoError):
 
 class DeniedError(DynamoError):
     """Credentials are missing, wrong, or not allowed to do this."""
+
+
+_PASSING_CODES = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
+)
+"""Why one statement of many did not happen, where time heals it. Source: AWS, API reference of BatchStatementError."""
+
+
+def of_statement(error: Mapping[str, Any]) -> DynamoError:
+    """Return what the refusal of one statement of many means: its codes are those of BatchStatementError.
+
+    Args:
+        error: Its `Code`, `Message`, and `Item` where one was asked for.
+    """
+    code, message = str(error.get("Code", "Unknown")), str(error.get("Message", ""))
+    if code == "ConditionalCheckFailed":
+        return ConditionFailedError(message, error.get("Item"))
+    if code in _PASSING_CODES:
+        return NotAppliedError(code, message, reached=True)
+    if code == "InternalServerError":
+        return OutcomeLostError(f"{code}: {message}")
+    if code == "ResourceNotFound":
+        return NotFoundError(message)
+    if code == "AccessDenied":
+        return DeniedError(f"{code}: {message}")
+    return RefusedError(code, message)
 
 
 def of_refusal(response: Mapping[str, Any]) -> DynamoError:

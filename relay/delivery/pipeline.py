@@ -19,7 +19,7 @@ from relay.delivery.sequencer import Sequencer
 from relay.delivery.settler import Settler
 from relay.destination import BUS, Chain, CommitKey, Park, Report, Retry
 from relay.metrics import SILENT, Meter
-from relay.outbox.row import is_settled, lacking
+from relay.outbox.row import RowId, is_settled, lacking, row_id
 from relay.permit import Permit
 
 LATE_TICKETS_MAX = 8
@@ -99,7 +99,7 @@ class _Late:
 
     lane: Lane
     ticket: Ticket
-    recorded: dict[CommitKey, frozenset[str]]
+    recorded: dict[RowId, frozenset[str]]
     permit: Permit
 
 
@@ -201,12 +201,14 @@ class Pipeline:
                 self._late.append(late)
                 continue
             verdicts = rounds.judge_side(late.lane.name, report)
-            newly = self._settler.mark(verdicts.delivered, late.recorded, may_delete=_is_certain(late.permit))
+            ids = {row.key: row for row in late.recorded}
+            delivered = {ids[key]: names for key, names in verdicts.delivered.items()}
+            newly = self._settler.mark(delivered, late.recorded, may_delete=_is_certain(late.permit))
             self._meter.count(metrics.SETTLED, "late", amount=newly)
             settled += newly
             for key, name, verdict in verdicts.parked:
                 if not late.permit.is_revoked():  # asked for each: parking takes a while
-                    self._settler.park(key, name, verdict)
+                    self._settler.park(ids[key], name, verdict)
         return settled
 
     def finish_late(self, timeout_seconds: float) -> int:
@@ -293,7 +295,7 @@ class Pipeline:
             budget = 0.0 if behind else max(0.0, deadline - self._runtime.monotonic())
             report = ticket.reply.get(budget)
             if report is None:
-                self._remember_late(side, ticket, state.permit)
+                self._remember_late(side, ticket, work.sides[side.name], state.permit)
             else:
                 self._apply(state, rounds.judge_side(side.name, report))
 
@@ -333,33 +335,34 @@ class Pipeline:
         if state.permit.is_revoked():
             state.unparked = True
             return
-        if self._settler.park(key, name, verdict):
+        if self._settler.park(row_id(state.rows[key]), name, verdict):
             state.parked += 1
         state.rows[key] = rounds.parked(state.rows[key], name, verdict.reason)
 
     def _settle(self, state: _State) -> None:
-        for key in self._settler.settle_complete(state.rows.values(), may_delete=_is_certain(state.permit)):
-            del state.rows[key]
+        for row in self._settler.settle_complete(state.rows.values(), may_delete=_is_certain(state.permit)):
+            del state.rows[row.key]
             state.settled += 1
             self._meter.count(metrics.SETTLED, state.source)
 
     def _forget(self, state: _State, keys: Sequence[CommitKey], waiting: Collection[CommitKey]) -> None:
         """Note what was confirmed of commits that stay owed, and forget them: a long page must not pile them up."""
-        fresh = {key: state.rows[key].delivered - state.saved[key] for key in keys}
-        noted = {key: names for key, names in fresh.items() if names}
+        fresh = {row_id(state.rows[key]): state.rows[key].delivered - state.saved[key] for key in keys}
+        noted = {row: names for row, names in fresh.items() if names}
         self._settler.mark(noted, may_delete=_is_certain(state.permit))
         for key in keys:
-            delivered = state.rows.pop(key).delivered
+            row = state.rows.pop(key)
+            delivered = row.delivered
             state.late += BUS in delivered and not is_settled(delivered, self._names)
             state.waiting += key in waiting and BUS not in delivered
             for late in self._late:
-                if key in late.recorded:
-                    late.recorded[key] = delivered
+                if row_id(row) in late.recorded:
+                    late.recorded[row_id(row)] = delivered
 
-    def _remember_late(self, side: Lane, ticket: Ticket, permit: Permit) -> None:
+    def _remember_late(self, side: Lane, ticket: Ticket, rows: Sequence[OutboxRow], permit: Permit) -> None:
         if len(self._late) == LATE_TICKETS_MAX:
             self._late.popleft()  # its commits stay owed, and the sweep finds them
-        self._late.append(_Late(side, ticket, dict.fromkeys(ticket.keys, frozenset()), permit))
+        self._late.append(_Late(side, ticket, dict.fromkeys(map(row_id, rows), frozenset()), permit))
 
 
 def _is_certain(permit: Permit) -> bool:

@@ -4,11 +4,39 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from eventstore.errors import CorruptRowError
 from eventstore.rows import outbox as outbox_row
 from eventstore.rows.outbox import OutboxRow
+from relay.destination import CommitKey
+
+NO_COMMIT_ID = ""
+"""Stands in `OutboxRow.commit_id` for a row that does not say whose it is."""
+
+
+class RowId(NamedTuple):
+    """One commit's row: tables are remade and restored, and then another commit's row stands under the same key.
+
+    Attributes:
+        aggregate_id: First half of the row's key.
+        last: Second half of the row's key.
+        commit_id: The commit; None when the row does not say it.
+    """
+
+    aggregate_id: str
+    last: int
+    commit_id: str | None
+
+    @property
+    def key(self) -> CommitKey:
+        """The row's key."""
+        return self.aggregate_id, self.last
+
+
+def row_id(row: OutboxRow) -> RowId:
+    """Return which commit's row this is."""
+    return RowId(row.aggregate_id, row.last, row.commit_id or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +85,7 @@ def _salvage(item: Mapping[str, Any], reason: str) -> OutboxRow | UnreadableRow:
     return OutboxRow(
         aggregate_id=aggregate_id,
         aggregate_type=item.get("aggregateType", {}).get("S", "?"),
-        commit_id=item.get("commitId", {}).get("S", "?"),
+        commit_id=item.get("commitId", {}).get("S", NO_COMMIT_ID),
         first=int(first_text),
         last=last,
         committed_at_ms=0,

@@ -110,7 +110,7 @@ def kill_between_publish_and_confirm(relay: RelayProcess, bus: Proxy) -> None:
 def kill_between_confirm_and_settle(relay: RelayProcess, tables: Proxy) -> None:
     """Let the deletion of rows not come through, and kill the relay when the first of them is withheld."""
     relay.start()
-    tables.withhold_requests(lambda chunk: b"BatchWriteItem" in chunk)
+    tables.withhold_requests(lambda chunk: b"BatchExecuteStatement" in chunk)
     assert tables.withheld.wait(60), "the relay settles"
     relay.kill()
     tables.be_transparent()

@@ -72,7 +72,7 @@ class Operators:
             for key in keys:
                 with suppress(EventStoreError):
                     row, marks = dropper.find(key, None)
-                    dropper.drop(row.key, marks, "an operator", "simulated")
+                    dropper.drop(row.id, marks, "an operator", "simulated")
 
         return body
 

@@ -1,6 +1,6 @@
 """Deliberate bugs of appends, pages and destinations; see `bugs`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -8,7 +8,7 @@ from unittest.mock import patch
 from eventstore.append import commit, verdict
 from eventstore.append.appender import Appender
 from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import DynamoError, OutcomeLostError
+from eventstore.dynamodb.errors import DynamoError, NotAppliedError, OutcomeLostError
 from eventstore.errors import OutcomeUnknownError
 from eventstore.read import history
 from eventstore.rows import event as event_row
@@ -27,8 +27,9 @@ from relay.destinations.index.bulk_item import rule as rule_of
 from relay.feed.reader import FeedPage, FeedUnavailableError, ShardReader
 from relay.feed.shard_consumer import ShardConsumer
 from relay.outbox.reader import OutboxReader
-from relay.outbox.row import Absent, Answer
+from relay.outbox.row import Absent, Answer, RowId
 from relay.outbox.writer import OutboxWriter
+from relay.outbox.written import Done, Later, Written
 from relay.sweep.sweeper import Sweeper
 from tests.simulation.bugs import planted
 
@@ -192,16 +193,29 @@ def _return_ignored() -> Iterator[None]:
 
 @planted("update-without-condition", "a settled commit stays settled")
 def _update_without_condition() -> Iterator[None]:
-    """A mark brings a settled row back."""
-    honest = OutboxWriter._update
+    """A note brings a settled row back."""
 
-    def update(self: OutboxWriter, key: Any, **request: Any) -> Any:
-        if request["UpdateExpression"].startswith("ADD"):
-            del request["ConditionExpression"]
-        return honest(self, key, **request)
+    def note(self: OutboxWriter, notes: Mapping[RowId, Collection[str]]) -> dict[RowId, Written]:
+        return {row: _update_unconditionally(self, row, "ADD delivered :names", names) for row, names in notes.items()}
 
-    with patch.object(OutboxWriter, "_update", update):
+    with patch.object(OutboxWriter, "note", note):
         yield
+
+
+def _update_unconditionally(writer: OutboxWriter, row: RowId, expression: str, names: Collection[str]) -> Written:
+    try:
+        reply = writer._caller.once(
+            writer._client.update_item,
+            needs="Attributes",
+            TableName=writer._table,
+            Key=row_key(*row.key),
+            UpdateExpression=expression,
+            ExpressionAttributeValues={":names": {"SS": sorted(names)}},
+            ReturnValues="ALL_NEW",
+        )
+    except (NotAppliedError, OutcomeLostError) as error:
+        return Later(str(error), cause=error)
+    return Done(frozenset(reply["Attributes"]["delivered"]["SS"]))
 
 
 @planted(

@@ -6,8 +6,9 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
-from eventstore.dynamodb.errors import ConditionFailedError
+from eventstore.dynamodb.errors import ConditionFailedError, DynamoError
 from eventstore.errors import EventStoreError
+from eventstore.rows.item import row_key
 from relay.delivery import rounds
 from relay.delivery.page import PageResult
 from relay.delivery.pipeline import Pipeline
@@ -25,8 +26,9 @@ from relay.operating.parked import drop as drops
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.release import Fate, Releaser
-from relay.outbox.row import lacking
+from relay.outbox.row import RowId, lacking
 from relay.outbox.writer import OutboxWriter
+from relay.outbox.written import Done, Later, Written
 from relay.permit import DeliveryDeadline
 from relay.sweep import sweep as sweeps
 from relay.sweep.sweep import Sweep
@@ -195,9 +197,8 @@ def _complete_row_stays() -> Iterator[None]:
     """Nobody looks whether a mark has made a row complete, and the sweep takes only what is work."""
     worth = sweeps.worth_taking
 
-    def mark(self: Settler, delivered: Mapping[CommitKey, frozenset[str]], _recorded: Any = None, **_how: Any) -> int:
-        for key, names in delivered.items():
-            self._writer.add_delivered(key, names)
+    def mark(self: Settler, delivered: Mapping[RowId, frozenset[str]], _recorded: Any = None, **_how: Any) -> int:
+        self._writer.note(delivered)
         return 0
 
     def worth_taking(row: Any, names: Collection[str], *rest: Any) -> bool:
@@ -210,14 +211,27 @@ def _complete_row_stays() -> Iterator[None]:
 @planted("delivered-overwritten", "who has a commit is only added to")
 def _delivered_overwritten() -> Iterator[None]:
     """Who notes that a destination has a commit forgets the others that have it."""
-    honest = OutboxWriter._update
+    honest = OutboxWriter.note
 
-    def update(self: OutboxWriter, key: CommitKey, **request: Any) -> Any:
-        if request["UpdateExpression"] == "ADD delivered :names":
-            request["UpdateExpression"] = "SET delivered = :names"
-        return honest(self, key, **request)
+    def note(self: OutboxWriter, notes: Mapping[RowId, Collection[str]]) -> dict[RowId, Written]:
+        written = honest(self, notes)
+        for row, names in notes.items():
+            if written[row] == Done(frozenset(names)) or not isinstance(written[row], Done):
+                continue
+            try:
+                self._caller.once(
+                    self._client.update_item,
+                    TableName=self._table,
+                    Key=row_key(*row.key),
+                    UpdateExpression="SET delivered = :names",
+                    ConditionExpression="commitId = :commit",
+                    ExpressionAttributeValues={":names": {"SS": sorted(names)}, ":commit": {"S": str(row.commit_id)}},
+                )
+            except DynamoError as error:
+                written[row] = Later(str(error), cause=error)
+        return written
 
-    with patch.object(OutboxWriter, "_update", update):
+    with patch.object(OutboxWriter, "note", note):
         yield
 
 

@@ -34,6 +34,7 @@ from relay.observing import readiness
 from relay.operating import audit_trail
 from relay.operating.parked.release import Releaser
 from relay.operating.parked.selection import Selection
+from relay.outbox.row import RowId
 from relay.outbox.writer import OutboxWriter
 from relay.settings import RelaySettings
 from tests.tidy import module_page, pages, sources
@@ -305,14 +306,19 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     tables.init(client, names, runtime)
     store = EventStore.open(client, names)
     small, large = NewEvent("PLACED", {"quantity": 1}), NewEvent("PLACED", {"text": "x" * 2000})
-    store.append(AggregateRef("Order", "small"), [small], expected_version=0)
-    store.append(AggregateRef("Order", "large"), [large], expected_version=0, idempotency_key="a key")
+    rows = [
+        RowId(result.aggregate.id, 1, result.commit_id)
+        for result in (
+            store.append(AggregateRef("Order", "small"), [small], expected_version=0),
+            store.append(AggregateRef("Order", "large"), [large], expected_version=0, idempotency_key="a key"),
+        )
+    ]
     policy = SnapshotPolicy.every(1)
     Repository(store, aggregate_type="Order", initial=0, evolve=lambda n, _: n + 1, snapshots=policy).load("small")
     writer = OutboxWriter(client, names, runtime, Backoff())
-    writer.park(("small", 1), "bus", Park("a reason", "a_class"))
-    writer.add_delivered(("small", 1), ["index"])
-    writer.park(("large", 1), "bus", Park("a reason", "a_class"))
+    writer.park(rows[0], "bus", Park("a reason", "a_class"))
+    writer.note({rows[0]: ["index"]})
+    writer.park(rows[1], "bus", Park("a reason", "a_class"))
     list(Releaser(client, names, runtime, Backoff()).release(Selection("large"), dry_run=False))
     fleet, key = FleetTable(client, names, runtime, Backoff()), lease_key("2025-01-01T00:00:00.000", "shard-1")
     fleet.create_lease(key)

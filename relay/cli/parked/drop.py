@@ -47,7 +47,7 @@ def drop(
         row, marks = dropper.find((aggregate, last), destination)
         if not is_sure and not _confirms(row, marks, as_json=as_json):
             envelope.fail("not confirmed; nothing was changed", envelope.ExitCode.FOUND, as_json=as_json)
-        done = dropper.drop(row.key, marks, by, reason)
+        done = dropper.drop(row.id, marks, by, reason)
     except DropRefusedError as error:
         envelope.fail(str(error), envelope.ExitCode.FOUND, as_json=as_json)
     _tell(row, marks, done, as_json=as_json)

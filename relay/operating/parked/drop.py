@@ -15,9 +15,10 @@ from relay.operating import audit_trail
 from relay.operating.audit_trail import AuditRecord
 from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
+from relay.outbox.insisting import InsistingWriter
 from relay.outbox.reader import OutboxReader
-from relay.outbox.row import Absent, Present, is_settled
-from relay.outbox.writer import OutboxWriter
+from relay.outbox.row import Absent, Present, RowId, is_settled
+from relay.outbox.same_commit import same_commit
 
 _MEANWHILE_MAX = 3
 """Times that the row may change between the look and the transaction, such as by the index taking the commit."""
@@ -60,7 +61,7 @@ class Dropper:
         self._destinations = frozenset(destinations)
         self._marks = MarkReader(client, tables, runtime, backoff)
         self._outbox = OutboxReader(client, tables, runtime, backoff)
-        self._writer = OutboxWriter(client, tables, runtime, backoff)
+        self._writer = InsistingWriter(client, tables, runtime, backoff)
 
     def find(self, key: CommitKey, destination: str | None) -> tuple[MarkedRow, tuple[Mark, ...]]:
         """Return the row and the marks that a drop is about, having checked that it may be dropped.
@@ -80,7 +81,7 @@ class Dropper:
             self._check_turn(row)
         return row, marks
 
-    def drop(self, key: CommitKey, marks: Sequence[Mark], by: str, reason: str) -> Dropped:
+    def drop(self, owed: RowId, marks: Sequence[Mark], by: str, reason: str) -> Dropped:
         """Count a parked commit as delivered, on the condition that its marks are still those that were seen.
 
         Raises:
@@ -90,17 +91,17 @@ class Dropper:
         """
         names = frozenset(mark.destination for mark in marks)
         about = {
-            "aggregate": key[0],
-            "last": str(key[1]),
+            "aggregate": owed.aggregate_id,
+            "last": str(owed.last),
             "destinations": ", ".join(sorted(names)),
             "error class": ", ".join(sorted({mark.error_class for mark in marks})),
             "mark": "; ".join(mark.reason for mark in marks)[: audit_trail.REASON_MAX_CHARACTERS],
         }
         for _ in range(_MEANWHILE_MAX):
-            row = self._marks.row(key)
-            if row is None or any(row.marks.get(mark.destination) != mark for mark in marks):
+            row = self._marks.row(owed.key)
+            if row is None or row.id != owed or any(row.marks.get(mark.destination) != mark for mark in marks):
                 raise DropRefusedError(
-                    f"{_name(key)}: the mark was changed in the meantime, by a release or another drop"
+                    f"{_name(owed.key)}: the mark was changed in the meantime, by a release or another drop"
                 )
             if BUS in names:
                 self._check_turn(row)
@@ -108,8 +109,10 @@ class Dropper:
             commit = {"first": str(row.first or "?"), "type": row.aggregate_type}
             record = audit_trail.new_record(self._runtime, "drop", by, reason, {**about, **commit})
             if self._write(row, marks, record, settled=settled):
-                return Dropped(record, settled or self._settle_if_complete(key))
-        raise ThrottledError(f"{_name(key)} changed at every attempt", retry_after_seconds=self._backoff.cap_seconds)
+                return Dropped(record, settled or self._settle_if_complete(owed))
+        raise ThrottledError(
+            f"{_name(owed.key)} changed at every attempt", retry_after_seconds=self._backoff.cap_seconds
+        )
 
     def _check_turn(self, row: MarkedRow) -> None:
         """Refuse while an earlier commit could still arrive after the gap that a drop makes."""
@@ -144,14 +147,14 @@ class Dropper:
         )
         return isinstance(written, Taken)
 
-    def _settle_if_complete(self, key: CommitKey) -> bool:
+    def _settle_if_complete(self, owed: RowId) -> bool:
         """Delete the row when another destination took the commit at the same moment; the sweep would, later."""
-        row = self._marks.row(key)
-        if row is None:
+        row = self._marks.row(owed.key)
+        if row is None or row.id != owed:
             return True
         if not is_settled(row.delivered, self._destinations):
             return False
-        self._writer.delete([key])
+        self._writer.delete([row.id])
         return True
 
 
@@ -166,7 +169,9 @@ def _change(
     """Return the change of the row: it goes when nothing is owed any more, else the mark becomes a delivery."""
     names = {f"#mark{index}": mark.destination for index, mark in enumerate(marks)}
     values: dict[str, Mapping[str, Any]] = {f":mark{index}": dict(mark.stored) for index, mark in enumerate(marks)}
-    conditions = [f"parked.#mark{index} = :mark{index}" for index in range(len(marks))]
+    ours, of_commit = same_commit(row.id)
+    values |= of_commit
+    conditions = [ours, *(f"parked.#mark{index} = :mark{index}" for index in range(len(marks)))]
     action: dict[str, Any] = {
         "TableName": table,
         "Key": row_key(*row.key),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.destination import BUS, CommitKey
-from relay.outbox.row import number_of
+from relay.outbox.row import RowId, number_of
 
 UNKNOWN_CLASS = "unknown"
 """Stands for the error class of a mark that does not say it."""
@@ -41,6 +41,7 @@ class MarkedRow:
     Attributes:
         aggregate_id: Its aggregate.
         last: Last sequence number of the commit.
+        commit_id: The append that stored it; None when the row does not say it.
         first: Its first; None when the row does not say it, so that nobody can put it in order.
         aggregate_type: The aggregate's type; `?` when the row does not say it.
         committed_at_ms: The writer's clock at the append; None when the row does not say it.
@@ -51,12 +52,18 @@ class MarkedRow:
 
     aggregate_id: str
     last: int
+    commit_id: str | None
     first: int | None
     aggregate_type: str
     committed_at_ms: int | None
     delivered: frozenset[str]
     marks: Mapping[str, Mark]
     released_at_ms: int | None
+
+    @property
+    def id(self) -> RowId:
+        """Whose row it is."""
+        return RowId(self.aggregate_id, self.last, self.commit_id)
 
     @property
     def key(self) -> CommitKey:
@@ -78,6 +85,7 @@ def read(item: Mapping[str, Any]) -> MarkedRow:
     return MarkedRow(
         aggregate_id=item["aggregateId"]["S"],
         last=last,
+        commit_id=_kind(item.get("commitId"), "S") or None,
         first=first if first is not None and 1 <= first <= last else None,
         aggregate_type=str(_kind(item.get("aggregateType"), "S") or "?"),
         committed_at_ms=_integer(item.get("committedAt")),

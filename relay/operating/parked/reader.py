@@ -15,7 +15,9 @@ from relay.outbox.row import number_of
 
 PAGE_ROWS = 500
 
-_FIELDS = "aggregateId, sequenceNumber, firstSequence, aggregateType, committedAt, delivered, parked, releasedAt"
+_FIELDS = (
+    "aggregateId, sequenceNumber, firstSequence, aggregateType, committedAt, delivered, parked, releasedAt, commitId"
+)
 
 
 class MarkReader:

@@ -14,6 +14,8 @@ from relay.destination import BUS, CommitKey
 from relay.operating.parked.mark import Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
 from relay.operating.parked.selection import Selection
+from relay.outbox.row import RowId
+from relay.outbox.same_commit import same_commit
 
 
 class Fate(StrEnum):
@@ -89,27 +91,34 @@ class Releaser:
             if_unknown="release again: what is released is not met a second time",
             TableName=self._table,
             Key=row_key(*row.key),
-            **_request(marks, self._runtime.now_ms()),
+            **_request(row, marks, self._runtime.now_ms()),
         )
         if isinstance(written, Taken):
             return Fate.RELEASED
-        return Fate.RELEASED if written.maybe_ours and self._is_free(row.key, marks) else Fate.CHANGED
+        return Fate.RELEASED if written.maybe_ours and self._is_free(row.id, marks) else Fate.CHANGED
 
-    def _is_free(self, key: CommitKey, marks: Sequence[Mark]) -> bool:
+    def _is_free(self, released: RowId, marks: Sequence[Mark]) -> bool:
         """Tell whether a change whose reply was lost has happened: the marks are not there any more as they were."""
-        row = self._reader.row(key)
-        return row is None or all(
-            mark.destination not in row.marks or row.marks[mark.destination].stored != mark.stored for mark in marks
+        row = self._reader.row(released.key)
+        return (
+            row is None
+            or row.id != released
+            or all(
+                mark.destination not in row.marks or row.marks[mark.destination].stored != mark.stored for mark in marks
+            )
         )
 
 
-def _request(marks: Sequence[Mark], now_ms: int) -> dict[str, Any]:
+def _request(row: MarkedRow, marks: Sequence[Mark], now_ms: int) -> dict[str, Any]:
     """Return the update that removes marks; the stamp makes the change work for a relay that reads the feed."""
     places = {f"#mark{index}": mark.destination for index, mark in enumerate(marks)}
     stored = {f":mark{index}": dict(mark.stored) for index, mark in enumerate(marks)}
+    ours, values = same_commit(row.id)
     return {
         "UpdateExpression": f"REMOVE {', '.join(f'parked.{place}' for place in places)} SET releasedAt = :now",
-        "ConditionExpression": " AND ".join(f"parked.#mark{index} = :mark{index}" for index in range(len(marks))),
+        "ConditionExpression": " AND ".join(
+            [ours, *(f"parked.#mark{index} = :mark{index}" for index in range(len(marks)))]
+        ),
         "ExpressionAttributeNames": places,
-        "ExpressionAttributeValues": {**stored, ":now": {"N": str(now_ms)}},
+        "ExpressionAttributeValues": {**stored, **values, ":now": {"N": str(now_ms)}},
     }

@@ -310,18 +310,3 @@ def test_what_a_batch_leaves_undone_is_asked_for_again_while_it_brings_something
     with pytest.raises(ThrottledError, match="1 rows of t"):
         batches.get(caller(runtime, Client(batch_get_item=never)), "t", [two])
     assert len(never.requests) == BACKOFF.attempts_max
-
-
-def test_rows_that_a_batch_did_not_delete_are_deleted_again(runtime: ManualRuntime) -> None:
-    """
-    A reply that does not name what is left was cut short, and says nothing.
-    """
-    one, two = {"id": {"N": "1"}}, {"id": {"N": "2"}}
-    deletes = Script(
-        {"UnprocessedItems": {"t": [{"DeleteRequest": {"Key": two}}]}},
-        {},
-        {"UnprocessedItems": {}},
-    )
-    batches.delete(caller(runtime, Client(batch_write_item=deletes)), "t", [one, two])
-    sent = [[each["DeleteRequest"]["Key"] for each in request["RequestItems"]["t"]] for request in deletes.requests]
-    assert sent == [[one, two], [two], [two]]

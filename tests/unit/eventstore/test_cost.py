@@ -19,6 +19,7 @@ from relay.destinations.index.index import Index
 from relay.leases.fleet import lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.position import Position
+from relay.outbox.row import RowId
 from relay.outbox.writer import OutboxWriter
 from relay.permit import FlagPermit
 from relay.settings import RelaySettings
@@ -285,9 +286,10 @@ def test_relay() -> None:
         asked = total(deliver(metered, relay)) - settled
         metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=4)
         rechecked = total(deliver(metered, relay, recheck=True)) - settled
-    metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=5)
+    result = metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=5)
     parts: Any = (metered.client, TableNames(), SystemRuntime(), Backoff())
-    noted = metered.cost_of(lambda _: OutboxWriter(*parts).add_delivered((AGGREGATE.id, 6), ["bus"]))
+    row = RowId(AGGREGATE.id, 6, result.commit_id)
+    noted = metered.cost_of(lambda _: OutboxWriter(*parts).note({row: ["bus"]}))
     fleet, key = FleetTable(*parts), lease_key("2025-01-01T00:00:00.000", "shard-1")
     fleet.create_lease(key)
     lease = fleet.take(fleet.look().leases[key], "worker-1")

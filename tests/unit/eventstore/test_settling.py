@@ -19,6 +19,7 @@ from eventstore.backoff import Backoff
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.destination import Park
+from relay.outbox.row import RowId
 from relay.outbox.writer import OutboxWriter
 
 from .conftest import ITEM, QUICK, event
@@ -57,8 +58,24 @@ class World:
         version = self.store.current_version("item-1")
         return self.store.append(ITEM, [event() for _ in range(count)], expected_version=version)
 
+    def deliver(self, result: AppendResult, *names: str) -> None:
+        """Note who has a commit, as a relay does."""
+        self.writer.note({_row(result): names})
+
+    def settle(self, result: AppendResult) -> None:
+        """Delete a commit's row, as a relay does."""
+        self.writer.delete([_row(result)])
+
+    def park(self, result: AppendResult, name: str) -> None:
+        """Park a commit, as a relay does."""
+        self.writer.park(_row(result), name, Park("the mapping refuses it", "rejected"))
+
     def at(self, seconds: float, act: Callable[[], Any]) -> None:
         self.runtime.plan.append((seconds, act))
+
+
+def _row(result: AppendResult) -> RowId:
+    return RowId(result.aggregate.id, result.version, result.commit_id)
 
 
 @pytest.fixture
@@ -71,7 +88,7 @@ def test_it_returns_when_the_row_is_gone_and_the_index_has_refreshed(world: Worl
     A row that is gone is a commit that every destination has; searches show it a refresh later.
     """
     result = world.append(2)
-    world.at(3.0, lambda: world.writer.delete([("item-1", 2)]))
+    world.at(3.0, lambda: world.settle(result))
 
     result.wait_settled(10.0)
 
@@ -83,7 +100,7 @@ def test_the_bus_alone_needs_no_refresh_and_not_the_index(world: World) -> None:
     The row stays, owed to the index; the bus is in `delivered`.
     """
     result = world.append()
-    world.at(2.0, lambda: world.writer.add_delivered(("item-1", 1), ["bus"]))
+    world.at(2.0, lambda: world.deliver(result, "bus"))
 
     result.wait_settled(10.0, "bus")
 
@@ -95,7 +112,7 @@ def test_the_index_alone_waits_for_its_refresh(world: World) -> None:
     One refresh interval behind the moment at which the index was seen to have it.
     """
     result = world.append()
-    world.writer.add_delivered(("item-1", 1), ["index"])
+    world.deliver(result, "index")
 
     result.wait_settled(10.0, "index")
 
@@ -107,7 +124,7 @@ def test_time_over_says_who_has_it(world: World) -> None:
     The commit is stored and owed; the error names it, and who had it by then.
     """
     result = world.append()
-    world.writer.add_delivered(("item-1", 1), ["bus"])
+    world.deliver(result, "bus")
 
     with pytest.raises(NotSettledError, match="index did not have it within 2 s") as caught:
         result.wait_settled(2.0, "index")
@@ -121,7 +138,7 @@ def test_too_little_time_for_the_refresh_is_not_settled(world: World) -> None:
     The index has it, and nobody can promise that searches show it.
     """
     result = world.append()
-    world.writer.delete([("item-1", 1)])
+    world.settle(result)
 
     with pytest.raises(NotSettledError, match="too late"):
         result.wait_settled(0.5)
@@ -134,13 +151,13 @@ def test_a_parked_commit_says_why(world: World) -> None:
     Waiting longer would not help; other destinations are not held up by it.
     """
     result = world.append()
-    world.writer.park(("item-1", 1), "index", Park("the mapping refuses it", "rejected"))
+    world.park(result, "index")
 
     for destination in ("index", None):
         with pytest.raises(ParkedError) as caught:
             result.wait_settled(5.0, destination)
         assert (caught.value.destination, caught.value.reason) == ("index", "the mapping refuses it")
-    world.writer.add_delivered(("item-1", 1), ["bus"])
+    world.deliver(result, "bus")
     result.wait_settled(5.0, "bus")
 
 
@@ -149,8 +166,8 @@ def test_what_was_delivered_after_all_is_not_parked(world: World) -> None:
     `delivered` outranks `parked`; the other destination is still owed.
     """
     result = world.append()
-    world.writer.park(("item-1", 1), "index", Park("the mapping refuses it", "rejected"))
-    world.writer.add_delivered(("item-1", 1), ["index"])
+    world.park(result, "index")
+    world.deliver(result, "index")
 
     with pytest.raises(NotSettledError):
         result.wait_settled(2.0)
@@ -189,7 +206,7 @@ def test_a_result_of_another_process_is_waited_for_by_the_store(world: World) ->
     A result can be sent; its way back to the store stays behind.
     """
     result = pickle.loads(pickle.dumps(world.append()))  # noqa: S301 - our own bytes
-    world.writer.delete([("item-1", 1)])
+    world.settle(result)
 
     with pytest.raises(InvalidInputError, match=r"EventStore\.wait_settled"):
         result.wait_settled(5.0)

@@ -28,7 +28,7 @@ from relay.testing import InMemoryBroker, InMemoryIndex
 QUEUE = "all"
 
 READS = ("TransactGetItems", "BatchGetItem", "Query", "Scan", "GetItem")
-WRITES = ("BatchWriteItem", "UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems")
+WRITES = ("BatchExecuteStatement", "UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems")
 CHARGED = frozenset({*READS, *WRITES})
 
 Trap = Callable[[str, Mapping[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]]

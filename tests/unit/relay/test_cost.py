@@ -46,7 +46,7 @@ def test_at_steady_state(bench: Bench, size: int) -> None:
     """
     bench.process(second_commits(bench, size, known=True))
 
-    assert requests(bench) == {"BatchWriteItem": {1: 1, 10: 1, 100: 4}[size]}
+    assert requests(bench) == {"BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
     assert bench.way.units(*READS) == 0
     assert bench.way.units(*WRITES) == size
 
@@ -57,7 +57,7 @@ def test_aggregates_the_relay_does_not_remember(bench: Bench, size: int) -> None
     """
     bench.process(second_commits(bench, size, known=False))
 
-    assert requests(bench) == {"TransactGetItems": 1, "BatchWriteItem": {1: 1, 10: 1, 100: 4}[size]}
+    assert requests(bench) == {"TransactGetItems": 1, "BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
     assert bench.way.units(*READS) == 2 * size
     assert bench.way.units(*WRITES) == size
 
@@ -70,7 +70,7 @@ def test_rows_that_may_be_settled_already(bench: Bench, size: int) -> None:
 
     bench.process(rows, recheck=True)
 
-    assert requests(bench) == {"TransactGetItems": 1, "BatchWriteItem": {1: 1, 10: 1, 100: 4}[size]}
+    assert requests(bench) == {"TransactGetItems": 1, "BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
     assert bench.way.units(*READS) == 2 * size
 
 
@@ -80,14 +80,14 @@ def test_events_that_the_rows_do_not_carry(bench: Bench, size: int) -> None:
     """
     bench.process(second_commits(bench, size, known=True, text="x" * 2000))
 
-    assert requests(bench) == {"BatchGetItem": 1, "BatchWriteItem": {1: 1, 10: 1, 100: 4}[size]}
+    assert requests(bench) == {"BatchGetItem": 1, "BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
     assert bench.way.units(*READS) == size
     assert bench.way.units(*WRITES) == size
 
 
 def test_an_index_that_is_late(bench: Bench, size: int) -> None:
     """
-    One note per row that the bus has it, and then the same deletes.
+    One note per row that the bus has it, 25 at a time, and then the same deletes.
     """
     rows = second_commits(bench, size, known=True)
     bench.be_impatient()
@@ -97,5 +97,5 @@ def test_an_index_that_is_late(bench: Bench, size: int) -> None:
     go_on.set()
     assert bench.pipeline.finish_late(10.0) == size
 
-    assert requests(bench) == {"UpdateItem": size, "BatchWriteItem": {1: 1, 10: 1, 100: 4}[size]}
+    assert requests(bench) == {"BatchExecuteStatement": {1: 2, 10: 2, 100: 8}[size]}
     assert bench.way.units(*WRITES) == 2 * size

@@ -6,6 +6,7 @@ from relay.delivery.page import CommitPage
 from relay.delivery.sequencer import CHAIN_MAX
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
+from relay.outbox.row import row_id
 from relay.permit import FlagPermit
 from tests.support.delivering import TestedPermit
 
@@ -252,7 +253,7 @@ def test_marking_a_settled_row_does_not_bring_it_back(bench: Bench) -> None:
     (row,) = bench.outbox()
     bench.process([row])
 
-    assert bench.pipeline._settler.mark({row.key: frozenset({"index"})}) == 0
+    assert bench.pipeline._settler.mark({row_id(row): frozenset({"index"})}) == 0
     assert bench.outbox() == []
 
 

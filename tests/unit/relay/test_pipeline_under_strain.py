@@ -40,8 +40,8 @@ def test_a_round_reads_no_more_events_than_fit(bench: Bench, monkeypatch: pytest
     assert result.settled == 4
     assert sorted(bench.on_bus()) == [(name, number) for name in ("item-0", "item-1") for number in range(1, 121)]
     assert bench.index.count() == 240
-    steps = [name for name, _, _ in bench.way.calls if name in ("BatchGetItem", "BatchWriteItem")]
-    assert steps == ["BatchGetItem", "BatchWriteItem"] * 4
+    steps = [name for name, _, _ in bench.way.calls if name in ("BatchGetItem", "BatchExecuteStatement")]
+    assert steps == ["BatchGetItem", "BatchExecuteStatement"] * 4
 
 
 def test_what_is_read_for_the_index_alone_is_bounded_as_well(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +74,9 @@ def test_a_page_lets_go_of_what_is_dealt_with(bench: Bench) -> None:
 
     assert result.late == count
     assert {row.delivered for row in bench.outbox()} == {frozenset({"bus"})}
-    steps = [name for name, _, _ in bench.way.calls if name in ("Query", "UpdateItem")]
-    assert steps == ["Query", *["UpdateItem"] * CHAIN_MAX, "Query", *["UpdateItem"] * 5]
+    steps = [name for name, _, _ in bench.way.calls if name in ("Query", "BatchExecuteStatement")]
+    notes = "BatchExecuteStatement"
+    assert steps == ["Query", *[notes] * (CHAIN_MAX // 25), "Query", notes]
 
 
 def test_a_stop_ends_a_long_chain_between_rounds(bench: Bench) -> None:
@@ -148,7 +149,7 @@ def test_a_late_report_settles_without_another_note(bench: Bench) -> None:
 
     assert bench.pipeline.finish_late(10.0) == 3
     assert bench.outbox() == []
-    assert [name for name, _, _ in bench.way.calls if name != "Scan"] == ["BatchWriteItem"]
+    assert [name for name, _, _ in bench.way.calls if name != "Scan"] == ["BatchExecuteStatement"]
 
 
 def test_a_delivery_nobody_waits_for_is_not_made(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +189,7 @@ def test_throttled_settling_is_repeated_and_nothing_is_sent_twice(bench: Bench) 
     takes = iter([True])
 
     def throttle(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        if operation == "BatchWriteItem" and not next(takes, False):
+        if operation == "BatchExecuteStatement" and not next(takes, False):
             raise ServiceError("ProvisionedThroughputExceededException", "slow down")
         return effect()
 

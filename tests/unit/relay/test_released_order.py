@@ -13,6 +13,7 @@ from relay.feed.change import of_record
 from relay.operating.parked.drop import Dropper, DropRefusedError
 from relay.operating.parked.release import Releaser
 from relay.operating.parked.selection import Selection
+from relay.outbox.row import row_id
 from relay.permit import FlagPermit
 from relay.testing.commits import chain
 
@@ -34,7 +35,7 @@ def release(bench: Bench) -> None:
 def drop(bench: Bench, aggregate_id: str, last: int) -> None:
     dropper = Dropper(bench.client, TableNames(), bench.runtime, BACKOFF, ("bus", "index"))
     row, marks = dropper.find((aggregate_id, last), None)
-    dropper.drop(row.key, marks, "ann", "why")
+    dropper.drop(row.id, marks, "ann", "why")
 
 
 def sweep(bench: Bench) -> None:
@@ -257,7 +258,7 @@ def test_a_refusal_that_comes_after_a_drop_does_not_park_the_row_again(bench: Be
     writer = bench.pipeline._settler._writer
     row = bench.row("a", 1)
 
-    assert not writer.park(row.key, "bus", Park("too large", "message_too_large"))
+    assert not writer.park(row_id(row), "bus", Park("too large", "message_too_large"))
     assert bench.row("a", 1).parked == {}
 
 

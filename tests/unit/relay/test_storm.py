@@ -41,8 +41,8 @@ class Gremlin:
             raise transaction_cancelled(
                 [{"Code": code, "Message": ""} for code in (*codes[:-1], "TransactionConflict")]
             )
-        if operation == "BatchWriteItem" and chance < 0.1:
-            return {"UnprocessedItems": request["RequestItems"]}
+        if operation == "BatchExecuteStatement" and chance < 0.1:
+            return {"Responses": [{"Error": {"Code": "ThrottlingError"}} for _ in request["Statements"]]}
         reply = effect()
         if chance > 0.97:
             raise ServiceError("InternalServerError", "the reply is lost", status=500)

@@ -146,7 +146,7 @@ def test_a_refusal_while_it_rests_does_not_end_it(sweeping: Sweeping, log_events
     """
 
     def refuse(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        if operation == "BatchWriteItem":
+        if operation == "BatchExecuteStatement":
             raise ServiceError("AccessDeniedException", "not any more")
         return effect()
 

@@ -23,6 +23,7 @@ from eventstore.search.document import encode
 from eventstore.search.lag import committed_ms, refresh_seconds
 from eventstore.system import SystemRuntime
 from relay.destination import Park
+from relay.outbox.row import RowId
 from relay.outbox.writer import OutboxWriter
 
 ALL = SearchQuery().oldest_first()
@@ -165,8 +166,8 @@ def test_the_lag_of_an_index(search, index, store, client):
     results = [store.append(AggregateRef("Item", name), [NewEvent("ADDED", {})], expected_version=0) for name in "abcd"]
     index.add(store.load("c"))
     writer = OutboxWriter(client, store.context.tables, SystemRuntime(), store.context.options.read_backoff)
-    writer.add_delivered(("a", 1), ["index"])
-    writer.park(("b", 1), "index", Park("too odd", "odd"))
+    writer.note({RowId("a", 1, results[0].commit_id): ["index"]})
+    writer.park(RowId("b", 1, results[1].commit_id), "index", Park("too odd", "odd"))
     client.delete_item(TableName=store.context.tables.outbox, Key=row_key("c", 1))
 
     lag = search.index_lag()

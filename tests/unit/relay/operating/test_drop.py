@@ -23,7 +23,7 @@ def dropper(night: Night, *names: str) -> Dropper:
 def drop(night: Night, aggregate_id: str, last: int, destination: str | None = None, *names: str) -> Dropped:
     tool = dropper(night, *names)
     row, marks = tool.find((aggregate_id, last), destination)
-    return tool.drop(row.key, marks, "ann", "the product was never sold")
+    return tool.drop(row.id, marks, "ann", "the product was never sold")
 
 
 def test_the_row_goes_when_nothing_is_owed_any_more(night: Night) -> None:
@@ -171,7 +171,7 @@ def test_a_mark_that_changed_after_it_was_seen(night: Night) -> None:
     night.park("a", 1, "bus", error_class="another")
 
     with pytest.raises(DropRefusedError, match="changed in the meantime"):
-        tool.drop(row.key, marks, "ann", "why")
+        tool.drop(row.id, marks, "ann", "why")
     assert night.audits() == []
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         InvalidTokenError,
         LimitExceededError,
         MissingExtraError,
+        NewerRowError,
         NotJsonError,
         NotSettledError,
         OutcomeUnknownError,
@@ -116,6 +117,7 @@ __all__ = [
     "Loaded",
     "MissingExtraError",
     "NewEvent",
+    "NewerRowError",
     "NotJsonError",
     "NotSettledError",
     "OutcomeUnknownError",
@@ -168,8 +170,8 @@ _NAMES_BY_MODULE = {
     "eventstore.errors": (
         "AccessDeniedError AggregateTypeError CorruptRowError DecideAgainError EndpointError EventSchemaError "
         "EventStoreError IdempotencyConflictError IndexMissingError InvalidInputError InvalidTokenError "
-        "LimitExceededError MissingExtraError NotJsonError NotSettledError OutcomeUnknownError ParkedError "
-        "RequestRefusedError SearchExpiredError SearchRefusedError SearchUnreachableError SetUpError "
+        "LimitExceededError MissingExtraError NewerRowError NotJsonError NotSettledError OutcomeUnknownError "
+        "ParkedError RequestRefusedError SearchExpiredError SearchRefusedError SearchUnreachableError SetUpError "
         "TableLayoutError TableMissingError ThrottledError TryLaterError UnreachableError "
         "WrongExpectedVersionError"
     ),

@@ -25,7 +25,8 @@ EventStoreError
 │   ├── MissingExtraError        an optional dependency is not installed
 │   └── SearchRefusedError       the search index refuses: wrong server, wrong mapping, or a raw body it does not take
 ├── CorruptRowError          a stored row cannot be read
-│   └── EventSchemaError         nothing registered can read an event of this type and version
+│   ├── EventSchemaError         nothing registered can read an event of this type and version
+│   └── NewerRowError            a later release wrote it: upgrade this one
 ├── ParkedError              a destination cannot take the commit: a person must look
 └── RequestRefusedError      DynamoDB refused what we sent: a defect of this library
 """
@@ -353,6 +354,21 @@ class EventSchemaError(CorruptRowError):
         super().__init__(table, key=key, field=field, reason=reason)
         self.event_type = event_type
         self.schema_version = schema_version
+
+
+class NewerRowError(CorruptRowError):
+    """A later release wrote a row, in a layout that this one does not know. The row is sound: upgrade this process.
+
+    Attributes:
+        layout: The row's layout number.
+        known: The highest that this release reads.
+    """
+
+    def __init__(self, table: str, *, key: str, field: str, layout: int, known: int) -> None:
+        reason = f"is {layout}, and this release knows row layouts up to {known}: upgrade it"
+        super().__init__(table, key=key, field=field, reason=reason)
+        self.layout = layout
+        self.known = known
 
 
 class ParkedError(EventStoreError):

@@ -10,6 +10,10 @@ from eventstore.errors import NotJsonError
 DEPTH_MAX = 64
 """Nesting allowed in a payload; Elasticsearch and most consumers give up far earlier."""
 
+FAULTS = (ValueError, RecursionError, OverflowError)
+"""What decoding text that somebody else wrote can raise: no JSON or no UTF-8 (`ValueError`), nested too deeply, or with
+a number beyond measure."""
+
 
 def encode(value: object, field: str) -> str:
     """Return compact JSON text of a plain JSON value; integers of any size stay exact.
@@ -29,9 +33,12 @@ def decode(text: str | bytes) -> Any:
     """Return the value a JSON text stands for; integers of any size stay exact.
 
     Raises:
-        ValueError: The text is not JSON.
+        ValueError: The text is not JSON, or nested more deeply than can be decoded.
     """
-    return msgspec.json.decode(text)
+    try:
+        return msgspec.json.decode(text)
+    except (RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _check(value: object, path: str, depth: int) -> None:  # noqa: C901 - one branch per kind of JSON value

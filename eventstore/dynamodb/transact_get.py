@@ -47,6 +47,43 @@ def items(caller: Caller, places: Sequence[Place]) -> list[Item | None]:
     return [found[index] for index in range(len(places))]
 
 
+def items_once(caller: Caller, places: Sequence[Place]) -> dict[int, Item | None]:
+    """Make one attempt at reading rows; return those that were read, by their index; None where there is none.
+
+    Those in conflict with a write are left out, so that they delay nobody else's answer. Halves of places whose rows
+    are together larger than 4 MB are asked for one after the other; a single row never is.
+
+    Args:
+        caller: Its attempts are not used.
+        places: At most 100.
+
+    Raises:
+        ThrottledError: Refused for load: nothing is known.
+        UnreachableError: No answer.
+        SetUpError: As `Caller.read`.
+    """
+    found: dict[int, Item | None] = {}
+    left: list[Sequence[int]] = [range(len(places))] if places else []
+    while left:  # what is put back is fewer each time
+        wanted = left.pop()
+        try:
+            found.update(_ask(caller, places, wanted))
+        except (TransactionCancelledError, RefusedError) as error:
+            if _is_too_much(error) and len(wanted) > 1:
+                middle = len(wanted) // 2
+                left += [wanted[middle:], wanted[:middle]]
+            elif isinstance(error, TransactionCancelledError):
+                _, calm = _split(wanted, error)
+                left += [calm] if calm else []
+            else:
+                raise caller.public(error, _request(places, wanted)) from error
+        except (NotAppliedError, OutcomeLostError) as error:
+            raise caller.gave_up(error) from error
+        except DynamoError as error:
+            raise caller.public(error, _request(places, wanted)) from error
+    return found
+
+
 def _together(caller: Caller, places: Sequence[Place], wanted: Sequence[int]) -> dict[int, Item | None]:
     """Return the rows at the wanted ones of places, by their index."""
     found: dict[int, Item | None] = {}

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from eventstore.model import RecordedEvent
 from eventstore.rows.item import Item, ItemReader
 
+LAYOUT_KNOWN = 1
+"""Highest layout of these rows that this release reads. Rows of layout 1 do not say it; later ones do."""
+
 
 def encode(event: RecordedEvent, index_shards: int) -> dict[str, dict[str, str]]:
     """Return the row of an event.
@@ -38,9 +41,11 @@ def decode(item: Item, table: str) -> RecordedEvent:
     """Return the event of a row.
 
     Raises:
+        NewerRowError: A later release wrote it.
         CorruptRowError: An attribute is missing or of another kind.
     """
     row = ItemReader(item, table)
+    row.check_layout(LAYOUT_KNOWN)
     return RecordedEvent(
         aggregate_id=row.text("aggregateId"),
         aggregate_type=row.text("aggregateType"),

@@ -1,11 +1,17 @@
 """DynamoDB items as attribute-value maps: how large they are, and how a field is read out of one."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, TypeGuard
 
-from eventstore.errors import CorruptRowError
+from eventstore.errors import CorruptRowError, NewerRowError
 
 Item = Mapping[str, Mapping[str, Any]]
+
+INTEGER_MAX = 2**63 - 1
+"""What a whole number in a row may be, either side of 0: more fits no header, field or clock. DynamoDB takes more."""
+
+LAYOUT = "layout"
+"""Attribute that numbers a row's layout. A row without it has layout 1."""
 
 
 def item_size(item: Item) -> int:
@@ -47,7 +53,10 @@ def _number_size(text: str) -> int:
 
 
 class ItemReader:
-    """Reads fields of one item; what is missing or of another kind is a `CorruptRowError` that names the field."""
+    """Reads fields of one item; what is missing or of another kind is a `CorruptRowError` that names the field.
+
+    Nothing else is raised, whatever the item holds.
+    """
 
     def __init__(self, item: Item, table: str) -> None:
         self._item = item
@@ -55,15 +64,42 @@ class ItemReader:
 
     def text(self, field: str) -> str:
         """Return a string attribute."""
-        return str(self._value(field, "S"))
+        try:
+            text = self._item[field]["S"]
+        except (KeyError, TypeError):
+            text = self._value(field, "S")  # says what is wrong
+        if not (type(text) is str and text.isascii()) and not is_text(text):  # nearly all text is: rows are very many
+            raise self.corrupt(field, "is not text")
+        return text
 
     def integer(self, field: str) -> int:
-        """Return a number attribute that is whole."""
-        number = str(self._value(field, "N"))
+        """Return a number attribute that is whole and within 64 bits."""
         try:
-            return int(number)
-        except ValueError as error:
-            raise self.corrupt(field, f"is {number}, not a whole number") from error
+            text = self._item[field]["N"]
+        except (KeyError, TypeError):
+            text = self._value(field, "N")  # says what is wrong
+        try:
+            number = int(text)
+        except (ValueError, TypeError) as error:
+            raise self.corrupt(field, f"is {text}, not a whole number") from error
+        if not -INTEGER_MAX <= number <= INTEGER_MAX:
+            raise self.corrupt(field, f"is {text}, beyond 64 bits")
+        return number
+
+    def check_layout(self, known: int) -> None:
+        """Look whether the row's layout is one that the caller reads, before anything else of it is read.
+
+        Raises:
+            NewerRowError: A later release wrote the row.
+            CorruptRowError: The number cannot be read.
+        """
+        if LAYOUT not in self._item:
+            return
+        layout = self.integer(LAYOUT)
+        if layout < 1:
+            raise self.corrupt(LAYOUT, f"is {layout}; layouts are 1, 2, 3 …")
+        if layout > known:
+            raise NewerRowError(self._table, key=describe_key(self._item), field=LAYOUT, layout=layout, known=known)
 
     def text_or_none(self, field: str) -> str | None:
         """Return a string attribute, or None when it is absent."""
@@ -71,14 +107,22 @@ class ItemReader:
 
     def text_set(self, field: str) -> frozenset[str]:
         """Return a string-set attribute; absent is empty."""
-        return frozenset(self._value(field, "SS")) if field in self._item else frozenset()
+        if field not in self._item:
+            return frozenset()
+        texts = self._value(field, "SS")
+        if not isinstance(texts, Collection) or not all(map(is_text, texts)):
+            raise self.corrupt(field, "is not a set of texts")
+        return frozenset(texts)
 
     def text_map(self, field: str) -> Mapping[str, Any]:
         """Return a map attribute, its values still typed; absent is empty.
 
         In change records DynamoDB Local writes an empty map without its kind, as `{}`; nothing else can be meant by it.
         """
-        return self._value(field, "M") if self._item.get(field) else {}
+        found = self._value(field, "M") if self._item.get(field) else {}
+        if not isinstance(found, Mapping):
+            raise self.corrupt(field, "is not a map")
+        return found
 
     def corrupt(self, field: str, reason: str) -> CorruptRowError:
         """Return the error that names this row and a field of it."""
@@ -88,9 +132,30 @@ class ItemReader:
         value = self._item.get(field)
         if value is None:
             raise self.corrupt(field, "is missing")
+        if not isinstance(value, Mapping):
+            raise self.corrupt(field, "has no kind")
         if kind not in value:
             raise self.corrupt(field, f"is of kind {'/'.join(value)}, not {kind}")
         return value[kind]
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value is text that UTF-8 can express: half of a surrogate pair is not."""
+    if not isinstance(value, str):
+        return False
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def content(item: Item, field: str, kind: str) -> Any:
+    """Return what an attribute of one kind holds; None when it is missing, or of another kind."""
+    value = item.get(field)
+    return value.get(kind) if isinstance(value, Mapping) else None
 
 
 def row_key(aggregate_id: str, sequence_number: int) -> dict[str, dict[str, str]]:
@@ -101,7 +166,5 @@ def row_key(aggregate_id: str, sequence_number: int) -> dict[str, dict[str, str]
 def describe_key(item: Item) -> str:
     """Return the key of a row of `events`, `outbox` or `relay` as a person would write it."""
     if "recordType" in item:
-        return f"{item['recordType'].get('S', '?')}/{item.get('recordKey', {}).get('S', '?')}"
-    aggregate = item.get("aggregateId", {}).get("S", "?")
-    number = item.get("sequenceNumber", {}).get("N", "?")
-    return f"{aggregate}/{number}"
+        return f"{content(item, 'recordType', 'S') or '?'}/{content(item, 'recordKey', 'S') or '?'}"
+    return f"{content(item, 'aggregateId', 'S') or '?'}/{content(item, 'sequenceNumber', 'N') or '?'}"

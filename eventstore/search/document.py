@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.errors import CorruptRowError
 from eventstore.model import RecordedEvent
 from eventstore.rows.item import Item
@@ -53,7 +54,7 @@ def row_of(source: bytes | msgspec.Raw, alias: str, document_id: str) -> Item:
     """
     try:
         found = _decoder.decode(source)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except jsontext.FAULTS as error:
         raise CorruptRowError(
             alias, key=document_id, field="_source", reason=f"is not a JSON object: {error}"
         ) from error
@@ -61,7 +62,10 @@ def row_of(source: bytes | msgspec.Raw, alias: str, document_id: str) -> Item:
     for name, field in fields.FIELDS.items():
         if name in found:
             is_text = field.kind is FieldKind.FLATTENED
-            row[field.row] = {"S": bytes(found[name]).decode()} if is_text else _attribute(found[name])
+            try:
+                row[field.row] = {"S": bytes(found[name]).decode()} if is_text else _attribute(found[name])
+            except jsontext.FAULTS as error:
+                raise CorruptRowError(alias, key=document_id, field=name, reason=f"cannot be read: {error}") from error
     return row
 
 
@@ -87,7 +91,7 @@ def _promoted(event: RecordedEvent, paths: Collection[str]) -> dict[str, Any] | 
     """Return the typed copies, keyed by their whole path; values that are objects or null have none."""
     try:
         data = event.data
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except jsontext.FAULTS:
         return None  # the index will refuse the payload itself, with a better reason
     copies = {path: value for path in paths if (value := _pick(data, path.split("."))) is not None}
     return copies or None

@@ -8,6 +8,7 @@ import msgspec
 from elastic_transport import NodeConfig, Serializer, TransportError, Urllib3HttpNode
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from eventstore import jsontext
 from eventstore.errors import EndpointError
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
 from eventstore.transport.bounded_socket import bounded
@@ -17,6 +18,7 @@ _JSON = {"accept": "application/json", "content-type": "application/json"}
 _OVERLOADED = frozenset({408, 429})
 _SERVER_ERRORS_FROM = 500
 _NOT_FOUND = 404
+_TOLD_MAX = 400
 
 T = TypeVar("T")
 
@@ -174,8 +176,9 @@ class ElasticsearchSearch:
             ) from error
         except ApiError as error:
             raise _refusal(error) from error
-        except (TransportError, OSError) as error:
-            raise SearchLostError(f"no answer to {method} {path.split('?', maxsplit=1)[0]}: {error}") from error
+        except (TransportError, OSError, *jsontext.FAULTS) as error:  # the client reads headers, and some replies
+            told = str(error)[:_TOLD_MAX]
+            raise SearchLostError(f"no answer to {method} {path.split('?', maxsplit=1)[0]}: {told}") from error
         if not isinstance(reply, bytes):
             raise SearchLostError(f"the reply to {method} {path} is not JSON")
         return reply
@@ -184,7 +187,7 @@ class ElasticsearchSearch:
 def _read(reply: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(reply, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except jsontext.FAULTS as error:
         raise SearchLostError(f"a reply cannot be read: {error}") from error
 
 
@@ -193,7 +196,7 @@ def _refusal(error: ApiError) -> SearchCallError:
     content: Any = error.body
     try:
         fault = msgspec.json.decode(content, type=_Refusal).error if isinstance(content, bytes) else str(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except jsontext.FAULTS:
         fault = repr(content[:200])
     match fault:
         case _Fault(root_cause=[cause, *_]):

@@ -261,10 +261,17 @@ class EventSearch:
             raise InvalidInputError("body", f"is a {type(body).__name__}; give a dict")
         jsontext.encode(dict(body), "body")
         alias = None if "pit" in body else self._options.alias
-        nothing = b'{"hits":{"total":{"value":0,"relation":"eq"},"hits":[]}}'
-        reply = self._ask(self._deadline(), lambda within: self._client.search(alias, body, within), nothing)
-        decoded: Mapping[str, Any] = jsontext.decode(reply)
-        return decoded
+        nothing: Mapping[str, Any] = {"hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}
+
+        def search(within_seconds: float) -> Mapping[str, Any]:
+            reply = self._client.search(alias, body, within_seconds)
+            try:
+                decoded: Mapping[str, Any] = jsontext.decode(reply)
+            except ValueError as error:
+                raise SearchLostError(f"a reply cannot be read: {error}") from error
+            return decoded
+
+        return self._ask(self._deadline(), search, nothing)
 
     def refresh(self) -> None:
         """Make everything that was delivered searchable now. It costs the cluster; for tests, and to read own writes.
@@ -352,9 +359,12 @@ class EventSearch:
         def search(within_seconds: float) -> _Reply:
             reply = self._client.search(alias, body, within_seconds)
             try:
-                return msgspec.json.decode(reply, type=_Reply)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                found = msgspec.json.decode(reply, type=_Reply)
+            except jsontext.FAULTS as error:
                 raise SearchLostError(f"a reply cannot be read: {error}") from error
+            if any(len(hit.sort) < len(body.get("sort", ())) for hit in found.hits.hits):
+                raise SearchLostError("a reply does not say where its events stand in the order")
+            return found
 
         return search
 

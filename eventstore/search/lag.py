@@ -9,6 +9,7 @@ from uuid import UUID
 from eventstore.context import StoreContext
 from eventstore.errors import CorruptRowError
 from eventstore.rows.item import Item, ItemReader
+from eventstore.rows.outbox import LAYOUT_KNOWN
 
 DESTINATION = "index"
 """The index's name in the sets `delivered` and `parked` of outbox rows."""
@@ -109,6 +110,7 @@ def _count(found: IndexDebt, item: Item, table: str) -> IndexDebt:
     found = replace(found, rows=found.rows + 1)
     row = ItemReader(item, table)
     try:
+        row.check_layout(LAYOUT_KNOWN)
         if DESTINATION in row.text_set("delivered"):
             return found
         if DESTINATION in row.text_map("parked"):

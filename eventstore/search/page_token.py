@@ -1,11 +1,11 @@
 """Where the next page of a search begins, as text that callers keep and pass back."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.errors import InvalidTokenError
 
 VERSION = 1
@@ -66,7 +66,7 @@ def decode(text: str, fingerprint: str | None) -> SearchPlace:
             reason = f"is of version {version}, and this release reads {VERSION}; begin again without a token"
             raise InvalidTokenError(reason)
         token = msgspec.json.decode(content, type=_Token)
-    except (binascii.Error, msgspec.DecodeError, UnicodeError, ValueError) as error:
+    except jsontext.FAULTS as error:
         if isinstance(error, InvalidTokenError):
             raise
         raise InvalidTokenError("is not a page token; hand back `SearchPage.token` as it is") from error

@@ -13,6 +13,7 @@ import hashlib
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.errors import InvalidTokenError
 from eventstore.timeline.place import Place
 from eventstore.timeline.query import EventQuery, describe
@@ -54,7 +55,7 @@ def decode(table: str, query: EventQuery, token: str) -> Place:
         raise InvalidTokenError("is of another query: repeat the query it came from, or start this one without token")
     try:
         return Place(*msgspec.json.decode(body[_DIGEST_BYTES:], type=tuple[int, str, int]))
-    except msgspec.MsgspecError as error:
+    except jsontext.FAULTS as error:
         raise InvalidTokenError("is damaged: start again without token") from error
 
 

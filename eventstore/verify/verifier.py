@@ -178,6 +178,8 @@ class Verifier:
             except CorruptRowError as error:
                 yield _corrupt(item, error)
                 continue
+            if row.copy_fault is not None:
+                yield fault(FindingKind.CORRUPT_ROW, row.aggregate_id, row.last, row.copy_fault)
             yield from self._look_again(lambda row=row: self._judge_outbox(row))  # type: ignore[misc]
 
     def _judge_outbox(self, row: outbox_row.OutboxRow) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.errors import InvalidInputError, LimitExceededError
 from eventstore.model import NewEvent
 
@@ -63,7 +64,7 @@ def decode(line: bytes, number: int, kind: type[T], what: str) -> T:
     """
     try:
         return msgspec.json.decode(line, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"line {number}", f"is not {what}: {error}") from error
     except RecursionError as error:
         raise InvalidInputError(f"line {number}", f"is not {what}: it is nested too deeply") from error
+    except jsontext.FAULTS as error:
+        raise InvalidInputError(f"line {number}", f"is not {what}: {error}") from error

@@ -6,6 +6,7 @@ import msgspec
 from rich.table import Column
 from rich.text import Text
 
+from eventstore import jsontext
 from eventstore.cli.output import envelope
 from eventstore.cli.output.streams import printable
 from eventstore.cli.output.timestamps import as_text
@@ -72,10 +73,10 @@ def shortened(text: str) -> str:
 
 
 def _raw(event: RecordedEvent, field: str, text: str) -> msgspec.Raw:
-    encoded = text.encode()
     try:
+        encoded = text.encode()
         msgspec.json.decode(encoded, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except jsontext.FAULTS as error:
         key = f"{event.aggregate_id}/{event.sequence_number}"
         raise CorruptRowError("the events", key=key, field=field, reason=f"is not JSON: {error}") from error
     return msgspec.Raw(encoded)

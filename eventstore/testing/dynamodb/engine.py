@@ -7,6 +7,7 @@ The engine is plain state. It takes no lock, starts no thread and reads no clock
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 from eventstore.testing.dynamodb.clock import WallClock
 from eventstore.testing.dynamodb.errors import stream_not_found, table_not_found
@@ -42,6 +43,7 @@ class Engine:
         self.region = region
         self.tables: dict[str, Table] = {}
         self.feeds: dict[str, Feed] = {}
+        self._tables_made = 0
         self.tokens = Tokens()
         self.faults: Faults | None = None
         self._clock = clock
@@ -71,6 +73,11 @@ class Engine:
     def table_arn(self, name: str) -> str:
         """Return the address of a table of this name."""
         return f"arn:aws:dynamodb:{self.region}:{ACCOUNT}:table/{name}"
+
+    def next_table_id(self) -> str:
+        """Return the id of a table that is made now; no other has it, also when it has the same name."""
+        self._tables_made += 1
+        return str(UUID(int=self._tables_made, version=4))
 
     def let_fail(self, faults: Faults) -> None:
         """Inject faults from now on."""
@@ -120,7 +127,7 @@ class Engine:
         )
         if self.faults is not None:
             table.feed.after_split = self.faults.sharding.follow_split
-        self.feeds[arn] = table.feed
+        table.latest_feed = self.feeds[arn] = table.feed
 
     def close_feed(self, table: Table) -> None:
         """Close a table's feed; what it holds stays readable."""
@@ -129,12 +136,6 @@ class Engine:
                 self.faults.close_feed()
             table.feed.disable(self.now_ms())
             table.feed = None
-
-    def latest_feed(self, table: Table) -> Feed | None:
-        """Return the feed that was opened last for a table, open or closed."""
-        prefix = f"{table.arn}/stream/"
-        found = [feed for arn, feed in self.feeds.items() if arn.startswith(prefix)]
-        return found[-1] if found and found[-1].created_ms >= table.created_ms else None
 
     def _feed_arn(self, table: Table, created_ms: int) -> str:
         return f"{table.arn}/stream/{_label(created_ms)}"

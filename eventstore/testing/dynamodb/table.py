@@ -29,8 +29,11 @@ class Table:
         indexes: Its global secondary indexes by name.
         definition: What CreateTable said of it.
         created_ms: When it was made.
+        table_id: Tells it from others of its name.
 
     Attributes:
+        feed: What tells of its changes; None while that is off.
+        latest_feed: The feed that was opened last, open or closed.
         unapplied: Items that a transaction under way has changed, as consistent reads still see them.
         stale: Changed items, as eventually consistent reads still see them.
     """
@@ -44,6 +47,7 @@ class Table:
         indexes: Mapping[str, SecondaryIndex],
         definition: Mapping[str, Any],
         created_ms: int,
+        table_id: str,
     ) -> None:
         self.name = name
         self.arn = arn
@@ -51,7 +55,9 @@ class Table:
         self.indexes = dict(indexes)
         self.definition = dict(definition)
         self.created_ms = created_ms
+        self.table_id = table_id
         self.feed: Feed | None = None
+        self.latest_feed: Feed | None = None
         self.rows = Rows(leading=_whole)
         self.unapplied: dict[Key, EarlierItem] = {}
         self.stale: dict[Key, EarlierItem] = {}

@@ -34,7 +34,7 @@ Request = Mapping[str, Any]
 Reply = dict[str, Any]
 
 
-class Source:
+class ReadSource:
     """What is read: a table, or one of its indexes."""
 
     def __init__(self, table: Table, index: SecondaryIndex | None) -> None:
@@ -74,18 +74,18 @@ class Wanted:
     arguments: Arguments
 
 
-def _source(engine: Engine, request: Request) -> Source:
+def _source(engine: Engine, request: Request) -> ReadSource:
     table = engine.table(request["TableName"])
     name = request.get("IndexName")
     if name is None:
-        return Source(table, None)
+        return ReadSource(table, None)
     index = table.index(name)
     if request.get("ConsistentRead"):
         raise validation("Consistent reads are not supported on global secondary indexes")
-    return Source(table, index)
+    return ReadSource(table, index)
 
 
-def _wanted(request: Request, source: Source, arguments: Arguments) -> Wanted:
+def _wanted(request: Request, source: ReadSource, arguments: Arguments) -> Wanted:
     limit = request.get("Limit")
     if limit is not None and limit < 1:
         raise validation("Limit must be greater than or equal to 1")
@@ -122,7 +122,7 @@ def _check_projected(
         raise validation(f"{invalid}: Secondary index {index.name} {detail}")
 
 
-def _read_page(items: Iterator[StoredItem], source: Source, wanted: Wanted, tally: CapacityTally) -> Reply:
+def _read_page(items: Iterator[StoredItem], source: ReadSource, wanted: Wanted, tally: CapacityTally) -> Reply:
     found: list[Item] = []
     count = scanned = size = 0
     last: StoredItem | None = None
@@ -170,7 +170,9 @@ def query(engine: Engine, request: Request) -> Reply:
         return _read_page(items, source, _shortened(engine.faults, wanted), _tally(request))
 
 
-def _seen(faults: Faults, source: Source, request: Request, partition: KeyPart | None) -> AbstractContextManager[None]:
+def _seen(
+    faults: Faults, source: ReadSource, request: Request, partition: KeyPart | None
+) -> AbstractContextManager[None]:
     """Let the items be those that this read sees; an index has ways of its own to be late."""
     if source.index is not None:
         return nullcontext()
@@ -183,14 +185,14 @@ def _shortened(faults: Faults, wanted: Wanted) -> Wanted:
     return replace(wanted, limit=faults.chance.whole(1, (wanted.limit or SHORT_PAGE_MAX) - 1))
 
 
-def _check_filter(source: Source, wanted: Wanted) -> None:
+def _check_filter(source: ReadSource, wanted: Wanted) -> None:
     for path in wanted.condition.paths if wanted.condition else ():
         if path.top in source.schema.names:
             detail = f"Primary key attribute: {path.top}"
             raise validation(f"Filter Expression can only contain non-primary key attributes: {detail}")
 
 
-def _start_within(source: Source, sought: KeyRange, start: Mapping[str, Any] | None) -> Any | None:
+def _start_within(source: ReadSource, sought: KeyRange, start: Mapping[str, Any] | None) -> Any | None:
     if start is None:
         return None
     partition, sort = source.place_of(start)

@@ -64,11 +64,12 @@ def create_table(engine: Engine, request: Request) -> Reply:
         indexes=indexes,
         definition=definition,
         created_ms=engine.now_ms(),
+        table_id=engine.next_table_id(),
     )
     engine.tables[name] = table
     if view_type is not None:
         engine.open_feed(table, view_type)
-    return {"TableDescription": _describe(engine, table)}
+    return {"TableDescription": _describe(table)}
 
 
 def _check_billing(request: Request) -> None:
@@ -129,7 +130,7 @@ def delete_table(engine: Engine, request: Request) -> Reply:
             "Resource cannot be deleted as it is currently protected against deletion."
             " Disable deletion protection first."
         )
-    description = _describe(engine, table)
+    description = _describe(table)
     engine.close_feed(table)
     del engine.tables[table.name]
     return {"TableDescription": {**description, "TableStatus": "DELETING"}}
@@ -137,7 +138,7 @@ def delete_table(engine: Engine, request: Request) -> Reply:
 
 def describe_table(engine: Engine, request: Request) -> Reply:
     """Carry out DescribeTable."""
-    return {"Table": _describe(engine, engine.table(request["TableName"]))}
+    return {"Table": _describe(engine.table(request["TableName"]))}
 
 
 def list_tables(engine: Engine, request: Request) -> Reply:
@@ -172,15 +173,16 @@ def update_table(engine: Engine, request: Request) -> Reply:
             raise validation("Table already has an enabled stream")
         else:
             engine.open_feed(table, view_type)
-    return {"TableDescription": _describe(engine, table)}
+    return {"TableDescription": _describe(table)}
 
 
-def _describe(engine: Engine, table: Table) -> Reply:
+def _describe(table: Table) -> Reply:
     definition = table.definition
     throughput = definition["ProvisionedThroughput"]
     description: Reply = {
         "TableName": table.name,
         "TableArn": table.arn,
+        "TableId": table.table_id,
         "TableStatus": "ACTIVE",
         "CreationDateTime": moment(table.created_ms),
         "AttributeDefinitions": [dict(entry) for entry in definition["AttributeDefinitions"]],
@@ -200,7 +202,7 @@ def _describe(engine: Engine, table: Table) -> Reply:
         description["GlobalSecondaryIndexes"] = [_describe_index(table, index) for index in table.indexes.values()]
     if table.feed is not None:
         description["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.feed.view_type}
-    latest = engine.latest_feed(table)
+    latest = table.latest_feed
     if latest is not None:
         description |= {"LatestStreamArn": latest.arn, "LatestStreamLabel": latest.label}
     return description

@@ -12,8 +12,8 @@ from relay.destinations.bus.rabbitmq import (
     check_address,
     declare,
     open_connection,
-    readable,
 )
+from relay.destinations.bus.readiness import Readiness
 from relay.destinations.resource_names import Names
 from relay.testing.received import ReceivedMessage
 
@@ -131,13 +131,13 @@ class RabbitConsumer:
     def _wait(self, timeout_seconds: float) -> None:
         """Read until a message is there, then what else has come, up to a prefetch."""
         deadline = self._runtime.monotonic() + timeout_seconds
-        is_readable = readable(self._connection)
-        while len(self._came) < self._prefetch:
-            left = 0 if self._came else max(0, deadline - self._runtime.monotonic())
-            if not is_readable(left):
-                return
-            with contextlib.suppress(TimeoutError):
-                self._connection.blocking_read(self._settings.io_timeout_seconds)
+        with contextlib.closing(Readiness(self._connection.sock)) as is_readable:
+            while len(self._came) < self._prefetch:
+                left = 0 if self._came else max(0, deadline - self._runtime.monotonic())
+                if not is_readable(left):
+                    return
+                with contextlib.suppress(TimeoutError):
+                    self._connection.blocking_read(self._settings.io_timeout_seconds)
 
     def _acknowledge(self) -> None:
         tag, self._to_acknowledge = self._to_acknowledge, None

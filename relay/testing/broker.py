@@ -1,27 +1,24 @@
 """A broker in memory: exchanges and queues, confirms, returns, and faults on request."""
 
-from collections import deque
-from collections.abc import Sequence
+from functools import partial
 
 from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
 from relay.destinations.bus.broker import (
-    Acked,
     Blocked,
     BrokerError,
-    BrokerEvent,
     BrokerLostError,
     Message,
     MessageTooLargeError,
-    Nacked,
     Returned,
     TopologyError,
     Unblocked,
 )
 from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT
 from relay.destinations.resource_names import Names
-from relay.testing.received import ReceivedMessage
-from relay.testing.routing import InMemoryTopology
+from relay.testing.consumer import InMemoryConsumer
+from relay.testing.routing import InMemoryQueue, InMemoryTopology
+from relay.testing.session import InMemorySession
 
 QUEUE_MAX_LENGTH = 1_000_000
 NO_ROUTE = 312
@@ -30,7 +27,8 @@ NO_ROUTE = 312
 class InMemoryBroker:
     """A `Broker` that keeps everything in this process; safe for several threads.
 
-    Its queues hold messages until a consumer takes them, at most `queue_max_length`, then it nacks.
+    Its queues hold messages until a consumer takes them, at most `queue_max_length`. As with RabbitMQ a message that
+    one of them rejects is nacked although others have it, and one that a queue says nothing about is not confirmed.
 
     Args:
         runtime: Clock, locks and waiting; the real ones when left out.
@@ -54,9 +52,10 @@ class InMemoryBroker:
         self._message_max_bytes = message_max_bytes
         self._topology = InMemoryTopology()
         self._lock = self._runtime.lock()
-        self._sessions: list[_Session] = []
+        self._sessions: list[InMemorySession] = []
         self._consumers: list[InMemoryConsumer] = []
         self._refusal: BrokerError | None = None
+        self._unheard: list[tuple[str, InMemorySession, int, Message]] = []
         self._blocked: Blocked | None = None
         self._stalled = False
         self._nacks = 0
@@ -64,14 +63,15 @@ class InMemoryBroker:
         self._drop_taken = False
         self._declare()
 
-    def connect(self) -> "_Session":
+    def connect(self) -> InMemorySession:
         """Open a session; exchanges and queues that are gone are recreated."""
         with self._lock:
             if self._refusal is not None:
                 raise self._refusal
             self._declare()
             self.connects += 1
-            session = _Session(self, self._runtime)
+            session = InMemorySession(self._runtime, self._lock, self._take, self._forget)
+            session.set_stalled(is_stalled=self._stalled)
             if self._blocked is not None:
                 session.tell(self._blocked)
             self._sessions.append(session)
@@ -83,10 +83,10 @@ class InMemoryBroker:
             self._topology.declare_queue(name, self._queue_max_length if max_length is None else max_length)
             self._topology.bind(name, self.names.exchange, pattern)
 
-    def consumer(self, queue: str, pattern: str = "#", *, prefetch: int = 500) -> "InMemoryConsumer":
+    def consumer(self, queue: str, pattern: str = "#", *, prefetch: int = 500) -> InMemoryConsumer:
         """Return a consumer of a queue, which is made and bound."""
         self.queue(queue, pattern)
-        consumer = InMemoryConsumer(self, queue, prefetch, self._runtime)
+        consumer = InMemoryConsumer(partial(self._received, queue), prefetch, self._runtime)
         with self._lock:
             self._consumers.append(consumer)
         return consumer
@@ -116,21 +116,65 @@ class InMemoryBroker:
             self._refusal = error
 
     def nack_next(self, count: int) -> None:
-        """Nack that many messages from now on, as a full queue does."""
+        """Nack that many messages from now on; no queue takes them."""
         with self._lock:
             self._nacks = count
 
     def stall(self) -> None:
         """Take messages without acknowledging them."""
-        with self._lock:
-            self._stalled = True
+        self._stall(is_stalled=True)
 
     def resume(self) -> None:
         """Acknowledge again, first what was held back."""
+        self._stall(is_stalled=False)
+
+    def refuse(self, queue: str) -> None:
+        """Let a queue reject messages, as a full one with `reject-publish` does: a nack, whatever the others take.
+
+        Raises:
+            KeyError: There is no such queue.
+        """
         with self._lock:
-            self._stalled = False
-            for session in self._sessions:
-                session.release()
+            self._topology.queue(queue).is_refusing = True
+
+    def silence(self, queue: str) -> None:
+        """Let a queue say nothing, as a quorum queue without its majority: no confirm, though the others take messages.
+
+        Raises:
+            KeyError: There is no such queue.
+        """
+        with self._lock:
+            self._topology.queue(queue).is_silent = True
+
+    def slow(self, queue: str, seconds: float) -> None:
+        """Let a queue take so long for a message that its confirm comes late; those already sent stay as they are.
+
+        Raises:
+            KeyError: There is no such queue.
+        """
+        with self._lock:
+            self._topology.queue(queue).slow_seconds = seconds
+
+    def heal(self, queue: str, *, lost: bool = False) -> None:
+        """Let a queue do as usual: what it was silent about it takes now, and that is confirmed where somebody waits.
+
+        Args:
+            queue: Its name.
+            lost: What it was silent about is gone, and never confirmed.
+
+        Raises:
+            KeyError: There is no such queue.
+        """
+        with self._lock:
+            found = self._topology.queue(queue)
+            found.is_refusing, found.is_silent, found.slow_seconds = False, False, 0.0
+            unheard = [each for each in self._unheard if each[0] == queue]
+            self._unheard = [each for each in self._unheard if each[0] != queue]
+            for _, session, tag, message in [] if lost else unheard:
+                took = not found.is_full
+                if took:
+                    self._put(found, message)
+                session.heard_of(tag, queue, took=took)
 
     def block(self, reason: str = "low on memory") -> None:
         """Ask publishers to stop."""
@@ -166,173 +210,71 @@ class InMemoryBroker:
             topology.declare_queue(own, self._queue_max_length)
             topology.bind(own, own, "#")
 
+    def _stall(self, *, is_stalled: bool) -> None:
+        with self._lock:
+            self._stalled = is_stalled
+            for session in self._sessions:
+                session.set_stalled(is_stalled=is_stalled)
+
     def _drop(self) -> None:
         for session in self._sessions:
-            session.failure = session.failure or BrokerLostError("the connection broke")
-            session.ring()
+            session.fail(BrokerLostError("the connection broke"))
         self._sessions.clear()
 
-    def _take(self, session: "_Session", tag: int, message: Message) -> None:
-        with self._lock:
-            if session.failure is not None:
-                raise session.failure
-            dropped = self._drop_in == 0
-            if self._drop_in is not None:
-                self._drop_in = None if dropped else self._drop_in - 1
-            if not dropped or self._drop_taken:
-                self._accept(session, tag, message)
-            if dropped:
-                self._drop()
-                raise BrokerLostError("the connection broke during a publish")
+    def _take(self, session: InMemorySession, tag: int, message: Message) -> None:
+        dropped = self._drop_in == 0
+        if self._drop_in is not None:
+            self._drop_in = None if dropped else self._drop_in - 1
+        if not dropped or self._drop_taken:
+            self._accept(session, tag, message)
+        if dropped:
+            self._drop()
+            raise BrokerLostError("the connection broke during a publish")
 
-    def _accept(self, session: "_Session", tag: int, message: Message) -> None:
+    def _accept(self, session: InMemorySession, tag: int, message: Message) -> None:
         if len(message.body) > self._message_max_bytes:
-            session.failure = MessageTooLargeError(self._message_max_bytes)
-            session.ring()
+            session.fail(MessageTooLargeError(self._message_max_bytes))
             return
         try:
             queues = self._topology.route(self.names.exchange, message.routing_key)
         except KeyError:
-            session.failure = TopologyError(f"exchange {self.names.exchange!r} is gone; connect again to declare it")
-            session.ring()
+            session.fail(TopologyError(f"exchange {self.names.exchange!r} is gone; connect again to declare it"))
             return
-        if self._nacks or any(len(queue.messages) >= queue.max_length for queue in queues):
-            self._nacks = max(0, self._nacks - 1)
-            session.answer(Nacked(tag, multiple=False), stalled=self._stalled)
-            return
-        for queue in queues:
-            queue.messages.append(message)
-            if len(queue.messages) == 1:
-                for consumer in self._consumers:
-                    consumer.ring()
-        if not queues:
-            session.answer(Returned(message.message_id, NO_ROUTE, "NO_ROUTE"), stalled=self._stalled)
-        session.answer(Acked(tag, multiple=False), stalled=self._stalled)
+        if self._nacks:
+            self._nacks -= 1
+            session.reject(tag)
+        elif not queues:
+            session.returns(tag, Returned(message.message_id, NO_ROUTE, "NO_ROUTE"))
+        else:
+            self._enqueue(session, tag, message, queues)
 
-    def _heard(self, session: "_Session") -> list[BrokerEvent]:
-        with self._lock:
-            events = session.take()
-            if not events and session.failure is not None:
-                raise session.failure
-            return events
+    def _enqueue(self, session: InMemorySession, tag: int, message: Message, queues: list[InMemoryQueue]) -> None:
+        """Give a message to each of its queues; one that rejects it makes a nack of it, though the others have it."""
+        silent = [queue for queue in queues if queue.is_silent]
+        talking = [queue for queue in queues if not queue.is_silent]
+        taking = [queue for queue in talking if not queue.is_full]
+        for queue in taking:
+            self._put(queue, message)
+        self._unheard += [(queue.name, session, tag, message) for queue in silent]
+        seconds = max((queue.slow_seconds for queue in taking), default=0.0)
+        if len(taking) < len(talking):
+            session.reject(tag)
+        elif silent or seconds:
+            session.hold(tag, [queue.name for queue in silent], seconds)
+        else:
+            session.confirm(tag)
 
-    def _closed(self, session: "_Session") -> None:
-        with self._lock:
-            session.failure = BrokerLostError("the session is closed")
-            if session in self._sessions:
-                self._sessions.remove(session)
+    def _put(self, queue: InMemoryQueue, message: Message) -> None:
+        queue.messages.append(message)
+        if len(queue.messages) == 1:
+            for consumer in self._consumers:
+                consumer.ring()
+
+    def _forget(self, session: InMemorySession) -> None:
+        if session in self._sessions:
+            self._sessions.remove(session)
 
     def _received(self, queue: str, count: int) -> list[Message]:
         with self._lock:
             messages = self._topology.queue(queue).messages
             return [messages.popleft() for _ in range(min(count, len(messages)))]
-
-
-class _Session:
-    """A `BrokerSession` of the broker in memory; the broker calls the methods without a lock of their own."""
-
-    def __init__(self, broker: InMemoryBroker, runtime: Runtime) -> None:
-        self.failure: BrokerError | None = None
-        self._broker = broker
-        self._runtime = runtime
-        self._bell = runtime.channel(1)
-        self._inbox: deque[BrokerEvent] = deque()
-        self._held: list[BrokerEvent] = []
-        self._last_tag = 0
-
-    def publish(self, message: Message) -> int:
-        """See `BrokerSession.publish`."""
-        self._last_tag += 1
-        self._broker._take(self, self._last_tag, message)  # noqa: SLF001 - two halves of one thing
-        return self._last_tag
-
-    def poll(self, timeout_seconds: float) -> Sequence[BrokerEvent]:
-        """See `BrokerSession.poll`."""
-        deadline = self._runtime.monotonic() + timeout_seconds
-        while True:
-            events = self._broker._heard(self)  # noqa: SLF001 - as above
-            left = deadline - self._runtime.monotonic()
-            if events or left <= 0:
-                return events
-            self._bell.get(left)
-
-    def close(self) -> None:
-        """See `BrokerSession.close`."""
-        self._broker._closed(self)  # noqa: SLF001 - as above
-
-    def ring(self) -> None:
-        """Wake a poll."""
-        self._bell.put(None, 0)
-
-    def tell(self, event: BrokerEvent) -> None:
-        """Send something to the publisher."""
-        self._inbox.append(event)
-        if len(self._inbox) == 1:
-            self.ring()
-
-    def answer(self, event: BrokerEvent, *, stalled: bool) -> None:
-        """Answer for a message, now or after the stall; consecutive acks become one, as with a real broker."""
-        if stalled:
-            self._held.append(event)
-            return
-        if self._inbox and isinstance(event, Acked):
-            last = self._inbox[-1]
-            if isinstance(last, Acked) and last.tag == event.tag - 1:
-                self._inbox[-1] = Acked(event.tag, multiple=True)
-                return
-        self.tell(event)
-
-    def release(self) -> None:
-        """Send what was held back."""
-        held, self._held = self._held, []
-        for event in held:
-            self.answer(event, stalled=False)
-
-    def take(self) -> list[BrokerEvent]:
-        """Return what was said and not yet read."""
-        events = list(self._inbox)
-        self._inbox.clear()
-        return events
-
-
-class InMemoryConsumer:
-    """A `Consumer` of one queue of the broker in memory."""
-
-    def __init__(self, broker: InMemoryBroker, queue: str, prefetch: int, runtime: Runtime) -> None:
-        self._broker = broker
-        self._queue = queue
-        self._prefetch = prefetch
-        self._runtime = runtime
-        self._bell = runtime.channel(1)
-
-    def receive(self, timeout_seconds: float) -> list[ReceivedMessage]:
-        """Return the next messages, oldest first; wait for the first at most that long."""
-        deadline = self._runtime.monotonic() + timeout_seconds
-        while True:
-            messages = self._broker._received(self._queue, self._prefetch)  # noqa: SLF001 - its other half
-            if messages:
-                now = self._runtime.now_ms()
-                return [
-                    ReceivedMessage(
-                        message_id=message.message_id,
-                        routing_key=message.routing_key,
-                        headers=message.headers,
-                        body=message.body,
-                        received_at_ms=now,
-                        correlation_id=message.correlation_id,
-                        content_type=message.content_type,
-                        persistent=message.delivery_mode == 2,  # noqa: PLR2004 - AMQP 0-9-1, 1.8.3.7
-                    )
-                    for message in messages
-                ]
-            left = deadline - self._runtime.monotonic()
-            if left <= 0:
-                return []
-            self._bell.get(left)
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def ring(self) -> None:
-        """Wake a waiting receive."""
-        self._bell.put(None, 0)

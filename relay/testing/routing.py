@@ -13,12 +13,23 @@ class InMemoryQueue:
     Attributes:
         name: Its name.
         max_length: Most messages it holds.
+        is_refusing: It rejects as if it were full.
+        is_silent: It says nothing, as a quorum queue without its majority.
+        slow_seconds: How long it takes to make a message durable.
         messages: What it holds, oldest first.
     """
 
     name: str
     max_length: int
+    is_refusing: bool = False
+    is_silent: bool = False
+    slow_seconds: float = 0.0
     messages: deque[Message] = field(default_factory=deque)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether it rejects what is published."""
+        return self.is_refusing or len(self.messages) >= self.max_length
 
 
 @dataclass(slots=True)

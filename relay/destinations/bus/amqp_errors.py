@@ -2,14 +2,30 @@
 
 import re
 import ssl
+import struct
 
 from amqp.exceptions import AMQPError
 
-from relay.destinations.bus.broker import BrokerError, BrokerLostError, MessageTooLargeError, TopologyError
+from relay.destinations.bus.broker import (
+    BrokerConfusedError,
+    BrokerError,
+    BrokerLostError,
+    MessageTooLargeError,
+    TopologyError,
+)
 
 # A connection that py-amqp has torn down half-way answers with attribute and key errors.
 FAILURES = (OSError, AMQPError, AttributeError, KeyError, IndexError)
 """Everything that a call of py-amqp can raise when the broker or the network is at fault."""
+
+READ_FAILURES = (
+    *FAILURES,
+    *(ValueError, TypeError, struct.error, RecursionError, OverflowError, MemoryError),
+    *(AssertionError, NotImplementedError),
+)
+"""The same for calls that read: what looks like a frame may hold anything, and py-amqp checks little of it."""
+
+_TEXT_MAX = 200
 
 _TOO_LARGE = re.compile(r"message size \d+ (?:is )?larger than (?:configured )?max size (\d+)")
 
@@ -29,6 +45,8 @@ _DEFECTS = {501, 502, 503, 504, 505, 540}
 
 def broker_error(error: BaseException, doing: str) -> BrokerError:
     """Return the port's error for what py-amqp raised."""
+    if isinstance(error, BrokerError):
+        return error
     if isinstance(error, ssl.SSLCertVerificationError):
         return TopologyError(f"the broker's certificate is not trusted while {doing}: {error}; check name and ca_certs")
     code = error.reply_code if isinstance(error, AMQPError) else 0
@@ -38,8 +56,16 @@ def broker_error(error: BaseException, doing: str) -> BrokerError:
         return MessageTooLargeError(int(too_large[1]))
     if code in _ADVICE:
         return TopologyError(f"RabbitMQ refuses while {doing}: {text} ({code}); {_ADVICE[code]}")
-    if code in _DEFECTS:
+    if code in _DEFECTS and _is_said(error):
         return TopologyError(
             f"RabbitMQ does not understand us while {doing}: {text} ({code}); is it RabbitMQ 3.8 or later?"
         )
-    return BrokerLostError(f"RabbitMQ was lost while {doing}: {text or type(error).__name__}")
+    if isinstance(error, FAILURES) and code not in _DEFECTS:
+        return BrokerLostError(f"RabbitMQ was lost while {doing}: {text or type(error).__name__}")
+    told = f"{type(error).__name__}: {text[:_TEXT_MAX]}"
+    return BrokerConfusedError(f"what came from RabbitMQ while {doing} cannot be read ({told}); is it RabbitMQ?")
+
+
+def _is_said(error: BaseException) -> bool:
+    """Tell whether the broker said it, in a method that closes; else py-amqp says so of what it was sent."""
+    return isinstance(error, AMQPError) and bool(error.method_sig)

@@ -2,6 +2,7 @@
 
 BrokerError
 ├── BrokerLostError          out of reach, or the connection broke: use a new connection, later
+│   └── BrokerConfusedError  it says what cannot be: the same
 ├── TopologyError            credentials, permissions, exchanges or queues are not as they must be: a person must act
 └── MessageTooLargeError     the broker's own limit is lower than ours
 """
@@ -17,6 +18,13 @@ class BrokerError(Exception):
 
 class BrokerLostError(BrokerError):
     """The broker cannot be reached, or the connection broke or fell silent. What was unconfirmed counts as unsent."""
+
+
+class BrokerConfusedError(BrokerLostError):
+    """The broker, or what is between, says what cannot be, such as a confirm of what was never sent.
+
+    Nothing that comes over this connection can be trusted any more; what was unconfirmed counts as unsent.
+    """
 
 
 class TopologyError(BrokerError):
@@ -68,7 +76,7 @@ class Acked:
 
 @dataclass(frozen=True, slots=True)
 class Nacked:
-    """The broker did not take a message (its queue is full, say), or with `multiple` every one up to it."""
+    """A queue (full, say) has rejected a message, or with `multiple` every one up to it; others may have taken it."""
 
     tag: int
     multiple: bool
@@ -99,7 +107,10 @@ BrokerEvent = Acked | Nacked | Returned | Blocked | Unblocked
 
 
 class BrokerSession(Protocol):
-    """One connection with one channel in confirm mode. After an error it is closed, never used again."""
+    """One connection with one channel in confirm mode. After an error it is closed, never used again.
+
+    It is for one part, but for `wake`, which any part may call at any time.
+    """
 
     def publish(self, message: Message) -> int:
         """Send a message, mandatory and persistent; it does not wait for the confirm.
@@ -123,6 +134,14 @@ class BrokerSession(Protocol):
             BrokerLostError: The connection broke, or nothing was heard for too long.
             TopologyError: The channel was closed for a reason that a person must fix.
             MessageTooLargeError: A message was too large for the broker.
+        """
+        ...
+
+    def wake(self) -> None:
+        """End a poll that waits, from any part; a poll that has not begun yet returns at once.
+
+        Several calls before one poll are one. It does not wait, never raises, and does nothing after `close`. A poll
+        that ends for it returns what was sent until then, which may be nothing.
         """
         ...
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from relay.destinations.bus.broker import BrokerConfusedError
+
 T = TypeVar("T")
 
 
@@ -39,8 +41,17 @@ class Confirms(Generic[T]):
         self._tags[message_id] = tag
 
     def answered(self, tag: int, *, multiple: bool) -> list[T]:
-        """Return what an ack or nack answers, in the order of sending; nothing when it was answered before."""
-        assert 1 <= tag <= self._last_tag, f"the broker answered tag {tag}, and {self._last_tag} were sent"
+        """Return what an ack or nack answers, in the order of sending; nothing when it was answered before.
+
+        Tag 0 with `multiple` answers everything. Source: AMQP 0-9-1, 1.8.3.13 (basic.ack).
+
+        Raises:
+            BrokerConfusedError: It answers what was never sent.
+        """
+        if multiple and tag == 0:
+            tag = self._last_tag
+        elif not 1 <= tag <= self._last_tag:
+            raise BrokerConfusedError(f"the broker answered tag {tag}, and {self._last_tag} were sent")
         if not multiple:
             return [self._take(tag)] if tag in self._pending else []
         items = []
@@ -51,10 +62,21 @@ class Confirms(Generic[T]):
             items.append(self._take(lowest))
         return items
 
-    def returned(self, message_id: str) -> T | None:
-        """Return what the broker could not route; None when it was answered before."""
+    def returned(self, message_id: str) -> T:
+        """Return what the broker could not route.
+
+        Raises:
+            BrokerConfusedError: It is not under way. Whichever message was meant would be taken for delivered by the
+                ack that follows.
+        """
         tag = self._tags.get(message_id)
-        return None if tag is None else self._take(tag)
+        if tag is None:
+            raise BrokerConfusedError(f"the broker returned event {message_id[:255]!r}, which is not under way")
+        return self._take(tag)
+
+    def unanswered(self) -> list[T]:
+        """Return what has no answer yet, in the order of sending."""
+        return [sent.item for sent in self._pending.values()]
 
     def _take(self, tag: int) -> T:
         sent = self._pending.pop(tag)

@@ -5,7 +5,6 @@ takes an unroutable message for a success.
 """
 
 import contextlib
-import select
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -13,14 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import amqp
+import structlog
 from amqp import spec
 from kombu.connection import Connection as Address
 
 from relay import defaults
-from relay.destinations.bus.amqp_errors import FAILURES, broker_error
+from relay.destinations.bus.amqp_errors import FAILURES, READ_FAILURES, broker_error
 from relay.destinations.bus.broker import (
     Acked,
     Blocked,
+    BrokerConfusedError,
     BrokerError,
     BrokerEvent,
     Message,
@@ -29,6 +30,8 @@ from relay.destinations.bus.broker import (
     TopologyError,
     Unblocked,
 )
+from relay.destinations.bus.read_limit import ReadLimit
+from relay.destinations.bus.readiness import Readiness
 from relay.destinations.bus.topology import Exchange, Queue, wanted
 from relay.destinations.resource_names import Names
 
@@ -36,14 +39,24 @@ SCHEMES = ("amqp://", "amqps://", "pyamqp://", "pyamqps://")
 FRAMES_PER_POLL_MAX = 5_000
 CLOSE_SECONDS = 1.0
 
+_log = structlog.get_logger()
+
+HANDSHAKE_STEPS = 4
+"""Frames that RabbitMQ says until a connection is open: start, tune, open-ok, and one for the channel."""
+
+DECLARE_STEPS_MAX = 6
+"""Times `io_timeout_seconds` that all declarations together may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class RabbitSettings:
     """How the connection to RabbitMQ is made and kept.
 
     Attributes:
-        connect_timeout_seconds: Longest wait for the connection, and for each step of the handshake.
-        io_timeout_seconds: Longest wait for a single write, or for the reply to a declaration.
+        connect_timeout_seconds: Longest wait for the connection, and for each step of the handshake; four times that
+            for all of them.
+        io_timeout_seconds: Longest wait for a single write, or for the reply to a declaration; six times that for all
+            of them.
         heartbeat_seconds: A broker that is silent for twice as long is lost.
         queue_type: Type of the relay's own queues: `quorum` survives the loss of a broker node, `classic` suits
             brokers without quorum queues. It cannot be changed for a queue that exists.
@@ -91,18 +104,19 @@ class RabbitBroker:
                 on_blocked=lambda reason: inbox.append(Blocked(reason)),
                 on_unblocked=lambda: inbox.append(Unblocked()),
             )
-            channel = connection.channel()
-            declare(channel, self._names, self._settings)
-            channel.confirm_select()
-        except FAILURES as error:
+            with connection.read_limit.within(DECLARE_STEPS_MAX * self._settings.io_timeout_seconds):
+                channel = connection.channel()
+                declare(channel, self._names, self._settings)
+                channel.confirm_select()
+        except (*READ_FAILURES, BrokerError) as error:
             if connection is not None:
                 connection.collect()
-            raise broker_error(error, f"connecting to {address_of(self._url)}") from error
+            raise _told(error, f"connecting to {address_of(self._url)}") from error
         return RabbitSession(connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds)
 
 
 class RabbitSession:
-    """A `BrokerSession` on one connection to RabbitMQ; for one thread."""
+    """A `BrokerSession` on one connection to RabbitMQ; for one thread, but for `wake`."""
 
     def __init__(
         self,
@@ -119,7 +133,7 @@ class RabbitSession:
         self._io_timeout_seconds = io_timeout_seconds
         self._failure: BrokerError | None = None
         self._last_tag = 0
-        self._readable = readable(connection)
+        self._readable = Readiness(connection.sock)
         channel.events["basic_ack"].add(lambda tag, multiple: inbox.append(Acked(tag, multiple)))
         channel.events["basic_nack"].add(lambda tag, multiple: inbox.append(Nacked(tag, multiple)))
         channel.events["basic_return"].add(self._on_return)
@@ -148,8 +162,8 @@ class RabbitSession:
             try:
                 self._read(0 if self._inbox else timeout_seconds)
                 self._connection.heartbeat_tick()
-            except FAILURES as error:
-                self._failure = broker_error(error, "listening")
+            except (*READ_FAILURES, BrokerError) as error:
+                self._failure = _told(error, "listening")
                 self._failure.__cause__ = error
         if self._failure is not None and not self._inbox:
             raise self._failure
@@ -157,28 +171,37 @@ class RabbitSession:
         self._inbox.clear()
         return events
 
+    def wake(self) -> None:
+        """See `BrokerSession.wake`."""
+        self._readable.wake()
+
     def close(self) -> None:
         """See `BrokerSession.close`."""
+        self._readable.close()
         failed, self._failure = self._failure, TopologyError("the session is closed; open another")
-        with contextlib.suppress(*FAILURES):
+        with contextlib.suppress(*READ_FAILURES, BrokerError):
             if failed is None:
                 self._connection.sock.settimeout(CLOSE_SECONDS)
-                self._connection.close()
-        with contextlib.suppress(*FAILURES):
+                with self._connection.read_limit.within(CLOSE_SECONDS):
+                    self._connection.close()
+        with contextlib.suppress(*READ_FAILURES, BrokerError):
             self._connection.collect()
 
     def _read(self, timeout_seconds: float) -> None:
-        """Wait for a frame, then take what else is there."""
-        for _ in range(FRAMES_PER_POLL_MAX):
-            if not self._readable(timeout_seconds):
-                return
-            with contextlib.suppress(TimeoutError):  # the rest of a frame is late; what came of it is kept
+        """Wait for a frame, then take what else is there; of a frame that drips in, what has come until then."""
+        with self._connection.read_limit.within(timeout_seconds), contextlib.suppress(TimeoutError):
+            for _ in range(FRAMES_PER_POLL_MAX):
+                if not self._readable(timeout_seconds):
+                    return
                 # One frame. Not drain_events: a heartbeat is not an event to it, so it would wait for the next frame.
                 self._connection.blocking_read(self._io_timeout_seconds)
-            timeout_seconds = 0
+                timeout_seconds = 0
 
     def _on_return(self, error: Any, _exchange: str, _routing_key: str, message: Any) -> None:
-        self._inbox.append(Returned(message.properties["message_id"], error.reply_code, error.reply_text))
+        message_id = message.properties.get("message_id")
+        if not isinstance(message_id, str):  # raised, so that no ack after it is heard
+            raise BrokerConfusedError("the broker returned a message without its id")
+        self._inbox.append(Returned(message_id, error.reply_code, error.reply_text))
 
 
 def check_address(url: str) -> None:
@@ -208,7 +231,18 @@ def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> 
     # Without the name py-amqp checks that the certificate is valid, but not whose it is.
     tls = {"server_hostname": hostname, "ca_certs": settings.ca_certs} if address.ssl else False
     # Not kombu's own connect: it tries twice, and leaves the socket open when the broker refuses.
-    connection = transport.Connection(
+    limit = ReadLimit()
+
+    class Limited(transport.Connection):  # type: ignore[misc,name-defined]
+        """As its base; what it reads ends in time."""
+
+        read_limit = limit
+
+        def Transport(self, *given: Any, **named: Any) -> Any:  # noqa: N802 - the base class calls it so
+            """Return a transport; see the base class."""
+            return limit.watch(super().Transport(*given, **named))
+
+    connection = Limited(
         host=f"{hostname}:{address.port or defaults['port']}",
         userid=address.userid or defaults["userid"],
         password=address.password or defaults["password"],
@@ -222,9 +256,10 @@ def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> 
         **callbacks,
     )
     try:
-        connection.connect()
+        with limit.within(HANDSHAKE_STEPS * settings.connect_timeout_seconds):
+            connection.connect()
         connection.sock.settimeout(settings.io_timeout_seconds)
-    except FAILURES:
+    except READ_FAILURES:
         connection.collect()
         raise
     return connection
@@ -262,21 +297,11 @@ def bind_queue(channel: Any, queue: Queue) -> None:
     channel.queue_bind(queue.name, queue.name)
 
 
-def readable(connection: Any) -> "_Readable":
-    """Return a function that tells whether there is something to read within a number of seconds."""
-    return _Readable(connection.sock)
-
-
-class _Readable:
-    def __init__(self, sock: Any) -> None:
-        self._pending = getattr(sock, "pending", None)  # TLS may hold decrypted bytes that the system knows nothing of
-        self._poll = select.poll()
-        self._poll.register(sock, select.POLLIN)
-
-    def __call__(self, timeout_seconds: float) -> bool:
-        if self._pending is not None and self._pending():
-            return True
-        return bool(self._poll.poll(timeout_seconds * 1000))
+def _told(error: BaseException, doing: str) -> BrokerError:
+    """Return the port's error; what nobody expects to come over the wire is kept in the log with its stack."""
+    if not isinstance(error, (*FAILURES, BrokerError)):
+        _log.error("bus.unreadable", doing=doing, exc_info=True)
+    return broker_error(error, doing)
 
 
 def _socket_settings(settings: RabbitSettings) -> dict[int, int]:

@@ -14,7 +14,7 @@ from amqp.exceptions import AMQPError
 
 from eventstore.errors import EventStoreError, SetUpError, TryLaterError
 from relay.destination import BUS
-from relay.destinations.bus.amqp_errors import FAILURES, broker_error
+from relay.destinations.bus.amqp_errors import READ_FAILURES, broker_error
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.bus.rabbitmq import (
     RabbitSettings,
@@ -31,6 +31,9 @@ from relay.destinations.topology import Difference, Examination
 
 NOT_ALLOWED, NOT_FOUND, LOCKED, UNEQUAL = 403, 404, 405, 406
 """Reply codes that speak of one thing. Source: AMQP 0-9-1, 1.7 (constants)."""
+
+CALL_SECONDS_MAX = 120.0
+"""Longest time in which all questions of one call are answered, however slowly the answers drip in."""
 
 _UNEQUAL = re.compile(r"inequivalent arg '(?P<what>[^']*)' .*: received (?P<wanted>.*) but current is (?P<found>.*)")
 _VALUE = re.compile(r"^the value ('.*') of type '\w+'$")
@@ -124,9 +127,10 @@ class RabbitTopology:
         connection: Any = None
         try:
             connection = open_connection(self._url, self._settings)
-            yield connection
-            connection.close()
-        except FAILURES as error:
+            with connection.read_limit.within(CALL_SECONDS_MAX):
+                yield connection
+                connection.close()
+        except READ_FAILURES as error:
             raise _told(error, f"{doing} {self.place}") from error
         finally:
             if connection is not None:

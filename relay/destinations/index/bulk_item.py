@@ -62,6 +62,8 @@ def rule(verdict: ItemVerdict) -> Ruling:
         return Ruling.DONE
     if verdict.error_type in _BUSY or status == 429 or status >= 500:  # noqa: PLR2004 - HTTP: too many requests; server
         return Ruling.RETRY
+    if not 400 <= status < 500:  # noqa: PLR2004 - HTTP: nothing that an item can end in, so nothing is known of it
+        return Ruling.RETRY
     if status in {401, 403, 404} or verdict.error_type in _NOT_THE_DOCUMENT:
         return Ruling.MISCONFIGURED
     return Ruling.MISCONFIGURED if _is_of_another_mapping(verdict.reason or "") else Ruling.PARK

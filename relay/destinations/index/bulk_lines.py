@@ -52,6 +52,11 @@ def _park(event: RecordedEvent, what: str) -> Park:
     return Park(f"event {event.sequence_number} ({event.event_id[:ID_MAX_BYTES]}) has {what}", "unindexable")
 
 
+def unencodable(event: RecordedEvent, error: Exception) -> Park:
+    """Return why the encoder gave an event up."""
+    return _park(event, f"content that cannot be encoded ({type(error).__name__}: {str(error)[:200]})")
+
+
 def encode(event: RecordedEvent, settings: IndexSettings) -> bytes:
     """Return the two lines in a bulk body of an event that is not `unindexable`: `create` and the document."""
     action = _encoder.encode(_Action(_Create(settings.names.index(event.timestamp_ms), event.event_id)))

@@ -4,12 +4,14 @@ import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+import structlog
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from eventstore import jsontext
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.client import IndexClientError, IndexLostError, IndexRefusedError, TooLargeError
 from relay.destinations.index.settings import IndexSettings
@@ -20,6 +22,8 @@ _NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
 
 _BULK_FILTER = "items.*._id,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason,error"
 """The parts of a bulk reply that are read; `error` too, or a refusal of the whole request would come back empty."""
+
+T = TypeVar("T")
 
 _SERVER_SHARE = 0.9
 """Share of the time-out after which the server itself gives up waiting for a shard, so that its verdicts still come."""
@@ -55,6 +59,18 @@ class _BulkReply(msgspec.Struct):
     items: list[_Item]
 
 
+class _Body(msgspec.Struct):
+    version: int | None = None
+
+
+class _Named(msgspec.Struct):
+    body: _Body = msgspec.field(name="index_template", default_factory=_Body)
+
+
+class _Templates(msgspec.Struct):
+    index_templates: list[_Named] = []
+
+
 class ElasticsearchClient:
     """An `IndexClient` on Elasticsearch 8.
 
@@ -79,6 +95,8 @@ class ElasticsearchClient:
         self._settings = settings or IndexSettings()
         self._connect = partial(connect, urls, api_key=api_key, ca_certs=ca_certs)
         self._client: Elasticsearch | None = self._connect()
+        self._told: set[str] = set()
+        self._log = structlog.get_logger()
 
     def prepare(self, timeout_seconds: float) -> None:
         """See `IndexClient.prepare`; a template of a later version is left as it is."""
@@ -89,8 +107,8 @@ class ElasticsearchClient:
         except IndexRefusedError as error:
             if error.status != 404:  # noqa: PLR2004 - no such template yet
                 raise
-        versions = [each["index_template"].get("version", 0) for each in found.get("index_templates", ())]
-        if all(version <= VERSION for version in versions):
+        templates = _read(found, _Templates, "GET", path).index_templates
+        if all((each.body.version or 0) <= VERSION for each in templates):
             self.call("PUT", path, timeout_seconds, headers=_JSON, body=template(self._settings))
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
@@ -98,11 +116,8 @@ class ElasticsearchClient:
         patience = f"{max(1, int(timeout_seconds * _SERVER_SHARE * 1000))}ms"
         params = {"filter_path": _BULK_FILTER, "timeout": patience}
         reply = self.call("POST", "/_bulk", timeout_seconds, params=params, headers=_NDJSON, body=body)
-        try:
-            results = [item.create for item in msgspec.convert(reply, _BulkReply).items]
-        except msgspec.ValidationError as error:
-            raise IndexLostError(f"the reply to a bulk request cannot be read: {error}") from error
-        return [_verdict(result) for result in results]
+        items = _read(reply, _BulkReply, "POST", "/_bulk").items
+        return [_verdict(item.create) for item in items]
 
     def close(self) -> None:
         """See `IndexClient.close`; later calls open connections again."""
@@ -145,7 +160,23 @@ class ElasticsearchClient:
             raise _refusal(error) from error
         except (TransportError, OSError) as error:
             where = addresses_of(client)
-            raise IndexLostError(f"Elasticsearch at {where} does not answer {method} {path}: {error}") from error
+            told = str(error)[:REASON_MAX_CHARACTERS]
+            raise IndexLostError(f"Elasticsearch at {where} does not answer {method} {path}: {told}") from error
+        except Exception as error:  # the client decodes whatever came as a reply, and may stumble over it
+            kind = type(error).__name__
+            if kind not in self._told:
+                self._told.add(kind)
+                self._log.error("index.unreadable", method=method, path=path, exc_info=True)
+            told = f"{kind}: {str(error)[:REASON_MAX_CHARACTERS]}"
+            raise IndexLostError(f"the reply of Elasticsearch to {method} {path} cannot be read: {told}") from error
+
+
+def _read(reply: object, kind: type[T], method: str, path: str) -> T:
+    try:
+        return msgspec.convert(reply, kind)
+    except jsontext.FAULTS as error:
+        told = str(error)[:REASON_MAX_CHARACTERS]
+        raise IndexLostError(f"the reply of Elasticsearch to {method} {path} cannot be read: {told}") from error
 
 
 def addresses_of(client: Elasticsearch) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ParamSpec
 
+from eventstore import jsontext
 from eventstore.errors import SetUpError, TryLaterError
 from eventstore.validation import TIMESTAMP_MAX_MS
 from relay.destination import INDEX
@@ -19,6 +20,11 @@ from relay.destinations.topology import Difference, Examination
 P = ParamSpec("P")
 
 TIMEOUT_SECONDS = 10.0
+_TOLD_MAX = 200
+
+_ODD = (KeyError, IndexError, TypeError, AttributeError, *jsontext.FAULTS)
+"""What looking into a reply of another shape raises."""
+
 NOT_FOUND = 404
 
 
@@ -140,3 +146,6 @@ def _told() -> Iterator[None]:
         raise TryLaterError(str(error)) from error
     except IndexClientError as error:
         raise SetUpError(f"Elasticsearch refuses: {error}; check address, user and rights") from error
+    except _ODD as error:
+        told = f"{type(error).__name__}: {str(error)[:_TOLD_MAX]}"
+        raise TryLaterError(f"the answer of Elasticsearch cannot be read ({told}); is it a proxy's?") from error

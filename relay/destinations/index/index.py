@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import structlog
+
+from eventstore import jsontext
 from eventstore.ports import Runtime
 from eventstore.rows.outbox import OutboxRow
-from relay.destination import INDEX, Chain, CommitKey, Park, Report, Retry, Trouble, TroubleKind
+from relay.destination import INDEX, CommitKey, Park, Report, Retry, Trouble, TroubleKind
 from relay.destinations.index import bulk_lines
 from relay.destinations.index.bulk_item import ItemVerdict, Ruling, rule
 from relay.destinations.index.client import IndexClient, IndexLostError, IndexRefusedError, TooLargeError
@@ -16,6 +19,8 @@ from relay.permit import DeliveryDeadline
 LOST_REPLY = "lost_reply"
 TIMEOUT = "timeout"
 UNSENT = "unsent"
+
+_TOLD_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +39,24 @@ class Index:
     """The `Destination` of the search index. An event that is there already counts as taken; repeats are harmless."""
 
     name = INDEX
-    in_order = False
 
     def __init__(self, client: IndexClient, runtime: Runtime, settings: IndexSettings | None = None) -> None:
         self._client = client
         self._runtime = runtime
         self._settings = settings or IndexSettings()
         self._prepared = False
+        self._told: set[str] = set()
+        self._log = structlog.get_logger().bind(destination=self.name)
 
-    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
+    def deliver(self, commits: Sequence[OutboxRow], deadline: DeliveryDeadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
-        commits = [row for chain in chains for row in chain]
         if not commits:
             return Report()
         tally = Tally(commits)
-        trouble = self._attempt(commits, tally, deadline)
+        try:
+            trouble = self._attempt(commits, tally, deadline)
+        except Exception as error:  # noqa: BLE001 - whatever the client raises, the other destinations go on
+            trouble = self._outage(error)
         if trouble is not None:
             self._prepared = False  # whoever fixes the index may have made it again
         return Report(tally.outcomes(UNSENT if trouble else TIMEOUT), trouble)
@@ -71,11 +79,19 @@ class Index:
                     return trouble
         except IndexLostError as error:
             return Trouble(TroubleKind.OUTAGE, str(error))
-        except IndexRefusedError as error:
+        except (IndexRefusedError, TooLargeError) as error:  # what prepares the index is small: a limit is far too low
             return _misconfigured(str(error))
         except _TimeUpError:
             pass  # the index is well, there was more than fits the time
         return None
+
+    def _outage(self, error: Exception) -> Trouble:
+        """Return what an error of the client means that nobody expects; its stack goes to the log, once a kind."""
+        kind = type(error).__name__
+        if kind not in self._told:
+            self._told.add(kind)
+            self._log.error("destination.failed", kind=kind, exc_info=True)
+        return Trouble(TroubleKind.OUTAGE, f"the index's client failed: {kind}: {str(error)[:_TOLD_MAX]}; see the log")
 
     def _timeout(self, deadline: DeliveryDeadline) -> float:
         """Return how long the next request may take; what is under way when the permit expires is still waited for."""
@@ -93,7 +109,11 @@ class Index:
                 if fault is not None:
                     tally.failed(row.key, fault)
                     continue
-                lines = bulk_lines.encode(event, self._settings)
+                try:
+                    lines = bulk_lines.encode(event, self._settings)
+                except jsontext.FAULTS as error:
+                    tally.failed(row.key, bulk_lines.unencodable(event, error))
+                    continue
                 full = size + len(lines) > self._settings.batch_max_bytes
                 if batch and (full or len(batch) == self._settings.batch_max_events):
                     yield batch

@@ -8,13 +8,16 @@ from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Flag, Runtime, StreamsClient
 from relay import defaults
 from relay.daemon import Daemon, DaemonSettings
+from relay.delivery.asker import Asker
 from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.events import EventReader
-from relay.delivery.lane import Lane
-from relay.delivery.pipeline import Pipeline, PipelineSettings
-from relay.delivery.sequencer import Sequencer
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.bus_pump import BusPump, BusPumpSettings
+from relay.delivery.pumps.pump import Pump
+from relay.delivery.pumps.side_pump import SidePump
+from relay.delivery.settings import FlowSettings
 from relay.delivery.settler import Settler
-from relay.destination import Destination
+from relay.destination import Destination, EventBus
 from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.discovery import Discovery, DiscoverySettings
 from relay.feed.lag import FeedLag
@@ -27,11 +30,12 @@ from relay.leases.fleet_table import FleetTable
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper, KeeperSettings
 from relay.leases.worker_report import WorkerReport
+from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
 from relay.observing import gauges
 from relay.observing.reporting import report
-from relay.outbox.insisting import InsistingWriter
 from relay.outbox.reader import OutboxReader
+from relay.outbox.writer import OutboxWriter
 from relay.progress import PAGE_TURN_SECONDS, Progress
 from relay.sweep.sweep import Sweep, SweepSettings
 from relay.sweep.sweeper import Sweeper
@@ -45,12 +49,12 @@ class AssemblySettings:
         daemon: Of the daemon.
         discovery: Of the look at the feed.
         shard_consumer: Of each shard's consumer.
-        pipeline: Of each page's way.
+        flow: Of what is in hand.
         sweep: Of the sweep.
-        bus_budget_seconds: Longest delivery to the bus.
+        bus: Of the part that carries events to the bus.
         side_budget_seconds: Longest delivery to another destination.
         memory_aggregates_max: Aggregates of which is remembered what the bus has.
-        shards_max: Shards consumed at the same time, two parts each.
+        shards_max: Shards consumed at the same time, a part each.
         lease_seconds: How long a lease lasts without a heartbeat; the same for all workers of a store.
         name_prefix: First part of the names at the destinations; the same for all workers of a store.
         dynamodb: Attempts of one call to DynamoDB.
@@ -60,9 +64,9 @@ class AssemblySettings:
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     shard_consumer: ShardConsumerSettings = field(default_factory=ShardConsumerSettings)
-    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    flow: FlowSettings = field(default_factory=FlowSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
-    bus_budget_seconds: float = defaults.BUS_BUDGET_SECONDS
+    bus: BusPumpSettings = field(default_factory=BusPumpSettings)
     side_budget_seconds: float = defaults.SIDE_BUDGET_SECONDS
     memory_aggregates_max: int = defaults.MEMORY_AGGREGATES_MAX
     shards_max: int = defaults.SHARDS_MAX
@@ -81,7 +85,7 @@ class Relay:
         client: DynamoClient,
         streams: StreamsClient,
         tables: TableNames,
-        bus: Destination,
+        bus: EventBus,
         sides: tuple[Destination, ...],
         runtime: Runtime,
         settings: AssemblySettings,
@@ -110,10 +114,18 @@ class Relay:
         self._tables = tables
         self._runtime = runtime
         self._settings = settings
-        self._bus = Lane(bus, runtime, settings.bus_budget_seconds, meter, self._progress)
-        self._sides = tuple(Lane(side, runtime, settings.side_budget_seconds, meter, self._progress) for side in sides)
         self._memory = DeliveredMemory(runtime, settings.memory_aggregates_max)
-        self._streams_seen: set[str] = set()
+        self.flow = Flow(
+            sides=[side.name for side in sides],
+            memory=self._memory,
+            runtime=runtime,
+            settings=settings.flow,
+            meter=meter,
+        )
+        self._bus = BusPump(bus, self.flow, runtime, settings.bus, meter, self._progress)
+        self._sides = tuple(
+            SidePump(side, self.flow, runtime, settings.side_budget_seconds, meter, self._progress) for side in sides
+        )
         self._lag = FeedLag(runtime)
         self._reader = OutboxReader(client, tables, runtime, settings.dynamodb)
         self.directory = FeedDirectory(client, streams, tables, runtime, settings.dynamodb)
@@ -125,14 +137,40 @@ class Relay:
         return self._reader
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
-        """One lane per destination, the bus first."""
+    def pumps(self) -> tuple[Pump, ...]:
+        """One per destination, the bus first."""
         return (self._bus, *self._sides)
+
+    def scribes(self, may_delete: Callable[[], bool]) -> tuple[Service, ...]:
+        """Return the parts that ask the tables, and write to them, for the flow.
+
+        Args:
+            may_delete: Tells whether this process is certain of the destinations in force.
+        """
+        once = Backoff(attempts_max=1)
+        client, tables, runtime = self._client, self._tables, self._runtime
+        asker = Asker(
+            flow=self.flow,
+            reader=OutboxReader(client, tables, runtime, once),
+            events=EventReader(client, tables, runtime, once),
+            runtime=runtime,
+            meter=self._meter,
+            progress=self._progress,
+        )
+        settler = Settler(
+            flow=self.flow,
+            writer=OutboxWriter(client, tables, runtime, self._settings.dynamodb),
+            may_delete=may_delete,
+            runtime=runtime,
+            meter=self._meter,
+            progress=self._progress,
+        )
+        return asker, settler
 
     @property
     def fleet_settings(self) -> FleetSettings:
         """What all workers of the store must agree on, as this process has it."""
-        names = frozenset(lane.name for lane in self.lanes)
+        names = frozenset(pump.name for pump in self.pumps)
         return FleetSettings(names, self._settings.name_prefix, round(self._settings.lease_seconds * 1000), PROTOCOL)
 
     def daemon(self, stop: Flag) -> Daemon:
@@ -141,7 +179,7 @@ class Relay:
 
         def report_now() -> WorkerReport:
             self._progress.turned("leases", settings.lease_seconds + PAGE_TURN_SECONDS)  # the keeper asks, in its loop
-            return report(consumers.reading, self.lanes, self._lag, sweeper.report)
+            return report(consumers.reading, self.pumps, self.flow, self._lag, sweeper.report, self._runtime.now_ms())
 
         keeper = Keeper(
             self.fleet_table,
@@ -156,10 +194,14 @@ class Relay:
             table=self.fleet_table,
             runtime=self._runtime,
             settings=settings.discovery,
+            on_other_table=self.flow.void,
         )
 
         def open_shard(held: HeldLease, stream: Stream, on_end: Callable[[], None]) -> ShardConsumer:
-            return self._open_shard(held, stream, keeper, on_end)
+            def is_former() -> bool:
+                return discovery.stream is not None and discovery.stream.label != stream.label
+
+            return self._open_shard(held, stream, keeper, on_end, is_former)
 
         consumers = ShardConsumers(
             keeper=keeper, discovery=discovery, open_shard=open_shard, shards_max=settings.shards_max
@@ -168,7 +210,8 @@ class Relay:
         sweeper = Sweeper(
             sweep=sweep, keeper=keeper, runtime=self._runtime, settings=settings.sweep, progress=self._progress
         )
-        gauges.watch_lanes(self._meter, self.lanes)
+        gauges.watch_pumps(self._meter, self.pumps)
+        gauges.watch_flow(self._meter, self.flow)
         gauges.watch_feed(self._meter, self._lag)
         gauges.watch_leases(self._meter, keeper)
         gauges.watch_sweep(self._meter, sweeper, self._runtime)
@@ -177,18 +220,19 @@ class Relay:
             discovery=discovery,
             consumers=consumers,
             sweeper=sweeper,
-            lanes=self.lanes,
+            flow=self.flow,
+            pumps=self.pumps,
+            delivery=self.scribes(lambda: any(not held.is_fenced() for held in keeper.held().values())),
             runtime=self._runtime,
             settings=settings.daemon,
             stop=stop,
             progress=self._progress,
         )
 
-    def sweep(self, source: str = "sweep", feed_lag_seconds: Callable[[], float] | None = None) -> Sweep:
-        """Return a sweep with a pipeline of its own.
+    def sweep(self, feed_lag_seconds: Callable[[], float] | None = None) -> Sweep:
+        """Return a sweep.
 
         Args:
-            source: Names it in logs.
             feed_lag_seconds: The worst feed lag that is known of; that of this process unless given.
         """
 
@@ -197,43 +241,32 @@ class Relay:
 
         return Sweep(
             reader=self._reader,
-            pipeline=self.pipeline(),
-            lanes=self.lanes,
+            flow=self.flow,
+            pumps=self.pumps,
             feed_lag_seconds=worst,
             runtime=self._runtime,
             settings=self._settings.sweep,
-            source=source,
-        )
-
-    def pipeline(self) -> Pipeline:
-        """Return a pipeline; each part needs one of its own."""
-        names = [lane.name for lane in self.lanes]
-        return Pipeline(
-            sequencer=Sequencer(self._reader, self._memory),
-            events=EventReader(self._client, self._tables, self._runtime, self._settings.dynamodb),
-            settler=Settler(
-                InsistingWriter(self._client, self._tables, self._runtime, self._settings.dynamodb), names, self._meter
-            ),
-            bus=self._bus,
-            sides=self._sides,
-            memory=self._memory,
-            runtime=self._runtime,
-            settings=self._settings.pipeline,
             meter=self._meter,
         )
 
-    def _open_shard(self, held: HeldLease, stream: Stream, keeper: Keeper, on_end: Callable[[], None]) -> ShardConsumer:
+    def _open_shard(
+        self,
+        held: HeldLease,
+        stream: Stream,
+        keeper: Keeper,
+        on_end: Callable[[], None],
+        is_former: Callable[[], bool],
+    ) -> ShardConsumer:
         shard_id = held.shard_id
         assert shard_id is not None, "the sweep's lease has no shard"
-        if stream.label not in self._streams_seen:  # a stream is new when its table is: what the bus had may be no more
-            self._streams_seen.add(stream.label)
-            self._memory.forget_all()
         return ShardConsumer(
             held,
             shard_id,
             stream,
             reader=ShardReader(self._streams, stream.arn, shard_id, held.position, self._tables.outbox, self._meter),
-            pipeline=self.pipeline(),
+            flow=self.flow,
+            bus_well_since=lambda: self._bus.well_since,
+            is_former=is_former,
             directory=self.directory,
             keeper=keeper,
             lag=self._lag,

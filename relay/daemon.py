@@ -1,13 +1,14 @@
 """The long-lived relay: starts its parts, watches them, and stops in order."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from eventstore.ports import Flag, Runtime
+from eventstore.ports import Flag, Part, Runtime
 from relay import defaults
-from relay.delivery.lane import Lane
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.pump import Pump
 from relay.feed.discovery import Discovery
 from relay.feed.shard_consumers import ShardConsumers
 from relay.leases.keeper import Keeper
@@ -34,14 +35,35 @@ class DaemonSettings:
     """How the daemon runs.
 
     Attributes:
-        drain_seconds: How long pages in flight may take to finish once the relay is told to stop.
+        drain_seconds: How long the relay may take to end once it is told to stop.
     """
 
     drain_seconds: float = defaults.DRAIN_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """What a stop left behind. Nothing is lost by it: it stays owed, and its events may be sent again.
+
+    Attributes:
+        parts: Names of parts that did not end in time.
+        commits: Commits of which the bus has a part, or has not answered for.
+    """
+
+    parts: tuple[str, ...] = ()
+    commits: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.parts or self.commits)
+
+    def __str__(self) -> str:
+        parts = f"parts that did not end in time: {', '.join(self.parts)}" if self.parts else ""
+        commits = f"commits that were cut off: {self.commits:,}" if self.commits else ""
+        return "; ".join(filter(None, (parts, commits)))
+
+
 class Daemon:
-    """One relay process. `run` returns when `stop` was raised and the pages in flight are dealt with."""
+    """One relay process. `run` returns when `stop` was raised and what was begun is finished, or let go."""
 
     def __init__(
         self,
@@ -50,7 +72,9 @@ class Daemon:
         discovery: Discovery,
         consumers: ShardConsumers,
         sweeper: Sweeper,
-        lanes: tuple[Lane, ...],
+        flow: Flow,
+        pumps: tuple[Pump, ...],
+        delivery: tuple[Service, ...],
         runtime: Runtime,
         settings: DaemonSettings,
         stop: Flag,
@@ -60,20 +84,28 @@ class Daemon:
         self._discovery = discovery
         self._consumers = consumers
         self._sweeper = sweeper
-        self._lanes = lanes
+        self._flow = flow
+        self._pumps = pumps
+        self._delivery = (*pumps, *delivery)
         self._runtime = runtime
         self._settings = settings
         self._stop = stop
         self._progress = progress or Progress(runtime)
         self._beside: tuple[Service, ...] = ()
+        self._abandoned = Abandoned()
         self._log = structlog.get_logger()
+
+    @property
+    def abandoned(self) -> Abandoned:
+        """What the stop left behind, once `run` has returned."""
+        return self._abandoned
 
     def checks(self) -> list[Check]:
         """Return what tells whether this worker can do its work; asks no server."""
-        return readiness.checks(self._keeper, self._lanes)
+        return readiness.checks(self._keeper, self._pumps, self._flow)
 
     def run(self, beside: Sequence[Service] = ()) -> None:
-        """Join the fleet and carry what falls to this worker until told to stop; then finish what is in flight.
+        """Join the fleet and carry what falls to this worker until told to stop; then finish what was begun.
 
         Args:
             beside: Services of the same process, started by the caller, that are watched as its own are.
@@ -85,7 +117,7 @@ class Daemon:
         """
         self._beside = tuple(beside)
         self._keeper.join_fleet(self._stop)
-        for service in (*self._lanes, self._keeper, self._discovery, self._sweeper):
+        for service in (*self._delivery, self._keeper, self._discovery, self._sweeper):
             service.start()
         self._log.info("relay.started", worker=self._keeper.worker_id)
         try:
@@ -107,7 +139,7 @@ class Daemon:
         """Yield everything long-lived of this process."""
         yield from self._consumers.all
         yield from (self._sweeper, self._discovery, self._keeper)
-        yield from self._lanes
+        yield from self._delivery
         yield from self._beside
 
     def _watch(self) -> None:
@@ -119,9 +151,9 @@ class Daemon:
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
     def _drain(self, seconds: float) -> None:
-        """Wait for pages in flight, then release the leases and the destinations.
+        """Wait for what was begun, then release the leases and the destinations.
 
-        The leases are kept alive until the pages are done, and released one by one as their consumers end.
+        The leases are kept alive meanwhile, and released one by one as their consumers end.
         """
         self._log.info("relay.draining")
         deadline = self._runtime.monotonic() + seconds
@@ -130,16 +162,19 @@ class Daemon:
         self._consumers.stop()
         self._sweeper.stop()
         self._discovery.stop()
-        for service in (*self._consumers.all, self._sweeper, self._discovery):
+        consumers = self._consumers.all
+        for service in (*consumers, self._sweeper, self._discovery):
             patience = deadline - for_leaving - self._runtime.monotonic()
             if service is self._discovery:  # nothing is in flight there
                 patience = min(patience, _DISCOVERY_DRAIN_SECONDS)
             self._join(service, patience)
         self._leave(max(for_leaving, deadline - self._runtime.monotonic()))
-        for lane in self._lanes:
-            lane.stop()
-        for lane in self._lanes:
-            self._join(lane, max(1.0, deadline - self._runtime.monotonic()))
+        for service in self._delivery:
+            service.stop()
+        for service in self._delivery:
+            self._join(service, max(1.0, deadline - self._runtime.monotonic()))
+        commits = sum(consumer.cut_off for consumer in consumers) + self._sweeper.cut_off
+        self._abandoned = replace(self._abandoned, commits=commits)
 
     def _leave(self, seconds: float) -> None:
         """Leave the fleet; in a part of its own, since DynamoDB may not answer. Leases that are not released expire."""
@@ -148,10 +183,14 @@ class Daemon:
         self._join(self._keeper, deadline - self._runtime.monotonic())
         leaving = self._runtime.spawn("leave", self._keeper.leave_fleet)
         if not leaving.join(max(0.0, deadline - self._runtime.monotonic())):
-            self._log.warning("part.abandoned", part=leaving.name)
+            self._abandon(leaving)
 
     def _join(self, service: Service, seconds: float) -> None:
         if not service.join(max(0.0, seconds)):
             for part in service.parts:
                 if part.is_alive():
-                    self._log.warning("part.abandoned", part=part.name)
+                    self._abandon(part)
+
+    def _abandon(self, part: Part) -> None:
+        self._log.warning("part.abandoned", part=part.name)
+        self._abandoned = replace(self._abandoned, parts=(*self._abandoned.parts, part.name))

@@ -10,7 +10,7 @@ NAME_PREFIX = PREFIX_DEFAULT
 """First part of the names at the destinations, as of those of the tables."""
 
 BUS_BUDGET_SECONDS = 10.0
-"""Longest delivery to the bus; what is unconfirmed then counts as unsent."""
+"""How long the bus may answer nothing; what is unconfirmed then counts as unsent."""
 
 BUS_QUEUE_TYPE = "quorum"
 
@@ -18,7 +18,7 @@ SIDE_BUDGET_SECONDS = 10.0
 """Longest delivery to another destination, such as one bulk request of the index."""
 
 SIDE_PATIENCE_SECONDS = 1.0
-"""How long a page waits for another destination once the bus has it; the delivery may go on after that."""
+"""How long a commit waits for another destination once the bus has it; the delivery may go on after that."""
 
 INDEX_REPLICAS = 1
 
@@ -45,8 +45,14 @@ DRAIN_SECONDS = 20.0
 
 LEASE_SECONDS = 10.0
 
+ROOM_COMMITS = 5_000
+"""Commits that a worker has in hand before its readers wait."""
+
+ROOM_MAX_BYTES = 64 * 1024 * 1024
+"""The same in bytes of their events."""
+
 READ_MAX_BYTES = 16 * 1024 * 1024
-"""Events, read by key, that a page holds before it reads no more for now."""
+"""Events, read by key since the outbox does not carry them, that a worker holds before it reads no more for now."""
 
 MEMORY_AGGREGATES_MAX = 100_000
 """Aggregates of which is remembered what the bus has; about 210 bytes each."""

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
+from eventstore.model import RecordedEvent
 from eventstore.rows.outbox import OutboxRow
 from relay.permit import DeliveryDeadline
+
+T = TypeVar("T")
 
 BUS = "bus"
 INDEX = "index"
@@ -14,9 +17,6 @@ FILE = "file"
 
 CommitKey = tuple[str, int]
 """Aggregate id and last sequence number: the key of the outbox row."""
-
-Chain = Sequence[OutboxRow]
-"""Commits of one aggregate, oldest first, each with its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +88,20 @@ class Report:
 
 
 class Destination(Protocol):
-    """One place that takes commits. Called by one part only; it need not be safe for several threads."""
+    """A place that takes commits in any order, in batches. Called by one part only, so it needs no locks."""
 
     @property
     def name(self) -> str:
         """Stable name, written into outbox rows."""
         ...
 
-    @property
-    def in_order(self) -> bool:
-        """Whether an aggregate's commits must be taken in order, so that one not taken holds up those above it."""
-        ...
-
-    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
-        """Hand over commits and wait for the outcome of each, at most for the deadline's budget.
+    def deliver(self, commits: Sequence[OutboxRow], deadline: DeliveryDeadline) -> Report:
+        """Hand over commits with their events, and wait for the outcome of each, at most for the deadline's budget.
 
         It never raises for what a destination can do wrong: that is in the report. What is not known to be taken when
-        the budget ends is `Retry`. In order: of one chain, an event is sent only after the one before it was
-        confirmed, and after a commit that was not confirmed no later commit of its chain is sent.
-        The deadline is live: before each message or request ask `left_seconds()`, and send nothing when it says 0,
-        for the lease may be gone; the answers to what was sent are still waited for, within `answer_seconds()`.
+        the budget ends is `Retry`.
+        The deadline is live: before each request ask `left_seconds()`, and send nothing when it says 0, for the lease
+        may be gone; the answers to what was sent are still waited for, within `answer_seconds()`.
         """
         ...
 
@@ -117,4 +111,96 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Release the connections. `deliver` may be called afterwards and connects again."""
+        ...
+
+
+class BusLostError(Exception):
+    """The bus cannot be used now: its connection is released, and what was unanswered counts as unsent.
+
+    Attributes:
+        trouble: What is wrong with it; None when nothing is, and sending again at once is right.
+    """
+
+    def __init__(self, trouble: Trouble | None) -> None:
+        super().__init__("the bus learned a limit" if trouble is None else trouble.reason)
+        self.trouble = trouble
+
+
+@dataclass(frozen=True, slots=True)
+class BusNews(Generic[T]):
+    """What a bus has said since it was last listened to.
+
+    Attributes:
+        taken: What stands for events that it has durably taken, in its order.
+        refused: What stands for events that it did not take (nack), though some of its queues may have them.
+        returned: What stands for events that it could not route.
+        trouble: What keeps it from taking anything now, such as an alarm; None while nothing does.
+    """
+
+    taken: Sequence[T] = ()
+    refused: Sequence[T] = ()
+    returned: Sequence[T] = ()
+    trouble: Trouble | None = None
+
+
+class EventBus(Protocol):
+    """The destination that keeps order: events go one by one, many at once, and are answered when they are.
+
+    One part uses it, but for `wake`. Whoever sends keeps the order: the next event of an aggregate goes when the one
+    before it was taken.
+    """
+
+    @property
+    def name(self) -> str:
+        """Stable name, written into outbox rows."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """How many events may be unanswered at once."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected."""
+        ...
+
+    def open(self) -> None:
+        """Connect.
+
+        Raises:
+            BusLostError: Not now.
+        """
+        ...
+
+    def unsendable(self, row: OutboxRow) -> Park | None:
+        """Return why a commit, which has its events, can never be sent; None when it can."""
+        ...
+
+    def send(self, event: RecordedEvent, token: object) -> bool:
+        """Send an event; False, and nothing is sent, while another of the same id is unanswered.
+
+        Args:
+            event: One that is not `unsendable`.
+            token: Stands for it in the news, or among what is unanswered.
+
+        Raises:
+            BusLostError: The connection is gone.
+        """
+        ...
+
+    def listen(self, timeout_seconds: float) -> BusNews[Any]:
+        """Wait for news at most that long; shorter when there is some, or when it is woken. Keeps the heartbeat going.
+
+        Raises:
+            BusLostError: The connection is gone.
+        """
+        ...
+
+    def wake(self) -> None:
+        """End a `listen` that waits, or that is about to begin. Any part may call this."""
+        ...
+
+    def drop(self) -> list[Any]:
+        """Release the connection if there is one; return what stands for events that were unanswered, oldest first."""
         ...

@@ -10,8 +10,8 @@ class Service(ABC):
     """Something long-lived that runs in parts of its own, beside whoever starts it.
 
     It lives once: `start`, `stop`, `join`. Whoever starts it looks at `dead_part` now and then. What it does between
-    `stop` and its end, and how long that may take, each service says of itself; a page in hand is finished, and no new
-    one begun. A service that was told to stop before it started ends as soon as it is started.
+    `stop` and its end, and how long that may take, each service says of itself; what was begun is finished, and
+    nothing new begun. A service that was told to stop before it started ends as soon as it is started.
     """
 
     def __init__(self, runtime: Runtime) -> None:

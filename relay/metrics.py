@@ -48,16 +48,19 @@ class Metric:
 
 RECORDS_READ = Metric("relay_records_read_total", Kind.COUNTER, (), "change records read from the feed, of any kind")
 COMMITS_READ = Metric(
-    "relay_commits_read_total", Kind.COUNTER, ("source",), "commits of pages that were started, by source"
+    "relay_commits_read_total", Kind.COUNTER, ("source",), "commits handed in, repeats counted, by source"
 )
 DELIVERED = Metric(
     "relay_commits_delivered_total",
     Kind.COUNTER,
     ("destination", "outcome"),
-    "outcomes of commits handed to a destination: confirmed, retry or park",
+    "outcomes of commits at a destination: confirmed, retry or park; of the bus confirmed alone",
 )
 RETRIES = Metric(
-    "relay_retries_total", Kind.COUNTER, ("destination", "reason"), "commits that a destination did not take, by reason"
+    "relay_retries_total",
+    Kind.COUNTER,
+    ("destination", "reason"),
+    "commits that a destination did not take, by reason; of the bus events that it refused or left unanswered",
 )
 SETTLED = Metric("relay_commits_settled_total", Kind.COUNTER, ("source",), "commits whose outbox rows were deleted")
 PARKED = Metric("relay_commits_parked_total", Kind.COUNTER, ("destination",), "commits parked; each needs a person")
@@ -65,7 +68,7 @@ PAGES = Metric(
     "relay_pages_total",
     Kind.COUNTER,
     ("source", "result"),
-    "pages processed: dealt with, given up since the permit had expired, or failed since DynamoDB did not answer",
+    "pages that hold no position any more: dealt with, or overdue with rows that are left to the sweep",
 )
 FEED_TRIMMED = Metric(
     "relay_feed_trimmed_total",
@@ -103,11 +106,19 @@ OUTBOX_PARKED = Metric(
     ("destination",),
     "rows parked for a destination, in force or not, as the last complete walk of the sweep saw them",
 )
+OUTBOX_REFUSED = Metric(
+    "relay_outbox_refused_commits",
+    Kind.GAUGE,
+    ("destination",),
+    "of the rows that a destination lacks, those it refused three times in a row or more though it took others, as the"
+    " last complete walk of the sweep saw them",
+)
 OUTBOX_UNREADABLE = Metric(
     "relay_outbox_unreadable_commits",
     Kind.GAUGE,
     (),
-    "rows that do not say where their commit begins, as the last complete walk of the sweep saw them",
+    "rows that do not say where their commit begins, or that a later release wrote, as the last complete walk of the"
+    " sweep saw them",
 )
 OUTBOX_OLDEST = Metric(
     "relay_outbox_oldest_owed_seconds",
@@ -139,13 +150,25 @@ BUS_QUEUE_MESSAGES = Metric(
     ("queue",),
     "messages in the relay's own queues on the bus: unrouted, and rejected by consumers; checked every 30 s",
 )
-PAGES_IN_FLIGHT = Metric("relay_pages_in_flight", Kind.GAUGE, (), "pages being processed now")
+FLOW_COMMITS = Metric(
+    "relay_flow_commits",
+    Kind.GAUGE,
+    ("pool",),
+    "commits in hand: claimed by shards and the sweep, or brought along since they come before one that is",
+)
+FLOW_BYTES = Metric("relay_flow_bytes", Kind.GAUGE, (), "bytes of the events in hand")
+HELD_UP = Metric(
+    "relay_aggregates_held_up",
+    Kind.GAUGE,
+    ("reason",),
+    "aggregates that wait alone since the bus does not take their next event: nack, silent or defect",
+)
 PAUSED = Metric("relay_paused", Kind.GAUGE, (), "1 while an operator's pause stops delivery")
 STAGE_SECONDS = Metric(
     "relay_stage_seconds",
     Kind.HISTOGRAM,
     ("stage",),
-    "how long a page's stages take: read, order, deliver, settle, checkpoint",
+    "how long calls of a stage take: read, ask, settle, checkpoint, and a delivery to a side, by its name",
     STAGE_BUCKETS,
 )
 COMMIT_TO_CONFIRM = Metric(
@@ -173,13 +196,16 @@ CATALOGUE: tuple[Metric, ...] = (
     TRIM_HEADROOM,
     OUTBOX_OWED,
     OUTBOX_PARKED,
+    OUTBOX_REFUSED,
     OUTBOX_UNREADABLE,
     OUTBOX_OLDEST,
     OUTBOX_WALK_AGE,
     BREAKER_OPEN,
     DESTINATION_UP,
     BUS_QUEUE_MESSAGES,
-    PAGES_IN_FLIGHT,
+    FLOW_COMMITS,
+    FLOW_BYTES,
+    HELD_UP,
     PAUSED,
     STAGE_SECONDS,
     COMMIT_TO_CONFIRM,
@@ -221,10 +247,6 @@ class Meter(Protocol):
         """Add to a counter."""
         ...
 
-    def move(self, metric: Metric, amount: float, *labels: str) -> None:
-        """Raise a gauge, or lower it."""
-        ...
-
     def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
         """Add an observation to a histogram."""
         ...
@@ -242,9 +264,6 @@ class SilentMeter:
     """A meter that records nothing."""
 
     def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
-        """See `Meter`."""
-
-    def move(self, metric: Metric, amount: float, *labels: str) -> None:
         """See `Meter`."""
 
     def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
@@ -289,12 +308,10 @@ class RecordingMeter:
         """See `Meter`."""
         _check(metric, Kind.COUNTER, labels)
         assert amount >= 0, "a counter never goes down"
-        self._add(metric, amount, labels)
-
-    def move(self, metric: Metric, amount: float, *labels: str) -> None:
-        """See `Meter`."""
-        _check(metric, Kind.GAUGE, labels)
-        self._add(metric, amount, labels)
+        with self._lock:
+            values = self._of(metric).values
+            key = _bounded(values, labels)
+            values[key] = values.get(key, 0.0) + amount
 
     def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
         """See `Meter`."""
@@ -340,12 +357,6 @@ class RecordingMeter:
             found.extend(Reading(metric, labels, value) for labels, value in seen.items())
             found.extend(Reading(metric, labels, value) for labels, value in observed.get(metric, {}).items())
         return found
-
-    def _add(self, metric: Metric, amount: float, labels: Labels) -> None:
-        with self._lock:
-            values = self._of(metric).values
-            key = _bounded(values, labels)
-            values[key] = values.get(key, 0.0) + amount
 
     def _of(self, metric: Metric) -> _Series:
         return self._series.setdefault(metric, _Series())

@@ -1,6 +1,6 @@
 """Permission to deliver: valid while the relay runs, is not paused, and holds the lease of what it delivers."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Protocol
 
 from eventstore.ports import Flag, Runtime
@@ -49,26 +49,27 @@ class FlagPermit:
         return self._stop.wait(timeout_seconds)
 
 
-class NotedPermit:
-    """A permit that reports each check of it: the deliverer of a long page checks before each round."""
+class AnyOfEach:
+    """The permit of several commits together: for each of them one of its permits must hold.
 
-    def __init__(self, permit: Permit, on_look: Callable[[], None]) -> None:
-        self._permit = permit
-        self._on_look = on_look
+    Args:
+        permits: Per commit those of who claims it.
+    """
+
+    def __init__(self, permits: Sequence[Sequence[Permit]]) -> None:
+        self._permits = permits
 
     def left_seconds(self) -> float:
         """See `Permit`."""
-        return self._permit.left_seconds()
+        return min(max((each.left_seconds() for each in group), default=0.0) for group in self._permits)
 
     def is_revoked(self) -> bool:
         """See `Permit`."""
-        self._on_look()
-        return self._permit.is_revoked()
+        return any(all(each.is_revoked() for each in group) for group in self._permits)
 
     def wait(self, timeout_seconds: float) -> bool:
-        """See `Permit`."""
-        self._on_look()
-        return self._permit.wait(timeout_seconds)
+        """See `Permit`; the first of them is waited with."""
+        return self._permits[0][0].wait(timeout_seconds)
 
 
 class DeliveryDeadline:

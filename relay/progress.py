@@ -3,9 +3,8 @@
 from eventstore.ports import Clock
 
 PAGE_TURN_SECONDS = 600.0
-"""A part that carries pages turns between its rounds. One round waits for servers in turn, each wait with a time-out
-and a number of attempts: questions, a delivery, settling. Minutes are possible while servers are slow; this is a
-hang."""
+"""A part that reads, asks or writes turns between its pages or batches. One of them waits for servers in turn, each
+wait with a time-out and a number of attempts: minutes are possible while servers are slow; this is a hang."""
 
 LOOP_TURN_SECONDS = 30.0
 """A loop that waits for nobody."""

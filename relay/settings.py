@@ -29,11 +29,12 @@ class RelaySettings(BaseSettings):
         elasticsearch_url: Where the index is, `http://host:port`.
         name_prefix: First part of the names of exchange, queues, alias and indices.
         bus_window_messages: Messages that may be unconfirmed at once.
-        bus_budget_seconds: How long one delivery to the bus may take before what is unconfirmed counts as unsent.
+        bus_budget_seconds: How long the bus may confirm nothing before its connection is thrown away, and what is
+            unconfirmed counts as unsent; longer after each connection that brought nothing.
         bus_message_max_bytes: Largest event body that is sent; a commit with a larger one is parked.
         bus_queue_type: Type of the relay's own queues, `quorum` or `classic`.
-        index_patience_seconds: How long a page waits for the index once the bus has it; after that the commit goes on
-            without, and its row stays owed to the index.
+        index_patience_seconds: How long a commit waits for the index once the bus has it; after that its row says that
+            only the index lacks it.
         index_bulk_timeout_seconds: How long the index itself may take for a delivery.
         index_replicas: Copies of each index.
         index_promoted: Payload path → `long`, `double`, `date` or `text`: copied to a typed field for ranges and full
@@ -44,10 +45,12 @@ class RelaySettings(BaseSettings):
         checkpoint_interval_seconds: A crash re-reads at most this much.
         sweep_min_age_seconds: The sweep takes rows older than this.
         sweep_interval_seconds: Pause between walks of the sweep that settle nothing.
-        drain_seconds: How long pages in flight may take once the relay is told to stop.
+        drain_seconds: How long the relay may take to end once it is told to stop.
         lease_seconds: How long a worker's leases last without a heartbeat; its neighbours take over then. All
             workers must agree on it.
-        read_max_bytes: Events that the outbox does not carry, and that a page holds before it reads no more for now.
+        room_commits: Commits that a worker has in hand before its readers wait.
+        room_max_bytes: The same in bytes of their events.
+        read_max_bytes: Events that the outbox does not carry, and that a worker holds before it reads no more for now.
         memory_aggregates_max: Aggregates of which the relay remembers what the bus has.
         file_path: A file to which every event is appended as a line of JSON: one more destination. Unset means none.
         http_host: Address on which health and metrics are served.
@@ -77,6 +80,8 @@ class RelaySettings(BaseSettings):
     sweep_interval_seconds: Annotated[float, Field(ge=0.5, le=3600)] = defaults.SWEEP_INTERVAL_SECONDS
     drain_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.DRAIN_SECONDS
     lease_seconds: Annotated[float, Field(ge=2, le=300)] = defaults.LEASE_SECONDS
+    room_commits: Annotated[int, Field(ge=100, le=1_000_000)] = defaults.ROOM_COMMITS
+    room_max_bytes: Annotated[int, Field(ge=1024 * 1024, le=16 * 1024 * 1024 * 1024)] = defaults.ROOM_MAX_BYTES
     read_max_bytes: Annotated[int, Field(ge=1024 * 1024, le=1024 * 1024 * 1024)] = defaults.READ_MAX_BYTES
     memory_aggregates_max: Annotated[int, Field(ge=1, le=10_000_000)] = defaults.MEMORY_AGGREGATES_MAX
     file_path: Path | None = None
@@ -108,17 +113,17 @@ class RelaySettings(BaseSettings):
             faults.append(
                 f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
                 f" RELAY_INDEX_PATIENCE_SECONDS ({self.index_patience_seconds:g}), or the sweep takes commits that"
-                " a page is delivering",
+                " wait for the index",
             )
-        if self.drain_seconds <= self.bus_budget_seconds:
+        if self.drain_seconds <= self.index_bulk_timeout_seconds:
             faults.append(
                 f"RELAY_DRAIN_SECONDS ({self.drain_seconds:g}) must exceed"
-                f" RELAY_BUS_BUDGET_SECONDS ({self.bus_budget_seconds:g}), or a stop cuts off a delivery",
+                f" RELAY_INDEX_BULK_TIMEOUT_SECONDS ({self.index_bulk_timeout_seconds:g}), or a stop cuts one off",
             )
         if self.index_patience_seconds > self.index_bulk_timeout_seconds:
             faults.append(
                 f"RELAY_INDEX_PATIENCE_SECONDS ({self.index_patience_seconds:g}) must not exceed"
-                f" RELAY_INDEX_BULK_TIMEOUT_SECONDS ({self.index_bulk_timeout_seconds:g}), or pages wait for an index"
+                f" RELAY_INDEX_BULK_TIMEOUT_SECONDS ({self.index_bulk_timeout_seconds:g}), or commits wait for an index"
                 " that was given up on",
             )
         if self.sweep_min_age_seconds <= self.feed_poll_max_seconds:

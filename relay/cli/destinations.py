@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from eventstore.ports import Runtime
 from eventstore.settings import SettingsError
-from relay.destination import Destination
+from relay.destination import Destination, EventBus
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings
 from relay.destinations.bus.rabbitmq_topology import RabbitTopology
@@ -32,7 +32,7 @@ class Destinations:
         sides: All others: none of them holds up the bus.
     """
 
-    bus: Destination
+    bus: EventBus
     sides: tuple[Destination, ...]
 
 

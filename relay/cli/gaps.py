@@ -8,10 +8,12 @@ from rich.text import Text
 
 from eventstore.cli.input import moment
 from eventstore.cli.output import envelope
+from eventstore.rows.refused import RefusedMark
 from relay.cli import humanize
 from relay.cli.opened import destination_names, open_desk
+from relay.observing.remedies import remedy
 from relay.operating import gaps as gap_walks
-from relay.operating import heartbeats
+from relay.operating import heartbeats, overview
 from relay.operating.gaps import Gap, Gaps
 
 _SHOWN_DEFAULT = 50
@@ -38,7 +40,8 @@ _SHOWN_DEFAULT = 50
 def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
     """List what has been owed for too long, by aggregate, oldest first.
 
-    What a live worker reports as in flight is excluded. Parked commits, and those that wait behind them, are gaps.
+    What a live worker reports as in flight is excluded. Parked commits, those that wait behind them, and aggregates
+    that wait alone since the bus does not take their next event, are gaps: a live worker says so, or the row.
     It reads the outbox once and changes nothing.
 
     Exit codes: 0 there is no gap, 1 there are gaps, 2 settings or tables, 3 DynamoDB is out of reach.
@@ -48,7 +51,8 @@ def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
     now_ms = desk.runtime.now_ms()
     reports = [fleet.workers[name].report for name in heartbeats.seemingly_alive(fleet, now_ms)]
     in_flight = {key for report in reports if report is not None for key in report.in_flight}
-    found = gap_walks.find(desk.reader, destination_names(fleet), in_flight, older_than, rows, desk.runtime)
+    held_up = {view.report.aggregate_id: view.report.reason for view in overview.held_up(fleet, now_ms)}
+    found = gap_walks.find(desk.reader, destination_names(fleet), in_flight, older_than, rows, desk.runtime, held_up)
     if as_json:
         envelope.print_envelope(_as_dict(found, now_ms))
     else:
@@ -84,11 +88,13 @@ def _print(found: Gaps, older_than: float, now_ms: int) -> None:
 
 
 def _why(gap: Gap) -> str:
-    parts = [f"parked for {name}, {humanize.text(reason, 120)}" for name, reason in gap.parked.items()]
+    parts = [f"waits alone ({gap.held_up}): {remedy(gap.held_up).cause}"] if gap.held_up else []
+    parts += [f"refused by {name} {mark.attempts:,} times" for name, mark in gap.refused.items()]
+    parts += [f"parked for {name}, {humanize.text(reason, 120)}" for name, reason in gap.parked.items()]
     if gap.waiting:
         parts.append(f"{gap.waiting:,} behind it" if gap.parked or gap.unreadable else f"{gap.waiting:,} wait")
     if gap.unreadable:
-        parts.append(f"{gap.unreadable:,} unreadable")
+        parts.append(f"{gap.unreadable:,} unreadable, {humanize.text(gap.fault or '', 200)}")
     if gap.settled:
         parts.append(f"{gap.settled:,} settled, row not deleted")
     if not parts:
@@ -97,6 +103,12 @@ def _why(gap: Gap) -> str:
 
 
 def _advice(found: Gaps) -> str:
+    if any(gap.newer for gap in found.oldest):
+        return "upgrade the relay: a later release wrote some of these rows, which wait for it unharmed."
+    reasons = dict.fromkeys(gap.held_up for gap in found.oldest if gap.held_up)
+    if reasons:
+        todo = "; ".join(remedy(reason).action for reason in reasons)
+        return f"{todo}; the relay tries again by itself. `relay status` shows when."
     if any(gap.parked or gap.unreadable for gap in found.oldest):
         return "`relay parked list` shows what waits for a person; `relay status` shows whether a relay runs."
     return "`relay status` shows whether a relay runs, and any problems; with none running, `relay replay`."
@@ -123,8 +135,23 @@ def _as_dict(found: Gaps, now_ms: int) -> dict[str, Any]:
                 "parked": gap.parked,
                 "waiting": gap.waiting,
                 "unreadable": gap.unreadable,
+                "newer": gap.newer,
+                "fault": gap.fault,
                 "settled": gap.settled,
+                "held_up": gap.held_up,
+                "cause": remedy(gap.held_up).cause if gap.held_up else None,
+                "remedy": remedy(gap.held_up).action if gap.held_up else None,
+                "refused": {name: _mark_as_dict(mark, now_ms) for name, mark in gap.refused.items()},
             }
             for gap in found.oldest
         ],
+    }
+
+
+def _mark_as_dict(mark: RefusedMark, now_ms: int) -> dict[str, Any]:
+    return {
+        "reason": mark.reason,
+        "attempts": mark.attempts,
+        "since_seconds": max(0.0, (now_ms - mark.since_ms) / 1000),
+        "next_seconds": max(0.0, (mark.until_ms - now_ms) / 1000),
     }

@@ -87,18 +87,19 @@ def replay(
     table = FleetTable(store.client, store.tables, runtime, Backoff(attempts_max=_ATTEMPTS))
     heartbeats = HeartbeatWatch(table.look, runtime)
     heartbeats.look()
-    _check_agreement(heartbeats.fleet, [lane.name for lane in relay.lanes], settings.name_prefix)
+    _check_agreement(heartbeats.fleet, [pump.name for pump in relay.pumps], settings.name_prefix)
     request = ReplayRequest(Meant(aggregate, since_ms, older_than), limit, rate)
     if dry_run:
-        names = [lane.name for lane in relay.lanes]
+        names = [pump.name for pump in relay.pumps]
         _show(replays.preview(relay.outbox, names, request, runtime), runtime.now_ms(), as_json=as_json)
         return
     stop_on_signals(stop)
     with progress.shown("reading the outbox", runtime) as tell:
         run = Replay(
             reader=relay.outbox,
-            pipeline=relay.pipeline(),
-            lanes=relay.lanes,
+            flow=relay.flow,
+            pumps=relay.pumps,
+            services=relay.scribes(lambda: True),
             runtime=runtime,
             request=request,
             hold=lambda: _paused(heartbeats),

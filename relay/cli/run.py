@@ -17,7 +17,7 @@ from relay.cli.destinations import open_bus_topology, open_destinations
 from relay.cli.opened import load_settings, open_store
 from relay.cli.servers import build_relay
 from relay.cli.signals import stop_on_signals
-from relay.daemon import PartDiedError
+from relay.daemon import Abandoned, PartDiedError
 from relay.leases.errors import FleetSettingsError
 from relay.lifecycle import Service
 from relay.metrics import RecordingMeter
@@ -36,12 +36,13 @@ def run() -> None:
     """Deliver commits to the bus and the index until stopped.
 
     Several may run side by side: they share the shards of the feed, and take over from one that falls silent. SIGTERM
-    or Ctrl-C finishes the pages in flight, hands everything over and exits with 0. After a kill, the others, or the
-    next start, continue from the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them
+    or Ctrl-C finishes the commits that were begun, hands everything over and exits with 0; with 4 when something did
+    not end in RELAY_DRAIN_SECONDS or was cut off, so that some messages may come again. After a kill, the others, or
+    the next start, continue from the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them
     machine-readable. With RELAY_HTTP_PORT it answers /livez, /readyz and /metrics.
 
     Exit codes: 0 stopped as told, 2 settings or tables, or live workers have other settings, 3 DynamoDB is out of
-    reach at the start, 70 a part of the relay died: start it again.
+    reach at the start, 4 stopped as told, but something was abandoned, 70 a part of the relay died: start it again.
     """
     runtime = SystemRuntime()
     stop = runtime.flag()
@@ -59,6 +60,7 @@ def run() -> None:
     try:
         with serving(settings, meter, progress, daemon.checks, runtime) as beside:
             daemon.run(beside)
+        end_honestly(daemon.abandoned)
     except CorruptRowError as error:  # what all workers must agree on cannot be read
         envelope.fail(str(error), envelope.ExitCode.USAGE, as_json=False)
     except PartDiedError as error:
@@ -66,6 +68,13 @@ def run() -> None:
             raise error.__cause__ from None
         click.echo(f"error: a part of the relay died: {error}. Start it again; nothing is lost", err=True)
         raise SystemExit(int(envelope.ExitCode.DEFECT)) from None
+
+
+def end_honestly(abandoned: Abandoned) -> None:
+    """End the command by code 4 when a stop left something behind; return otherwise."""
+    if abandoned:
+        click.echo(f"stopped, and left behind {abandoned}. Nothing is lost; some messages may come again", err=True)
+        raise SystemExit(int(envelope.ExitCode.PARTIAL))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from relay.assembly import AssemblySettings, Relay
 from relay.cli.destinations import Destinations
 from relay.cli.opened import Store
 from relay.daemon import DaemonSettings
-from relay.delivery.pipeline import PipelineSettings
+from relay.delivery.pumps.bus_pump import BusPumpSettings
+from relay.delivery.settings import FlowSettings
 from relay.feed.discovery import DiscoverySettings
 from relay.feed.pacing import Pacing
 from relay.feed.shard_consumer import ShardConsumerSettings
@@ -17,7 +18,6 @@ from relay.progress import Progress
 from relay.settings import RelaySettings
 from relay.sweep.sweep import SweepSettings
 
-_REFUSALS_MAX = 3
 _ANSWER_MARGIN_SECONDS = 5.0
 _ASKS_PER_LEASE = 10
 _FLEET_ANSWER_MAX_SECONDS = 3.0
@@ -67,12 +67,14 @@ def fleet_client(store: Store, settings: RelaySettings) -> DynamoClient:
 
 def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySettings:
     """Return the settings of the relay's parts."""
-    pipeline = PipelineSettings(
-        side_patience_seconds=settings.index_patience_seconds, read_max_bytes=settings.read_max_bytes
+    flow = FlowSettings(
+        commits_max=settings.room_commits,
+        bytes_max=settings.room_max_bytes,
+        read_max_bytes=settings.read_max_bytes,
+        side_patience_seconds=settings.index_patience_seconds,
     )
     if by_hand:
-        patience = settings.index_bulk_timeout_seconds + _ANSWER_MARGIN_SECONDS
-        pipeline = replace(pipeline, side_patience_seconds=patience, refusals_max=_REFUSALS_MAX)
+        flow = replace(flow, side_patience_seconds=settings.index_bulk_timeout_seconds + _ANSWER_MARGIN_SECONDS)
     return AssemblySettings(
         daemon=DaemonSettings(
             drain_seconds=settings.drain_seconds,
@@ -84,12 +86,12 @@ def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySett
             recheck_lag_seconds=settings.sweep_min_age_seconds,
             cooldown_seconds=settings.discovery_seconds,
         ),
-        pipeline=pipeline,
+        flow=flow,
         sweep=SweepSettings(
             min_age_seconds=settings.sweep_min_age_seconds,
             interval_seconds=settings.sweep_interval_seconds,
         ),
-        bus_budget_seconds=settings.bus_budget_seconds,
+        bus=BusPumpSettings(budget_seconds=settings.bus_budget_seconds),
         side_budget_seconds=settings.index_bulk_timeout_seconds,
         memory_aggregates_max=settings.memory_aggregates_max,
         shards_max=settings.shards_max,

@@ -7,13 +7,15 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from relay.cli import humanize
+from relay.observing.remedies import remedy
 from relay.operating import heartbeats
-from relay.operating.overview import Overview, ShardView, WorkerView
+from relay.operating.overview import HeldUpView, Overview, ShardView, WorkerView
 
 _URGENT_SECONDS = 4 * 3600.0
 """With less time than this until the feed trims what is unread, a warning is shown."""
 
 _SHARDS_SHOWN = 40
+_HELD_UP_SHOWN = 20
 
 
 def whole(seen: Overview) -> RenderableType:
@@ -25,7 +27,7 @@ def whole(seen: Overview) -> RenderableType:
             f"PAUSED by {humanize.text(pause.by)} at {humanize.moment(pause.at_ms)} UTC: {humanize.text(pause.reason)}"
         )
         parts.append(Text(said, style="bold"))
-    parts += [_outbox(seen), _destinations(seen), _workers(seen), _shards(seen), *_sweep(seen)]
+    parts += [_outbox(seen), _destinations(seen), *_held_up(seen), _workers(seen), _shards(seen), *_sweep(seen)]
     parts += [Text(f"Next: {line}") for line in advice(seen)]
     return Group(*parts)
 
@@ -60,9 +62,17 @@ def advice(seen: Overview) -> list[str]:
         for each in seen.destinations
         if each.state == "outage"
     ]
+    lines += [
+        f"aggregates wait alone ({humanize.text(reason)}), since {_cause(reason)}: {remedy(reason).action}."
+        for reason in dict.fromkeys((*(each.report.reason for each in seen.held_up), *sorted(found.refusal_reasons)))
+    ]
     if any(shard.trim_seconds is not None and shard.trim_seconds < _URGENT_SECONDS for shard in seen.shards):
         lines.append("the feed trims unread records soon; the sweep still delivers them, later: see what holds it up.")
-    if found.parked_rows or found.unreadable:
+    if found.newer:
+        lines.append(
+            f"upgrade the relay: a later release wrote {humanize.commits(found.newer)}, which wait for it unharmed."
+        )
+    if found.parked_rows or found.unreadable > found.newer:
         lines.append("`relay parked list` shows what waits for a person.")
     return lines
 
@@ -73,6 +83,8 @@ def _outbox(seen: Overview) -> Table:
     table.add_row("total", f"{found.rows:,}")
     for name, count in _bus_first(found.owed, seen):
         table.add_row(Text(f"owed to the {humanize.text(name)}"), f"{count:,}")
+        if found.refused.get(name):
+            table.add_row("of these, refused", f"{found.refused[name]:,}")
     table.add_row("owed to others only", f"{found.owed_to_others_only:,}")
     for name, count in sorted(found.parked.items()):
         if count:
@@ -80,6 +92,8 @@ def _outbox(seen: Overview) -> Table:
     table.add_row("parked", f"{found.parked_rows:,}")
     if found.unreadable:
         table.add_row("unreadable", f"{found.unreadable:,}")
+    if found.newer:
+        table.add_row("of these, of a later release", f"{found.newer:,}")
     if found.complete_rows:
         table.add_row("settled, row not deleted", f"{found.complete_rows:,}")
     table.add_row("oldest owed", humanize.age(seen.oldest_age_seconds))
@@ -95,6 +109,25 @@ def _destinations(seen: Overview) -> Table:
         reason = each.reason or ("no live worker reports it" if each.state == "unknown" else "")
         table.add_row(Text(humanize.text(each.name)), state, Text(humanize.text(reason)))
     return table
+
+
+def _held_up(seen: Overview) -> list[Table]:
+    """Return the aggregates that wait alone, when there are some."""
+    if not seen.held_up_count:
+        return []
+    table = Table(Column("waits alone", overflow="fold"), "at", "why", "attempts", "for", "next in")
+    for each in seen.held_up[:_HELD_UP_SHOWN]:
+        table.add_row(
+            Text(humanize.text(each.report.aggregate_id)),
+            f"{each.report.last}",
+            Text(humanize.text(each.report.reason)),
+            f"{each.report.attempts:,}",
+            humanize.age(each.since_seconds),
+            humanize.age(each.next_seconds) if each.next_seconds else "now",
+        )
+    left = seen.held_up_count - min(len(seen.held_up), _HELD_UP_SHOWN)
+    table.caption = f"{left:,} more" if left else None
+    return [table]
 
 
 def _workers(seen: Overview) -> Table:
@@ -159,6 +192,10 @@ def _sweep(seen: Overview) -> list[RenderableType]:
     return [Text(f"sweep: {ago} ago it saw {walk.seen:,} rows, {found}")]
 
 
+def _cause(reason: str) -> str:
+    return humanize.text(remedy(reason).cause)  # of a reason that is unknown here it holds what is stored
+
+
 def _bus_first(counts: Any, seen: Overview) -> list[tuple[str, int]]:
     order = {each.name: place for place, each in enumerate(seen.destinations)}
     return sorted(counts.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
@@ -178,7 +215,13 @@ def as_dict(seen: Overview, table: str) -> dict[str, Any]:
             "owed_to_others_only": found.owed_to_others_only,
             "parked": found.parked_rows,
             "parked_for": dict(found.parked),
+            "refused_by": dict(found.refused),
+            "refusals": [
+                {"reason": reason, "commits": count, "cause": remedy(reason).cause, "remedy": remedy(reason).action}
+                for reason, count in sorted(found.refusal_reasons.items())
+            ],
             "unreadable": found.unreadable,
+            "newer": found.newer,
             "settled_rows": found.complete_rows,
             "oldest_age_seconds": seen.oldest_age_seconds,
         },
@@ -186,6 +229,8 @@ def as_dict(seen: Overview, table: str) -> dict[str, Any]:
             {"name": each.name, "state": each.state, "reason": each.reason, "workers": list(each.workers)}
             for each in seen.destinations
         ],
+        "held_up": [_held_up_as_dict(each) for each in seen.held_up],
+        "held_up_count": seen.held_up_count,
         "pause": None if pause is None else {"by": pause.by, "at_ms": pause.at_ms, "reason": pause.reason},
         "workers": [_worker_as_dict(worker) for worker in seen.workers],
         "live_workers": seen.live_workers,
@@ -198,6 +243,21 @@ def as_dict(seen: Overview, table: str) -> dict[str, Any]:
             "taken": seen.sweep.taken if seen.sweep else None,
             "settled": seen.sweep.settled if seen.sweep else None,
         },
+    }
+
+
+def _held_up_as_dict(view: HeldUpView) -> dict[str, Any]:
+    found, known = view.report, remedy(view.report.reason)
+    return {
+        "aggregate_id": found.aggregate_id,
+        "last": found.last,
+        "reason": found.reason,
+        "cause": known.cause,
+        "remedy": known.action,
+        "attempts": found.attempts,
+        "since_seconds": view.since_seconds,
+        "next_seconds": view.next_seconds,
+        "worker": view.worker,
     }
 
 

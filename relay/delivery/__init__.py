@@ -1,1 +1,1 @@
-"""The one path of delivery: a page is put in order, handed to the destinations, and settled."""
+"""The one path of delivery: what is owed is put in order, carried to the destinations, and settled."""

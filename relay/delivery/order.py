@@ -1,125 +1,126 @@
-"""The order of a page: which commits may go to the bus now, and what must be asked to know it. Pure.
+"""The order of an aggregate: what may be done now for the lowest commit that the bus lacks. Pure.
 
-The outbox decides, not the order of arrival. A commit that starts a run (its predecessor is not in the page right
-before it) may go when its predecessor has been delivered to the bus: the predecessor's row is gone, or says so. A
-predecessor that still owes joins the page, goes first, and its own predecessor is asked about in turn.
+The outbox decides, not the order of arrival. A commit may go when the one before it is durably on the bus: its row is
+gone, or says so, or the bus has confirmed it to this process. What this process remembers of the bus may spare a
+question about the commit before, and nothing else: a row that is there and owing at or below it refutes it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from eventstore.rows.outbox import OutboxRow
+from relay.delivery.commit import OwedCommit
 from relay.destination import BUS, CommitKey
-from relay.outbox.row import Absent, Answer, Present, Unreadable
+from relay.outbox.row import Absent, Answer, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do with a page's commits for the bus.
+class Rest:
+    """Nothing is to be done now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Rows must be asked for first.
 
     Attributes:
-        chains: Per aggregate the commits that may go now, oldest first, without a gap between them.
-        waiting: Commits that stand at or above one that is parked or unreadable; they stay owed.
-        deferred: Commits above a chain that is too long for one round; they are judged again after it.
-        unasked: Rows whose fate must be known before the rest can be judged; empty when the plan is final.
-        on_bus: Commits that the bus is known to have, whatever their rows say.
+        keys: Of the commit itself, and of the one before it, as far as each is in question.
     """
 
-    chains: Mapping[str, tuple[OutboxRow, ...]]
-    waiting: frozenset[CommitKey]
-    deferred: frozenset[CommitKey]
-    unasked: frozenset[CommitKey]
-    on_bus: frozenset[CommitKey]
+    keys: tuple[CommitKey, ...]
 
 
-@dataclass(slots=True)
-class _Draft:
-    chains: dict[str, tuple[OutboxRow, ...]] = field(default_factory=dict)
-    waiting: set[CommitKey] = field(default_factory=set)
-    deferred: set[CommitKey] = field(default_factory=set)
-    unasked: set[CommitKey] = field(default_factory=set)
-    on_bus: set[CommitKey] = field(default_factory=set)
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """What was remembered is refuted: the row is there and owing, though it was said to be on the bus."""
 
 
-def make_plan(
-    rows: Iterable[OutboxRow],
-    delivered_up_to: Mapping[str, int],
-    answers: Mapping[CommitKey, Answer],
-    truncated: Collection[str] = (),
-) -> Plan:
-    """Judge the commits of a page.
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Its events must be read first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Its next event may go."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParkIt:
+    """It can never go, everything below it is on the bus, and both is known from the outbox: it is to be parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedBy:
+    """It waits for a person: it is parked, or what is right below it is parked or cannot be read.
+
+    Attributes:
+        by: Key of the row in the way.
+    """
+
+    by: CommitKey
+
+
+Step = Rest | Ask | Forget | Fetch | Send | ParkIt | BlockedBy
+
+REST, FORGET, FETCH, SEND, PARK_IT = Rest(), Forget(), Fetch(), Send(), ParkIt()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an aggregate beside its commits.
+
+    Attributes:
+        reach: The bus has everything up to this number; 0 when nothing is known.
+        reach_at: When that became known.
+        in_the_way: Rows that are parked for the bus or cannot be read.
+    """
+
+    reach: int
+    reach_at: float
+    in_the_way: Collection[CommitKey]
+
+
+def next_step(lowest: OwedCommit, known: Known, now: float) -> Step:
+    """Return what to do for the lowest commit of an aggregate that the bus lacks.
 
     Args:
-        rows: Commits, in any order, repeats allowed.
-        delivered_up_to: Per aggregate a sequence number that the bus is known to have, from memory.
-        answers: What a transactional read said of rows, by key. It outranks what `rows` say of the same commit.
-        truncated: Aggregates whose owed commits were too many to be brought all at once; the lowest were brought.
-
-    Returns:
-        A plan. While `unasked` is not empty, ask for those keys and plan again; a row that is found present joins.
+        lowest: The commit; nothing of it is under way.
+        known: What is known beside it.
+        now: By the monotonic clock.
     """
-    by_aggregate: dict[str, dict[int, OutboxRow]] = {}
-    for row in rows:
-        by_aggregate.setdefault(row.aggregate_id, {})[row.last] = row
-    for answer in answers.values():
-        if isinstance(answer, Present) and answer.row.aggregate_id in by_aggregate:
-            by_aggregate[answer.row.aggregate_id][answer.row.last] = answer.row
-    draft = _Draft()
-    for aggregate_id, commits in by_aggregate.items():
-        ascending = sorted(commits.values(), key=lambda row: row.last)
-        reach = _delivered(ascending, delivered_up_to.get(aggregate_id, 0), answers)
-        draft.on_bus.update(row.key for row in ascending if row.last <= reach)
-        _judge([row for row in ascending if row.last > reach], reach, answers, draft, defer=aggregate_id in truncated)
-    return Plan(
-        chains=draft.chains,
-        waiting=frozenset(draft.waiting),
-        deferred=frozenset(draft.deferred),
-        unasked=frozenset(draft.unasked),
-        on_bus=frozenset(draft.on_bus),
-    )
+    row = lowest.row
+    before = (row.aggregate_id, row.first - 1)
+    if before in known.in_the_way:
+        return BlockedBy(before)
+    keys: list[CommitKey] = []
+    is_refuting = row.first <= known.reach  # whole commits are on the bus, so none can owe a part of what is
+    if _is_stale(lowest, now) or (is_refuting and lowest.seen_at <= known.reach_at):
+        keys.append(row.key)
+    elif is_refuting:
+        return FORGET
+    if BUS in row.parked:
+        return Ask(tuple(keys)) if keys else BlockedBy(row.key)
+    if row.first - 1 > known.reach:
+        keys.append(before)
+    if keys:
+        return Ask(tuple(keys))
+    if lowest.fault is not None or row.defect is not None:
+        # Whether it is its turn is no matter for memory: a mark is for a person, and stays.
+        return PARK_IT if lowest.vetted else Ask((row.key, before) if row.first > 1 else (row.key,))
+    return SEND if row.events is not None else FETCH
 
 
-def _delivered(commits: Iterable[OutboxRow], known: int, answers: Mapping[CommitKey, Answer]) -> int:
-    """Return the highest number the bus is known to have. It has everything below too: it takes commits in order."""
-    highest = known
-    for row in commits:
-        own, before = answers.get(row.key), answers.get((row.aggregate_id, row.first - 1))
-        if BUS in row.delivered or isinstance(own, Absent):
-            highest = max(highest, row.last)
-        elif isinstance(before, Absent):
-            highest = max(highest, row.first - 1)
-    return highest
+def _is_stale(commit: OwedCommit, now: float) -> bool:
+    """Tell whether somebody else may have settled it since it was seen; what is begun is ours to finish."""
+    return commit.seen_at == float("-inf") or (commit.sent == 0 and now - commit.seen_at > commit.fresh_seconds)
 
 
-def _judge(
-    commits: Sequence[OutboxRow],
-    reach: int,
-    answers: Mapping[CommitKey, Answer],
-    draft: _Draft,
-    *,
-    defer: bool,
-) -> None:
-    """Walk one aggregate's undelivered commits upwards; `reach` is what is delivered or goes before."""
-    chain: list[OutboxRow] = []
-    undecided = False
-    for index, row in enumerate(commits):
-        if row.first > reach + 1:  # it starts a run: what stands right below it decides
-            before = (row.aggregate_id, row.first - 1)
-            if isinstance(answers.get(before), Unreadable):
-                draft.waiting.update(later.key for later in commits[index:])
-                break
-            if defer and chain:
-                draft.deferred.update(later.key for later in commits[index:])
-                break
-            assert not isinstance(answers.get(before), Absent), "an absent predecessor is within reach"
-            draft.unasked.add(before)  # when it is present it has joined the walk, and its own start is asked about
-            undecided = True
-        reach = row.last
-        if undecided:
-            continue
-        if BUS in row.parked:
-            draft.waiting.update(later.key for later in commits[index:])
-            break
-        chain.append(row)
-    if chain:
-        draft.chains[chain[0].aggregate_id] = tuple(chain)
+def is_vetted(row_answer: Answer | None, before_answer: Answer | None, *, is_first: bool) -> bool:
+    """Tell whether answers to both questions say that it is a commit's turn: it is there, nothing owes before it."""
+    if row_answer is None or isinstance(row_answer, Absent | Unreadable):
+        return False
+    if is_first:
+        return True
+    if before_answer is None or isinstance(before_answer, Unreadable):
+        return False
+    return isinstance(before_answer, Absent) or BUS in before_answer.row.delivered

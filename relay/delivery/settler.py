@@ -1,96 +1,169 @@
-"""Settles what destinations have taken: complete rows are deleted, the others are marked, both in batches."""
+"""Writes down what destinations have taken: complete rows are deleted, others are noted, in batches."""
 
-from collections.abc import Collection, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from eventstore.rows.outbox import OutboxRow
+from eventstore.backoff import Backoff
+from eventstore.errors import EventStoreError, TableMissingError, TryLaterError
+from eventstore.ports import Runtime
+from eventstore.rows.refused import RefusedMark
 from relay import metrics
-from relay.destination import Park
+from relay.delivery.commit import OwedCommit
+from relay.delivery.flow import Flow
+from relay.delivery.work.settlements import Settlement
+from relay.destination import BUS, Park
+from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
-from relay.outbox.insisting import InsistingWriter
-from relay.outbox.row import RowId, is_settled, row_id
-from relay.outbox.written import Done
+from relay.outbox.row import RowId, row_id
+from relay.outbox.writer import OutboxWriter
+from relay.outbox.written import Done, Foreign, Later, Written
+from relay.permit import Permit
+from relay.progress import PAGE_TURN_SECONDS, Progress
 
-_NOTHING: Mapping[RowId, frozenset[str]] = MappingProxyType({})
+SETTLERS = 2
+
+_PAUSE = Backoff(base_seconds=0.1, cap_seconds=2.0)
 
 
-class Settler:
-    """Turns facts (a destination has a commit) into the outbox's state. Facts may be reported twice."""
+class Settler(Service):
+    """The parts `settle-1` and `settle-2`. Facts are written down whoever has the lease; a deletion needs one.
 
-    def __init__(self, writer: InsistingWriter, destinations: Collection[str], meter: Meter = SILENT) -> None:
-        self._writer = writer
-        self._meter = meter
-        self._destinations = frozenset(destinations)
-        self._log = structlog.get_logger()
+    Args:
+        flow: What was taken.
+        writer: Of the outbox; of one attempt.
+        may_delete: Tells whether this worker is certain of the destinations in force: it holds a lease. Asked before
+            each attempt; without it the fact is noted, and the sweep deletes the row if it is complete.
+        runtime: Clock and waiting.
+        meter: Told how long it takes.
+        progress: Told that the parts turn.
+    """
 
-    def settle_complete(self, rows: Iterable[OutboxRow], *, may_delete: bool = True) -> list[RowId]:
-        """Delete the rows that every destination has, and return which these are.
-
-        Args:
-            rows: Commits of a page.
-            may_delete: False for whoever is not certain of the lease, and so not of the destinations in force: the
-                fact is noted, and the sweep deletes the row if it is complete.
-
-        Raises:
-            TryLaterError: Some may be left; they are delivered again at worst.
-        """
-        # Each once: a page may show a row twice.
-        complete = list(dict.fromkeys(row_id(row) for row in rows if is_settled(row.delivered, self._destinations)))
-        if may_delete:
-            self._writer.delete(complete)
-        else:
-            self._writer.note(dict.fromkeys(complete, self._destinations))
-        return complete
-
-    def mark(
+    def __init__(
         self,
-        delivered: Mapping[RowId, frozenset[str]],
-        recorded: Mapping[RowId, frozenset[str]] = _NOTHING,
         *,
-        may_delete: bool = True,
-    ) -> int:
-        """Note who has the commits that some destination still lacks; return how many were complete after all.
+        flow: Flow,
+        writer: OutboxWriter,
+        may_delete: Callable[[], bool],
+        runtime: Runtime,
+        meter: Meter = SILENT,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(runtime)
+        self._flow = flow
+        self._writer = writer
+        self._may_delete = may_delete
+        self._meter = meter
+        self._progress = progress or Progress(runtime)
+        self._bell = runtime.channel(SETTLERS)
+        self._log = structlog.get_logger()
+        flow.on_work("settler", self._ring)
 
-        Args:
-            delivered: Per commit the destinations to note.
-            recorded: Per commit the destinations that are noted already; where both together are complete, the row
-                goes without another note.
-            may_delete: As in `settle_complete`.
+    def stop(self) -> None:
+        """See `Service`."""
+        super().stop()
+        for _ in range(SETTLERS):
+            self._ring()
 
-        Raises:
-            TryLaterError: Some marks may be missing; those commits are delivered again at worst.
-        """
-        complete = [
-            row
-            for row, names in delivered.items()
-            if may_delete and is_settled(names | recorded.get(row, frozenset()), self._destinations)
-        ]
-        settled = frozenset(complete)
-        now = self._writer.note({row: names for row, names in delivered.items() if row not in settled})
-        for row, answer in now.items():
-            seen = answer.delivered if isinstance(answer, Done) else None
-            if may_delete and seen is not None and is_settled(seen, self._destinations):  # so it is ours to delete
-                complete.append(row)
-        self._writer.delete(complete)
-        return len(complete)
+    def _ring(self) -> None:
+        self._bell.put(True, 0)
 
-    def park(self, row: RowId, destination: str, verdict: Park) -> bool:
-        """Park a commit for one destination and say so, once; a person must look.
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {name: self._runner(name) for name in (f"settle-{number + 1}" for number in range(SETTLERS))}
 
-        Raises:
-            TryLaterError: The mark may be missing; the same refusal parks it the next time.
-        """
-        if not self._writer.park(row, destination, verdict):
+    def _runner(self, name: str) -> Callable[[], None]:
+        def run() -> None:
+            failures = 0
+            while not self._stopping.is_set():
+                self._progress.turned(name, PAGE_TURN_SECONDS)
+                work = self._flow.settlement(may_delete=self._may_delete())
+                if work.is_empty():
+                    self._bell.get(max(0.001, work.wait_seconds))
+                    continue
+                with self._meter.timed(metrics.STAGE_SECONDS, "settle"):
+                    failures = 0 if self._settle(work) else failures + 1
+                if failures:
+                    self._stopping.wait(_PAUSE.delay_seconds(failures, self._runtime.uniform()))
+            self._progress.ended(name)
+
+        return run
+
+    def _settle(self, work: Settlement) -> bool:
+        """Write; False when DynamoDB did not answer."""
+        if work.marks:
+            results = [self._park(commit, name, verdict) for commit, name, verdict in work.marks]
+            return all(results)
+        for commit, mark in work.refused:
+            return self._mark_refused(commit, mark)
+        is_deleted = self._write(work.deletions, self._writer.delete, self._deleted)
+        notes = {row_id(commit.row): names for commit, names in work.notes.items()}
+        is_noted = self._write(list(work.notes), lambda _: self._writer.note(notes), self._noted)
+        return is_deleted and is_noted
+
+    def _write(
+        self,
+        commits: Sequence[OwedCommit],
+        write: Callable[[Sequence[RowId]], Mapping[RowId, Written]],
+        done: Callable[[Mapping[OwedCommit, Done]], None],
+    ) -> bool:
+        if not commits:
+            return True
+        by_row = {row_id(commit.row): commit for commit in commits}
+        try:
+            answers = write(list(by_row))
+        except EventStoreError as error:
+            say = self._log.warning if isinstance(error, TryLaterError) else self._log.error
+            say("settle.postponed", error=str(error))
+            self._flow.unwritten(commits)
+            if isinstance(error, TableMissingError):
+                self._flow.void()
             return False
-        self._meter.count(metrics.PARKED, destination)
-        self._log.error(
-            "commit.parked",
-            aggregate_id=row.aggregate_id,
-            last=row.last,
-            destination=destination,
-            reason=verdict.reason,
-            error_class=verdict.error_class,
-        )
+        done({by_row[row]: answer for row, answer in answers.items() if isinstance(answer, Done)})
+        self._flow.is_foreign([by_row[row] for row, answer in answers.items() if isinstance(answer, Foreign)])
+        later = {by_row[row]: answer for row, answer in answers.items() if isinstance(answer, Later)}
+        if later:
+            self._log.warning("settle.postponed", error=next(iter(later.values())).reason, commits=len(later))
+            self._flow.unwritten(later)
+        return len(later) < len(commits)
+
+    def _deleted(self, answers: Mapping[OwedCommit, Done]) -> None:
+        self._flow.deleted(answers)
+
+    def _noted(self, answers: Mapping[OwedCommit, Done]) -> None:
+        self._flow.noted({commit: answer.delivered or frozenset() for commit, answer in answers.items()})
+
+    def _mark_refused(self, commit: OwedCommit, mark: RefusedMark) -> bool:
+        """Let the row of a refused commit say so; if it is not written now, the next refusal says it."""
+        try:
+            answer = self._writer.mark_refused(row_id(commit.row), BUS, mark)
+        except EventStoreError as error:
+            self._log.warning("settle.postponed", error=str(error))
+            return False
+        return not isinstance(answer, Later)
+
+    def _park(self, commit: OwedCommit, name: str, verdict: Park) -> bool:
+        """Park a commit while somebody who claims it may do so; a person must look."""
+        if not any(_may_park(permit) for permit in self._flow.permits_of(commit)):
+            self._flow.unmarked(commit, name, verdict)
+            return True
+        try:
+            is_done = self._writer.park(row_id(commit.row), name, verdict)
+        except EventStoreError as error:
+            self._log.warning("settle.postponed", error=str(error))
+            self._flow.unmarked(commit, name, verdict)
+            return False
+        if is_done:
+            self._log.error(
+                "commit.parked",
+                aggregate_id=commit.row.aggregate_id,
+                last=commit.last,
+                destination=name,
+                reason=verdict.reason,
+                error_class=verdict.error_class,
+            )
+        self._flow.marked(commit, name, verdict, is_done=is_done)
         return True
+
+
+def _may_park(permit: Permit) -> bool:
+    return permit.left_seconds() > 0 and not permit.is_revoked()

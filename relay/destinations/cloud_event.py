@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.model import RecordedEvent
 from eventstore.validation import TIMESTAMP_MAX_MS, TIMESTAMP_MIN_MS
 from relay.destination import Park
@@ -115,7 +116,7 @@ def _trace(metadata_json: str) -> _Trace:
         return _NO_TRACE
     try:
         return _trace_decoder.decode(metadata_json)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except jsontext.FAULTS:
         return _NO_TRACE  # metadata is of no concern to readers beyond these fields
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from eventstore.backoff import Backoff
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import EventStoreError, RequestRefusedError, SetUpError
+from eventstore.errors import EventStoreError, RequestRefusedError, SetUpError, TableMissingError
 from eventstore.ports import DynamoClient, Runtime, StreamsClient
 from relay.feed.lineage import Shard, ShardId
 
@@ -66,6 +66,15 @@ class FeedDirectory:
         self._streams = streams
         self._table = tables.outbox
         self._caller = Caller(client, runtime, backoff)
+        self._generation: str | None = None
+
+    @property
+    def generation(self) -> str | None:
+        """Which table of that name there was at the last look: its id, where the server tells it, and when it was made.
+
+        None before the first look, and when there was none.
+        """
+        return self._generation
 
     def stream(self) -> Stream:
         """Return the stream the table has now; a replaced one has another label.
@@ -74,8 +83,13 @@ class FeedDirectory:
             NoFeedError: There is none.
             EventStoreError: DynamoDB did not answer, or the table is missing.
         """
-        reply = self._caller.read(self._client.describe_table, needs="Table", TableName=self._table)
+        try:
+            reply = self._caller.read(self._client.describe_table, needs="Table", TableName=self._table)
+        except TableMissingError:
+            self._generation = None
+            raise
         table = reply["Table"]
+        self._generation = f"{table.get('TableId', '')} {table.get('CreationDateTime', '')}"
         if not table.get("StreamSpecification", {}).get("StreamEnabled") or "LatestStreamArn" not in table:
             raise NoFeedError(f"table {self._table!r} has no stream: switch it on with the view NEW_IMAGE")
         view = table["StreamSpecification"].get("StreamViewType")

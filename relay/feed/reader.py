@@ -1,6 +1,6 @@
 """One shard, read page by page from a position on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from eventstore.dynamodb.errors import DynamoError, NotAppliedError, NotFoundErr
 from eventstore.ports import StreamsClient
 from eventstore.rows.outbox import OutboxRow
 from relay import metrics
-from relay.feed.change import of_record
+from relay.feed.change import of_record, position_of, written_at_ms
 from relay.leases.position import Position
 from relay.metrics import SILENT, Meter
 from relay.outbox.row import UnreadableRow
@@ -36,8 +36,9 @@ class FeedPage:
         rows: The commits that its records speak of.
         unreadable: Rows that say not even where they stand.
         records: How many change records it had, of any kind.
-        position: Of its last record; None when it has none.
-        oldest_at_ms: When its first record was written, by DynamoDB's clock (to the second); None when it has none.
+        position: Of its last record that says it; None when none does.
+        oldest_at_ms: When its first record was written, by DynamoDB's clock (to the second); None when it has none,
+            or when that does not say it.
         newest_at_ms: When its last record was written, as above.
         ended: The shard is closed and this is its last page.
     """
@@ -127,20 +128,28 @@ class ShardReader:
             raise FeedUnavailableError("the reply lacks Records")
         records = reply["Records"]
         found = [of_record(record, self._table) for record in records]
-        if records:
-            self._after = Position.parse(records[-1]["dynamodb"]["SequenceNumber"])
+        self._tell_of_copies([row for row in found if isinstance(row, OutboxRow) and row.copy_fault is not None])
+        position = next(filter(None, map(position_of, reversed(records))), None)
+        self._after = position or self._after  # a page whose records name no place is read again after a pause at worst
         self._iterator = reply.get("NextShardIterator")
         return FeedPage(
             rows=tuple(row for row in found if isinstance(row, OutboxRow)),
             unreadable=tuple(row for row in found if isinstance(row, UnreadableRow)),
             records=len(records),
-            position=self._after if records else None,
-            oldest_at_ms=_written_at_ms(records[0]) if records else None,
-            newest_at_ms=_written_at_ms(records[-1]) if records else None,
+            position=position,
+            oldest_at_ms=written_at_ms(records[0]) if records else None,
+            newest_at_ms=written_at_ms(records[-1]) if records else None,
             ended=self._iterator is None,
         )
 
-
-def _written_at_ms(record: Mapping[str, Any]) -> int | None:
-    at = record["dynamodb"].get("ApproximateCreationDateTime")
-    return None if at is None else int(at.timestamp() * 1000)
+    def _tell_of_copies(self, rows: Sequence[OutboxRow]) -> None:
+        """Say that commits are read from the events table because the copy in their rows is of no use; once a page."""
+        if rows:
+            first = rows[0]
+            self._log.warning(
+                "row.copy_unreadable",
+                aggregate_id=first.aggregate_id,
+                last=first.last,
+                reason=first.copy_fault,
+                commits=len(rows),
+            )

@@ -1,14 +1,15 @@
-"""Consumes one shard: one part reads a page ahead, another delivers the current page and moves the checkpoint.
+"""Consumes one shard: reads its pages, hands them to the flow, and moves the checkpoint behind what is dealt with.
 
 It ends for one of four reasons, and each has one way out:
 
     FINISHED    closed and dealt with: its children's leases are made, then it is marked, which ends the lease
     UNREADABLE  checkpoint, the lease is released, and this worker leaves the shard alone for a while
     LEASE_LOST  nothing more is written; what was confirmed is settled, which is a fact
-    DRAINED     told to stop, or another worker asks for the shard: page finished, checkpoint, the lease is released
+    DRAINED     told to stop, or another worker asks for the shard: what was begun is finished, checkpoint, the lease
+                is released
 
-While the lease is not certain (fenced: the heartbeat is late) the page in hand waits: nothing is published, parked
-or checkpointed until the keeper has renewed it.
+While the lease is not certain (fenced: the heartbeat is late) nothing is read; what is in hand waits: nothing is
+published, parked or checkpointed until the keeper has renewed it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,10 +20,12 @@ import structlog
 
 from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError
-from eventstore.ports import Channel, Runtime
+from eventstore.ports import Runtime
 from relay import defaults, metrics
-from relay.delivery.page import CommitPage, PageResult
-from relay.delivery.pipeline import Pipeline
+from relay.delivery.commit import NEVER
+from relay.delivery.flow import Flow
+from relay.delivery.page import CommitPage, Fate, PageTracker
+from relay.delivery.source import FEED
 from relay.destination import CommitKey
 from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.lag import FeedLag
@@ -32,12 +35,16 @@ from relay.leases.fleet import lease_key
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
 from relay.leases.position import Position
+from relay.leases.worker_report import IN_FLIGHT_SHOWN_MAX
 from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
-from relay.permit import NotedPermit
 from relay.progress import PAGE_TURN_SECONDS, Progress
 
-_HAND_OVER_SECONDS = 0.5
+_WAIT_SECONDS = 0.5
+_LOOK_SECONDS = 0.05
+_FINISH_LOOK_SECONDS = 0.02
+_SETTLE_SECONDS = 1.0
+"""How long a consumer that ends waits for writes about rows that it had confirmed: its successor then reads less."""
 
 
 class ShardState(StrEnum):
@@ -64,7 +71,6 @@ class ShardConsumerSettings:
         recheck_margin_seconds: Records older than the start of this reader plus this margin may have been settled by
             a former one, so each row is asked for.
         recheck_lag_seconds: While the feed lags by more, the sweep may be ahead, so each row is asked for.
-        late_wait_seconds: At its end, how long it waits for a slow destination's report on pages it has passed.
         retry: Pauses when DynamoDB does not answer.
         children: How often, and after which pauses, a shard that has ended asks for its children.
         cooldown_seconds: How long this worker leaves out a shard that it could not read.
@@ -74,16 +80,15 @@ class ShardConsumerSettings:
     checkpoint_interval_seconds: float = defaults.CHECKPOINT_INTERVAL_SECONDS
     recheck_margin_seconds: float = 5.0
     recheck_lag_seconds: float = defaults.SWEEP_MIN_AGE_SECONDS
-    late_wait_seconds: float = 5.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.2, cap_seconds=5.0))
     children: Backoff = field(default_factory=lambda: Backoff(attempts_max=5, base_seconds=0.25, cap_seconds=2.0))
     cooldown_seconds: float = defaults.DISCOVERY_SECONDS
 
 
 class ShardConsumer(Service):
-    """Reads, delivers and checkpoints one shard as long as its lease is held, until it ends or is told to stop.
+    """Reads and checkpoints one shard as long as its lease is held, until it ends or is told to stop.
 
-    Then it finishes the page in hand, writes its checkpoint and releases the lease.
+    Then it finishes what was begun, writes its checkpoint and releases the lease.
     """
 
     def __init__(
@@ -93,7 +98,9 @@ class ShardConsumer(Service):
         stream: Stream,
         *,
         reader: ShardReader,
-        pipeline: Pipeline,
+        flow: Flow,
+        bus_well_since: Callable[[], float | None],
+        is_former: Callable[[], bool],
         directory: FeedDirectory,
         keeper: Keeper,
         lag: FeedLag,
@@ -108,24 +115,24 @@ class ShardConsumer(Service):
         self._shard_id = shard_id
         self._stream = stream
         self._reader = reader
-        self._pipeline = pipeline
+        self._flow = flow
+        self._bus_well_since = bus_well_since
+        self._is_former = is_former
         self._directory = directory
         self._keeper = keeper
         self._lag = lag
         self._settings = settings
         self._meter = meter
         self._progress = progress or Progress(runtime)
-        self._permit = NotedPermit(held.permit(self._stopping, keeper), self._deliver_turned)
+        self._source = flow.open_source(FEED, held.permit(self._stopping, keeper))
+        self._tracker: PageTracker[Position] = PageTracker()
         self._on_end = on_end
-        self._pages: Channel[FeedPage | ShardLostError] = runtime.channel(1)
-        self._room: Channel[bool] = runtime.channel(1)  # permission to read one more page
-        self._room.put(True, 0)
         self._state = ShardState.READING
-        self._in_hand: tuple[CommitKey, ...] = ()
         self._started_at_ms = runtime.now_ms()
         self._dealt_with: Position | None = None
         self._saved: Position | None = None
         self._saved_at = runtime.monotonic()
+        self._cut_off = 0
         self._log = structlog.get_logger().bind(shard=shard_id)
 
     @property
@@ -140,31 +147,59 @@ class ShardConsumer(Service):
 
     @property
     def in_hand(self) -> tuple[CommitKey, ...]:
-        """The commits of the page that is delivered now."""
-        return self._in_hand
+        """Commits of the shard that are in hand, some of them when they are many."""
+        return tuple(self._flow.in_hand(self._source, IN_FLIGHT_SHOWN_MAX))
+
+    @property
+    def cut_off(self) -> int:
+        """How many commits it had begun and could not finish when it ended: their events are sent again."""
+        return self._cut_off
 
     def is_ended(self) -> bool:
-        """Tell whether it has ended, both parts of it."""
+        """Tell whether it has ended."""
         return self._state is not ShardState.READING and not any(part.is_alive() for part in self._parts)
 
     def _bodies(self) -> Mapping[str, Callable[[], None]]:
-        return {self._name("read"): self._read, self._name("deliver"): self._deliver}
+        return {self._name: self._run}
 
-    def _read(self) -> None:
+    @property
+    def _name(self) -> str:
+        return f"read-{self._shard_id[-12:]}"
+
+    def _run(self) -> None:
         try:
-            self._read_pages()
+            self._state = self._release(self._consume())
         finally:
-            self._progress.ended(self._name("read"))
-            if self._state is not ShardState.READING:  # it may have read on while the other part ended
-                self._lag.forget(self._shard_id)
+            self._flow.withdraw(self._source)
+            self._lag.forget(self._shard_id)
+            self._progress.ended(self._name)
+            self._stopping.set()
+            self._on_end()
 
-    def _read_pages(self) -> None:
-        """Read pages and hand them over; at most one waits while another is delivered."""
-        pause, failures, has_room = 0.0, 0, False
+    def _release(self, state: ShardState) -> ShardState:
+        """Release the lease; if that does not reach DynamoDB, it expires."""
+        alone = self._settings.cooldown_seconds if state is ShardState.UNREADABLE else 0.0
+        self._keeper.release(self._held, to=self._held.wanted_by, cooldown_seconds=alone)
+        self._log.info("shard.stopped", reason=state.value, term=self._held.term)
+        return state
+
+    def _is_over(self) -> bool:
+        return self._stopping.is_set() or self._held.is_over()
+
+    def _consume(self) -> ShardState:
+        """Read pages and pass those that are dealt with, until the shard, its lease or this part ends."""
+        pause, failures, is_read_out = 0.0, 0, False
         while not self._is_over():
-            self._progress.turned(self._name("read"), PAGE_TURN_SECONDS)
-            has_room = has_room or self._room.get(_HAND_OVER_SECONDS) is not None
-            if not has_room:
+            self._progress.turned(self._name, PAGE_TURN_SECONDS)
+            self._advance()
+            if self._keeper.is_paused() or self._held.is_fenced():
+                self._stopping.wait(_WAIT_SECONDS)
+                self._started_at_ms = self._runtime.now_ms()  # others may have settled meanwhile what is read next
+                continue
+            if is_read_out and self._tracker.front is None:
+                return self._finish()
+            if is_read_out or not self._flow.has_room(self._source):
+                self._stopping.wait(_LOOK_SECONDS)
                 continue
             try:
                 with self._meter.timed(metrics.STAGE_SECONDS, "read"):
@@ -175,157 +210,82 @@ class ShardConsumer(Service):
                 self._stopping.wait(self._settings.retry.delay_seconds(failures, self._runtime.uniform()))
                 continue
             except ShardLostError as error:
-                self._hand_over(error)
-                return
-            failures = 0
-            self._meter.count(metrics.RECORDS_READ, amount=page.records)
-            self._lag.note(self._shard_id, page.newest_at_ms, at_end=page.records == 0)
-            if page.records or page.ended:
-                if not self._hand_over(page):
-                    return
-                has_room = False
-            if page.ended:
-                return
-            pause = self._settings.pacing.next_pause(pause, page.records, PAGE_MAX_RECORDS)
-            if pause:
-                self._stopping.wait(pause)
-
-    def _hand_over(self, page: FeedPage | ShardLostError) -> bool:
-        while not self._pages.put(page, _HAND_OVER_SECONDS):
-            self._progress.turned(self._name("read"), PAGE_TURN_SECONDS)
-            if self._is_over():
-                return False
-        return True
-
-    def _name(self, of: str) -> str:
-        """Return the name of one of its parts."""
-        return f"{of}-{self._shard_id[-12:]}"
-
-    def _deliver_turned(self) -> None:
-        self._progress.turned(self._name("deliver"), PAGE_TURN_SECONDS)
-
-    def _is_over(self) -> bool:
-        return self._stopping.is_set() or self._held.is_over()
-
-    def _deliver(self) -> None:
-        try:
-            self._state = self._release(self._deliver_pages())
-        finally:
-            self._lag.forget(self._shard_id)
-            self._progress.ended(self._name("deliver"))
-            self._stopping.set()  # whatever ended this part ends the reading as well
-            self._on_end()
-
-    def _release(self, state: ShardState) -> ShardState:
-        """Release the lease; if that does not reach DynamoDB, it expires."""
-        alone = self._settings.cooldown_seconds if state is ShardState.UNREADABLE else 0.0
-        self._keeper.release(self._held, to=self._held.wanted_by, cooldown_seconds=alone)
-        self._log.info("shard.stopped", reason=state.value, term=self._held.term)
-        return state
-
-    def _deliver_pages(self) -> ShardState:
-        while not self._is_over():
-            self._deliver_turned()
-            if self._must_wait():
-                self._settle_late()
-                self._wait_a_while()
-                continue
-            page = self._pages.get(_HAND_OVER_SECONDS)
-            if page is not None:
-                self._room.put(True, 0)
-            if page is None:
-                self._when_idle()
-            elif isinstance(page, ShardLostError):
                 self._meter.count(metrics.SHARDS_LOST)
-                self._log.warning("shard.lost", error=str(page))
-                self._save(finished=False)
+                self._log.warning("shard.lost", error=str(error))
+                self._drain()
                 return ShardState.UNREADABLE
-            elif not self._deal_with(page):
-                break
-            elif page.ended:
-                return self._finish()
-        self._finish_late()
-        if self._held.is_over():
-            return ShardState.LEASE_LOST
-        self._save(finished=False)
-        return ShardState.DRAINED
+            failures, is_read_out = 0, page.ended
+            self._take(page)
+            pause = self._settings.pacing.next_pause(pause, page.records, PAGE_MAX_RECORDS)
+            if pause and not is_read_out:
+                self._stopping.wait(pause)
+        self._drain()
+        return ShardState.LEASE_LOST if self._held.is_over() else ShardState.DRAINED
 
-    def _must_wait(self) -> bool:
-        """Tell whether nothing may be delivered for now: an operator says so, or the lease is not certain."""
-        return self._keeper.is_paused() or self._held.is_fenced()
-
-    def _wait_a_while(self) -> None:
-        """Wait for permission; what was read before it comes may have been settled by another worker meanwhile."""
-        self._deliver_turned()
-        self._stopping.wait(_HAND_OVER_SECONDS)
-        self._started_at_ms = self._runtime.now_ms()
-
-    def _deal_with(self, page: FeedPage) -> bool:
-        """Deal with one page, again and again until it is done; False when it is not ours to finish any more."""
+    def _take(self, page: FeedPage) -> None:
+        """Hand a page to the flow."""
+        self._meter.count(metrics.RECORDS_READ, amount=page.records)
+        self._lag.note(self._shard_id, page.newest_at_ms, at_end=page.records == 0)
+        if not page.records:
+            return
         for row in page.unreadable:
             self._log.error("row.unreadable", aggregate_id=row.aggregate_id, last=row.last, reason=row.reason)
-        self._in_hand = tuple(row.key for row in page.rows)
-        try:
-            result = self._process(page)
-        finally:
-            self._in_hand = ()
-        if result is None:
-            return False
-        self._dealt_with = page.position or self._dealt_with
-        self._log_page(page, result)
-        if self._runtime.monotonic() - self._saved_at >= self._settings.checkpoint_interval_seconds:
-            self._save(finished=False)
-        return True
+        tracked = self._tracker.page(FEED, self._runtime.monotonic())
+        self._flow.hand_in(self._source, tracked, page.rows, self._seen_at(page))
+        self._tracker.seal(page.position)
 
-    def _process(self, page: FeedPage) -> PageResult | None:
-        """Hand a page to the pipeline until it is dealt with; None when the lease, or the relay, ends first."""
-        recheck, attempt = self._needs_recheck(page), 0
-        while True:  # ends with the page, the lease or the relay; every further turn waits
-            attempt += 1
-            try:
-                result = self._pipeline.process(CommitPage("feed", page.rows, recheck), self._permit)
-                if result.dealt_with:
-                    return result
-            except EventStoreError as error:  # an operator may set it right while we wait; other shards go on
-                self._log.warning("page.retried", error=str(error), attempt=attempt)
-            self._stopping.wait(self._settings.retry.delay_seconds(attempt, self._runtime.uniform()))
-            while self._must_wait() and not self._is_over():
-                self._wait_a_while()
-            if self._is_over():
-                return None
-            recheck = True
-
-    def _needs_recheck(self, page: FeedPage) -> bool:
-        """Tell whether somebody else may have settled rows of this page."""
-        if page.oldest_at_ms is None:
-            return True
-        margin_ms = self._settings.recheck_lag_seconds * 1000
-        if self._runtime.now_ms() - page.oldest_at_ms > margin_ms:  # it was read long ago and waited for its turn
-            return True
+    def _seen_at(self, page: FeedPage) -> float:
+        """Return when the outbox said what the page says; `NEVER` when others may have settled rows of it since."""
+        if page.oldest_at_ms is None or self._is_former():
+            return NEVER
+        age = max(0.0, (self._runtime.now_ms() - page.oldest_at_ms) / 1000)
         before_us = page.oldest_at_ms < self._started_at_ms + self._settings.recheck_margin_seconds * 1000
-        return before_us or self._lag.seconds() > self._settings.recheck_lag_seconds
+        lag = self._settings.recheck_lag_seconds
+        if before_us or age > lag or self._lag.seconds() > lag:
+            return NEVER
+        return self._runtime.monotonic() - age
 
-    def _settle_late(self) -> None:
-        try:
-            self._pipeline.collect_late()
-        except EventStoreError as error:
-            self._log.warning("settle.postponed", error=str(error))  # the sweep finds what stays owed
-
-    def _when_idle(self) -> None:
-        self._settle_late()
-        if self._runtime.monotonic() - self._saved_at >= self._settings.checkpoint_interval_seconds:
+    def _advance(self) -> None:
+        """Pass the pages that are dealt with, and write the checkpoint when it is time to."""
+        now = self._runtime.monotonic()
+        overdue = self._flow.settings.overdue_seconds
+        well_since = self._bus_well_since()
+        is_well = well_since is not None and now - well_since > overdue
+        position, passed = self._tracker.advance(now - overdue if is_well else None)
+        self._dealt_with = position or self._dealt_with
+        for page in passed:
+            self._log_page(page)
+        if now - self._saved_at >= self._settings.checkpoint_interval_seconds:
             self._save(finished=False)
 
-    def _finish_late(self) -> None:
-        """Settle what is about to be reported, so that it need not wait for the sweep."""
-        try:
-            self._pipeline.finish_late(self._settings.late_wait_seconds)
-        except EventStoreError as error:
-            self._log.warning("settle.postponed", error=str(error))
+    def _drain(self) -> None:
+        """Begin nothing more; finish what was begun while the bus is well, and write the checkpoint."""
+        self._flow.drain(self._source)
+        begun = self._flow.begun(self._source)
+        deadline = self._runtime.monotonic() + self._flow.settings.finish_seconds
+        while (
+            self._flow.begun(self._source)
+            and self._bus_well_since() is not None
+            and not self._held.is_fenced()
+            and self._runtime.monotonic() < deadline
+        ):
+            self._runtime.sleep(_FINISH_LOOK_SECONDS)
+        self._cut_off = self._flow.unfinished(self._source, begun)
+        if self._cut_off:
+            self._log.warning("shard.cut_off", commits=self._cut_off)
+        self._flow.withdraw(self._source)
+        deadline = self._runtime.monotonic() + _SETTLE_SECONDS
+        while not self._flow.is_written_down() and self._runtime.monotonic() < deadline:
+            self._runtime.sleep(_FINISH_LOOK_SECONDS)
+        position, passed = self._tracker.advance()
+        self._dealt_with = position or self._dealt_with
+        for page in passed:
+            self._log_page(page)
+        if not self._held.is_over():
+            self._save(finished=False)
 
     def _finish(self) -> ShardState:
         """Make the children's leases, then mark the shard: nobody must find it finished and its children unknown."""
-        self._finish_late()
         try:
             if not self._offer_children():
                 self._save(finished=False)
@@ -369,14 +329,10 @@ class ShardConsumer(Service):
         self._log.debug("checkpoint.advanced", position=str(self._dealt_with), finished=finished)
         return True
 
-    def _log_page(self, page: FeedPage, result: PageResult) -> None:
-        if page.rows:
-            self._log.info(
-                "page.settled",
-                source="feed",
-                commits=len(page.rows),
-                settled=result.settled,
-                late=result.late,
-                parked=result.parked,
-                waiting=result.waiting,
-            )
+    def _log_page(self, page: CommitPage) -> None:
+        result = "dealt_with" if page.is_dealt_with else "overdue"
+        self._meter.count(metrics.PAGES, FEED, result)
+        if page.commits:
+            fates = {fate.value: count for fate, count in page.fates.items() if count}
+            overdue = {Fate.OVERDUE.value: page.held} if page.held else {}
+            self._log.info("page.settled", source=FEED, commits=page.commits, **fates, **overdue)

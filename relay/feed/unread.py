@@ -6,6 +6,7 @@ from typing import Any
 from eventstore.dynamodb.caller import Caller
 from eventstore.errors import EventStoreError, RequestRefusedError
 from eventstore.ports import StreamsClient
+from relay.feed.change import written_at_ms
 from relay.feed.directory import Stream
 from relay.leases.position import Position
 
@@ -54,8 +55,8 @@ def look(
         for _ in range(_EMPTY_PAGES_MAX):
             page = caller.read(streams.get_records, needs="Records", ShardIterator=iterator, Limit=1)
             if page["Records"]:
-                at = page["Records"][0]["dynamodb"].get("ApproximateCreationDateTime")
-                return None if at is None else Unread(int(at.timestamp() * 1000))
+                at_ms = written_at_ms(page["Records"][0])
+                return None if at_ms is None else Unread(at_ms)
             iterator = page.get("NextShardIterator")
             if iterator is None:
                 break

@@ -127,7 +127,7 @@ class Keeper(Service):
         return {"leases": self._run}
 
     def _run(self) -> None:
-        """Keep the leases until told to stop, which comes when all pages in flight are dealt with.
+        """Keep the leases until told to stop, which comes when what was begun is finished or let go.
 
         Raises:
             FleetSettingsError: Other settings came into force while this worker was away for long.

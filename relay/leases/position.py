@@ -23,6 +23,8 @@ class Position:
         Raises:
             ValueError: The text is not a number.
         """
+        if not (text.isascii() and text.isdecimal()):
+            raise ValueError(f"{text!r} is not a position")
         return cls(int(text))
 
     def __str__(self) -> str:

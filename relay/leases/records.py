@@ -85,7 +85,8 @@ def decode_lease(item: Item, table: str) -> Lease:
     try:
         position = None if text is None else Position.parse(text)
     except ValueError as error:
-        reason = f"is {text!r}, which is not a position; delete the row, and the shard is read from its oldest record"
+        told = f"{str(text)[:100]!r}, which is not a position"
+        reason = f"is {told}; delete the row, and the shard is read from its oldest record"
         raise row.corrupt("feedPosition", reason) from error
     return Lease(
         row.text("recordKey"),

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from eventstore import jsontext
+
 IN_FLIGHT_SHOWN_MAX = 100
 """Commits in flight that a report names, the oldest first; a record stays small."""
 
@@ -50,6 +52,26 @@ class DestinationReport(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class HeldUpReport(msgspec.Struct, frozen=True):
+    """An aggregate that waits alone, since the bus does not take its next event though it takes others'.
+
+    Attributes:
+        aggregate_id: The aggregate.
+        last: Last number of the commit that is not taken.
+        reason: `nack`, `silent` or `defect`.
+        attempts: How often it was tried in a row.
+        since_ms: When the first of them was, by the worker's clock.
+        next_ms: When the next is due; 0 when it is under way.
+    """
+
+    aggregate_id: str
+    last: int
+    reason: str
+    attempts: int
+    since_ms: int
+    next_ms: int = 0
+
+
 class WorkerReport(msgspec.Struct, frozen=True):
     """What a worker reports about itself.
 
@@ -58,12 +80,16 @@ class WorkerReport(msgspec.Struct, frozen=True):
         destinations: All of them.
         sweep: Of its last walk, when it holds the sweep's lease.
         in_flight: Commits in hand, `[aggregate id, last number]`, at most `IN_FLIGHT_SHOWN_MAX`.
+        held_up: Aggregates that wait alone, those that wait longest first; some of them when they are many.
+        held_up_count: How many they are.
     """
 
     shards: tuple[ShardReport, ...] = ()
     destinations: tuple[DestinationReport, ...] = ()
     sweep: SweepReport | None = None
     in_flight: tuple[tuple[str, int], ...] = ()
+    held_up: tuple[HeldUpReport, ...] = ()
+    held_up_count: int = 0
 
 
 def encode(report: WorkerReport) -> str:
@@ -75,5 +101,5 @@ def decode(text: str) -> WorkerReport | None:
     """Return the report of a record; None when it cannot be read: a newer worker may report other things."""
     try:
         return msgspec.json.decode(text, type=WorkerReport)
-    except msgspec.MsgspecError:
+    except jsontext.FAULTS:
         return None

@@ -4,21 +4,39 @@ from collections.abc import Sequence
 
 from eventstore.ports import Runtime
 from relay import metrics
-from relay.delivery.lane import Lane
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.pump import Pump
 from relay.feed.lag import FeedLag
 from relay.feed.unread import RETENTION_SECONDS
 from relay.leases.keeper import Keeper
 from relay.metrics import Labels, Meter
+from relay.observing import remedies
 from relay.sweep.sweeper import Sweeper
 
 
-def watch_lanes(meter: Meter, lanes: Sequence[Lane]) -> None:
+def watch_pumps(meter: Meter, pumps: Sequence[Pump]) -> None:
     """Let a meter read the destinations."""
     meter.watch(
         metrics.BREAKER_OPEN,
-        lambda: {(lane.name,): float(lane.is_breaker_open()) for lane in lanes if lane.has_breaker},
+        lambda: {(pump.name,): float(pump.is_breaker_open()) for pump in pumps if pump.has_breaker},
     )
-    meter.watch(metrics.DESTINATION_UP, lambda: {(lane.name,): float(lane.trouble is None) for lane in lanes})
+    meter.watch(metrics.DESTINATION_UP, lambda: {(pump.name,): float(pump.trouble is None) for pump in pumps})
+
+
+def watch_flow(meter: Meter, flow: Flow) -> None:
+    """Let a meter read how much is in hand, and how many aggregates wait alone."""
+
+    def commits() -> dict[Labels, float]:
+        counts = flow.counts()
+        return {("claimed",): float(counts["commits"]), ("brought",): float(counts["brought"])}
+
+    def held_up() -> dict[Labels, float]:
+        counts = {**dict.fromkeys(remedies.REASONS, 0), **flow.count_held_up()}
+        return {(reason,): float(count) for reason, count in counts.items()}
+
+    meter.watch(metrics.FLOW_COMMITS, commits)
+    meter.watch(metrics.FLOW_BYTES, lambda: {(): float(flow.counts()["bytes"])})
+    meter.watch(metrics.HELD_UP, held_up)
 
 
 def watch_feed(meter: Meter, lag: FeedLag) -> None:
@@ -49,6 +67,10 @@ def watch_sweep(meter: Meter, sweeper: Sweeper, runtime: Runtime) -> None:
         seen = sweeper.seen
         return {} if seen is None else {(name,): float(count) for name, count in seen.survey.parked.items()}
 
+    def refused() -> dict[Labels, float]:
+        seen = sweeper.seen
+        return {} if seen is None else {(name,): float(count) for name, count in seen.survey.refused.items()}
+
     def unreadable() -> dict[Labels, float]:
         seen = sweeper.seen
         return {} if seen is None else {(): float(seen.survey.unreadable)}
@@ -66,6 +88,7 @@ def watch_sweep(meter: Meter, sweeper: Sweeper, runtime: Runtime) -> None:
 
     meter.watch(metrics.OUTBOX_OWED, owed)
     meter.watch(metrics.OUTBOX_PARKED, parked)
+    meter.watch(metrics.OUTBOX_REFUSED, refused)
     meter.watch(metrics.OUTBOX_UNREADABLE, unreadable)
     meter.watch(metrics.OUTBOX_OLDEST, oldest)
     meter.watch(metrics.OUTBOX_WALK_AGE, age)

@@ -2,22 +2,26 @@
 
 from collections.abc import Iterable
 
-from relay.delivery.lane import Lane
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.pump import Pump
 from relay.leases.fleet import WorkerState
 from relay.leases.keeper import Keeper
 from relay.observing.http.health import Check
+from relay.observing.remedies import remedy
 
 SIGHT_MIN_SECONDS = 10.0
 """DynamoDB counts as out of reach when the fleet was not read for this long, or for the duration of a lease."""
 
 
-def checks(keeper: Keeper, lanes: Iterable[Lane]) -> list[Check]:
+def checks(keeper: Keeper, pumps: Iterable[Pump], flow: Flow) -> list[Check]:
     """Return one check per thing that the worker needs.
 
     Required are DynamoDB, the leases, and the destination that pages wait for. Another destination in trouble delays
-    nobody, and a pause is what an operator wants: both are shown, and leave the worker ready.
+    nobody, an aggregate that the bus refuses waits alone, and a pause is what an operator wants: they are shown, and
+    leave the worker ready.
     """
-    return [_dynamodb(keeper), _leases(keeper), *(_destination(lane) for lane in lanes), _paused(keeper)]
+    destinations = [_destination(pump) for pump in pumps]
+    return [_dynamodb(keeper), _leases(keeper), *destinations, _refused(flow), _paused(keeper)]
 
 
 def _dynamodb(keeper: Keeper) -> Check:
@@ -40,10 +44,26 @@ def _leases(keeper: Keeper) -> Check:
     return Check("leases", ok=True)
 
 
-def _destination(lane: Lane) -> Check:
-    trouble = lane.trouble
+def _destination(pump: Pump) -> Check:
+    trouble = pump.trouble
     reason = "" if trouble is None else f"{trouble.kind.value}: {trouble.reason}"
-    return Check(f"destination {lane.name}", ok=trouble is None, required=lane.in_order, reason=reason)
+    return Check(f"destination {pump.name}", ok=trouble is None, required=pump.in_order, reason=reason)
+
+
+def _refused(flow: Flow) -> Check:
+    counts = flow.count_held_up()
+    if not counts:
+        return Check("nothing refused", ok=True, required=False)
+    named: dict[str, list[str]] = {reason: [] for reason in counts}
+    for each in flow.held_up():
+        named.setdefault(each.reason, []).append(f"{each.key[0]} at {each.key[1]}")
+    reasons = [
+        f"aggregates that wait alone ({reason}): {counts.get(reason, len(names))}"
+        + (f", such as {', '.join(names)}" if names else "")
+        + f"; {remedy(reason).cause}: {remedy(reason).action}"
+        for reason, names in named.items()
+    ]
+    return Check("nothing refused", ok=False, required=False, reason="; ".join(reasons))
 
 
 def _paused(keeper: Keeper) -> Check:

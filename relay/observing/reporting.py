@@ -2,25 +2,38 @@
 
 from collections.abc import Collection, Sequence
 
-from relay.delivery.lane import Lane
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.pump import Pump
+from relay.delivery.work.turns import HeldUp
 from relay.feed.lag import FeedLag
 from relay.feed.shard_consumer import ShardConsumer
-from relay.leases.worker_report import IN_FLIGHT_SHOWN_MAX, DestinationReport, ShardReport, SweepReport, WorkerReport
+from relay.leases.worker_report import (
+    IN_FLIGHT_SHOWN_MAX,
+    DestinationReport,
+    HeldUpReport,
+    ShardReport,
+    SweepReport,
+    WorkerReport,
+)
 
 
 def report(
     consumers: Collection[ShardConsumer],
-    lanes: Sequence[Lane],
+    pumps: Sequence[Pump],
+    flow: Flow,
     lag: FeedLag,
     sweep: SweepReport | None,
+    now_ms: int,
 ) -> WorkerReport:
     """Return a worker's current report.
 
     Args:
         consumers: Of its shards.
-        lanes: Of its destinations.
+        pumps: Of its destinations.
+        flow: What it has in hand.
         lag: Of its readers.
         sweep: What its sweep found, when it sweeps.
+        now_ms: Its clock.
     """
     behind = lag.by_shard()
     in_hand = [key for consumer in consumers for key in consumer.in_hand]
@@ -29,16 +42,30 @@ def report(
             ShardReport(consumer.shard_id, round(behind.get(consumer.shard_id, 0.0), 1), len(consumer.in_hand))
             for consumer in sorted(consumers, key=lambda consumer: consumer.shard_id)
         ),
-        destinations=tuple(_destination(lane) for lane in lanes),
+        destinations=tuple(_destination(pump) for pump in pumps),
         sweep=sweep,
         in_flight=tuple(in_hand[:IN_FLIGHT_SHOWN_MAX]),
+        held_up=tuple(_held_up(each, now_ms) for each in flow.held_up()),
+        held_up_count=sum(flow.count_held_up().values()),
     )
 
 
-def _destination(lane: Lane) -> DestinationReport:
-    trouble = lane.trouble
+def _held_up(found: HeldUp, now_ms: int) -> HeldUpReport:
+    aggregate_id, last = found.key
+    return HeldUpReport(
+        aggregate_id,
+        last,
+        found.reason,
+        found.attempts,
+        since_ms=now_ms - round(found.since_seconds * 1000),
+        next_ms=now_ms + round(found.next_seconds * 1000) if found.next_seconds else 0,
+    )
+
+
+def _destination(pump: Pump) -> DestinationReport:
+    trouble = pump.trouble
     if trouble is None:
-        return DestinationReport(lane.name, "up")
+        return DestinationReport(pump.name, "up")
     return DestinationReport(
-        lane.name, "breaker_open" if lane.is_breaker_open() else trouble.kind.value, trouble.reason
+        pump.name, "breaker_open" if pump.is_breaker_open() else trouble.kind.value, trouble.reason
     )

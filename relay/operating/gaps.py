@@ -1,12 +1,13 @@
 """Gaps: what has been owed for longer than a threshold and is not in flight, by aggregate."""
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from eventstore.ports import Runtime
+from eventstore.rows.refused import RefusedMark
 from relay import defaults
-from relay.destination import CommitKey
+from relay.destination import BUS, CommitKey
 from relay.outbox.debt import Debt, Ledger, Meant
 from relay.outbox.reader import OutboxReader
 
@@ -24,8 +25,13 @@ class Gap:
         lacking: By destination, how many of them it lacks.
         parked: Destination → reason, of the lowest commit that is parked for it.
         waiting: How many wait for the bus behind one that is parked or unreadable.
-        unreadable: How many rows do not say where they stand.
+        unreadable: How many rows do not say where they stand, or are of a later release.
         settled: How many every destination has, so that only their rows are left.
+        newer: Of the unreadable, how many a later release wrote.
+        fault: What is wrong with the lowest unreadable row; None when there is none.
+        held_up: Why the aggregate waits alone, when a live worker or the mark on one of its rows says that it does: the
+            bus does not take its next event. Short and stable: `nack`, `silent`.
+        refused: Destination → the mark of the lowest commit that it refuses.
     """
 
     aggregate_id: str
@@ -38,6 +44,10 @@ class Gap:
     waiting: int
     unreadable: int
     settled: int
+    newer: int = 0
+    fault: str | None = None
+    held_up: str | None = None
+    refused: Mapping[str, RefusedMark] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class Gaps:
         aggregates: Aggregates that have one.
         commits: Commits in them.
         oldest: Gaps with the oldest commits, the oldest first; at most as many as were asked for.
-        in_flight: Commits that are old enough but in a live worker's hands.
+        in_flight: Commits that are old enough but in a live worker's hands, and not of an aggregate that waits alone.
         rows: Rows of the outbox that were looked at.
     """
 
@@ -64,6 +74,7 @@ class _Draft:
     """An aggregate's gap while its rows are being read."""
 
     aggregate_id: str
+    held_up: str | None = None
     commits: int = 0
     first: int = 0
     last: int = 0
@@ -73,6 +84,9 @@ class _Draft:
     waiting: int = 0
     unreadable: int = 0
     settled: int = 0
+    newer: int = 0
+    fault: str | None = None
+    refused: dict[str, RefusedMark] = field(default_factory=dict)
 
     def add(self, debt: Debt) -> None:
         number = debt.key[1]
@@ -87,6 +101,12 @@ class _Draft:
         self.waiting += debt.behind is not None
         self.unreadable += not debt.is_readable
         self.settled += debt.is_complete
+        self.newer += debt.is_newer
+        self.fault = self.fault or debt.fault
+        for name, mark in debt.refused.items():
+            self.refused.setdefault(name, mark)
+        if BUS in debt.refused:
+            self.held_up = self.held_up or debt.refused[BUS].reason
 
     def gap(self) -> Gap:
         return Gap(
@@ -100,6 +120,10 @@ class _Draft:
             self.waiting,
             self.unreadable,
             self.settled,
+            self.newer,
+            self.fault,
+            self.held_up,
+            self.refused,
         )
 
 
@@ -110,14 +134,25 @@ def find(
     older_than_seconds: float,
     shown_max: int,
     runtime: Runtime,
+    held_up: Mapping[str, str] | None = None,
 ) -> Gaps:
     """Look for gaps in one walk over the outbox; what is kept of it is bounded by `shown_max`.
+
+    Args:
+        reader: Of the outbox.
+        destinations: All of them.
+        in_flight: What live workers have in hand.
+        older_than_seconds: Owed for at least so long.
+        shown_max: Aggregates that are returned.
+        runtime: Its clock counts.
+        held_up: Aggregates that wait alone, each with the reason: what is in hand of them is a gap all the same.
 
     Raises:
         TryLaterError: DynamoDB did not answer.
     """
     aggregates = commits = 0
-    walk = _Walk(reader, destinations, in_flight, Meant(older_than_seconds=older_than_seconds), runtime)
+    meant = Meant(older_than_seconds=older_than_seconds)
+    walk = _Walk(reader, destinations, in_flight, meant, runtime, held_up or {})
     kept: list[tuple[float, int, Gap]] = []
     for gap in walk.gaps():
         aggregates += 1
@@ -140,7 +175,9 @@ class _Walk:
         in_flight: Collection[CommitKey],
         meant: Meant,
         runtime: Runtime,
+        held_up: Mapping[str, str],
     ) -> None:
+        self._held_up = held_up
         self._reader = reader
         self._destinations = destinations
         self._in_flight = frozenset(in_flight)
@@ -160,13 +197,15 @@ class _Walk:
                 debt = ledger.debt(row)
                 if not self._meant.includes(row, now_ms):
                     continue
-                if row.key in self._in_flight:
+                if draft is not None and draft.aggregate_id != row.aggregate_id:
+                    yield draft.gap()
+                    draft = None
+                is_alone = row.aggregate_id in self._held_up or bool(draft and draft.held_up) or BUS in debt.refused
+                if row.key in self._in_flight and not is_alone:
                     self.in_flight += 1
                     continue
-                if draft is None or draft.aggregate_id != row.aggregate_id:
-                    if draft is not None:
-                        yield draft.gap()
-                    draft = _Draft(row.aggregate_id)
+                if draft is None:
+                    draft = _Draft(row.aggregate_id, self._held_up.get(row.aggregate_id))
                 draft.add(debt)
         if draft is not None:
             yield draft.gap()

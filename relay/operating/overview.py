@@ -7,7 +7,7 @@ from relay.feed.lineage import Shard
 from relay.feed.unread import RETENTION_SECONDS, Unread
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, lease_key
 from relay.leases.position import Position
-from relay.leases.worker_report import DestinationReport, ShardReport, SweepReport
+from relay.leases.worker_report import DestinationReport, HeldUpReport, ShardReport, SweepReport
 from relay.operating import heartbeats
 from relay.outbox.debt import Survey
 
@@ -77,6 +77,23 @@ class DestinationView:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldUpView:
+    """An aggregate that waits alone, since the bus does not take its next event though it takes others'.
+
+    Attributes:
+        report: What its worker says.
+        worker: The worker; the one that has tried for longest when two say it.
+        since_seconds: Since the first attempt that failed.
+        next_seconds: Until the next; 0 when it is due or under way.
+    """
+
+    report: HeldUpReport
+    worker: str
+    since_seconds: float
+    next_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """All of it.
 
@@ -89,6 +106,8 @@ class Overview:
         destinations: By name, the bus first.
         sweep: What the sweep's last walk found, by its owner's report.
         sweep_owner: The worker that walks it.
+        held_up: Aggregates that wait alone, those that wait longest first; some of them when they are many.
+        held_up_count: How many they are; one that two workers have counts twice when not all are named.
     """
 
     at_ms: int
@@ -99,6 +118,8 @@ class Overview:
     destinations: tuple[DestinationView, ...]
     sweep: SweepReport | None
     sweep_owner: str | None
+    held_up: tuple[HeldUpView, ...] = ()
+    held_up_count: int = 0
 
     @property
     def live_workers(self) -> int:
@@ -138,6 +159,7 @@ def compose(
         if lease.owner in owned:
             owned[lease.owner] += 1
     sweep_lease = fleet.leases.get(SWEEP_KEY)
+    waiting_alone = held_up(fleet, now_ms)
     return Overview(
         at_ms=now_ms,
         survey=survey,
@@ -153,7 +175,29 @@ def compose(
         destinations=tuple(_destination(name, fleet, alive) for name in names),
         sweep=_sweep(fleet, sweep_lease),
         sweep_owner=None if sweep_lease is None else sweep_lease.owner,
+        held_up=waiting_alone,
+        held_up_count=_held_up_count(waiting_alone, fleet, alive),
     )
+
+
+def held_up(fleet: Fleet, now_ms: int) -> tuple[HeldUpView, ...]:
+    """Return the aggregates that wait alone, as live workers say, each once, those that wait longest first."""
+    found: dict[str, HeldUpView] = {}
+    for worker_id in sorted(heartbeats.seemingly_alive(fleet, now_ms)):
+        report = fleet.workers[worker_id].report
+        for each in () if report is None else report.held_up:
+            known = found.get(each.aggregate_id)
+            if known is None or each.since_ms < known.report.since_ms:
+                since = max(0.0, (now_ms - each.since_ms) / 1000)
+                until = max(0.0, (each.next_ms - now_ms) / 1000)
+                found[each.aggregate_id] = HeldUpView(each, worker_id, since, until)
+    return tuple(sorted(found.values(), key=lambda view: -view.since_seconds))
+
+
+def _held_up_count(named: tuple[HeldUpView, ...], fleet: Fleet, alive: frozenset[str]) -> int:
+    """Return how many wait alone: those that are named, and of each worker those that it counts beyond them."""
+    reports = [fleet.workers[worker_id].report for worker_id in alive]
+    return len(named) + sum(max(0, each.held_up_count - len(each.held_up)) for each in reports if each is not None)
 
 
 def unreported(fleet: Fleet, stream_label: str, listing: Iterable[Shard], now_ms: int) -> list[Shard]:

@@ -1,28 +1,35 @@
 """Replay: deliver what the outbox still owes, by hand, through the delivery that the daemon uses."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eventstore.ports import Flag, Runtime
 from eventstore.rows.outbox import OutboxRow
 from relay import defaults
 from relay.daemon import PartDiedError
-from relay.delivery.lane import Lane
+from relay.delivery.commit import NEVER
+from relay.delivery.flow import Flow
 from relay.delivery.page import CommitPage
-from relay.delivery.pipeline import Pipeline
-from relay.destination import BUS
+from relay.delivery.pumps.pump import Pump
+from relay.delivery.source import REPLAY, Source
+from relay.destination import BUS, CommitKey
+from relay.lifecycle import Service
 from relay.outbox.debt import Debt, Ledger, Meant
 from relay.outbox.reader import OutboxReader
 from relay.permit import FlagPermit
 
-SOURCE = "replay"
-
-_LANE_STOP_SECONDS = 30.0
-_DEAD_LANE_STOP_SECONDS = 1.0
+_STOP_SECONDS = 30.0
+_DEAD_STOP_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
 _WATCH_SECONDS = 0.1
 _WALKS_WITHOUT_PROGRESS_MAX = 3
+
+REFUSALS_MAX = 5
+"""Attempts in a row of which the bus takes nothing, after which a replay gives up."""
+
 _PAUSE_SECONDS = 0.5
 _LATE_SECONDS = 5.0
+_LATE_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +114,22 @@ class Replay:
         self,
         *,
         reader: OutboxReader,
-        pipeline: Pipeline,
-        lanes: Sequence[Lane],
+        flow: Flow,
+        pumps: Sequence[Pump],
+        services: Sequence[Service],
         runtime: Runtime,
         request: ReplayRequest,
+        refusals_max: int = REFUSALS_MAX,
         hold: Hold = lambda: None,
         progress: Callable[[ReplayProgress], None] = lambda _: None,
     ) -> None:
         self._reader = reader
-        self._pipeline = pipeline
-        self._lanes = tuple(lanes)
+        self._flow = flow
+        self._pumps = tuple(pumps)
+        self._services = (*self._pumps, *services)
+        self._refusals_max = refusals_max
+        self._bell = runtime.channel(1)
+        self._source: Source | None = None
         self._runtime = runtime
         self._request = request
         self._hold = hold
@@ -134,9 +147,9 @@ class Replay:
             TryLaterError: DynamoDB did not answer. Replay again; what was delivered is settled.
             PartDiedError: A part ended by an unexpected error; what it was to deliver stays owed.
         """
-        for lane in self._lanes:
-            lane.start()
-        patience = _LANE_STOP_SECONDS
+        for service in self._services:
+            service.start()
+        patience = _STOP_SECONDS
         walker = self._runtime.spawn("replay", lambda: self._walk_until_done(stop))
         try:
             while not walker.join(_WATCH_SECONDS):
@@ -144,30 +157,38 @@ class Replay:
             if walker.failure is not None:
                 raise walker.failure
         except PartDiedError:
-            patience = _DEAD_LANE_STOP_SECONDS  # what waits for the dead part would wait in vain
+            patience = _DEAD_STOP_SECONDS  # what waits for the dead part would wait in vain
             stop.set()
             walker.join(patience)
             raise
         finally:
-            for lane in self._lanes:
-                lane.stop()
-            for lane in self._lanes:
-                lane.join(patience)
+            for service in self._services:
+                service.stop()
+            for service in self._services:
+                service.join(patience)
         assert self._outcome is not None, "a walk that did not fail has an outcome"
         return self._outcome
 
     def _watch(self) -> None:
-        """Notice at once when a destination's part has died, rather than wait for answers that do not come."""
-        for lane in self._lanes:
-            part = lane.dead_part
+        """Notice at once when a part has died, rather than wait for answers that do not come."""
+        for service in self._services:
+            part = service.dead_part
             if part is not None:
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
     def _walk_until_done(self, stop: Flag) -> None:
+        self._source = self._flow.open_source(REPLAY, FlagPermit(stop))
+        try:
+            self._walk_and_walk(self._source, stop)
+        finally:
+            self._flow.withdraw(self._source)
+            self._wait_for_writes()
+
+    def _walk_and_walk(self, source: Source, stop: Flag) -> None:
         fruitless = 0
         while True:  # until nothing is left, or nothing moves
             walk = _Walk()
-            complete = self._walk(walk, stop)
+            complete = self._walk(source, walk, stop)
             left = max(0, walk.meant - walk.settled)
             fruitless = 0 if walk.settled else fruitless + 1
             stuck = walk.handed_over == 0 and not walk.refused and not self._closed_off()
@@ -177,9 +198,9 @@ class Replay:
             if not walk.settled:
                 stop.wait(_PAUSE_SECONDS)
 
-    def _walk(self, walk: _Walk, stop: Flag) -> bool:
+    def _walk(self, source: Source, walk: _Walk, stop: Flag) -> bool:
         """Walk over the rows once; tell whether all of them were seen."""
-        ledger = Ledger([lane.name for lane in self._lanes])
+        ledger = Ledger([pump.name for pump in self._pumps])
         seen = 0
         for rows in self._reader.walk(self._request.meant.aggregate_id, self._request.page_max_rows):
             if not self._may_go_on(stop):
@@ -187,6 +208,7 @@ class Replay:
             seen += len(rows)
             now_ms, closed_off = self._runtime.now_ms(), self._closed_off()
             work: list[OutboxRow] = []
+            behind: set[CommitKey] = set()
             for row in rows:
                 debt = ledger.debt(row)
                 if not self._request.meant.includes(row, now_ms):
@@ -194,13 +216,24 @@ class Replay:
                 _count(walk, debt)
                 if isinstance(row, OutboxRow) and debt.can_go(closed_off):
                     work.append(row)
+                    if debt.behind is not None:
+                        behind.add(row.key)
             for share in self._shares(work):
-                if not self._may_go_on(stop) or not self._deliver(share, walk, seen, stop):
+                if not self._may_go_on(stop) or not self._deliver(source, share, behind, walk, seen, stop):
                     return False
             self._say(seen)
-        walk.settled += self._note_settled(self._pipeline.finish_late(_LATE_SECONDS))
+        walk.settled += self._wait_for_late(source, stop)
         self._say(seen)
         return True
+
+    def _wait_for_late(self, source: Source, stop: Flag) -> int:
+        """Wait a while for what its pages no longer wait for; return how many of them went."""
+        before = source.settled
+        deadline = self._runtime.monotonic() + _LATE_SECONDS
+        while self._flow.in_hand(source, 1) and not self._is_given_up() and self._runtime.monotonic() < deadline:
+            if stop.wait(_LATE_LOOK_SECONDS):
+                break
+        return self._note_settled(source.settled - before)
 
     def _shares(self, work: Sequence[OutboxRow]) -> Iterator[list[OutboxRow]]:
         """Yield the work in shares that keep to the rate, and end with the limit."""
@@ -213,14 +246,27 @@ class Replay:
             yield list(work[start:end])
             start = end
 
-    def _deliver(self, share: list[OutboxRow], walk: _Walk, seen: int, stop: Flag) -> bool:
-        """Deliver some commits; False when the destinations were given up on."""
+    def _deliver(
+        self,
+        source: Source,
+        share: list[OutboxRow],
+        behind: Collection[CommitKey],
+        walk: _Walk,
+        seen: int,
+        stop: Flag,
+    ) -> bool:
+        """Deliver some commits; False when the bus was given up on."""
         self._handed_over += len(share)
         walk.handed_over += len(share)
-        result = self._pipeline.process(CommitPage(SOURCE, share, recheck=True), FlagPermit(stop))
-        walk.settled += self._note_settled(result.settled + self._pipeline.collect_late())
+        page = CommitPage(REPLAY, self._runtime.monotonic(), ring=lambda: self._bell.put(True, 0))
+        before = source.settled
+        self._flow.hand_in(source, page, share, NEVER, behind)
+        page.is_sealed = True
+        while not page.is_over and not stop.is_set() and not self._is_given_up():  # until the bus has it, or will not
+            self._bell.get(_LOOK_SECONDS)
+        walk.settled += self._note_settled(source.settled - before)
         self._say(seen)
-        if not result.dealt_with:
+        if not page.is_over:
             walk.refused = True
             return False
         if self._request.commits_per_second is not None:
@@ -236,8 +282,18 @@ class Replay:
     def _is_limit_reached(self) -> bool:
         return self._request.commits_max is not None and self._handed_over >= self._request.commits_max
 
+    def _is_given_up(self) -> bool:
+        """Tell whether the bus took nothing for too many attempts in a row."""
+        return any(pump.in_order and pump.failures >= self._refusals_max for pump in self._pumps)
+
+    def _wait_for_writes(self) -> None:
+        """Let facts be written down before the parts stop that write."""
+        deadline = self._runtime.monotonic() + _LATE_SECONDS
+        while not self._flow.is_written_down() and self._runtime.monotonic() < deadline:
+            self._runtime.sleep(_LATE_LOOK_SECONDS)
+
     def _closed_off(self) -> list[str]:
-        return [lane.name for lane in self._lanes if lane.is_breaker_open()]
+        return [pump.name for pump in self._pumps if pump.is_breaker_open()]
 
     def _note_settled(self, count: int) -> int:
         self._settled += count
@@ -257,7 +313,7 @@ class Replay:
             complete=complete,
             limit_reached=self._is_limit_reached() and not complete,
             held=self._held,
-            trouble={lane.name: lane.trouble.reason for lane in self._lanes if lane.trouble is not None},
+            trouble={pump.name: pump.trouble.reason for pump in self._pumps if pump.trouble is not None},
         )
 
 

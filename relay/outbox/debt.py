@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from eventstore.rows.outbox import OutboxRow
+from eventstore.rows.refused import RefusedMark
 from relay.destination import BUS, CommitKey
 from relay.outbox.row import UnreadableRow, is_settled, lacking
 
-PARKED_NAMES_MAX = 50
-"""Destinations that parked commits are counted by; those beyond are counted together, as `OTHER_NAME`."""
+NAMES_MAX = 50
+"""Destinations that parked commits are counted by, and reasons of refusals; those beyond are counted together, as
+`OTHER_NAME`."""
 
 OTHER_NAME = "other"
 
@@ -50,6 +52,9 @@ class Debt:
         behind: Last number of the commit below it that holds it up for the bus; None when none does.
         is_readable: Whether it says where it stands.
         is_complete: Whether every destination has it, so that only the row must go.
+        fault: Why it cannot be read; None when it can.
+        is_newer: Whether a later release wrote it, so that an upgrade is all it takes.
+        refused: Of those in `lacking`, the ones that do not take it for now, with what the row says of it.
     """
 
     key: CommitKey
@@ -59,6 +64,9 @@ class Debt:
     behind: int | None
     is_readable: bool
     is_complete: bool
+    fault: str | None = None
+    is_newer: bool = False
+    refused: Mapping[str, RefusedMark] = field(default_factory=dict)
 
     def can_go(self, closed_off: Collection[str] = ()) -> bool:
         """Tell whether there is something that a delivery could do for it now."""
@@ -80,18 +88,30 @@ class Ledger:
         if isinstance(row, UnreadableRow):
             if behind is None:
                 self._block = row.key
-            return Debt(row.key, None, self._destinations, {}, behind, is_readable=False, is_complete=False)
+            return Debt(
+                row.key,
+                None,
+                self._destinations,
+                {},
+                behind,
+                is_readable=False,
+                is_complete=False,
+                fault=row.reason,
+                is_newer=row.is_newer,
+            )
         parked = {name: reason for name, reason in row.parked.items() if name not in row.delivered}
         if BUS in parked and behind is None:
             self._block = row.key
+        owed = lacking(row, self._destinations)
         return Debt(
             row.key,
             row.committed_at_ms or None,  # a broken row says 0
-            lacking(row, self._destinations),
+            owed,
             parked,
             None if BUS in row.delivered else behind,
             is_readable=True,
             is_complete=is_settled(row.delivered, self._destinations),
+            refused={name: mark for name, mark in row.refused.items() if name in owed},
         )
 
 
@@ -109,10 +129,14 @@ class Survey:
         owed_to_others_only: The bus has them, another destination in force lacks them.
         parked: By destination, in force or not, how many commits are parked for it that it does not have.
         parked_rows: Commits that are parked for one destination or more.
-        unreadable: Not even their range can be read; a person must look.
+        unreadable: Not even their range can be read, or a later release wrote them; a person must look.
+        newer: Of the unreadable, those of a later release: an upgrade is all it takes.
         complete_rows: Every destination in force has them; the sweep deletes them.
         oldest_committed_at_ms: When the oldest that is owed was committed; None when none is, or none says it.
         complete: Whether all rows were counted.
+        refused: Of `owed`, by destination, how many commits it did not take though it took others, three times in a row
+            or more; they are tried again.
+        refusal_reasons: By reason, how many such refusals there are.
     """
 
     rows: int = 0
@@ -121,9 +145,12 @@ class Survey:
     parked: Mapping[str, int] = field(default_factory=dict)
     parked_rows: int = 0
     unreadable: int = 0
+    newer: int = 0
     complete_rows: int = 0
     oldest_committed_at_ms: int | None = None
     complete: bool = True
+    refused: Mapping[str, int] = field(default_factory=dict)
+    refusal_reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def owed_to_bus(self) -> int:
@@ -142,7 +169,10 @@ class Census:
         self._destinations = frozenset(destinations)
         self._owed: Counter[str] = Counter(dict.fromkeys(sorted(self._destinations), 0))
         self._parked: Counter[str] = Counter(dict.fromkeys(sorted(self._destinations), 0))
-        self._rows = self._owed_to_others_only = self._parked_rows = self._unreadable = self._complete_rows = 0
+        self._refused: Counter[str] = Counter(dict.fromkeys(sorted(self._destinations), 0))
+        self._refusal_reasons: Counter[str] = Counter()
+        self._rows = self._owed_to_others_only = self._parked_rows = self._complete_rows = 0
+        self._unreadable = self._newer = 0
         self._oldest_committed_at_ms: int | None = None
 
     @property
@@ -155,13 +185,18 @@ class Census:
         self._rows += 1
         if isinstance(row, UnreadableRow):
             self._unreadable += 1
+            self._newer += row.is_newer
             return
         marked = frozenset(row.parked) - row.delivered
-        self._parked.update(self._known(name) for name in marked)
+        self._parked.update(_known(name, self._parked) for name in marked)
         self._parked_rows += bool(marked)
         self._complete_rows += is_settled(row.delivered, self._destinations)
         owed = lacking(row, self._destinations)
         self._owed.update(owed)
+        for name, mark in row.refused.items():
+            if name in owed:
+                self._refused[name] += 1
+                self._refusal_reasons[_known(mark.reason, self._refusal_reasons)] += 1
         self._owed_to_others_only += bool(owed) and BUS in row.delivered
         at = row.committed_at_ms
         if owed and at > 0 and (self._oldest_committed_at_ms is None or at < self._oldest_committed_at_ms):
@@ -180,11 +215,15 @@ class Census:
             parked=dict(self._parked),
             parked_rows=self._parked_rows,
             unreadable=self._unreadable,
+            newer=self._newer,
             complete_rows=self._complete_rows,
             oldest_committed_at_ms=self._oldest_committed_at_ms,
             complete=complete,
+            refused=dict(self._refused),
+            refusal_reasons=dict(self._refusal_reasons),
         )
 
-    def _known(self, name: str) -> str:
-        """Return the name under which a mark is counted: marks are stored text, and may name anything."""
-        return name if name in self._parked or len(self._parked) < PARKED_NAMES_MAX else OTHER_NAME
+
+def _known(name: str, counted: Collection[str]) -> str:
+    """Return the name under which a mark is counted: marks are stored text, and may name anything."""
+    return name if name in counted or len(counted) < NAMES_MAX else OTHER_NAME

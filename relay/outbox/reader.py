@@ -4,7 +4,7 @@ Whether a row is there is asked by TransactGetItems alone: GetItem, Query and Ba
 transaction that is still being applied. Source: AWS, "Isolation levels" in "DynamoDB transactions: how it works".
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,15 @@ class OutboxReader:
         ordered = list(keys)
         rows = transact_get.items(self._caller, [(self._table, row_key(*key)) for key in ordered])
         return {key: self._answer(row) for key, row in zip(ordered, rows, strict=True)}
+
+    def ask_once(self, keys: Sequence[CommitKey]) -> dict[CommitKey, Answer]:
+        """Make one attempt at asking for rows, at most 100; those in conflict with a write are left out.
+
+        Raises:
+            EventStoreError: As `transact_get.items_once`; nothing is known.
+        """
+        rows = transact_get.items_once(self._caller, [(self._table, row_key(*key)) for key in keys])
+        return {keys[index]: self._answer(row) for index, row in rows.items()}
 
     def earlier(self, aggregate_id: str, above: int, below: int, limit: int) -> tuple[list[OutboxRow], bool]:
         """Return an aggregate's commits owed to the bus, lowest first, and whether there are more.
@@ -109,4 +118,4 @@ class OutboxReader:
         if not item:
             return Absent()
         row = of_row(item, self._table)
-        return Present(row) if isinstance(row, OutboxRow) else Unreadable()
+        return Present(row) if isinstance(row, OutboxRow) else Unreadable(row.reason, row.is_newer)

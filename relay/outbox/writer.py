@@ -20,7 +20,9 @@ from eventstore.dynamodb.errors import (
 from eventstore.dynamodb.statements import Outcome, WriteStatement
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Runtime
+from eventstore.rows import refused
 from eventstore.rows.item import row_key
+from eventstore.rows.refused import REFUSED, RefusedMark
 from relay.destination import Park
 from relay.outbox.row import RowId
 from relay.outbox.same_commit import same_commit
@@ -36,7 +38,7 @@ class OutboxWriter:
         client: The DynamoDB client.
         tables: Their names.
         runtime: Clock and waiting.
-        backoff: Bound of the attempts at a mark that parks; `delete` and `note` make one.
+        backoff: Bound of the attempts at a mark that parks; `delete`, `note` and `mark_refused` make one.
     """
 
     def __init__(self, client: DynamoClient, tables: TableNames, runtime: Runtime, backoff: Backoff) -> None:
@@ -103,8 +105,9 @@ class OutboxWriter:
             },
         }
         ours, values = same_commit(row)
-        lacks = f"{ours} AND NOT contains(delivered, :name)"
-        given = {**values, ":name": {"S": name}}
+        # What is not a set of texts was written by somebody else, and says of nobody that it has the commit.
+        lacks = f"{ours} AND NOT (attribute_type(delivered, :texts) AND contains(delivered, :name))"
+        given = {**values, ":name": {"S": name}, ":texts": {"S": "SS"}}
         first = self._update(
             row,
             UpdateExpression="SET parked = :map",
@@ -121,6 +124,30 @@ class OutboxWriter:
             ExpressionAttributeNames={"#name": name},
             ExpressionAttributeValues={**given, ":mark": mark},
         )
+
+    def mark_refused(self, row: RowId, name: str, mark: RefusedMark) -> Written:
+        """Make one attempt at marking a commit that a destination does not take for now; it replaces an earlier mark.
+
+        Returns:
+            `Done` when the mark is there; `Foreign` when the row is gone or another commit's, or the destination has
+            the commit; `Later`.
+
+        Raises:
+            As `delete`.
+        """
+        ours, values = same_commit(row)
+        try:
+            outcome = self._once(
+                self._client.update_item,
+                row,
+                # The whole map: only the bus is ever marked, and what is not a map would be in the way for ever.
+                UpdateExpression=f"SET {REFUSED} = :map",
+                ConditionExpression=f"{ours} AND NOT contains(delivered, :name)",
+                ExpressionAttributeValues={**values, ":name": {"S": name}, ":map": refused.encode({name: mark})},
+            )
+        except (NotAppliedError, OutcomeLostError) as error:
+            return _later(error)
+        return _refused(outcome) if isinstance(outcome, DynamoError) else Done()
 
     def _each(
         self,

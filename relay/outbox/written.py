@@ -11,7 +11,7 @@ class Done:
 
     Attributes:
         delivered: After a note, all destinations that have the commit by now, so that whoever sees the set complete
-            deletes the row; None after a deletion: the row is gone.
+            deletes the row; None after a deletion, since the row is gone, and after a mark.
     """
 
     delivered: frozenset[str] | None = None

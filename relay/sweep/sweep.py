@@ -5,7 +5,7 @@ rows that are work and older than they should be.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,17 +13,27 @@ import structlog
 from eventstore.backoff import Backoff
 from eventstore.ports import Runtime
 from eventstore.rows.outbox import OutboxRow
-from relay import defaults
-from relay.delivery.lane import Lane
-from relay.delivery.page import CommitPage, PageResult
-from relay.delivery.pipeline import Pipeline
+from relay import defaults, metrics
+from relay.delivery.flow import Flow
+from relay.delivery.page import CommitPage, Fate
+from relay.delivery.pumps.pump import Pump
+from relay.delivery.source import SWEEP, Source
 from relay.destination import BUS, CommitKey
+from relay.metrics import SILENT, Meter
 from relay.outbox.debt import Census, Survey
 from relay.outbox.reader import OutboxReader
-from relay.outbox.row import UnreadableRow, is_settled, lacking
+from relay.outbox.row import UnreadableRow, is_settled, lacking, pause_seconds
 from relay.permit import Permit
 
 _REPORTED_MAX = 10_000
+_LOOK_SECONDS = 0.25
+_DRAIN_LOOK_SECONDS = 0.02
+
+PATIENCE_SECONDS = 5.0
+"""How long a page is waited for while the bus is in trouble: the walk goes on, and counts what is owed."""
+
+SHARE = 4
+"""A walk has at most this part of the flow's room in hand."""
 
 CLOCK_ERROR_MAX_SECONDS = 600.0
 """A row whose time is further ahead is taken by the sweep all the same."""
@@ -72,12 +82,13 @@ class WalkResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class KeptFromBus:
     """What a stretch of a scan says of commits that the bus cannot have now.
 
     Attributes:
-        keys: Commits above one that is parked for the bus.
-        blocked: The last commit below which they stand; hand it to the next stretch.
+        keys: Commits above one that is parked for the bus or unreadable; one that the bus refused and that is not due,
+            and those above it.
+        blocked: The last commit above which they stand; hand it to the next stretch.
     """
 
     keys: frozenset[CommitKey]
@@ -106,12 +117,13 @@ def worth_taking(
     return old and (bool(lacking(row, names) - set(closed_off)) or is_settled(row.delivered, names))
 
 
-def behind_parked(rows: Iterable[OutboxRow | UnreadableRow], blocked: CommitKey | None) -> Behind:
-    """Find the commits that stand above one which is parked for the bus, or which nobody can read.
+def kept_from_bus(rows: Iterable[OutboxRow | UnreadableRow], blocked: CommitKey | None, now_ms: int) -> KeptFromBus:
+    """Find the commits that the bus cannot have now, since they wait for a person or for the end of a pause.
 
     Args:
         rows: A stretch of a scan, which brings an aggregate's rows together, in order.
         blocked: What the stretch before it ended with.
+        now_ms: This worker's clock.
     """
     keys: set[CommitKey] = set()
     for row in rows:
@@ -119,11 +131,14 @@ def behind_parked(rows: Iterable[OutboxRow | UnreadableRow], blocked: CommitKey 
             keys.add(row.key)
         elif isinstance(row, UnreadableRow) or (BUS in row.parked and BUS not in row.delivered):
             blocked = row.key
-    return Behind(frozenset(keys), blocked)
+        elif pause_seconds(row, BUS, now_ms) > 0.0:
+            keys.add(row.key)
+            blocked = row.key
+    return KeptFromBus(frozenset(keys), blocked)
 
 
 class Sweep:
-    """Walks over the outbox, page by page, and hands what is work to a pipeline.
+    """Walks over the outbox, page by page, and hands what is work to the flow.
 
     It remembers nothing from one walk to the next but which unreadable rows it has named in the log: a commit that was
     released goes with the next walk, and so does what waits behind it.
@@ -133,90 +148,140 @@ class Sweep:
         self,
         *,
         reader: OutboxReader,
-        pipeline: Pipeline,
-        lanes: Collection[Lane],
+        flow: Flow,
+        pumps: Sequence[Pump],
         feed_lag_seconds: Callable[[], float],
         runtime: Runtime,
         settings: SweepSettings,
-        source: str = "sweep",
+        meter: Meter = SILENT,
     ) -> None:
         self._reader = reader
-        self._pipeline = pipeline
-        self._lanes = tuple(lanes)
+        self._flow = flow
+        self._pumps = tuple(pumps)
         self._feed_lag_seconds = feed_lag_seconds
         self._runtime = runtime
         self._settings = settings
+        self._meter = meter
         self._reported: set[CommitKey] = set()
-        self._log = structlog.get_logger().bind(source=source)
-        self._source = source
+        self._source: Source | None = None
+        self._bell = runtime.channel(1)
+        self._log = structlog.get_logger().bind(source=SWEEP)
 
-    def walk(self, permit: Permit, *, age_seconds: float | None, limit: int | None = None) -> WalkResult:
+    def begin(self, permit: Permit) -> None:
+        """Begin to sweep under a permit; what is handed in stays claimed under it, from walk to walk, until `end`."""
+        assert self._source is None, "end what was begun first"
+        self._source = self._flow.open_source(SWEEP, permit, share=self._flow.settings.commits_max // SHARE)
+
+    def end(self) -> int:
+        """Let go of what is in hand; what was begun is finished first, while the bus is well.
+
+        Returns:
+            How many commits it had begun and could not finish: their events are sent again.
+        """
+        source, self._source = self._source, None
+        if source is None:
+            return 0
+        self._flow.drain(source)
+        begun = self._flow.begun(source)
+        deadline = self._runtime.monotonic() + self._flow.settings.finish_seconds
+        while self._flow.begun(source) and not self._is_bus_troubled() and self._runtime.monotonic() < deadline:
+            self._runtime.sleep(_DRAIN_LOOK_SECONDS)
+        cut_off = self._flow.unfinished(source, begun)
+        if cut_off:
+            self._log.warning("sweep.cut_off", commits=cut_off)
+        self._flow.withdraw(source)
+        return cut_off
+
+    def walk(
+        self, permit: Permit, *, age_seconds: float | None = None, turned: Callable[[], None] = lambda: None
+    ) -> WalkResult:
         """Walk over the outbox once.
 
         Args:
-            permit: When it is revoked, the walk ends early.
+            permit: That of `begin`; when it is revoked, the walk ends early.
             age_seconds: Take rows of this age or more; None for the sweep's own threshold.
-            limit: Stop after this many rows were taken.
+            turned: Called now and then, since a walk takes a while.
 
         Raises:
             TryLaterError: DynamoDB did not answer; walk again.
         """
         taken = settled = 0
         lacked: Counter[str] = Counter()
-        census = Census([lane.name for lane in self._lanes])
+        census = Census([pump.name for pump in self._pumps])
         start, blocked = None, None
         while not permit.is_revoked():
+            turned()
+            seen_at = self._runtime.monotonic()
             page = self._reader.scan(start, self._settings.page_max_rows)
             self._report_unreadable(page.rows)
             for row in page.rows:
                 census.add(row)
-            behind = behind_parked(page.rows, blocked)
-            blocked = behind.blocked
-            rows = self._choose([row for row in page.rows if isinstance(row, OutboxRow)], behind.keys, age_seconds)
-            if limit is not None:
-                rows = rows[: limit - taken]
-            taken += len(rows)
-            lacked.update(name for row in rows for name in self._lacking(row))
+            now_ms = self._runtime.now_ms()
+            kept = kept_from_bus(page.rows, blocked, now_ms)
+            blocked = kept.blocked
+            readable = [row for row in page.rows if isinstance(row, OutboxRow)]
+            rows = self._choose(readable, kept.keys, now_ms, age_seconds)
             progress = 0
-            if rows:
-                result = self._pipeline.process(CommitPage(self._source, rows, recheck=True), permit)
-                progress = result.settled + self._pipeline.collect_late()
+            if rows and self._has_room():
+                taken += len(rows)
+                lacked.update(name for row in rows for name in self._lacking(row))
+                progress = self._deal_with(rows, seen_at, kept.keys, permit, turned)
                 settled += progress
-                self._log_page(rows, result)
-                if not result.dealt_with:
-                    break
             start = page.next_start
-            if start is None or (limit is not None and taken >= limit):
-                return _result(census, taken, settled, lacked, complete=start is None)
+            if start is None:
+                return _result(census, taken, settled, lacked, complete=True)
             if not progress:
                 permit.wait(self._settings.page_pause_seconds)
         return _result(census, taken, settled, lacked, complete=False)
 
-    def collect_late(self) -> int:
-        """Settle what a slow destination has reported since; return how many commits that settled.
+    def void(self) -> None:
+        """Let go of everything that this worker has in hand: the outbox is gone."""
+        self._flow.void()
 
-        Raises:
-            EventStoreError: DynamoDB did not take it; the next walk finds what stays owed.
-        """
-        return self._pipeline.collect_late()
+    def _has_room(self) -> bool:
+        return self._source is not None and self._flow.has_room(self._source)
+
+    def _deal_with(
+        self,
+        rows: Sequence[OutboxRow],
+        seen_at: float,
+        kept: Collection[CommitKey],
+        permit: Permit,
+        turned: Callable[[], None],
+    ) -> int:
+        """Hand rows in, and wait until they are dealt with, or for long enough; return how many were settled."""
+        assert self._source is not None, "begin before a walk"
+        began_at = self._runtime.monotonic()
+        page = CommitPage(SWEEP, began_at, ring=lambda: self._bell.put(True, 0))
+        self._flow.hand_in(self._source, page, rows, seen_at, kept)
+        page.is_sealed = True
+        while not page.is_over and not permit.is_revoked():
+            turned()
+            waited = self._runtime.monotonic() - began_at
+            if waited > self._flow.settings.overdue_seconds or (waited > PATIENCE_SECONDS and self._is_bus_troubled()):
+                break  # it stays in hand, and the walk goes on
+            self._bell.get(_LOOK_SECONDS)
+        self._meter.count(metrics.PAGES, SWEEP, "dealt_with" if page.is_dealt_with else "overdue")
+        fates = {fate.value: count for fate, count in page.fates.items() if count}
+        self._log.info("page.settled", commits=page.commits, **fates)
+        return page.fates[Fate.SETTLED]
+
+    def _is_bus_troubled(self) -> bool:
+        return any(pump.in_order and pump.trouble is not None for pump in self._pumps)
 
     def _lacking(self, row: OutboxRow) -> Collection[str]:
-        return lacking(row, [lane.name for lane in self._lanes]) or ("none",)
+        return lacking(row, [pump.name for pump in self._pumps]) or ("none",)
 
     def _choose(
-        self,
-        rows: list[OutboxRow],
-        behind: Collection[CommitKey],
-        age_seconds: float | None,
+        self, rows: list[OutboxRow], kept: Collection[CommitKey], now_ms: int, age_seconds: float | None
     ) -> list[OutboxRow]:
         age = threshold_seconds(self._settings, self._feed_lag_seconds()) if age_seconds is None else age_seconds
-        names = [lane.name for lane in self._lanes]
-        closed_off = [lane.name for lane in self._lanes if lane.is_breaker_open()]
-        now_ms = self._runtime.now_ms()
+        names = [pump.name for pump in self._pumps]
+        closed_off = [pump.name for pump in self._pumps if pump.is_breaker_open()]
         return [
             row
             for row in rows
-            if worth_taking(row, names, [*closed_off, BUS] if row.key in behind else closed_off, now_ms, age)
+            if worth_taking(row, names, [*closed_off, BUS] if row.key in kept else closed_off, now_ms, age)
         ]
 
     def _report_unreadable(self, rows: Collection[OutboxRow | UnreadableRow]) -> None:
@@ -225,16 +290,6 @@ class Sweep:
             if isinstance(row, UnreadableRow) and row.key not in self._reported and len(self._reported) < _REPORTED_MAX:
                 self._reported.add(row.key)
                 self._log.error("row.unreadable", aggregate_id=row.aggregate_id, last=row.last, reason=row.reason)
-
-    def _log_page(self, rows: list[OutboxRow], result: PageResult) -> None:
-        self._log.info(
-            "page.settled",
-            commits=len(rows),
-            settled=result.settled,
-            late=result.late,
-            parked=result.parked,
-            waiting=result.waiting,
-        )
 
 
 def _result(census: Census, taken: int, settled: int, lacked: Mapping[str, int], *, complete: bool) -> WalkResult:

@@ -17,7 +17,7 @@ from relay.operating import audit_trail
 from relay.operating.audit_trail import AuditTrail
 from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.parked.follow import CHAINS_MAX, End, Followed, FollowedChain, Follower, ParkedAgain, chains_of
-from relay.operating.parked.release import Fate, Released, Releaser
+from relay.operating.parked.release import Released, ReleaseFate, Releaser
 from relay.operating.parked.selection import Selection
 
 _SHOWN = 20
@@ -34,7 +34,7 @@ class _Tally:
     examples: list[Released] = field(default_factory=list)
 
     def add(self, released: Released) -> None:
-        if released.fate is Fate.CHANGED:
+        if released.fate is ReleaseFate.CHANGED:
             self.changed += 1
             return
         self.commits += 1

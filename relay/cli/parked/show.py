@@ -80,6 +80,8 @@ def _lines(found: Inspection, head: int, now_ms: int) -> Iterator[str]:
         name = shlex.quote(humanize.text(row.aggregate_id))
         yield f"Next: when the cause is gone, `relay parked release --aggregate {name}`; to give it up permanently,"
         yield f"  `relay parked drop {name} {row.last} --reason ...`"
+    elif row.is_newer:
+        yield "Next: upgrade the relay; the row is sound, stays owed until then, and later commits wait behind it."
     elif row.first is None:
         told = "`eventstore verify` names what is wrong with it"
         yield f"Next: fix the row from the events, {told}; nothing else moves it."

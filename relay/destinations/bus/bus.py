@@ -1,19 +1,19 @@
-"""The event bus as a destination: every aggregate in order, many aggregates at once, confirms pipelined."""
+"""The event bus as a destination: events go over one connection, and are answered by publisher confirms."""
 
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from eventstore.model import RecordedEvent
 from eventstore.ports import Runtime
-from relay.destination import BUS, Chain, CommitKey, Outcome, Report, Trouble, TroubleKind
+from eventstore.rows.outbox import OutboxRow
+from relay.destination import BUS, BusLostError, BusNews, Park, Trouble, TroubleKind
+from relay.destinations.bus import message
 from relay.destinations.bus.broker import (
     Acked,
     Blocked,
     Broker,
     BrokerError,
     BrokerEvent,
-    BrokerLostError,
     BrokerSession,
     MessageTooLargeError,
     Nacked,
@@ -21,42 +21,36 @@ from relay.destinations.bus.broker import (
     TopologyError,
     Unblocked,
 )
-from relay.destinations.bus.chain import ChainCursor
 from relay.destinations.bus.confirms import Confirms
 from relay.destinations.bus.settings import BusSettings
-from relay.permit import DeliveryDeadline
-
-POLL_MAX_SECONDS = 1.0
-"""Longest single wait for the broker's acks; each poll also keeps the heartbeat going."""
-
-UNCONFIRMED = "unconfirmed"
-NACK = "nack"
-TIMEOUT = "timeout"
-PERMIT_EXPIRED = "permit_expired"
-RETURNED = "returned"
-DUPLICATE_ID = "duplicate_id_in_flight"
 
 
 @dataclass(slots=True)
 class _Link:
-    """A session and what is known of it. Between deliveries nothing is under way on it."""
+    """A session and what is known of it."""
 
     session: BrokerSession
-    under_way: Confirms[ChainCursor] = field(default_factory=Confirms)
+    under_way: Confirms[object] = field(default_factory=Confirms)
     blocked: Blocked | None = None
     returned: Returned | None = None
+    failure: BrokerError | None = None  # it broke in the midst of news: told when those have been
+
+
+@dataclass(slots=True)
+class _Heard:
+    taken: list[object] = field(default_factory=list)
+    refused: list[object] = field(default_factory=list)
+    returned: list[object] = field(default_factory=list)
 
 
 class Bus:
-    """The `Destination` of the event bus.
+    """The `EventBus` on a broker.
 
-    An event is sent only after the one before it of the same aggregate was confirmed; the window is shared by all
-    aggregates. After any error, and whenever something stays unconfirmed, the connection is thrown away: what is
-    unconfirmed counts as unsent, and a late confirm must not be taken for one of a later attempt.
+    After any error the connection is thrown away: what is unanswered counts as unsent, and a late confirm must not be
+    taken for one of a later attempt.
     """
 
     name = BUS
-    in_order = True
 
     def __init__(self, broker: Broker, runtime: Runtime, settings: BusSettings | None = None) -> None:
         self._broker = broker
@@ -65,100 +59,100 @@ class Bus:
         self._message_max_bytes = self._settings.message_max_bytes
         self._link: _Link | None = None
 
-    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
-        """Hand commits over; see `Destination.deliver`."""
-        if not chains:
-            return Report()
-        assert len({chain[0].aggregate_id for chain in chains}) == len(chains), "two chains of one aggregate"
-        outcomes: dict[CommitKey, Outcome] = {}
-        cursors = [
-            ChainCursor(
-                chain, outcomes, source=self._settings.source_or_default, message_max_bytes=self._message_max_bytes
-            )
-            for chain in chains
-        ]
-        trouble = self._attempt(cursors, deadline)
-        for cursor in cursors:
-            cursor.stop(UNCONFIRMED)
-        assert len(outcomes) == sum(len(chain) for chain in chains), "a commit was handed over twice"
-        return Report(outcomes, trouble)
+    @property
+    def window(self) -> int:
+        """How many events may be unanswered at once."""
+        return self._settings.window
 
-    def idle(self) -> None:
-        """Keep the heartbeat going; a connection found broken is released, and the next delivery opens another."""
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected."""
+        return self._link is not None
+
+    def open(self) -> None:
+        """Connect; see `EventBus.open`."""
         if self._link is None:
-            return
-        try:
-            for event in self._link.session.poll(0):
-                _hear(self._link, event)
-        except BrokerError:
-            self.close()
-
-    def close(self) -> None:
-        """Release the connection."""
-        if self._link is not None:
-            link, self._link = self._link, None
-            link.session.close()
-
-    def _attempt(self, cursors: Sequence[ChainCursor], deadline: DeliveryDeadline) -> Trouble | None:
-        try:
-            if self._link is None:
+            try:
                 self._link = _Link(self._broker.connect())
-            return self._pump(self._link, deque(cursors), deadline)
-        except BrokerLostError as error:
-            self.close()
-            return Trouble(TroubleKind.OUTAGE, str(error))
-        except TopologyError as error:
-            self.close()
-            return Trouble(TroubleKind.MISCONFIGURED, str(error))
-        except MessageTooLargeError as error:
-            self.close()
-            return self._heed_limit(error)
+            except BrokerError as error:
+                raise BusLostError(self._trouble_of(error)) from error
 
-    def _pump(self, link: _Link, ready: deque[ChainCursor], deadline: DeliveryDeadline) -> Trouble | None:
-        """Send and listen until every cursor is done, the broker objects, the permit expires, or the time is over."""
-        last_call = deadline.budget_seconds * self._settings.last_call
-        while True:
-            left = deadline.answer_seconds()
-            may_send = left > last_call and link.returned is None and not deadline.is_permit_expired()
-            if may_send and link.blocked is None:
-                self._fill(link, ready, deadline)
-            wait = left if link.under_way else left - last_call
-            if wait <= 0 or not (link.under_way or (ready and may_send)):
-                break
-            for event in link.session.poll(min(wait, POLL_MAX_SECONDS)):
-                ready.extend(_hear(link, event))
-        return self._conclude(link, ready, deadline)
+    def unsendable(self, row: OutboxRow) -> Park | None:
+        """Return why a commit can never be sent, as the limits are known now; None when it can."""
+        for event in row.events or ():
+            fault = message.unsendable(event, self._message_max_bytes)
+            if fault is not None:
+                return fault
+        return None
 
-    def _fill(self, link: _Link, ready: deque[ChainCursor], deadline: DeliveryDeadline) -> None:
-        while ready and len(link.under_way) < self._settings.window:
-            if deadline.is_permit_expired():  # asked each time: the process may have been suspended since
-                return
-            cursor = ready.popleft()
-            message = cursor.next()
-            if message is not None and link.under_way.is_under_way(message.message_id):
-                cursor.stop(DUPLICATE_ID)  # rows that were copied by hand have the ids of others; each gets its turn
-            elif message is not None:
-                link.under_way.sent(link.session.publish(message), message.message_id, cursor)
+    def send(self, event: RecordedEvent, token: object) -> bool:
+        """Send an event; see `EventBus.send`."""
+        link = self._link
+        assert link is not None, "send needs a connection: open it first"
+        encoded = message.encode(event, self._settings.source_or_default)
+        if link.under_way.is_under_way(encoded.message_id):
+            return False  # a return names the id alone; rows that were copied by hand have the ids of others
+        try:
+            tag = link.session.publish(encoded)
+        except BrokerError as error:
+            raise BusLostError(self._trouble_of(error)) from error
+        link.under_way.sent(tag, encoded.message_id, token)
+        return True
 
-    def _conclude(self, link: _Link, ready: deque[ChainCursor], deadline: DeliveryDeadline) -> Trouble | None:
-        unanswered = len(link.under_way)
-        if unanswered or link.returned is not None:
-            self.close()
+    def listen(self, timeout_seconds: float) -> BusNews[object]:
+        """Wait for news; see `EventBus.listen`."""
+        link = self._link
+        assert link is not None, "listen needs a connection: open it first"
+        heard = _Heard()
+        try:
+            if link.failure is not None:
+                raise link.failure
+            for event in link.session.poll(timeout_seconds):
+                _hear(link, event, heard)
+        except BrokerError as error:
+            if not (heard.taken or heard.refused or heard.returned):
+                raise BusLostError(self._trouble_of(error)) from error
+            link.failure = error
+        return BusNews(heard.taken, heard.refused, heard.returned, self._trouble(link))
+
+    def wake(self) -> None:
+        """End a `listen` that waits, or that is about to begin."""
+        link = self._link
+        if link is not None:
+            link.session.wake()
+
+    def drop(self) -> list[object]:
+        """Release the connection; return what was unanswered."""
+        if self._link is None:
+            return []
+        link, self._link = self._link, None
+        link.session.close()
+        return link.under_way.unanswered()
+
+    def _trouble(self, link: _Link) -> Trouble | None:
         if link.returned is not None:
             return Trouble(TroubleKind.MISCONFIGURED, self._why_returned(link.returned))
-        if link.blocked is not None and (unanswered or ready):
+        if link.blocked is not None:
             return Trouble(
                 TroubleKind.OUTAGE,
                 f"blocked: the broker accepts no messages ({link.blocked.reason}); look at its memory and disk alarms",
             )
-        if unanswered:
+        return None
+
+    def _trouble_of(self, error: BrokerError) -> Trouble | None:
+        if isinstance(error, MessageTooLargeError):
+            return self._heed_limit(error)
+        kind = TroubleKind.MISCONFIGURED if isinstance(error, TopologyError) else TroubleKind.OUTAGE
+        return Trouble(kind, str(error))
+
+    def _heed_limit(self, error: MessageTooLargeError) -> Trouble | None:
+        """Learn the broker's limit, so that what is above it is parked the next time, and the rest is sent."""
+        if error.limit_bytes >= self._message_max_bytes:
             return Trouble(
-                TroubleKind.OUTAGE,
-                f"{unanswered} messages stayed unconfirmed at the end of {deadline.budget_seconds:.1f} s;"
-                " is the broker slow?",
+                TroubleKind.MISCONFIGURED,
+                f"{error}, and yet refused one of at most {self._message_max_bytes:,}: compare its max_message_size",
             )
-        for cursor in ready:  # the broker is well, there was more than fits the time, or than we may send
-            cursor.stop(PERMIT_EXPIRED if deadline.is_permit_expired() else TIMEOUT)
+        self._message_max_bytes = error.limit_bytes
         return None
 
     def _why_returned(self, returned: Returned) -> str:
@@ -169,32 +163,15 @@ class Bus:
             " exchange and its queue (they are declared again at each connect), and remove policies that redirect it"
         )
 
-    def _heed_limit(self, error: MessageTooLargeError) -> Trouble | None:
-        """Learn the broker's limit, so that the next attempt parks what is above it and sends the rest."""
-        if error.limit_bytes >= self._message_max_bytes:
-            return Trouble(
-                TroubleKind.MISCONFIGURED,
-                f"{error}, and yet refused one of at most {self._message_max_bytes:,}: compare its max_message_size",
-            )
-        self._message_max_bytes = error.limit_bytes
-        return None
 
-
-def _hear(link: _Link, event: BrokerEvent) -> list[ChainCursor]:
-    """Process what the broker sent; return the cursors that may send their next message."""
+def _hear(link: _Link, event: BrokerEvent, heard: _Heard) -> None:
     match event:
         case Acked(tag, multiple):
-            cursors = link.under_way.answered(tag, multiple=multiple)
-            for cursor in cursors:
-                cursor.confirm()
-            return cursors
+            heard.taken += link.under_way.answered(tag, multiple=multiple)
         case Nacked(tag, multiple):
-            for cursor in link.under_way.answered(tag, multiple=multiple):
-                cursor.stop(NACK)
+            heard.refused += link.under_way.answered(tag, multiple=multiple)
         case Returned(message_id):
-            cursor_or_none = link.under_way.returned(message_id)
-            if cursor_or_none is not None:
-                cursor_or_none.stop(RETURNED)
+            heard.returned.append(link.under_way.returned(message_id))
             link.returned = link.returned or event
         case Blocked():
             link.blocked = event
@@ -202,4 +179,3 @@ def _hear(link: _Link, event: BrokerEvent) -> list[ChainCursor]:
             link.blocked = None
         case _:
             assert_never(event)
-    return []

@@ -21,15 +21,12 @@ class BusSettings:
         window: Messages that may be unconfirmed at once, over all aggregates.
         message_max_bytes: Largest body sent; a commit with a larger event is parked. Keep it at or below the broker's
             `max_message_size`.
-        last_call: Share of a delivery's budget, at its end, in which nothing new is sent, so that what is under way is
-            confirmed rather than repeated. 0 to 0.5.
     """
 
     names: Names = field(default_factory=Names)
     source: str = ""
     window: int = WINDOW_DEFAULT
     message_max_bytes: int = MESSAGE_MAX_BYTES_DEFAULT
-    last_call: float = 0.1
 
     def __post_init__(self) -> None:
         faults = []
@@ -37,8 +34,6 @@ class BusSettings:
             faults.append(f"window is {self.window}; it is 1 or more")
         if self.message_max_bytes < 1:
             faults.append(f"message_max_bytes is {self.message_max_bytes}; it is 1 or more")
-        if not 0 <= self.last_call <= 0.5:  # noqa: PLR2004 - as documented
-            faults.append(f"last_call is {self.last_call}; it is 0 to 0.5")
         if faults:
             raise ValueError("; ".join(faults))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eventstore.rows.outbox import OutboxRow
 from relay import defaults
-from relay.destination import FILE, Chain, CommitKey, Confirmed, Outcome, Report, Retry, Trouble, TroubleKind
+from relay.destination import FILE, CommitKey, Confirmed, Outcome, Report, Retry, Trouble, TroubleKind
 from relay.destinations.file import line as file_line
 from relay.destinations.file.sink import Lines, LinesLostError, LinesRefusedError
 from relay.permit import DeliveryDeadline
@@ -40,15 +40,14 @@ class FileDestination:
     """
 
     name = FILE
-    in_order = False
 
     def __init__(self, lines: Lines, settings: FileSettings | None = None) -> None:
         self._lines = lines
         self._settings = settings or FileSettings()
 
-    def deliver(self, chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
+    def deliver(self, commits: Sequence[OutboxRow], deadline: DeliveryDeadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
-        commits = sorted((row for chain in chains for row in chain), key=lambda row: (row.aggregate_id, row.first))
+        commits = sorted(commits, key=lambda row: (row.aggregate_id, row.first))
         outcomes: dict[CommitKey, Outcome] = {}
         trouble: Trouble | None = None
         try:

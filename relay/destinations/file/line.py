@@ -2,6 +2,7 @@
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.model import RecordedEvent
 from relay.destination import Park
 from relay.destinations import cloud_event
@@ -17,7 +18,7 @@ def unwritable(event: RecordedEvent) -> Park | None:
     """Return why an event has no line, None when it has one. Appends allow only events that have."""
     try:
         _raw_decoder.decode(event.data_json)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except jsontext.FAULTS as error:
         return Park(f"{cloud_event.where(event)} has data that is not JSON: {error}", "not_json")
     return cloud_event.indescribable(event)
 

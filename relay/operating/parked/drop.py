@@ -13,7 +13,7 @@ from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
 from relay.operating import audit_trail
 from relay.operating.audit_trail import AuditRecord
-from relay.operating.parked.mark import Mark, MarkedRow
+from relay.operating.parked.mark import MARKS_AT_ONCE_MAX, Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
 from relay.outbox.insisting import InsistingWriter
 from relay.outbox.reader import OutboxReader
@@ -73,10 +73,14 @@ class Dropper:
         row = self._marks.row(key)
         if row is None:
             raise DropRefusedError(f"{_name(key)} is not in the outbox: every destination has it, or there is none")
+        if row.layout_fault is not None:
+            raise DropRefusedError(f"{_name(key)} cannot be read: {row.layout_fault}")
         marks = tuple(mark for mark in row.marks.values() if destination in (None, mark.destination))
         if not marks:
             where = "" if destination is None else f" for {destination}"
             raise DropRefusedError(f"{_name(key)} is not parked{where}: `relay parked list` shows what is")
+        if len(marks) > MARKS_AT_ONCE_MAX:
+            raise DropRefusedError(f"{_name(key)} is parked for {len(marks)} destinations: name one with --destination")
         if any(mark.destination == BUS for mark in marks):
             self._check_turn(row)
         return row, marks
@@ -101,7 +105,7 @@ class Dropper:
             row = self._marks.row(owed.key)
             if row is None or row.id != owed or any(row.marks.get(mark.destination) != mark for mark in marks):
                 raise DropRefusedError(
-                    f"{_name(owed.key)}: the mark was changed in the meantime, by a release or another drop"
+                    f"{_name(owed.key)}: the mark was changed in the meantime, by a release, another drop or a delivery"
                 )
             if BUS in names:
                 self._check_turn(row)
@@ -168,10 +172,15 @@ def _change(
 ) -> dict[str, Any]:
     """Return the change of the row: it goes when nothing is owed any more, else the mark becomes a delivery."""
     names = {f"#mark{index}": mark.destination for index, mark in enumerate(marks)}
+    lacking = {f":lacks{index}": {"S": mark.destination} for index, mark in enumerate(marks)}
     values: dict[str, Mapping[str, Any]] = {f":mark{index}": dict(mark.stored) for index, mark in enumerate(marks)}
     ours, of_commit = same_commit(row.id)
-    values |= of_commit
-    conditions = [ours, *(f"parked.#mark{index} = :mark{index}" for index in range(len(marks)))]
+    values |= {**of_commit, **lacking}
+    conditions = [
+        ours,
+        *(f"parked.#mark{index} = :mark{index}" for index in range(len(marks))),
+        *(f"NOT contains(delivered, {name})" for name in lacking),  # who has it needs no drop, whatever its mark says
+    ]
     action: dict[str, Any] = {
         "TableName": table,
         "Key": row_key(*row.key),

@@ -12,6 +12,7 @@ GROUPS_MAX = 1_000
 
 OTHER = "(other)"
 UNREADABLE = "unreadable row"
+NEWER = "row of a later release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,11 @@ class Grouping:
             (mark.destination, mark.error_class, mark) for mark in self._selection.of(row)
         ]
         if row.first is None and BUS not in row.delivered and self._means_unreadable(row):
-            meant.append((BUS, UNREADABLE, None))
+            meant.append((BUS, _unreadable(row), None))
         for destination, error_class, mark in meant:
             group = self._group(destination, error_class)
-            reason = mark.reason if mark else "the row does not say where it begins: it stays owed, unmarked"
+            fault = row.layout_fault or "the row does not say where it begins: it stays owed, unmarked"
+            reason = mark.reason if mark else fault
             group.add(
                 Example(row.aggregate_id, row.last, reason),
                 mark.first_failed_at_ms if mark else None,
@@ -111,7 +113,7 @@ class Grouping:
         return (
             chosen.aggregate_id in (None, row.aggregate_id)
             and chosen.destination in (None, BUS)
-            and chosen.error_class in (None, UNREADABLE)
+            and chosen.error_class in (None, _unreadable(row))
         )
 
     def _group(self, destination: str, error_class: str) -> Group:
@@ -119,3 +121,7 @@ class Grouping:
         if key not in self._groups and len(self._groups) >= GROUPS_MAX:
             key = (destination, OTHER)
         return self._groups.setdefault(key, Group(*key))
+
+
+def _unreadable(row: MarkedRow) -> str:
+    return NEWER if row.is_newer else UNREADABLE

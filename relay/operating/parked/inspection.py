@@ -12,7 +12,9 @@ from relay.destination import BUS, CommitKey
 from relay.operating.parked.mark import MarkedRow
 from relay.operating.parked.reader import MarkReader
 from relay.outbox.reader import OutboxReader
-from relay.outbox.row import Absent, Present
+from relay.outbox.row import Absent, Present, Unreadable
+
+_BEGINS_NOWHERE = "the row does not say where it begins, so it cannot be put in order"
 
 
 class Before(StrEnum):
@@ -77,8 +79,10 @@ class Inspector:
         if marked is None or isinstance(answer, Absent):
             return None
         commit_id = events = None
-        defect: str | None = "the row does not say where it begins, so it cannot be put in order"
-        if isinstance(answer, Present):
+        defect: str | None = _BEGINS_NOWHERE
+        if isinstance(answer, Unreadable):
+            defect = answer.reason or _BEGINS_NOWHERE
+        elif isinstance(answer, Present):
             (whole,) = self._events.complete([answer.row])
             commit_id, events, defect = whole.commit_id, whole.events, whole.defect
         waiting = self._marks.count_owed_to_bus(*key) if marked.blocks else 0

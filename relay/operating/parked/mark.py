@@ -4,8 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eventstore.errors import CorruptRowError, NewerRowError
+from eventstore.rows.item import INTEGER_MAX, ItemReader, content, is_text
+from eventstore.rows.outbox import LAYOUT_KNOWN
 from relay.destination import BUS, CommitKey
 from relay.outbox.row import RowId, number_of
+
+MARKS_AT_ONCE_MAX = 25
+"""Marks that one request changes. A row has one per destination; of a row that was filled by hand, an expression with
+all of them may be larger than the 4 KiB that DynamoDB takes."""
 
 UNKNOWN_CLASS = "unknown"
 """Stands for the error class of a mark that does not say it."""
@@ -48,6 +55,9 @@ class MarkedRow:
         delivered: Destinations that have the commit.
         marks: By destination; only those of destinations that do not have the commit: `delivered` outranks them.
         released_at_ms: When a mark was last removed by an operator; None when never.
+        layout_fault: Why nothing but its key can be read: a later release wrote it, or it does not say which; None when
+            it has a layout that is known.
+        is_newer: Whether a later release wrote it, so that an upgrade is all it takes.
     """
 
     aggregate_id: str
@@ -59,6 +69,8 @@ class MarkedRow:
     delivered: frozenset[str]
     marks: Mapping[str, Mark]
     released_at_ms: int | None
+    layout_fault: str | None = None
+    is_newer: bool = False
 
     @property
     def id(self) -> RowId:
@@ -76,45 +88,55 @@ class MarkedRow:
         return BUS not in self.delivered and (BUS in self.marks or self.first is None)
 
 
-def read(item: Mapping[str, Any]) -> MarkedRow:
+def read(item: Mapping[str, Any], table: str = "the outbox") -> MarkedRow:
     """Return what can be said of a row. It has a key: DynamoDB checks that."""
-    last = number_of(item)
-    first = _integer(item.get("firstSequence"))
-    delivered = frozenset(str(name) for name in _kind(item.get("delivered"), "SS") or ())
-    stored = _kind(item.get("parked"), "M") or {}
+    key = content(item, "aggregateId", "S")
+    aggregate_id, last = key if is_text(key) else "?", number_of(item)
+    try:
+        ItemReader(item, table).check_layout(LAYOUT_KNOWN)
+    except CorruptRowError as error:
+        is_newer = isinstance(error, NewerRowError)
+        return MarkedRow(
+            aggregate_id, last, None, None, "?", None, frozenset(), {}, None, layout_fault=str(error), is_newer=is_newer
+        )
+    first = _integer(item, "firstSequence")
+    delivered = frozenset(name for name in content(item, "delivered", "SS") or () if is_text(name))
+    stored = content(item, "parked", "M") or {}
     return MarkedRow(
-        aggregate_id=item["aggregateId"]["S"],
+        aggregate_id=aggregate_id,
         last=last,
-        commit_id=_kind(item.get("commitId"), "S") or None,
+        commit_id=_text(item, "commitId") or None,
         first=first if first is not None and 1 <= first <= last else None,
-        aggregate_type=str(_kind(item.get("aggregateType"), "S") or "?"),
-        committed_at_ms=_integer(item.get("committedAt")),
+        aggregate_type=_text(item, "aggregateType") or "?",
+        committed_at_ms=_integer(item, "committedAt"),
         delivered=delivered,
         marks={name: _mark(name, value) for name, value in sorted(stored.items()) if name not in delivered},
-        released_at_ms=_integer(item.get("releasedAt")),
+        released_at_ms=_integer(item, "releasedAt"),
     )
 
 
-def _mark(destination: str, value: Mapping[str, Any]) -> Mark:
-    fields = _kind(value, "M") or {}
+def _mark(destination: str, stored: Mapping[str, Any]) -> Mark:
+    fields = content({"mark": stored}, "mark", "M") or {}
     return Mark(
         destination=destination,
-        reason=str(_kind(fields.get("reason"), "S") or _kind(value, "S") or "the mark does not say why"),
-        error_class=str(_kind(fields.get("errorClass"), "S") or UNKNOWN_CLASS),
-        attempts=_integer(fields.get("attempts")),
-        first_failed_at_ms=_integer(fields.get("firstFailedAt")),
-        last_failed_at_ms=_integer(fields.get("lastFailedAt")),
-        stored=value,
+        reason=_text(fields, "reason") or _text({"mark": stored}, "mark") or "the mark does not say why",
+        error_class=_text(fields, "errorClass") or UNKNOWN_CLASS,
+        attempts=_integer(fields, "attempts"),
+        first_failed_at_ms=_integer(fields, "firstFailedAt"),
+        last_failed_at_ms=_integer(fields, "lastFailedAt"),
+        stored=stored,
     )
 
 
-def _kind(value: object, kind: str) -> Any:
-    return value.get(kind) if isinstance(value, Mapping) else None
+def _text(item: Mapping[str, Any], field: str) -> str:
+    text = content(item, field, "S")
+    return text if is_text(text) else ""
 
 
-def _integer(value: object) -> int | None:
-    text = str(_kind(value, "N"))
+def _integer(item: Mapping[str, Any], field: str) -> int | None:
+    """Return a whole number of 64 bits; None when there is none."""
     try:
-        return int(text)
+        number = int(str(content(item, field, "N")))
     except ValueError:
         return None
+    return number if abs(number) <= INTEGER_MAX else None

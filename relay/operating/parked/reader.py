@@ -8,7 +8,7 @@ from eventstore.dynamodb import transact_get
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Runtime
-from eventstore.rows.item import row_key
+from eventstore.rows.item import LAYOUT, row_key
 from relay.destination import BUS, CommitKey
 from relay.operating.parked.mark import MarkedRow, read
 from relay.outbox.row import number_of
@@ -16,8 +16,10 @@ from relay.outbox.row import number_of
 PAGE_ROWS = 500
 
 _FIELDS = (
-    "aggregateId, sequenceNumber, firstSequence, aggregateType, committedAt, delivered, parked, releasedAt, commitId"
+    "aggregateId, sequenceNumber, firstSequence, aggregateType, committedAt, commitId, delivered, parked, releasedAt,"
+    " #layout"
 )
+_FIELD_NAMES = {"#layout": LAYOUT}  # a reserved word of DynamoDB or not: its own name does not matter
 
 
 class MarkReader:
@@ -33,6 +35,7 @@ class MarkReader:
         request: dict[str, Any] = {
             "TableName": self._table,
             "ProjectionExpression": _FIELDS,
+            "ExpressionAttributeNames": _FIELD_NAMES,
             "ConsistentRead": True,
             "Limit": PAGE_ROWS,
         }
@@ -42,7 +45,7 @@ class MarkReader:
             request["KeyConditionExpression"] = "aggregateId = :id"
             request["ExpressionAttributeValues"] = {":id": {"S": aggregate_id}}
         for reply in self._caller.pages(operation, request, needs="Items"):
-            yield [read(item) for item in reply["Items"]]
+            yield [read(item, self._table) for item in reply["Items"]]
 
     def highest_owed_to_bus(self, aggregate_id: str, at_least: int) -> int:
         """Return the last number of an aggregate's highest commit that the bus lacks, or `at_least`."""
@@ -74,7 +77,7 @@ class MarkReader:
     def row(self, key: CommitKey) -> MarkedRow | None:
         """Return one row as it is now, None when there is none: asked in a transaction, which decides."""
         item = self.item(key)
-        return None if item is None else read(item)
+        return None if item is None else read(item, self._table)
 
     def item(self, key: CommitKey) -> Mapping[str, Any] | None:
         """Return one row as it is stored, None when there is none."""

@@ -11,14 +11,14 @@ from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import row_key
 from relay.destination import BUS, CommitKey
-from relay.operating.parked.mark import Mark, MarkedRow
+from relay.operating.parked.mark import MARKS_AT_ONCE_MAX, Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
 from relay.operating.parked.selection import Selection
 from relay.outbox.row import RowId
 from relay.outbox.same_commit import same_commit
 
 
-class Fate(StrEnum):
+class ReleaseFate(StrEnum):
     """What became of marks that were to be removed."""
 
     RELEASED = "released"
@@ -42,7 +42,7 @@ class Released:
 
     key: CommitKey
     marks: tuple[Mark, ...]
-    fate: Fate
+    fate: ReleaseFate
     waits_up_to: int
 
     @property
@@ -80,10 +80,15 @@ class Releaser:
                 if marks:
                     parked_for_bus = any(mark.destination == BUS for mark in marks)
                     up_to = self._reader.highest_owed_to_bus(*row.key) if parked_for_bus else row.last
-                    fate = Fate.MARKED if dry_run else self._remove(row, marks)
+                    fate = ReleaseFate.MARKED if dry_run else self._remove_all(row, marks)
                     yield Released(row.key, marks, fate, up_to)
 
-    def _remove(self, row: MarkedRow, marks: Sequence[Mark]) -> Fate:
+    def _remove_all(self, row: MarkedRow, marks: Sequence[Mark]) -> ReleaseFate:
+        starts = range(0, len(marks), MARKS_AT_ONCE_MAX)
+        fates = {self._remove(row, marks[start : start + MARKS_AT_ONCE_MAX]) for start in starts}
+        return ReleaseFate.CHANGED if ReleaseFate.CHANGED in fates else ReleaseFate.RELEASED
+
+    def _remove(self, row: MarkedRow, marks: Sequence[Mark]) -> ReleaseFate:
         """Remove marks of a row on the condition that they are still those that were seen."""
         written = self._caller.write(
             self._client.update_item,
@@ -94,8 +99,8 @@ class Releaser:
             **_request(row, marks, self._runtime.now_ms()),
         )
         if isinstance(written, Taken):
-            return Fate.RELEASED
-        return Fate.RELEASED if written.maybe_ours and self._is_free(row.id, marks) else Fate.CHANGED
+            return ReleaseFate.RELEASED
+        return ReleaseFate.RELEASED if written.maybe_ours and self._is_free(row.id, marks) else ReleaseFate.CHANGED
 
     def _is_free(self, released: RowId, marks: Sequence[Mark]) -> bool:
         """Tell whether a change whose reply was lost has happened: the marks are not there any more as they were."""

@@ -1,0 +1,151 @@
+"""Carries commits to one destination beside the bus, in batches; while its breaker is open, nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from eventstore.backoff import Backoff
+from eventstore.ports import Runtime
+from relay import metrics
+from relay.delivery.commit import OwedCommit
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.breaker import Breaker
+from relay.delivery.pumps.pump import Pump
+from relay.destination import Confirmed, Destination, Park, Report, Retry, Trouble, TroubleKind
+from relay.metrics import SILENT, Meter
+from relay.permit import AnyOfEach, DeliveryDeadline, Permit
+from relay.progress import Progress
+
+IDLE_SECONDS = 0.5
+BATCH_COMMITS_MAX = 1_000
+
+TURN_MARGIN_SECONDS = 120.0
+"""Seconds beyond its budget that a delivery may take to open a connection before the part counts as hanging."""
+
+_COOL_OFF = Backoff(base_seconds=1.0, cap_seconds=30.0)
+FAILED = "failed"
+
+
+class SidePump(Pump):
+    """The part of one side.
+
+    Args:
+        destination: It, used by this part alone.
+        flow: Where its commits wait.
+        runtime: Clock and waiting.
+        budget_seconds: Longest delivery.
+        meter: Told what became of commits.
+        progress: Told that the part turns.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        flow: Flow,
+        runtime: Runtime,
+        budget_seconds: float,
+        meter: Meter = SILENT,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(destination.name, runtime, meter, progress)
+        self._destination = destination
+        self._flow = flow
+        self._budget_seconds = budget_seconds
+        self._breaker = Breaker(_COOL_OFF)
+        flow.on_work(destination.name, self.ring)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the destination keeps each aggregate's order: a side does not."""
+        return False
+
+    @property
+    def has_breaker(self) -> bool:
+        """Whether it is left alone for a while after trouble: a side is."""
+        return True
+
+    def is_breaker_open(self) -> bool:
+        """Tell whether it is left alone for now."""
+        return self._breaker.is_open(self._runtime.monotonic())
+
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        return {f"side-{self.name}": self._serve}
+
+    def _serve(self) -> None:
+        part = f"side-{self.name}"
+        try:
+            while not self._stopping.is_set():
+                self._progress.turned(part, self._budget_seconds + TURN_MARGIN_SECONDS)
+                self._turn()
+        finally:
+            self._progress.ended(part)
+            self._flow.close_side(self.name)
+            self._destination.close()
+
+    def _turn(self) -> None:
+        if self.is_breaker_open():
+            self._bell.get(IDLE_SECONDS)
+            return
+        self._flow.open_side(self.name)
+        taken = self._flow.take_for_side(self.name, BATCH_COMMITS_MAX)
+        if not taken:
+            self._destination.idle()
+            self._bell.get(IDLE_SECONDS)
+            return
+        allowed = [(commit, permits) for commit, permits in taken if _may_send(permits)]
+        commits = [commit for commit, _ in allowed]
+        held = {commit for commit, _ in taken}.difference(commits)
+        if not commits:
+            self._flow.side_answered(self.name, unsent=held)
+            return
+        permit = AnyOfEach(list(dict.fromkeys(permits for _, permits in allowed)))
+        self._answer(commits, self._deliver(commits, permit), held)
+
+    def _deliver(self, commits: Sequence[OwedCommit], permit: Permit) -> Report:
+        deadline = DeliveryDeadline(self._runtime, self._budget_seconds, permit)
+        rows = [commit.row for commit in commits]
+        try:
+            with self._meter.timed(metrics.STAGE_SECONDS, self.name):
+                report = self._destination.deliver(rows, deadline)
+        except Exception as error:  # noqa: BLE001 - whatever a client does, it is this destination's outage
+            self._log.exception("destination.failed", kind=type(error).__name__)
+            reason = f"delivering failed unexpectedly: {error!r}; see destination.failed in the log"
+            report = Report({row.key: Retry(FAILED) for row in rows}, Trouble(TroubleKind.OUTAGE, reason))
+        assert set(report.outcomes) == {row.key for row in rows}, "a destination reports every commit it was given"
+        return report
+
+    def _answer(self, commits: Sequence[OwedCommit], report: Report, held: set[OwedCommit]) -> None:
+        taken, parked, left = [], [], []
+        for commit in commits:
+            outcome = report.outcomes[commit.key]
+            if isinstance(outcome, Confirmed):
+                taken.append(commit)
+            elif isinstance(outcome, Park):
+                parked.append((commit, outcome))
+            else:
+                left.append(commit)
+        self._measure(commits, report)
+        now = self._runtime.monotonic()
+        self._breaker = self._breaker.failed(now) if report.trouble else self._breaker.succeeded()
+        self._note(report.trouble)
+        if report.trouble:
+            self._flow.close_side(self.name)
+        self._flow.side_answered(self.name, taken=taken, parked=parked, left=left, unsent=held)
+
+    def _measure(self, commits: Sequence[OwedCommit], report: Report) -> None:
+        now_ms = self._runtime.now_ms()
+        counts: Counter[str] = Counter()
+        for commit in commits:
+            outcome = report.outcomes[commit.key]
+            counts[type(outcome).__name__.lower()] += 1
+            if isinstance(outcome, Retry):
+                self._meter.count(metrics.RETRIES, self.name, outcome.reason)
+            elif isinstance(outcome, Confirmed):
+                delay = max(0, now_ms - commit.row.committed_at_ms) / 1000
+                self._meter.observe(metrics.COMMIT_TO_CONFIRM, delay, self.name)
+        for outcome_name, count in counts.items():
+            self._meter.count(metrics.DELIVERED, self.name, outcome_name, amount=count)
+
+
+def _may_send(permits: Sequence[Permit]) -> bool:
+    """Tell whether somebody who claims a commit may begin something now."""
+    return any(permit.left_seconds() > 0 and not permit.is_revoked() for permit in permits)

@@ -1,0 +1,1 @@
+"""What the flow does, by whom it does it for; all of it under its one lock."""

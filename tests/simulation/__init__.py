@@ -9,10 +9,14 @@
     broker      the bus; `index` the search index; `consumers` those who read the bus
     writers     those who append, with every kind of append
     weather     what goes wrong by itself: crashes, outages, splits of shards
+    generations tables that are made anew, or restored
     ledger      what has truly happened, and the `Violation` of whoever breaks a promise
+    content     what a message and a document must look like
+    repeats     who was told that the bus has an event, and copies
     checkers    the invariants; `bounds` those of what is held in memory
     world       all of it put together; one run
     fleet       the invariants of workers and leases; `trials` what is tried in the calm
+    standing    what is tried in the calm with one fault left on for good
     operators   what operators do meanwhile
     looking     looks before and after methods of the product
     planted     deliberate bugs, each of which a simulation must find: `planted_delivery`, `planted_workers`, `bugs`

@@ -4,31 +4,28 @@ The limits are written here by hand, and not taken from the product: a limit tha
 To add one: wrap the method after which more is held, and call `_keeps` with the promise, what is held, and its limit.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import Any
 from unittest.mock import patch
 
 from relay.delivery.delivered import DeliveredMemory
-from relay.delivery.page import CommitPage, PageResult
-from relay.delivery.pipeline import Pipeline
-from relay.feed.reader import FeedPage, ShardReader
+from relay.delivery.flow import Flow
+from relay.delivery.source import Source
 from tests.simulation.ledger import Ledger
-from tests.simulation.looking import followed, preceded
+from tests.simulation.looking import followed
 from tests.simulation.primitives import SimulatedChannel, SimulatedPart, SimulatedRuntime
-from tests.simulation.scheduler import Process, Scheduler
+from tests.simulation.scheduler import Scheduler
 
 QUEUE_MAX = 4
-"""What any queue holds: the inbox of a lane; others hold one thing."""
-
-LATE_TICKETS_MAX = 8
-"""Deliveries that a pipeline waits for without a page waiting for them."""
-
-PAGES_AHEAD_MAX = 2
-"""Pages of a shard that were read and whose delivery has not begun: one is about to, one is read ahead."""
+"""What any queue holds."""
 
 PARTS_MAX = 12
-"""Parts of a process beside the two of each shard."""
+"""Parts of a process beside the one of each shard."""
+
+AGGREGATE_OVER = 2
+"""Commits of one aggregate beyond its bound: those that were begun when a lower one came."""
 
 
 class Bounds:
@@ -45,9 +42,8 @@ class Bounds:
         self._ledger = ledger
         self._scheduler = scheduler
         self._memory_max = memory_max
-        self._parts_max = PARTS_MAX + 2 * shards_max
-        self._readers: dict[tuple[Process, str], ShardReader] = {}
-        self._ahead: defaultdict[tuple[Process, str], deque[object]] = defaultdict(deque)
+        self._parts_max = PARTS_MAX + shards_max
+        self._last_page: dict[Source, tuple[Flow, int]] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -55,14 +51,12 @@ class Bounds:
         with ExitStack() as stack:
             for owner, name, after in (
                 (SimulatedChannel, "put", self._queued),
-                (ShardReader, "next_page", self._page_read),
                 (DeliveredMemory, "note", self._noted),
-                (Pipeline, "process", self._processed),
+                (Flow, "brought", self._taken_in),
                 (SimulatedRuntime, "spawn", self._spawned),
             ):
                 stack.enter_context(patch.object(owner, name, followed(getattr(owner, name), after)))
-            begun = preceded(Pipeline.process, self._begun)
-            stack.enter_context(patch.object(Pipeline, "process", begun))
+            stack.enter_context(patch.object(Flow, "hand_in", self._handing_in(Flow.hand_in)))
             yield
 
     def _keeps(self, promise: str, held: int, limit: int) -> None:
@@ -75,31 +69,26 @@ class Bounds:
     def _noted(self, memory: DeliveredMemory, _done: None) -> None:
         self._keeps("memory keeps its bound", len(memory._known), self._memory_max)
 
-    def _processed(self, pipeline: Pipeline, _result: PageResult) -> None:
-        self._keeps("late deliveries keep their bound", len(pipeline._late), LATE_TICKETS_MAX)
+    def _handing_in(self, method: Callable[..., None]) -> Callable[..., None]:
+        """Look on at pages that are handed in: each as a whole, when there is room for one row of it."""
+
+        @wraps(method)
+        def hand_in(flow: Flow, source: Source, page: Any, rows: Sequence[Any], *rest: Any) -> None:
+            self._last_page[source] = flow, len(rows)
+            method(flow, source, page, rows, *rest)
+            over = sum(size for each, (at, size) in self._last_page.items() if at is flow and each.commits)
+            self._keeps("the flow keeps its bound", flow._commits, flow.settings.commits_max + over)
+            self._taken_in(flow, None)
+
+        return hand_in
+
+    def _taken_in(self, flow: Flow, _done: None) -> None:
+        settings = flow.settings
+        for aggregate in flow._aggregates.values():
+            self._keeps("an aggregate keeps its bound", len(aggregate.owing), settings.kept_max + AGGREGATE_OVER)
+        for side in flow._sides.values():
+            self._keeps("a side keeps its bound", len(side.alone), settings.side_max)
 
     def _spawned(self, runtime: SimulatedRuntime, part: SimulatedPart) -> None:
         live = sum(task.process is runtime.process for task in self._scheduler.tasks())
         self._keeps("parts keep their bound", live, self._parts_max)
-
-    def _page_read(self, reader: ShardReader, page: FeedPage) -> None:
-        if page.records:
-            shard = self._shard_at_work()
-            if self._readers.get(shard) is not reader:  # it was opened again, and nothing is left of what was read
-                self._readers[shard] = reader
-                self._ahead[shard].clear()
-            ahead = self._ahead[shard]
-            ahead.append(page.rows)
-            self._keeps("a shard is read no further ahead", len(ahead), PAGES_AHEAD_MAX)
-
-    def _begun(self, _pipeline: Pipeline, page: CommitPage) -> None:
-        """Let a page of the feed have its turn; a page that is tried again has had it."""
-        ahead = self._ahead[self._shard_at_work()]
-        if any(rows is page.rows for rows in ahead):
-            while ahead.popleft() is not page.rows:
-                pass
-
-    def _shard_at_work(self) -> tuple[Process, str]:
-        """Tell the shard by the name of the part that is at work, which is `read-` or `deliver-` and the shard's."""
-        task = self._scheduler.current
-        return task.process, task.name.partition("-")[2]

@@ -1,34 +1,79 @@
 """The bus of a simulation: messages on a wire, taken later, confirmed late and together, or not at all."""
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from relay.destinations.bus.broker import (
-    Acked,
     Blocked,
     BrokerError,
     BrokerEvent,
     BrokerLostError,
     Message,
-    Nacked,
     Returned,
     Unblocked,
 )
 from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
+from relay.testing.confirming import answers
 from tests.simulation.chance import Chance
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.ledger import Ledger
 from tests.simulation.primitives import SimulatedFlag
+from tests.simulation.repeats import Repeats, Unread
 from tests.simulation.scheduler import Process, Scheduler, microseconds
 
 NO_ROUTE = 312
 
 
-class SimulatedBroker:
-    """A `Broker`. The weather sets `is_down`, `is_stalled`, `is_unroutable`, and blocks it."""
+_TOGETHER = 0.7
+"""Chance that what becomes of a message is said together with what becomes of the next one."""
 
-    def __init__(self, scheduler: Scheduler, chance: Chance, ledger: Ledger, window: int) -> None:
+
+@dataclass(slots=True)
+class Fate:
+    """What becomes of a message.
+
+    Attributes:
+        is_rejected: A queue has rejected or lost it, whatever the others do.
+        silent: Queues that have said nothing about it yet.
+        seconds: How long the slowest of the others takes.
+    """
+
+    is_rejected: bool = False
+    silent: list[SimulatedQueue] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(eq=False, slots=True)
+class Unheard:
+    """A message that silent queues have not taken.
+
+    Attributes:
+        message: The message.
+        fate: What becomes of it.
+        session: On which it came; None when that was broken already.
+        tag: Under which it came.
+    """
+
+    message: Message
+    fate: Fate
+    session: "SimulatedSession | None"
+    tag: int
+
+
+class SimulatedBroker:
+    """A `Broker`. The weather sets `is_down`, `is_stalled`, `is_unroutable`, and blocks it.
+
+    It answers for a message as RabbitMQ does: rejected as soon as one queue rejects it, though the others take it;
+    confirmed when every queue that wants it has it.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, chance: Chance, ledger: Ledger, window: int, patience_seconds: float = 1.0
+    ) -> None:
         self.scheduler = scheduler
+        self.repeats = Repeats(ledger, scheduler)
         self.chance = chance
         self.window = window
         self.queues: list[SimulatedQueue] = []
@@ -36,9 +81,13 @@ class SimulatedBroker:
         self.is_stalled = False
         self.is_unroutable = False
         self.blocked: Blocked | None = None
-        self._ledger = ledger
+        self.ledger = self._ledger = ledger
+        self.patience_seconds = patience_seconds
         self._sessions: list[SimulatedSession] = []
         self._stragglers: list[Message] = []
+        self._unheard: list[Unheard] = []
+        self.on_taken: Callable[[Message], None] = lambda _: None
+        self.on_confirmed: Callable[[], None] = lambda: None
 
     def connect(self) -> "SimulatedSession":
         """See `Broker.connect`."""
@@ -86,19 +135,60 @@ class SimulatedBroker:
         for message in late:
             self.take(message)
 
-    def take(self, message: Message) -> None:
-        """Take a message for good."""
-        aggregate_id, number = str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER])
-        event_type = message.routing_key.partition(".")[2]
-        self._ledger.take_message(aggregate_id, number, message.message_id, event_type)
-        for queue in self.queues:
-            queue.offer(aggregate_id, number, event_type)
+    def take(self, message: Message, session: "SimulatedSession | None" = None, tag: int = 0) -> Fate:
+        """Give a message to the queues that want it; return what becomes of it."""
+        _, number, event_type = _place_of(message)
+        self._ledger.see_message(message)
+        wanting = [queue for queue in self.queues if queue.wants(event_type)]
+        rejecting = [queue for queue in wanting if queue.is_refusing]
+        if session is not None and self.chance.strikes("bus.nack"):
+            draw = self.chance.stream("bus.nack queues")
+            rejecting += draw.sample(wanting, draw.randint(1, len(wanting)))
+        fate = Fate(is_rejected=bool(rejecting))
+        for queue in wanting:
+            if queue in rejecting:
+                continue
+            if queue.is_silent:
+                fate.silent.append(queue)
+                continue
+            queue.offer(self._ledger.known_as(message), number)
+            fate.seconds = max(fate.seconds, queue.slow_seconds)
+        if fate.silent:
+            self._unheard.append(Unheard(message, fate, session, tag))
+        elif not rejecting:
+            self._ledger.take_message(message)
+        self.on_taken(message)
+        return fate
+
+    def heal(self, queue: SimulatedQueue, *, lost: bool) -> None:
+        """Let a queue do as usual; what it was silent about it takes now, or it is lost and never confirmed."""
+        queue.is_refusing, queue.is_silent, queue.slow_seconds = False, False, 0.0
+        for each in [each for each in self._unheard if queue in each.fate.silent]:
+            each.fate.silent.remove(queue)
+            if lost:
+                each.fate.is_rejected = True  # though nobody says so
+            else:
+                queue.offer(self._ledger.known_as(each.message), _place_of(each.message)[1])
+            if not (each.fate.silent or each.fate.is_rejected):
+                self._ledger.take_message(each.message)
+                if each.session is not None:
+                    each.session.heard_of(each.tag)
+        self._unheard = [each for each in self._unheard if each.fate.silent]
+
+    def begin_anew(self) -> None:
+        """Another generation of the tables begins; the bus keeps what it has."""
+        self.repeats.begin_anew()
+
+    def is_well(self) -> bool:
+        """Tell whether messages are taken as usual, but for what single queues do."""
+        return not (self.is_down or self.is_stalled or self.is_unroutable or self.blocked is not None)
 
     def check_window(self, session: "SimulatedSession", message: Message) -> None:
         """Queues keep their bounds: the window, and one unconfirmed event per aggregate."""
         if len(session.unanswered) > self.window:
             self._ledger.broken("queues keep their bounds", f"{len(session.unanswered)} messages are unconfirmed")
-        if list(session.unanswered.values()).count(message.headers[AGGREGATE_ID]) > 1:
+        aggregates = [aggregate_id for aggregate_id, _ in session.unanswered.values()]
+        if aggregates.count(str(message.headers[AGGREGATE_ID])) > 1:
             self._ledger.broken("one unconfirmed event per aggregate", f"{message.headers[AGGREGATE_ID]}")
 
 
@@ -108,12 +198,17 @@ class SimulatedSession:
     def __init__(self, broker: SimulatedBroker, process: Process) -> None:
         self.process = process
         self.wire: deque[tuple[int, Message]] = deque()
-        self.unanswered: dict[int, str | int] = {}
+        self.unanswered: dict[int, tuple[str, float]] = {}
+        self._confirmed: list[int] = []
+        self._rejected: list[int] = []
+        self._open: dict[int, float] = {}
         self._broker = broker
         self._scheduler = broker.scheduler
         self._said: list[BrokerEvent] = []
         self._failure: BrokerError | None = None
         self._bell = SimulatedFlag(broker.scheduler)
+        self._is_called = False
+        self._unread = Unread()
         self._tag = 0
 
     def publish(self, message: Message) -> int:
@@ -125,8 +220,10 @@ class SimulatedSession:
             self._broker.drop(self)
         self._raise_if_broken()
         self._tag += 1
+        self._broker.repeats.sent(self.process, message.message_id)
+        self._unread.sent(self._tag, message.message_id)
         self.wire.append((self._tag, message))
-        self.unanswered[self._tag] = message.headers[AGGREGATE_ID]
+        self.unanswered[self._tag] = (str(message.headers[AGGREGATE_ID]), self._scheduler.seconds)
         self._broker.check_window(self, message)
         if chance.strikes("bus.drop_after"):
             self._broker.drop(self)
@@ -139,16 +236,27 @@ class SimulatedSession:
         deadline = self._scheduler.now_us + microseconds(timeout_seconds)
         while True:
             self._work()
+            self._look_for_silence()
+            is_called, self._is_called = self._is_called, False
             if self._said:
                 said, self._said = self._said, []
+                confirmed = self._unread.read(said)
+                self._broker.repeats.confirmed(self.process, confirmed)
+                if confirmed:
+                    self._broker.on_confirmed()
                 return said
             self._raise_if_broken()
             left = (deadline - self._scheduler.now_us) / 1e6
-            if left <= 0:
+            if is_called or left <= 0:
                 return []
             self._bell = SimulatedFlag(self._scheduler)
-            busy = self.wire and not self._broker.is_stalled
-            self._bell.wait(min(left, 0.004) if busy else left)
+            self._bell.wait(min(left, self._busy_seconds()))
+
+    def wake(self) -> None:
+        """See `BrokerSession.wake`."""
+        self._scheduler.step("bus.wake")
+        self._is_called = True
+        self._bell.set_quietly()
 
     def close(self) -> None:
         """See `BrokerSession.close`."""
@@ -167,26 +275,71 @@ class SimulatedSession:
         self.wire.clear()
         self._bell.set_quietly()
 
+    def _look_for_silence(self) -> None:
+        """Note for whom there was no answer for so long that a publisher may have given them up."""
+        long_ago = self._scheduler.seconds - self._broker.patience_seconds
+        for aggregate_id, sent_at in self.unanswered.values():
+            if sent_at < long_ago:
+                self._broker.ledger.hold_up(aggregate_id)
+
+    def heard_of(self, tag: int) -> None:
+        """A message that a queue was silent about is durable now."""
+        if self._failure is None and tag in self._open:
+            self._open[tag] = self._scheduler.seconds
+            self._bell.set_quietly()
+
+    def _busy_seconds(self) -> float:
+        """Return how soon the broker may have something to say by itself."""
+        if self._broker.is_stalled:
+            return math.inf
+        due = min(self._open.values(), default=math.inf) - self._scheduler.seconds
+        return min(max(due, 0.0), 0.004 if self.wire else math.inf)
+
     def _work(self) -> None:
         """Let the broker take some of what is on the wire and say what became of it."""
         if self._broker.is_stalled or self._failure is not None:
             return
         draw = self._broker.chance.stream("bus.pace")
+        for tag in [tag for tag, due in self._open.items() if due <= self._scheduler.seconds]:
+            del self._open[tag]
+            self._confirmed.append(tag)
         for _ in range(draw.randint(0, len(self.wire))):
-            tag, message = self.wire.popleft()
+            self._answer(*self.wire.popleft())
+            if draw.random() >= _TOGETHER:
+                self._say()
+        self._say()
+
+    def _answer(self, tag: int, message: Message) -> None:
+        if self._broker.is_unroutable:
+            self._said.append(Returned(message.message_id, NO_ROUTE, "NO_ROUTE"))
+            self._confirmed.append(tag)
+            return
+        fate = self._broker.take(message, self, tag)
+        if fate.is_rejected or fate.silent:
+            self._broker.ledger.hold_up(_place_of(message)[0])
+        if fate.is_rejected:
+            self._rejected.append(tag)
+        elif fate.silent:
+            self._open[tag] = math.inf
+        elif fate.seconds:
+            self._open[tag] = self._scheduler.seconds + fate.seconds
+        else:
+            self._confirmed.append(tag)
+
+    def _say(self) -> None:
+        """Say what is known; a broker puts some of it together."""
+        self._said += answers(self._confirmed, self._rejected, self._open)
+        for tag in (*self._confirmed, *self._rejected):
             self.unanswered.pop(tag, None)
-            if self._broker.is_unroutable:
-                self._said += [Returned(message.message_id, NO_ROUTE, "NO_ROUTE"), Acked(tag, multiple=False)]
-            elif self._broker.chance.strikes("bus.nack"):
-                self._said.append(Nacked(tag, multiple=False))
-            else:
-                self._broker.take(message)
-                last = self._said[-1] if self._said else None
-                if isinstance(last, Acked) and last.tag == tag - 1 and draw.random() < 0.7:
-                    self._said[-1] = Acked(tag, multiple=True)
-                else:
-                    self._said.append(Acked(tag, multiple=False))
+        self._confirmed.clear()
+        self._rejected.clear()
 
     def _raise_if_broken(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+def _place_of(message: Message) -> tuple[str, int, str]:
+    """Return aggregate id, number and type of the event of a message."""
+    aggregate_id, number = str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER])
+    return aggregate_id, number, message.routing_key.partition(".")[2]

@@ -9,6 +9,9 @@ from typing import Any
 
 from tests.simulation.coverage import Coverage
 
+TABLES_ARE_REMADE = True
+"""Whether tables are removed and made anew under their names, or restored from a backup."""
+
 FAULTS: dict[str, float] = {
     # Of the way to DynamoDB, per call
     "dynamo.unreachable": 0.01,
@@ -65,6 +68,9 @@ FAULTS: dict[str, float] = {
     "weather.bus_stalled": 0.03,
     "weather.bus_blocked": 0.03,
     "weather.bus_unroutable": 0.05,
+    "weather.queue_refuses": 0.03,
+    "weather.queue_silent": 0.03,
+    "weather.queue_slow": 0.03,
     "weather.index_down": 0.04,
     "weather.index_refuses": 0.02,
     "weather.replace_stream": 0.01,
@@ -78,6 +84,8 @@ FAULTS: dict[str, float] = {
     # Of what is written, per append
     "event.poison": 0.02,
     "event.too_large": 0.02,
+    # Of the tables, per look
+    **({"weather.remake_tables": 0.02, "weather.restore_tables": 0.02} if TABLES_ARE_REMADE else {}),
 }
 """Each kind of fault with its usual chance."""
 

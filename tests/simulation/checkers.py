@@ -6,17 +6,22 @@
 `is_drained`      when faults have stopped: nothing is left that could go
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from eventstore import EventStore
 from eventstore.dynamodb.table_names import TableNames
+from eventstore.model import RecordedEvent
 from eventstore.testing.dynamodb.feed.feed import Feed
 from eventstore.testing.dynamodb.storage.items import Change
+from relay.delivery.settings import FlowSettings
+from tests.simulation.broker import SimulatedBroker
+from tests.simulation.content import TrueEvent
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.ledger import CommitKey, Ledger, TrueCommit
+from tests.simulation.scheduler import Scheduler
 
 DESTINATIONS = ("bus", "index")
 OLD_CLASS = "marked by an older release"
@@ -29,18 +34,31 @@ class Checkers:
     """Look on while the product works."""
 
     def __init__(
-        self, ledger: Ledger, passage: SimulatedPassage, fleet: FleetWatch, process_name: Callable[[], str]
+        self,
+        ledger: Ledger,
+        passage: SimulatedPassage,
+        fleet: FleetWatch,
+        broker: SimulatedBroker,
+        scheduler: Scheduler,
+        flow: FlowSettings,
     ) -> None:
         self._ledger = ledger
         self._passage = passage
         self._fleet = fleet
-        self._process_name = process_name
+        self._broker = broker
+        self._scheduler = scheduler
+        self._flow = flow
         self._outbox: dict[CommitKey, Mapping[str, Any]] = {}
         self._left_to_the_sweep: set[CommitKey] = set()
         self.message_max_bytes = 0
+        ledger.on_held_up = self._leave_to_the_sweep
+        self.is_blind = False
+        """Rows are restored, and nobody has written them."""
 
     def watch(self, changes: Sequence[Change]) -> None:
         """Look at what one write has changed."""
+        if self.is_blind:
+            return
         dropped = _dropped(changes)
         outboxed = [change for change in changes if change.table.name == _TABLES.outbox]
         commits = [found for change in outboxed for found in self._outboxed(change, dropped)]
@@ -69,10 +87,25 @@ class Checkers:
             if key in self._ledger.commits:
                 self._ledger.broken("a settled commit stays settled", f"the row {key} has come back to life")
             self._outbox[key] = row
+            self._born(key)
             yield self._ledger.commit(row, self._events_of(row))
         else:
             self._outbox[key] = change.new.attributes
             self._marked(key, change.new.attributes, _parked(change.old.attributes))
+
+    @property
+    def _process_name(self) -> str:
+        return self._scheduler.current.process.name
+
+    def _born(self, key: CommitKey) -> None:
+        """Note a new row; one whose aggregate is held up, or has more owed than is kept, holds no checkpoint."""
+        # Whoever starts reads of those below that are settled as well, and does not know it before it has asked.
+        below = sum(other[0] == key[0] and other[1] < key[1] for other in self._ledger.commits)
+        if key[0] in self._ledger.held_up or below >= min(self._flow.kept_max, self._flow.brought_max):
+            self._left_to_the_sweep.add(key)
+
+    def _leave_to_the_sweep(self, aggregate_id: str) -> None:
+        self._left_to_the_sweep |= {key for key in self._outbox if key[0] == aggregate_id}
 
     def _relayed(self, change: Change) -> None:
         """Look at a lease whose checkpoint has moved: a lease row is the checkpoint of its shard."""
@@ -93,11 +126,26 @@ class Checkers:
                 self._ledger.broken("what is acknowledged stays readable", f"{aggregate_id} reads {numbers}")
             for event in events:
                 commit = self._ledger.by_number[aggregate_id, event.sequence_number]
-                if commit.event_ids[event.sequence_number - commit.first] != event.event_id:
-                    self._ledger.broken("history does not change", f"{aggregate_id} {event.sequence_number}")
-        reply = self._passage.database.observer().scan(TableName=_TABLES.events, Select="COUNT", ConsistentRead=True)
-        if reply["Count"] != sum(self._ledger.versions.values()):
-            self._ledger.broken("nothing half is there", f"{reply['Count']} events are stored")
+                if not _is_as_stored(event, commit.event(event.sequence_number)):
+                    self._ledger.broken("history does not change", f"{aggregate_id} {event.sequence_number}: {event}")
+        stored = self._count_events()
+        if stored != sum(self._ledger.versions.values()):
+            self._ledger.broken("nothing half is there", f"{stored} events are stored")
+
+    def _count_events(self) -> int:
+        request: dict[str, Any] = {"TableName": _TABLES.events, "Select": "COUNT", "ConsistentRead": True}
+        counted = 0
+        while True:  # to the table's end
+            reply = self._passage.database.observer().scan(**request)
+            counted += reply["Count"]
+            if "LastEvaluatedKey" not in reply:
+                return counted
+            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+
+    def begin_anew(self, rows: Mapping[CommitKey, Mapping[str, Any]]) -> None:
+        """Another generation of the tables begins, with these rows in the outbox, which no stream tells of."""
+        self._outbox = dict(rows)
+        self._left_to_the_sweep = set(rows)
 
     def is_drained(self) -> bool:
         """Tell whether the outbox owes nothing but what waits for a person, and keeps nothing that nobody waits for."""
@@ -110,6 +158,10 @@ class Checkers:
     def owed(self) -> list[CommitKey]:
         """Return the commits whose rows are there, in order."""
         return sorted(self._outbox)
+
+    def is_owed(self, key: CommitKey, destinations: Collection[str]) -> bool:
+        """Tell whether a commit's row is there and lacks one of some destinations."""
+        return key in self._outbox and not _delivered(self._outbox[key]) >= set(destinations)
 
     def left(self) -> list[CommitKey]:
         """Return the commits that could go and did not."""
@@ -156,8 +208,8 @@ class Checkers:
             return
         if not _delivered(old) <= _delivered(new):
             self._ledger.broken("who has a commit is only added to", f"{key}: {_delivered(old)} to {_delivered(new)}")
-        if _parked(old) - _parked(new) - _delivered(new) and not self._process_name().startswith("operator"):
-            self._ledger.broken("only an operator removes a mark", f"{key} by {self._process_name()}")
+        if _parked(old) - _parked(new) - _delivered(new) and not self._process_name.startswith("operator"):
+            self._ledger.broken("only an operator removes a mark", f"{key} by {self._process_name}")
 
     def _marked(self, key: CommitKey, row: Mapping[str, Any], parked_before: set[str]) -> None:
         commit = self._ledger.commits[key]
@@ -186,8 +238,13 @@ class Checkers:
             row = self._outbox.get(key)
             if key in self._left_to_the_sweep:
                 continue
-            if row is not None and "bus" not in _delivered(row) and not self._is_behind_parked(key):
+            if row is None or row["commitId"] != image["commitId"]:  # settled, or of a former generation
+                continue
+            if "bus" in _delivered(row) or self._is_behind_parked(key):
+                continue
+            if self._scheduler.seconds - self._ledger.commits[key].stored_at <= self._flow.overdue_seconds:
                 self._ledger.broken("a checkpoint passes nothing that is owed", f"{key} in {shard_id}")
+            self._left_to_the_sweep.add(key)  # the bus takes other things, and it is the sweep's by now
 
 
 def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mapping[str, Any]]:
@@ -200,6 +257,25 @@ def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mappin
         for at, record in zip(shard._positions, shard._records, strict=True)
         if record.event_name == "INSERT" and record.new is not None and (position is None or at <= position)
     ]
+
+
+def _is_as_stored(read: RecordedEvent, stored: TrueEvent) -> bool:
+    """Tell whether an event that was read is the one that was stored."""
+    return stored == TrueEvent(
+        read.aggregate_id,
+        read.aggregate_type,
+        read.sequence_number,
+        read.event_id,
+        read.type,
+        read.schema_version,
+        read.data_json,
+        read.metadata_json,
+        read.timestamp_ms,
+        read.commit_id,
+        read.commit_first,
+        read.commit_last,
+        read.epoch,
+    )
 
 
 def _delivered(row: Mapping[str, Any]) -> set[str]:

@@ -9,6 +9,9 @@ from tests.simulation.ledger import Ledger
 class SimulatedQueue:
     """A queue with one consumer, who applies an event unless its number is not greater than the last one applied.
 
+    The weather sets `is_refusing` (it is full, and rejects), `is_silent` (a quorum queue without its majority) and
+    `slow_seconds` (how long it takes to make a message durable).
+
     Args:
         name: For messages.
         event_type: The only type it is bound to; None for all.
@@ -19,6 +22,9 @@ class SimulatedQueue:
     def __init__(self, name: str, event_type: str | None, chance: Chance, ledger: Ledger) -> None:
         self.name = name
         self.applied: list[tuple[str, int]] = []
+        self.is_refusing = False
+        self.is_silent = False
+        self.slow_seconds = 0.0
         self._event_type = event_type
         self._chance = chance
         self._ledger = ledger
@@ -26,10 +32,13 @@ class SimulatedQueue:
         self._messages: deque[tuple[str, int]] = deque()
         self._last: dict[str, int] = {}
 
-    def offer(self, aggregate_id: str, number: int, event_type: str) -> None:
-        """Take a message if it is of the type that the queue is bound to."""
-        if self._event_type in {None, event_type}:
-            self._messages.append((aggregate_id, number))
+    def wants(self, event_type: str) -> bool:
+        """Tell whether the queue is bound to a type."""
+        return self._event_type in {None, event_type}
+
+    def offer(self, aggregate_id: str, number: int) -> None:
+        """Take a message that the queue is bound to."""
+        self._messages.append((aggregate_id, number))
 
     def consume(self) -> None:
         """Apply what lies in the queue; a consumer that crashes gets some of it again."""
@@ -45,7 +54,7 @@ class SimulatedQueue:
     def check(self) -> None:
         """Every event that was first delivered since the consumer joined was applied once, in order."""
         firsts = self._ledger.taken.firsts[self._joined_at :]
-        wanted = [(aggregate_id, number) for aggregate_id, number, kind in firsts if self._event_type in {None, kind}]
+        wanted = [(aggregate_id, number) for aggregate_id, number, kind in firsts if self.wants(kind)]
         missing = set(wanted) - set(self.applied)
         if missing or len(set(self.applied)) != len(self.applied):
             self._ledger.broken("the consumer rule applies every event once", f"{self.name}: {sorted(missing)[:5]}")

@@ -5,20 +5,25 @@ change of hands, and whenever a worker is about to publish, to park or to write 
 is written here by hand, and not taken from the product.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
 from unittest.mock import patch
+from weakref import WeakSet
 
-from relay.delivery.lane import Lane
-from relay.delivery.pipeline import Pipeline
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.bus_pump import BusPump
+from relay.delivery.pumps.side_pump import SidePump
+from relay.delivery.settler import Settler
+from relay.destinations.bus.broker import Message
+from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
 from relay.feed.shard_consumer import ShardConsumer
 from relay.leases.held import HeldLease, LeasePermit
 from relay.leases.keeper import Keeper
 from relay.outbox.writer import OutboxWriter
-from relay.permit import NotedPermit
+from relay.permit import AnyOfEach
 from relay.sweep.sweeper import Sweeper
 from tests.simulation.broker import SimulatedSession
 from tests.simulation.index import SimulatedIndex
@@ -61,9 +66,11 @@ class FleetWatch:
         self._scheduler = scheduler
         self._beliefs: dict[HeldLease, Process] = {}
         self._at_work: dict[Task, HeldLease] = {}
+        self._acting: dict[Task, Sequence[Sequence[HeldLease]]] = {}
         self._workers: dict[str, Process] = {}
         self._seen_paused: set[Process] = set()
         self._is_paused = False
+        self._void: WeakSet[HeldLease] = WeakSet()
         self.rows: dict[str, LeaseRow] = {}
 
     # What is true of the table.
@@ -79,6 +86,14 @@ class FleetWatch:
             self.rows.pop(key, None)
         elif kind == "lease":
             self._leased(key, old, new or {})
+
+    def begin_anew(self) -> None:
+        """Another generation of the tables begins: leases of the former one, and what is believed of them, are void."""
+        self._void.update((*self._beliefs, *self._at_work.values()))
+        self._beliefs.clear()
+        self._seen_paused.clear()
+        self._is_paused = False
+        self.rows.clear()
 
     def has_joined(self, process: Process, states: Mapping[str, str]) -> bool:
         """Tell whether a process is a worker at work; `states` are those of the workers' records."""
@@ -118,12 +133,15 @@ class FleetWatch:
             _patched(HeldLease, "__init__", lambda method: followed(method, self._believed)),
             _patched(Keeper, "look", lambda method: followed(method, self._looked)),
             _patched(SimulatedSession, "publish", lambda method: preceded(method, publishing)),
+            _patched(SimulatedSession, "publish", lambda method: preceded(method, self._publishes)),
             _patched(SimulatedIndex, "bulk", lambda method: preceded(method, publishing)),
             _patched(OutboxWriter, "park", lambda method: preceded(method, parking)),
-            _patched(Pipeline, "_round", lambda method: preceded(method, self._begins)),
-            _patched(ShardConsumer, "_deliver", lambda method: self._noting(method, lambda consumer: consumer._held)),
-            _patched(Sweeper, "_carry", lambda method: self._noting(method, lambda _, held: held)),
-            _patched(Lane, "_deliver", lambda method: self._noting(method, lambda _, job: _held_of(job.permit))),
+            _patched(ShardConsumer, "_consume", lambda method: self._noting(method, lambda consumer: consumer._held)),
+            _patched(Sweeper, "_carry", lambda method: self._noting(method, lambda _, held, __: held)),
+            _patched(BusPump, "_send", lambda method: self._claiming(method, _of_turn)),
+            _patched(SidePump, "_deliver", lambda method: self._claiming(preceded(method, self._begins), _of_batch)),
+            _patched(OutboxWriter, "park", lambda method: preceded(method, self._begins)),
+            _patched(Settler, "_park", lambda method: self._claiming(method, _of_mark)),
         ):
             yield
 
@@ -177,24 +195,52 @@ class FleetWatch:
             self._broken("a checkpoint never goes back", f"{key}: {before} became {row}")
 
     def _acts(self, promise: str, *_: object) -> None:
-        """Who works under a lease must have sent a heartbeat for it lately, and nobody else may have it."""
-        held = self._at_work.get(self._scheduler.current)
-        if held is None:
-            return
+        """Of each commit somebody who claims it must have sent a heartbeat lately, and nobody else has its lease."""
+        for claims in self._acting.get(self._scheduler.current, ()):
+            faults = [self._fault_of(held) for held in claims]
+            if claims and all(faults):
+                self._broken(promise, f"{self._process.name}: {'; '.join(fault or '' for fault in faults)}")
+
+    def _publishes(self, _session: SimulatedSession, message: Message) -> None:
+        """Look whether the first event of a commit is sent while delivery is paused; one that was begun goes on."""
+        key = (str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER]))
+        commit = self._ledger.by_number.get(key)
+        if commit is not None and commit.first == key[1]:
+            self._begins()
+
+    def _begins(self, *_: object) -> None:
+        """Look whether a worker that has seen that delivery is paused begins something under a lease."""
+        is_worker = any(self._acting.get(self._scheduler.current, ()))
+        if is_worker and self._is_paused and self._process in self._seen_paused:
+            self._broken("nothing is begun while delivery is paused", self._process.name)
+
+    def _fault_of(self, held: HeldLease) -> str | None:
+        """Return why nothing may be done under a lease; None when it may, or when the tables are others by now."""
+        if held in self._void:
+            return None
         row, now = self.rows.get(held.key), self._scheduler.seconds
         if row is not None and row.is_finished:
-            return  # it has just been marked, and nobody can have it any more
+            return None  # it has just been marked, and nobody can have it any more
         if row is None or (row.owner, row.term) != (held._owner, held.term):
-            self._broken(promise, f"{self._process.name} under term {held.term} of {held.key}, there is {row}")
-            return
+            return f"under term {held.term} of {held.key}, there is {row}"
         late = now - row.sign_at - VALID_SHARE * held._lease_seconds
-        if late > _ROUNDING_SECONDS:
-            self._broken(promise, f"{self._process.name} is {late:.3f} s late with {held.key}")
+        return f"{late:.3f} s late with {held.key}" if late > _ROUNDING_SECONDS else None
 
-    def _begins(self, _pipeline: Pipeline, state: Any) -> None:
-        held = _held_of(state.permit)
-        if held is not None and self._is_paused and self._process in self._seen_paused:
-            self._broken("nothing is begun while delivery is paused", f"{self._process.name} for {held.key}")
+    def _claiming(self, method: Callable[..., Any], claims_of: Callable[..., "_Claims | None"]) -> Callable[..., Any]:
+        """Note under which leases a method acts while it does, and whether it begins something."""
+
+        @wraps(method)
+        def claiming(*arguments: Any) -> Any:
+            claims, task = claims_of(*arguments), self._scheduler.current
+            if claims is None:
+                return method(*arguments)
+            self._acting[task] = claims.leases
+            try:
+                return method(*arguments)
+            finally:
+                self._acting.pop(task, None)
+
+        return claiming
 
     def _believed(self, held: HeldLease, _none: None) -> None:
         self._beliefs = {
@@ -226,11 +272,30 @@ class FleetWatch:
         self._ledger.broken(promise, detail)
 
 
-def _held_of(permit: Any) -> HeldLease | None:
-    """Return the lease that gives a leave; None for one that needs none."""
-    while isinstance(permit, NotedPermit):
-        permit = permit._permit
-    return permit._held if isinstance(permit, LeasePermit) else None
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Per commit the leases under which it is acted on."""
+
+    leases: Sequence[Sequence[HeldLease]]
+
+
+def _of_turn(_pump: BusPump, turn: Any) -> _Claims | None:
+    return _claims([turn.permits])
+
+
+def _of_batch(_pump: SidePump, _commits: Any, permit: AnyOfEach) -> _Claims | None:
+    return _claims(permit._permits)
+
+
+def _of_mark(settler: Settler, commit: Any, *_: Any) -> _Claims | None:
+    flow: Flow = settler._flow
+    return _claims([flow.permits_of(commit)])
+
+
+def _claims(groups: Sequence[Sequence[Any]]) -> _Claims | None:
+    """Return the leases of permits; None for those of an operator, who needs none."""
+    held = [[permit._held for permit in group if isinstance(permit, LeasePermit)] for group in groups]
+    return _Claims(held) if any(held) else None
 
 
 def _patched(

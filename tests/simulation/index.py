@@ -61,12 +61,14 @@ class SimulatedIndex:
             raise IndexRefusedError(403, "told to refuse")
 
     def _create(self, action: bytes, source: bytes) -> ItemVerdict:
-        event_id = json.loads(action)["create"]["_id"]
+        create, document = json.loads(action)["create"], json.loads(source)
+        event_id = create["_id"]
+        self._ledger.see_document(create, document)
         if self._chance.strikes("index.busy_item"):
             return ItemVerdict(event_id, 429, "es_rejected_execution_exception", "told to be busy")
         if self._chance.strikes("index.failed_item"):
             return ItemVerdict(event_id, 503, "unavailable_shards_exception", "told to fail")
-        if json.loads(source)["data"].get("poison") and not self.takes_poison:
+        if document["data"].get("poison") and not self.takes_poison:
             return ItemVerdict(event_id, 400, "document_parsing_exception", "poison")
         if event_id in self._ledger.taken.indexed:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "there already")

@@ -1,11 +1,14 @@
 """What has truly happened: commits, messages, documents. The first broken promise ends the run."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eventstore.model import AppendResult
+from relay.destinations.bus.broker import Message
+from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
+from tests.simulation.content import TrueEvent, document_faults, message_faults, stored_faults, true_event
 from tests.simulation.scheduler import Scheduler
 
 CommitKey = tuple[str, int]
@@ -32,12 +35,12 @@ class TrueCommit:
         first: Its first number.
         last: Its last number.
         commit_id: Its id.
-        event_ids: Of its events, in order.
+        events: Its events, in order, as they were when it was stored.
         request: The writer's request that it came from.
-        types: Event types, in order.
         group: How many aggregates were appended to together with it.
         is_poison: The index can never take it.
         body_bytes: The size of its largest event's data.
+        stored_at: When it was stored, in seconds of the simulation.
         is_settled: Its outbox row is gone.
         dropped: Destinations that never get it: an operator has decided so.
     """
@@ -46,14 +49,18 @@ class TrueCommit:
     first: int
     last: int
     commit_id: str
-    event_ids: list[str]
+    events: list[TrueEvent]
     request: str
-    types: list[str]
     group: int
     is_poison: bool
     body_bytes: int
+    stored_at: float
     is_settled: bool = False
     dropped: set[str] = field(default_factory=set)
+
+    def event(self, number: int) -> TrueEvent:
+        """Return the event of a number."""
+        return self.events[number - self.first]
 
 
 @dataclass(slots=True)
@@ -61,21 +68,44 @@ class Delivery:
     """What the bus and the index have taken.
 
     Attributes:
-        highest: Per aggregate the highest number the bus has.
-        firsts: Every first taking by the bus, in order: aggregate, number, type.
+        highest: Per aggregate of the present store the highest number that every queue of the bus has that wants it.
+        firsts: Every first taking by all of them, in order: aggregate as consumers know it, number, type.
+        on_bus: Event ids that every queue has that wants them.
         indexed: Event ids that the index has.
     """
 
     highest: dict[str, int] = field(default_factory=dict)
     firsts: list[tuple[str, int, str]] = field(default_factory=list)
+    on_bus: set[str] = field(default_factory=set)
     indexed: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a store held at a moment, for a restore from a backup of then.
+
+    Attributes:
+        commits: Its commits.
+        acknowledged: Requests that writers were told are stored.
+        refused: Requests that writers were told are not.
+    """
+
+    commits: Mapping[CommitKey, TrueCommit]
+    acknowledged: Mapping[CommitKey, str]
+    refused: frozenset[str]
+
+
 class Ledger:
-    """Written by the simulated servers, never by the product."""
+    """Written by the simulated servers, never by the product.
+
+    It is about the present generation of the tables. What was true of a former one is closed, and void where it was
+    owed; its events are known, since some of them may still be on their way.
+    """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        self.generation = 1
+        self._former: dict[str, tuple[int, TrueEvent]] = {}
         self.commits: dict[CommitKey, TrueCommit] = {}
         self.versions: dict[str, int] = {}
         self.by_number: dict[CommitKey, TrueCommit] = {}
@@ -83,6 +113,8 @@ class Ledger:
         self.acknowledged: dict[CommitKey, str] = {}
         self.refused: set[str] = set()
         self.taken = Delivery()
+        self.held_up: set[str] = set()
+        self.on_held_up: Callable[[str], None] = lambda _: None
 
     def broken(self, promise: str, detail: str) -> None:
         """End the run: a promise was broken. Does not return."""
@@ -109,24 +141,96 @@ class Ledger:
             self.broken("a request is stored once", f"{request} as {self.stored[request]} and as {key}")
         if request in self.refused:
             self.broken("what was refused is not stored", f"{request} as {key}")
+        events = [true_event(item) for item in whole]
+        shared = (row["aggregateType"]["S"], int(row["epoch"]["N"]), first, last)
+        faults = [fault for event in events for fault in stored_faults(event)]
+        faults += [
+            f"{event} in a commit of {shared}"
+            for event in events
+            if (event.aggregate_type, event.epoch, event.commit_first, event.commit_last) != shared
+        ]
+        if faults:
+            self.broken("what is stored is what was written", f"{key}: {faults}")
         found = TrueCommit(
             aggregate_id,
             first,
             last,
             commit_id,
-            [item["eventId"]["S"] for item in whole],
+            events,
             request,
-            [item["eventType"]["S"] for item in whole],
             data[0]["group"],
             any("poison" in each for each in data),
             max(len(item["eventData"]["S"]) for item in whole),
+            self._scheduler.seconds,
         )
-        self.commits[key] = found
-        self.stored[request] = key
-        self.versions[aggregate_id] = last
-        for number in range(first, last + 1):
-            self.by_number[aggregate_id, number] = found
+        self._add(found)
         return found
+
+    def _add(self, commit: TrueCommit) -> None:
+        key = (commit.aggregate_id, commit.last)
+        self.commits[key] = commit
+        self.stored[commit.request] = key
+        self.versions[commit.aggregate_id] = max(commit.last, self.versions.get(commit.aggregate_id, 0))
+        for number in range(commit.first, commit.last + 1):
+            self.by_number[commit.aggregate_id, number] = commit
+
+    def moment(self) -> Moment:
+        """Return what the store holds now."""
+        copies = {key: replace(commit, dropped=set(commit.dropped)) for key, commit in self.commits.items()}
+        return Moment(copies, dict(self.acknowledged), frozenset(self.refused))
+
+    def has_dropped_since(self, moment: Moment) -> bool:
+        """Tell whether an operator has dropped something of what was there at a moment."""
+        return any(self.commits[key].dropped != commit.dropped for key, commit in moment.commits.items())
+
+    def begin_anew(self, moment: Moment | None) -> None:
+        """Begin another generation of the tables: empty, or as the store was at a moment.
+
+        What was restored and is on the bus is there still, under the same event ids.
+        """
+        events = (event for commit in self.commits.values() for event in commit.events)
+        self._former |= {event.event_id: (self.generation, event) for event in events}
+        self.generation += 1
+        for known in (self.commits, self.versions, self.by_number, self.stored, self.acknowledged, self.taken.highest):
+            known.clear()
+        self.refused = set(moment.refused) if moment is not None else set()
+        if moment is not None:
+            self.acknowledged |= moment.acknowledged
+            for commit in moment.commits.values():
+                self._add(replace(commit, dropped=set(commit.dropped)))
+            for aggregate_id in self.versions:
+                self._find_highest(aggregate_id)
+
+    def _find_highest(self, aggregate_id: str) -> None:
+        """Find out how far the bus has the history of an aggregate without a hole."""
+        for number in range(1, self.versions[aggregate_id] + 1):
+            commit = self.by_number[aggregate_id, number]
+            if "bus" not in commit.dropped and commit.event(number).event_id not in self.taken.on_bus:
+                return
+            self.taken.highest[aggregate_id] = number
+
+    def present(self, aggregate_id: str, number: int, event_id: str) -> TrueEvent | None:
+        """Return an event of the present generation; None when it is not one."""
+        commit = self.by_number.get((aggregate_id, number))
+        event = commit.event(number) if commit is not None else None
+        return event if event is not None and event.event_id == event_id else None
+
+    def known_as(self, message: Message) -> str:
+        """Return what consumers know the aggregate of a message as: they begin anew with each generation."""
+        aggregate_id, number = str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER])
+        if self.present(aggregate_id, number, message.message_id) is not None:
+            return f"{self.generation}/{aggregate_id}"
+        return f"{self._former[message.message_id][0]}/{aggregate_id}"
+
+    def _stored_event(self, aggregate_id: str, number: int, event_id: str) -> TrueEvent:
+        """Return an event of this generation or a former one; it breaks a promise when there is none."""
+        event = self.present(aggregate_id, number, event_id)
+        if event is not None:
+            return event
+        if event_id not in self._former:
+            there = self.by_number.get((aggregate_id, number))
+            self.broken("only what is stored is sent", f"{aggregate_id} {number} as {event_id}, there is {there}")
+        return self._former[event_id][1]
 
     def acknowledge(self, request: str, result: AppendResult) -> None:
         """Note that a writer was told that its request is stored."""
@@ -147,18 +251,40 @@ class Ledger:
             self.broken("what was refused is not stored", f"{request} as {self.stored[request]}")
         self.refused.add(request)
 
-    def take_message(self, aggregate_id: str, number: int, event_id: str, event_type: str) -> None:
-        """Note that the bus has taken an event."""
-        commit = self.by_number.get((aggregate_id, number))
-        if commit is None or commit.event_ids[number - commit.first] != event_id:
-            self.broken("only what is stored is sent", f"{aggregate_id} {number} as {event_id}, there is {commit}")
-            return
+    def see_message(self, message: Message) -> None:
+        """Look at an event that has come to the bus, whichever of its queues take it."""
+        aggregate_id, number = str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER])
+        faults = message_faults(self._stored_event(aggregate_id, number, message.message_id), message)
+        if faults:
+            self.broken("what arrives is what was written", f"on the bus {aggregate_id} {number}: {faults}")
         highest = self.taken.highest.get(aggregate_id, 0)
-        if number > highest + 1:
+        if number > highest + 1 and self.present(aggregate_id, number, message.message_id) is not None:
             self.broken("first deliveries are in order", f"{aggregate_id} {number} was taken after {highest}")
-        if number == highest + 1:
+
+    def hold_up(self, aggregate_id: str) -> None:
+        """Note that the bus has refused an aggregate's event, or has not answered for it for long."""
+        if aggregate_id not in self.held_up:
+            self.held_up.add(aggregate_id)
+            self.on_held_up(aggregate_id)
+
+    def see_document(self, action: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+        """Look at an event that has come to the index; `action` is the line before it, without its verb."""
+        aggregate_id, number = document["aggregate_id"], document["sequence_number"]
+        faults = document_faults(self._stored_event(aggregate_id, number, action["_id"]), action, document)
+        if faults:
+            self.broken("what arrives is what was written", f"in the index {aggregate_id} {number}: {faults}")
+
+    def take_message(self, message: Message) -> None:
+        """Note that every queue of the bus that wants an event has it."""
+        self.taken.on_bus.add(message.message_id)
+        aggregate_id, number = str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER])
+        self.held_up.discard(aggregate_id)
+        if self.present(aggregate_id, number, message.message_id) is None:
+            return
+        if number == self.taken.highest.get(aggregate_id, 0) + 1:
             self.taken.highest[aggregate_id] = number
-            self.taken.firsts.append((aggregate_id, number, event_type))
+            event_type = message.routing_key.partition(".")[2]
+            self.taken.firsts.append((self.known_as(message), number, event_type))
 
     def drop(self, destination: str, commit: TrueCommit) -> None:
         """Note that an operator has dropped a commit: the destination never gets it, and the bus passes over it."""
@@ -175,7 +301,7 @@ class Ledger:
 
     def on_index(self, commit: TrueCommit) -> bool:
         """Tell whether the index has all of a commit."""
-        return all(event_id in self.taken.indexed for event_id in commit.event_ids)
+        return all(event.event_id in self.taken.indexed for event in commit.events)
 
     def has(self, destination: str, commit: TrueCommit) -> bool:
         """Tell whether a destination has all of a commit, or never gets it."""

@@ -1,7 +1,8 @@
-"""Deliberate bugs of appends, pages and destinations; see `bugs`."""
+"""Deliberate bugs of appends, reads and destinations; see `bugs`."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -10,24 +11,28 @@ from eventstore.append.appender import Appender
 from eventstore.dynamodb import calls
 from eventstore.dynamodb.errors import DynamoError, NotAppliedError, OutcomeLostError
 from eventstore.errors import OutcomeUnknownError
+from eventstore.model import RecordedEvent
 from eventstore.read import history
 from eventstore.rows import event as event_row
 from eventstore.rows.item import row_key
-from relay.delivery import lane, pipeline, rounds, sequencer
+from relay.delivery import order
+from relay.delivery.aggregate import Turn
+from relay.delivery.commit import OwedCommit
 from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.events import EventReader
-from relay.delivery.order import Plan, make_plan
-from relay.destination import BUS, Confirmed
-from relay.destinations.bus import bus
-from relay.destinations.bus.broker import Nacked, Returned
-from relay.destinations.bus.chain import ChainCursor
+from relay.delivery.flow import Flow
+from relay.delivery.pumps.side_pump import SidePump
+from relay.destination import Confirmed, Report
+from relay.destinations.bus import bus, message
+from relay.destinations.bus.broker import Acked, Nacked, Returned
+from relay.destinations.index import bulk_lines
 from relay.destinations.index import index as index_module
 from relay.destinations.index.bulk_item import Ruling
 from relay.destinations.index.bulk_item import rule as rule_of
 from relay.feed.reader import FeedPage, FeedUnavailableError, ShardReader
 from relay.feed.shard_consumer import ShardConsumer
 from relay.outbox.reader import OutboxReader
-from relay.outbox.row import Absent, Answer, RowId
+from relay.outbox.row import Answer, RowId
 from relay.outbox.writer import OutboxWriter
 from relay.outbox.written import Done, Later, Written
 from relay.sweep.sweeper import Sweeper
@@ -41,27 +46,27 @@ from tests.simulation.bugs import planted
     "first deliveries are in order",
 )
 def _settle_before_confirm() -> Iterator[None]:
-    """What was handed to the bus counts as taken, whatever the bus reports."""
+    """What was handed to the bus counts as taken when the connection is gone, though no confirm came."""
 
-    def judge(chains: Any, _report: Any) -> rounds.Verdicts:
-        return rounds.Verdicts({row.key: frozenset({BUS}) for chain in chains for row in chain})
+    def unsent(self: Flow, turns: Collection[Turn]) -> None:
+        self.confirmed(turns)
 
-    with patch.object(rounds, "judge_bus", judge):
+    with patch.object(Flow, "unsent", unsent):
         yield
 
 
 @planted("checkpoint-before-settle", "a checkpoint passes nothing that is owed")
 def _checkpoint_before_settle() -> Iterator[None]:
     """The checkpoint moves when a page was read, not when it was dealt with."""
-    honest = ShardConsumer._deal_with
+    honest = ShardConsumer._take
 
-    def early(self: ShardConsumer, page: FeedPage) -> bool:
+    def take(self: ShardConsumer, page: FeedPage) -> None:
+        honest(self, page)
         if page.position is not None:
             self._dealt_with = page.position
             self._save(finished=False)
-        return honest(self, page)
 
-    with patch.object(ShardConsumer, "_deal_with", early):
+    with patch.object(ShardConsumer, "_take", take):
         yield
 
 
@@ -110,17 +115,13 @@ def _is_child(reader: ShardReader) -> bool:
     "what is parked has nothing owed below it",
 )
 def _no_predecessor_check() -> Iterator[None]:
-    """What starts a run goes without a look at what is below it."""
+    """The lowest commit in hand goes without a look at what is below it."""
+    honest = order.next_step
 
-    def make(rows: Any, delivered: Mapping[str, int], answers: Any, truncated: Any = ()) -> Plan:
-        assumed = dict(answers)
-        plan = make_plan(rows, delivered, assumed, truncated)
-        while plan.unasked:
-            assumed.update(dict.fromkeys(plan.unasked, Absent()))
-            plan = make_plan(rows, delivered, assumed, truncated)
-        return plan
+    def next_step(lowest: OwedCommit, known: order.Known, now: float) -> order.Step:
+        return honest(lowest, replace(known, reach=max(known.reach, lowest.row.first - 1)), now)
 
-    with patch.object(sequencer, "make_plan", make):
+    with patch.object(order, "next_step", next_step):
         yield
 
 
@@ -134,7 +135,7 @@ def _no_predecessor_check() -> Iterator[None]:
 def _predecessor_by_plain_read() -> Iterator[None]:
     """Whether a row is there is asked by GetItem, which may answer from before a transaction is applied."""
 
-    def ask(self: OutboxReader, keys: Any) -> dict[tuple[str, int], Answer]:
+    def ask_once(self: OutboxReader, keys: Any) -> dict[tuple[str, int], Answer]:
         answers: dict[tuple[str, int], Answer] = {}
         for key in keys:
             place: dict[str, Any] = {"TableName": self._table, "Key": row_key(*key), "ConsistentRead": True}
@@ -142,7 +143,7 @@ def _predecessor_by_plain_read() -> Iterator[None]:
             answers[key] = self._answer(reply.get("Item"))
         return answers
 
-    with patch.object(OutboxReader, "ask", ask):
+    with patch.object(OutboxReader, "ask_once", ask_once):
         yield
 
 
@@ -154,23 +155,14 @@ def _predecessor_by_plain_read() -> Iterator[None]:
     "what is parked has nothing owed below it",
 )
 def _only_the_head_checked() -> Iterator[None]:
-    """Of an aggregate's commits in a page only the lowest is asked about; holes above it are passed over."""
+    """Only the first commit of an aggregate that comes in is asked about; holes above it are passed over."""
+    honest = order.next_step
 
-    def make(rows: Any, delivered: Mapping[str, int], answers: Any, truncated: Any = ()) -> Plan:
-        commits = list(rows)
-        lowest: dict[str, int] = {}
-        for row in commits:
-            lowest[row.aggregate_id] = min(row.first, lowest.get(row.aggregate_id, row.first))
-        assumed = dict(answers)
-        plan = make_plan(commits, delivered, assumed, truncated)
-        while True:
-            above = [key for key in plan.unasked if key[1] >= lowest[key[0]]]
-            if not above:
-                return plan
-            assumed.update(dict.fromkeys(above, Absent()))
-            plan = make_plan(commits, delivered, assumed, truncated)
+    def next_step(lowest: OwedCommit, known: order.Known, now: float) -> order.Step:
+        reach = max(known.reach, lowest.row.first - 1) if known.reach else 0
+        return honest(lowest, replace(known, reach=reach), now)
 
-    with patch.object(sequencer, "make_plan", make):
+    with patch.object(order, "next_step", next_step):
         yield
 
 
@@ -184,8 +176,9 @@ def _return_ignored() -> Iterator[None]:
     """A message that the broker returned counts as taken when its confirm comes."""
     honest = bus._hear
 
-    def hear(link: Any, event: Any) -> list[ChainCursor]:
-        return [] if isinstance(event, Returned) else honest(link, event)
+    def hear(link: Any, event: Any, heard: Any) -> None:
+        if not isinstance(event, Returned):
+            honest(link, event, heard)
 
     with patch.object(bus, "_hear", hear):
         yield
@@ -259,15 +252,60 @@ def _refused_event_overtaken() -> Iterator[None]:
     """The next event goes though the one before it was refused."""
     honest = bus._hear
 
-    def hear(link: Any, event: Any) -> list[ChainCursor]:
-        if not isinstance(event, Nacked):
-            return honest(link, event)
-        cursors: list[ChainCursor] = link.under_way.answered(event.tag, multiple=event.multiple)
-        for cursor in cursors:
-            cursor.confirm()
-        return cursors
+    def hear(link: Any, event: Any, heard: Any) -> None:
+        honest(link, Acked(event.tag, multiple=event.multiple) if isinstance(event, Nacked) else event, heard)
 
     with patch.object(bus, "_hear", hear):
+        yield
+
+
+def _first_for_all(module: Any, *names: str) -> Iterator[None]:
+    """Every event of a commit that goes through a module's `encode` has what the first one of them has under a name."""
+    honest, firsts = module.encode, dict[str, RecordedEvent]()
+
+    def encode(event: RecordedEvent, settings: Any) -> Any:
+        first = firsts.setdefault(event.commit_id, event)
+        return honest(replace(event, **{name: getattr(first, name) for name in names}), settings)
+
+    with patch.object(module, "encode", encode):
+        yield
+
+
+for _module, _where in ((message, "bus"), (bulk_lines, "index")):
+    for _name, _field in (
+        ("type", "type"),
+        ("data", "data_json"),
+        ("metadata", "metadata_json"),
+        ("version", "schema_version"),
+        ("timestamp", "timestamp_ms"),
+    ):
+        planted(f"first-{_name}-for-all-on-the-{_where}", "what arrives is what was written")(
+            partial(_first_for_all, _module, _field)
+        )
+
+
+@planted("epoch-forgotten", "what arrives is what was written")
+def _epoch_forgotten() -> Iterator[None]:
+    """The bus gets every event under another epoch than it was stored in."""
+    honest = message.encode
+
+    def encode(event: RecordedEvent, source: str) -> Any:
+        return honest(replace(event, epoch=event.epoch + 1), source)
+
+    with patch.object(message, "encode", encode):
+        yield
+
+
+@planted("first-type-stored-for-all", "what is stored is what was written")
+def _first_type_stored_for_all() -> Iterator[None]:
+    """Every event of an append is stored under the first one's type."""
+    honest = commit.prepare
+
+    def prepare(append: Any, *rest: Any, **named: Any) -> commit.PreparedCommit:
+        events = [replace(event, type=append.events[0].type) for event in append.events]
+        return honest(replace(append, events=events), *rest, **named)
+
+    with patch.object(commit, "prepare", prepare):
         yield
 
 
@@ -283,7 +321,15 @@ def _no_sweep() -> Iterator[None]:
         yield
 
 
-@planted("append-that-reads-and-writes", "numbers have no holes", "a commit is whole", "history does not change")
+@planted(
+    "append-that-reads-and-writes",
+    "numbers have no holes",
+    "a commit is whole",
+    "history does not change",
+    "appends to several aggregates are one",
+    "what is acknowledged is stored",
+    "who has a commit is only added to",
+)
 def _append_that_reads_and_writes() -> Iterator[None]:
     """The version is read before the write, and the write has no condition."""
     honest = commit._put
@@ -356,17 +402,19 @@ class _LostError(Exception):
     "what is marked as delivered was taken",
     "a settled commit was taken by every destination",
     "first deliveries are in order",
+    "an aggregate keeps its bound",
 )
 def _memory_before_confirm() -> Iterator[None]:
-    """What was handed to the bus is remembered as delivered, so that what is above it goes."""
-    honest = pipeline.Pipeline._ask_bus
+    """What is handed to the bus is remembered as delivered, so that what is above it goes."""
+    honest = Flow.take
 
-    def ask(self: pipeline.Pipeline, state: Any, chains: Any) -> Any:
-        for chain in chains:
-            self._memory.note(*chain[-1].key)
-        return honest(self, state, chains)
+    def take(self: Flow, turns_max: int) -> list[Turn]:
+        turns = honest(self, turns_max)
+        for turn in turns:
+            self._memory.note(turn.aggregate.id, turn.aggregate.epoch, turn.commit.last)
+        return turns
 
-    with patch.object(pipeline.Pipeline, "_ask_bus", ask):
+    with patch.object(Flow, "take", take):
         yield
 
 
@@ -389,38 +437,27 @@ def _outage_parks() -> Iterator[None]:
     "what is marked as delivered was taken",
 )
 def _first_verdict_for_all() -> Iterator[None]:
-    """A commit counts as indexed when one of its events is."""
+    """What is handed to the index together counts as indexed when one of its commits is."""
+    honest = SidePump._answer
 
-    def judge(name: str, report: Any) -> rounds.Verdicts:
-        taken = {
-            key: frozenset({name})
-            for key in report.outcomes
-            if any(isinstance(outcome, Confirmed) for outcome in report.outcomes.values())
-        }
-        return rounds.Verdicts(taken)
+    def answer(self: SidePump, commits: Any, report: Report, held: Any) -> None:
+        if any(isinstance(outcome, Confirmed) for outcome in report.outcomes.values()):
+            report = replace(report, outcomes=dict.fromkeys(report.outcomes, Confirmed()))
+        honest(self, commits, report, held)
 
-    with patch.object(rounds, "judge_side", judge):
+    with patch.object(SidePump, "_answer", answer):
         yield
 
 
-@planted("inbox-without-bound", "queues keep their bounds")
-def _inbox_without_bound() -> Iterator[None]:
-    """A lane takes whatever it is handed, however much waits."""
-    with patch.object(lane, "INBOX_MAX", 1_000_000):
-        yield
-
-
-@planted("late-deliveries-pile-up", "late deliveries keep their bound")
+@planted("late-deliveries-pile-up", "a side keeps its bound")
 def _late_deliveries_pile_up() -> Iterator[None]:
-    """What a slow destination reports is never collected, and every such delivery is remembered."""
+    """However many commits wait for a slow destination alone, none of them is given up."""
 
-    def collect_late(_self: pipeline.Pipeline) -> int:
-        return 0
+    def await_sides(self: Flow, commit: OwedCommit, _now: float) -> None:
+        for name in commit.sides:
+            self._sides[name].alone[commit] = None
 
-    with (
-        patch.object(pipeline, "LATE_TICKETS_MAX", 1_000_000),
-        patch.object(pipeline.Pipeline, "collect_late", collect_late),
-    ):
+    with patch.object(Flow, "_await_sides", await_sides):
         yield
 
 
@@ -428,24 +465,31 @@ def _late_deliveries_pile_up() -> Iterator[None]:
 def _memory_without_bound() -> Iterator[None]:
     """Nothing is ever forgotten of what the bus has."""
 
-    def note(self: DeliveredMemory, aggregate_id: str, number: int) -> None:
+    def note(self: DeliveredMemory, aggregate_id: str, epoch: int, number: int) -> None:
         with self._lock:
-            self._known[aggregate_id] = max(number, self._known.get(aggregate_id, 0))
+            self._known[aggregate_id] = max((epoch, number), self._known.get(aggregate_id, (0, 0)))
 
     with patch.object(DeliveredMemory, "note", note):
         yield
 
 
-@planted("pages-far-ahead", "a shard is read no further ahead")
+@planted("inbox-without-bound", "an aggregate keeps its bound")
+def _inbox_without_bound() -> Iterator[None]:
+    """Whatever is handed in of an aggregate is kept, however much waits."""
+
+    def is_beyond(*_: Any) -> bool:
+        return False
+
+    with patch.object(Flow, "_is_beyond", is_beyond):
+        yield
+
+
+@planted("pages-far-ahead", "the flow keeps its bound")
 def _pages_far_ahead() -> Iterator[None]:
-    """Many pages of a shard wait for their turn."""
-    honest = ShardConsumer.start
+    """Sources hand pages in whether or not there is room."""
 
-    def start(self: ShardConsumer) -> None:
-        self._pages, self._room = self._runtime.channel(4), self._runtime.channel(4)
-        for _ in range(4):
-            self._room.put(True, 0)
-        honest(self)
+    def has_room(*_: Any) -> bool:
+        return True
 
-    with patch.object(ShardConsumer, "start", start):
+    with patch.object(Flow, "has_room", has_room):
         yield

@@ -9,13 +9,11 @@ from weakref import WeakKeyDictionary
 from eventstore.dynamodb.errors import ConditionFailedError, DynamoError
 from eventstore.errors import EventStoreError
 from eventstore.rows.item import row_key
-from relay.delivery import rounds
-from relay.delivery.page import PageResult
-from relay.delivery.pipeline import Pipeline
-from relay.delivery.settler import Settler
-from relay.destination import BUS, CommitKey, Park, Report
-from relay.destinations.bus import message
-from relay.destinations.bus.bus import Bus
+from relay.delivery.commit import OwedCommit
+from relay.delivery.flow import Flow
+from relay.delivery.page import CommitPage, Fate
+from relay.delivery.pumps.bus_pump import BusPump
+from relay.destination import BUS, CommitKey
 from relay.feed.shard_consumer import ShardConsumer, ShardState
 from relay.feed.shard_consumers import ShardConsumers
 from relay.leases import fleet_table, rules
@@ -25,11 +23,10 @@ from relay.leases.keeper import Keeper
 from relay.operating.parked import drop as drops
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.mark import Mark, MarkedRow
-from relay.operating.parked.release import Fate, Releaser
+from relay.operating.parked.release import ReleaseFate, Releaser
 from relay.outbox.row import RowId, lacking
 from relay.outbox.writer import OutboxWriter
 from relay.outbox.written import Done, Later, Written
-from relay.permit import DeliveryDeadline
 from relay.sweep import sweep as sweeps
 from relay.sweep.sweep import Sweep
 from tests.simulation.bugs import planted
@@ -67,9 +64,6 @@ def _checkpoint_by_a_former_owner() -> Iterator[None]:
             self._table._update(self.key, "SET #position = :position, #at = :now", "attribute_exists(#key)", values)
         self._position = position
 
-    def must_wait(self: ShardConsumer) -> bool:
-        return self._keeper.is_paused()
-
     def release_late(self: ShardConsumer, state: ShardState) -> ShardState:
         if state is ShardState.LEASE_LOST:
             with suppress(EventStoreError):
@@ -78,7 +72,6 @@ def _checkpoint_by_a_former_owner() -> Iterator[None]:
 
     with (
         patch.object(HeldLease, "save", save),
-        patch.object(ShardConsumer, "_must_wait", must_wait),
         patch.object(ShardConsumer, "_release", release_late),
     ):
         yield
@@ -149,14 +142,12 @@ def _pause_ignored() -> Iterator[None]:
 @planted("parked-row-stops-the-shard", "every shard is read to its end")
 def _parked_row_stops_the_shard() -> Iterator[None]:
     """A page with a commit that waits for a person is never dealt with."""
-    honest = Pipeline.process
+    honest = CommitPage.is_dealt_with.fget  # type: ignore[attr-defined]
 
-    def process(self: Pipeline, page: Any, permit: Any) -> PageResult:
-        result = honest(self, page, permit)
-        waits = page.source == "feed" and (result.parked or result.waiting)
-        return PageResult(dealt_with=False, settled=result.settled) if waits else result
+    def is_dealt_with(self: CommitPage) -> bool:
+        return bool(honest(self)) and not (self.fates[Fate.PARKED] or self.fates[Fate.WAITING])
 
-    with patch.object(Pipeline, "process", process):
+    with patch.object(CommitPage, "is_dealt_with", property(is_dealt_with)):
         yield
 
 
@@ -166,10 +157,10 @@ def _stranded_behind_a_released_one() -> Iterator[None]:
     seen: WeakKeyDictionary[Sweep, set[CommitKey]] = WeakKeyDictionary()
     honest = Sweep._choose
 
-    def choose(self: Sweep, rows: Any, behind: Collection[CommitKey], age_seconds: float | None) -> Any:
+    def choose(self: Sweep, rows: Any, behind: Collection[CommitKey], now_ms: int, age_seconds: float | None) -> Any:
         remembered = seen.setdefault(self, set())
         remembered.update(behind)
-        return honest(self, rows, remembered, age_seconds)
+        return honest(self, rows, remembered, now_ms, age_seconds)
 
     with patch.object(Sweep, "_choose", choose):
         yield
@@ -181,11 +172,11 @@ def _sweep_remembers_blocked_aggregates() -> Iterator[None]:
     blocked: WeakKeyDictionary[Sweep, set[str]] = WeakKeyDictionary()
     honest = Sweep._choose
 
-    def choose(self: Sweep, rows: Any, behind: Collection[CommitKey], age_seconds: float | None) -> Any:
+    def choose(self: Sweep, rows: Any, behind: Collection[CommitKey], now_ms: int, age_seconds: float | None) -> Any:
         remembered = blocked.setdefault(self, set())
         remembered.update(row.aggregate_id for row in rows if BUS in row.parked)
         return honest(
-            self, rows, {row.key for row in rows if row.aggregate_id in remembered} | set(behind), age_seconds
+            self, rows, {row.key for row in rows if row.aggregate_id in remembered} | set(behind), now_ms, age_seconds
         )
 
     with patch.object(Sweep, "_choose", choose):
@@ -194,17 +185,16 @@ def _sweep_remembers_blocked_aggregates() -> Iterator[None]:
 
 @planted("complete-row-stays", "everything drains when faults stop")
 def _complete_row_stays() -> Iterator[None]:
-    """Nobody looks whether a mark has made a row complete, and the sweep takes only what is work."""
-    worth = sweeps.worth_taking
+    """Nobody looks whether a note has made a row complete, and the sweep takes only what is work."""
+    worth, honest = sweeps.worth_taking, Flow.noted
 
-    def mark(self: Settler, delivered: Mapping[RowId, frozenset[str]], _recorded: Any = None, **_how: Any) -> int:
-        self._writer.note(delivered)
-        return 0
+    def noted(self: Flow, notes: Mapping[OwedCommit, frozenset[str]]) -> None:
+        honest(self, {commit: names & commit.delivered for commit, names in notes.items()})
 
     def worth_taking(row: Any, names: Collection[str], *rest: Any) -> bool:
         return bool(lacking(row, names)) and worth(row, names, *rest)
 
-    with patch.object(Settler, "mark", mark), patch.object(sweeps, "worth_taking", worth_taking):
+    with patch.object(Flow, "noted", noted), patch.object(sweeps, "worth_taking", worth_taking):
         yield
 
 
@@ -238,24 +228,21 @@ def _delivered_overwritten() -> Iterator[None]:
 @planted("parked-out-of-turn", "what is parked has nothing owed below it")
 def _parked_out_of_turn() -> Iterator[None]:
     """A commit that is too large is parked though what is below it was not taken."""
-    honest, judge_bus = Bus.deliver, rounds.judge_bus
+    honest = BusPump._fill
 
-    def deliver(self: Bus, chains: Any, deadline: DeliveryDeadline) -> Report:
-        report = honest(self, chains, deadline)
-        outcomes = dict(report.outcomes)
-        for row in (row for chain in chains for row in chain):
-            for event in row.events or ():
-                fault = message.unsendable(event, self._message_max_bytes)
-                if fault is not None:
-                    outcomes[row.key] = fault
-        return Report(outcomes, report.trouble)
+    def fill(self: BusPump) -> None:
+        flow = self._flow
+        with flow._locked():
+            for commit in [each for aggregate in flow._aggregates.values() for each in aggregate.owing]:
+                if commit.row.events is None:
+                    flow._fetch(commit)
+                elif commit.fault is None and BUS not in commit.row.parked:
+                    commit.fault = self._bus.unsendable(commit.row)
+                    if commit.fault is not None:
+                        flow._mark(commit, BUS, commit.fault)
+        honest(self)
 
-    def judge(chains: Any, report: Report) -> rounds.Verdicts:
-        verdicts = judge_bus(chains, report)
-        parked = ((key, BUS, outcome) for key, outcome in report.outcomes.items() if isinstance(outcome, Park))
-        return rounds.Verdicts(verdicts.delivered, tuple(parked))
-
-    with patch.object(Bus, "deliver", deliver), patch.object(rounds, "judge_bus", judge):
+    with patch.object(BusPump, "_fill", fill):
         yield
 
 
@@ -281,9 +268,9 @@ def _release_forgets_the_index() -> Iterator[None]:
     """Only marks for the bus go."""
     honest = Releaser._remove
 
-    def remove(self: Releaser, row: MarkedRow, marks: tuple[Mark, ...]) -> Fate:
+    def remove(self: Releaser, row: MarkedRow, marks: tuple[Mark, ...]) -> ReleaseFate:
         for_bus = tuple(mark for mark in marks if mark.destination == BUS)
-        return honest(self, row, for_bus) if for_bus else Fate.RELEASED
+        return honest(self, row, for_bus) if for_bus else ReleaseFate.RELEASED
 
     with patch.object(Releaser, "_remove", remove):
         yield

@@ -38,7 +38,7 @@ class SimulatedFlag:
         if self._raised:
             self._scheduler.step("flag.seen")
         else:
-            self._scheduler.wait("flag.wait", self._waiters, timeout_seconds)
+            self._scheduler.wait("flag.wait", self._waiters, timeout_seconds, self.is_set)
         return self._raised
 
 
@@ -61,7 +61,7 @@ class SimulatedChannel:
             left = (deadline - self._scheduler.now_us) / 1e6
             if left <= 0:
                 return False
-            self._scheduler.wait("channel.full", self._putters, left)
+            self._scheduler.wait("channel.full", self._putters, left, lambda: len(self._items) < self._capacity)
         self._items.append(item)
         for task in self._getters:
             self._scheduler.wake(task)
@@ -75,7 +75,7 @@ class SimulatedChannel:
             left = (deadline - self._scheduler.now_us) / 1e6
             if left <= 0:
                 return None
-            self._scheduler.wait("channel.empty", self._getters, left)
+            self._scheduler.wait("channel.empty", self._getters, left, lambda: bool(self._items))
         item = self._items.popleft()
         for task in self._putters:
             self._scheduler.wake(task)
@@ -94,7 +94,7 @@ class SimulatedLock:
         self._scheduler.step("lock")
         assert self._holder is not self._scheduler.current, "a part waits for a lock that it holds"
         while self._holder is not None:
-            self._scheduler.wait("lock.held", self._waiters, math.inf)
+            self._scheduler.wait("lock.held", self._waiters, math.inf, lambda: self._holder is None)
         self._holder = self._scheduler.current
 
     def __exit__(
@@ -134,7 +134,7 @@ class SimulatedPart:
         if self._task.is_done:
             self._scheduler.step("join")
         else:
-            self._scheduler.wait("join", self._task.ends, timeout_seconds)
+            self._scheduler.wait("join", self._task.ends, timeout_seconds, lambda: self._task.is_done)
         return self._task.is_done
 
 

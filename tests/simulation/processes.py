@@ -8,7 +8,7 @@ from typing import Any
 from eventstore import EventStore
 from eventstore.context import StoreOptions
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import EventStoreError, TryLaterError
+from eventstore.errors import EventStoreError, TableMissingError, TryLaterError
 from relay.assembly import Relay
 from relay.daemon import PartDiedError
 from relay.destinations.bus.bus import Bus
@@ -111,6 +111,12 @@ class Processes:
         self._scheduler.crash(process)
         self._broker.bury(process)
 
+    def crash_clients(self) -> None:
+        """Let all writers and operators crash."""
+        for task in (*self.writers.values(), self.operator):
+            if task is not None and not task.is_done:
+                self.crash(task.process)
+
     def now_ms(self) -> int:
         """Return DynamoDB's clock."""
         return START_MS + self._scheduler.now_us // 1000
@@ -142,8 +148,8 @@ class Processes:
         def body() -> None:
             try:
                 relay.daemon(stop).run()
-            except (TryLaterError, FleetSettingsError):
-                pass  # it could not join; whoever supervises it starts it again
+            except (TryLaterError, FleetSettingsError, TableMissingError):
+                pass  # it could not join, or there are no tables; whoever supervises it starts it again
             except PartDiedError as error:
                 if not isinstance(error.__cause__, FleetSettingsError):  # the fleet has changed its mind meanwhile
                     self._ledger.broken("no part of a relay dies", repr(error))
@@ -183,10 +189,12 @@ class Processes:
             with suppress(EventStoreError):
                 Replay(
                     reader=relay.outbox,
-                    pipeline=relay.pipeline(),
-                    lanes=relay.lanes,
+                    flow=relay.flow,
+                    pumps=relay.pumps,
+                    services=relay.scribes(lambda: True),
                     runtime=runtime,
                     request=ReplayRequest(),
+                    refusals_max=OPERATOR_REFUSALS_MAX,
                 ).run(stop)
 
         self.operator = self._scheduler.spawn("main", runtime.process, body)
@@ -221,11 +229,7 @@ class Processes:
         assembly = settings.relay
         if is_odd:
             assembly = replace(assembly, lease_seconds=settings.other_lease_seconds)
-        if kind == "operator":
-            assembly = replace(assembly, pipeline=replace(assembly.pipeline, refusals_max=OPERATOR_REFUSALS_MAX))
-        bus_settings = BusSettings(
-            window=settings.window, message_max_bytes=self._message_max_bytes, last_call=settings.last_call
-        )
+        bus_settings = BusSettings(window=settings.window, message_max_bytes=self._message_max_bytes)
         index_settings = IndexSettings(batch_max_events=settings.batch_max_events, bulk_timeout_seconds=5.0)
         relay = Relay(
             client=self._passage.database.client(),

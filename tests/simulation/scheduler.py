@@ -160,14 +160,24 @@ class Scheduler:
             self._hand_over(task)
         self._check(task)
 
-    def wait(self, what: str, waiters: list[Task] | None, seconds: float) -> None:
+    def wait(
+        self, what: str, waiters: list[Task] | None, seconds: float, is_over: Callable[[], bool] = lambda: False
+    ) -> None:
         """Let the current part wait until it is woken or the time is over; who woke it is for the caller to find out.
+
+        Args:
+            what: For the trace.
+            waiters: Where those find the part who will wake it.
+            seconds: How long.
+            is_over: Tells whether what it waits for is there; asked once, since a pause may strike before the wait.
 
         Raises:
             CrashedError: As `step`.
         """
         task = self.current
         self._note(task, what)
+        if is_over():
+            return
         task.is_waiting = True
         self._wake_at(math.inf if seconds == math.inf else self._now_us + microseconds(seconds), task)
         if waiters is not None:

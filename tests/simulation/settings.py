@@ -6,10 +6,17 @@ from random import Random
 from eventstore.backoff import Backoff
 from relay.assembly import AssemblySettings
 from relay.daemon import DaemonSettings
-from relay.delivery.pipeline import PipelineSettings
+from relay.delivery.pumps.bus_pump import BusPumpSettings
+from relay.delivery.settings import FlowSettings
 from relay.feed.discovery import DiscoverySettings
 from relay.feed.shard_consumer import ShardConsumerSettings
 from relay.sweep.sweep import SweepSettings
+
+STANDING_FAULTS = ("a queue refuses", "a queue is silent", "the index is down", "one is parked", "one is hot")
+"""Which one is left on for good; see `standing`."""
+
+STANDING_SECONDS = 120.0
+"""And for how long; time enough for the pauses of a refused event to be seen growing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,6 @@ class WorldSettings:
         window: Unconfirmed messages at once.
         message_max_bytes: A commit with a larger event is parked for the bus.
         batch_max_events: Events in one bulk request.
-        last_call: See `BusSettings`.
         skew_ms: How far each process's clock may be off.
         hide_ms: How long a transaction whose reply got lost may be invisible.
         trim_ms: Records of the feed that are older may be gone; a day is as good as a moment.
@@ -36,6 +42,8 @@ class WorldSettings:
         other_lease_seconds: How long leases last for a worker that was started with other settings.
         trial: What happens to a worker in the calm: it crashes, is stopped, or nothing; see `trials`.
         repair: What an operator does with what is parked in the end: `release` or `drop`; see `trials`.
+        standing: The fault that is left on for good in the calm; see `standing`.
+        standing_seconds: For how long it stands, at least.
         relay: Of the relay.
     """
 
@@ -50,7 +58,6 @@ class WorldSettings:
     window: int
     message_max_bytes: int
     batch_max_events: int
-    last_call: float
     skew_ms: int
     hide_ms: int
     trim_ms: int
@@ -58,6 +65,8 @@ class WorldSettings:
     other_lease_seconds: float
     trial: str | None
     repair: str
+    standing: str
+    standing_seconds: float
     relay: AssemblySettings
 
 
@@ -75,13 +84,18 @@ def draw(seed: str) -> WorldSettings:
             checkpoint_interval_seconds=pick((0.0, 0.5, 2.0)),
             recheck_margin_seconds=pick((0.0, 2.0, 5.0)),
             recheck_lag_seconds=pick((2.0, 60.0)),
-            late_wait_seconds=pick((0.0, 2.0)),
             retry=Backoff(base_seconds=0.2, cap_seconds=2.0),
         ),
-        pipeline=PipelineSettings(
+        flow=FlowSettings(
+            commits_max=pick((8, 20, 5_000)),
+            aggregate_max=pick((1, 2, 100)),
+            brought_max=pick((1, 5, 5_000)),
+            read_max_bytes=pick((1, 2_000, 1 << 24)),
+            unsettled_max=pick((1, 5, 500)),
+            side_max=pick((1, 3, 1_000)),
             side_patience_seconds=pick((0.0, 0.2, 1.0)),
-            retry=Backoff(base_seconds=0.1, cap_seconds=2.0),
-            recheck_after_seconds=pick((1.0, 30.0)),
+            fresh_seconds=pick((1.0, 30.0)),
+            overdue_seconds=pick((2.0, 30.0)),
         ),
         sweep=SweepSettings(
             min_age_seconds=pick((1.0, 5.0, 20.0)),
@@ -91,7 +105,7 @@ def draw(seed: str) -> WorldSettings:
             page_max_rows=pick((2, 5, 500)),
             retry=Backoff(base_seconds=0.5, cap_seconds=3.0),
         ),
-        bus_budget_seconds=pick((0.5, 2.0, 10.0)),
+        bus=BusPumpSettings(budget_seconds=pick((0.5, 2.0, 10.0)), retry=Backoff(base_seconds=0.1, cap_seconds=2.0)),
         side_budget_seconds=pick((0.5, 2.0, 10.0)),
         memory_aggregates_max=pick((1, 3, 1000)),
         dynamodb=Backoff(attempts_max=pick((2, 6)), base_seconds=0.05, cap_seconds=1.0),
@@ -109,7 +123,6 @@ def draw(seed: str) -> WorldSettings:
         window=pick((1, 3, 500)),
         message_max_bytes=pick((2000, 1 << 20)),
         batch_max_events=pick((1, 3, 1000)),
-        last_call=pick((0.0, 0.1)),
         skew_ms=pick((0, 500, 5000)),
         hide_ms=pick((500, 2000, 2000)),
         trim_ms=pick((1, 2000, 20_000)),
@@ -117,5 +130,7 @@ def draw(seed: str) -> WorldSettings:
         other_lease_seconds=10.0 if lease_seconds < 10 else 3.0,
         trial=pick((None, "crash", "stop")),
         repair=pick(("release", "drop")),
+        standing=pick(STANDING_FAULTS),
+        standing_seconds=STANDING_SECONDS,
         relay=relay,
     )

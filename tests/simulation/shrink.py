@@ -40,18 +40,21 @@ def shrink(plan: Plan, promise: str, simulate: Callable[[Plan], Run]) -> tuple[P
 def command(plan: Plan, bug: str | None = None) -> str:
     """Return the command that repeats a run."""
     parts = [f"python -m tests.simulation --seed {plan.seed} --runs 1"]
-    if plan.writers is not None:
-        parts.append(f"--writers {plan.writers}")
-    if plan.appends is not None:
-        parts.append(f"--appends {plan.appends}")
-    if plan.workers is not None:
-        parts.append(f"--workers {plan.workers}")
-    if plan.aggregates is not None:
-        parts.append(f"--aggregates {plan.aggregates}")
-    if plan.storm_seconds is not None:
-        parts.append(f"--storm {plan.storm_seconds:g}")
+    for option, value in (
+        ("writers", plan.writers),
+        ("appends", plan.appends),
+        ("workers", plan.workers),
+        ("aggregates", plan.aggregates),
+        ("storm", plan.storm_seconds),
+        ("standing", None if plan.standing is None else f"'{plan.standing}'"),
+        ("standing-seconds", plan.standing_seconds),
+    ):
+        if value is not None:
+            parts.append(f"--{option} {value:g}" if isinstance(value, float) else f"--{option} {value}")
     if plan.without:
         parts.append(f"--without {','.join(sorted(plan.without))}")
+    if plan.is_calm:
+        parts.append("--calm")
     if bug is not None:
         parts.append(f"--planted {bug}")
     return " ".join(parts)
@@ -60,7 +63,7 @@ def command(plan: Plan, bug: str | None = None) -> str:
 def _smaller(plan: Plan) -> Iterator[Plan]:
     """Yield smaller plans, those first that leave most out."""
     now = settings_of(plan)
-    rates = sorted(Chance(str(plan.seed), Coverage(), plan.without).rates)
+    rates = [] if plan.is_calm else sorted(Chance(str(plan.seed), Coverage(), plan.without).rates)
     for size in (len(rates), len(rates) // 2, len(rates) // 4):
         for start in range(0, len(rates), size) if size > 1 else ():
             yield replace(plan, without=plan.without | set(rates[start : start + size]))

@@ -41,7 +41,7 @@ def test_two_hundred_seeds_keep_every_promise_and_meet_every_fault() -> None:
 
 def test_every_planted_bug_is_found() -> None:
     """A simulation that cannot find planted bugs proves nothing."""
-    assert len(BUGS) >= 38
+    assert len(BUGS) >= 66
     done = command("--planted", "all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("found ") == len(BUGS), done.stdout
@@ -86,6 +86,10 @@ def test_the_command_of_a_plan_repeats_it() -> None:
     assert command_of(plan, "no-sweep") == (
         "python -m tests.simulation --seed 7 --runs 1 --writers 2 --appends 3 --aggregates 1 --storm 5"
         " --without bus.nack,pause --planted no-sweep"
+    )
+    calm = Plan(7, is_calm=True, standing="one is hot", standing_seconds=60.0)
+    assert command_of(calm) == (
+        "python -m tests.simulation --seed 7 --runs 1 --standing 'one is hot' --standing-seconds 60 --calm"
     )
 
 

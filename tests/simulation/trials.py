@@ -3,7 +3,7 @@
 A fault in the storm may excuse much; here nothing does. So this is where promises with a time in them are kept to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from eventstore.dynamodb.table_names import TableNames
 from tests.simulation.checkers import Checkers
@@ -12,6 +12,7 @@ from tests.simulation.fleet import FleetWatch, LeaseRow
 from tests.simulation.ledger import Ledger
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes, Slot
+from tests.simulation.scheduler import Process
 from tests.simulation.settings import WorldSettings
 
 JOIN_SECONDS = 180.0
@@ -61,8 +62,18 @@ class Trials:
         self._processes = processes
         self._settle = settle
 
-    def unread(self) -> list[str]:
-        """Return what is wrong with the shards of the outbox's feed, for those that somebody could carry."""
+    def newest(self) -> dict[str, int]:
+        """Return the position of the newest record of each shard of the outbox's feed."""
+        feed = self._passage.database._engine.table(_TABLES.outbox).feed
+        return {} if feed is None else {each.shard_id: each._positions[-1] for each in feed.shards if each._positions}
+
+    def unread(self, up_to: Mapping[str, int] | None = None) -> list[str]:
+        """Return what is wrong with the shards of the outbox's feed, for those that somebody could carry.
+
+        Args:
+            up_to: Positions up to which they are to be read; the newest records unless given.
+        """
+        goal = self.newest() if up_to is None else up_to
         feed = self._passage.database._engine.table(_TABLES.outbox).feed
         if feed is None or not feed.is_enabled:
             return []
@@ -81,9 +92,23 @@ class Trials:
                 found += [] if is_full else [f"{shard.shard_id} has no owner that lives"]
             elif not shard.is_open:
                 found.append(f"{shard.shard_id} is closed and not finished")
-            elif shard._positions and row.position < shard._positions[-1]:
-                found.append(f"{shard.shard_id} is read up to {row.position} of {shard._positions[-1]}")
+            elif row.position < goal.get(shard.shard_id, -1):
+                found.append(f"{shard.shard_id} is read up to {row.position} of {goal[shard.shard_id]}")
         return found
+
+    def has_room_for_all(self) -> bool:
+        """Tell whether the workers at work, without one of them, can carry every shard that is not read to its end."""
+        feed = self._passage.database._engine.table(_TABLES.outbox).feed
+        if feed is None or not feed.is_enabled:
+            return False
+        joined = sum(self._has_joined(slot) for slot in self._processes.relays)
+        present = [key for key, row in self._fleet.rows.items() if key != "lease#sweep" and not row.is_finished]
+        return max(1, joined - 1) * self._settings.relay.shards_max >= len(present)
+
+    def uncarried(self) -> str:
+        """Return the first unfinished lease that nobody is at work on; empty when there is none."""
+        lying = (key for key, row in self._fleet.rows.items() if not row.is_finished)
+        return next((key for key in lying if self._fleet.carried_by(key) is None), "")
 
     def lose_a_worker(self) -> None:
         """Let a worker die, or stop it; the others carry on in time."""
@@ -149,6 +174,12 @@ class Trials:
                 lying[key] = row
         return lying
 
+    def _left_lying_by_others(self, keys: set[str], leaver: Process | None) -> dict[str, LeaseRow]:
+        """Return those leases that nobody but a worker that leaves is at work on, though somebody could be."""
+        lying = self._left_lying(keys)
+        carried = {key for key in keys if leaver is not None and self._fleet.carried_by(key) is leaver}
+        return lying | {key: self._fleet.rows[key] for key in carried}
+
     def _is_full(self) -> bool:
         """Tell whether every worker at work carries as many shards as it can; one that is refused carries none."""
         most = self._settings.relay.shards_max
@@ -192,10 +223,16 @@ class Trials:
         return self._settings.other_lease_seconds if slot.is_odd else self._settings.relay.lease_seconds
 
     def _wait(
-        self, is_done: Callable[[], bool], seconds: float, promise: str, tell: Callable[[], str] = lambda: ""
+        self,
+        is_done: Callable[[], bool],
+        seconds: float,
+        promise: str,
+        tell: Callable[[], str] = lambda: "",
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         deadline = self._runtime.monotonic() + seconds
         while not is_done():
+            look()
             if self._runtime.monotonic() >= deadline:
                 self._ledger.broken(promise, f"not within {seconds:g} s {tell()}")
             self._runtime.sleep(_LOOK_SECONDS)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from random import Random
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +19,16 @@ from tests.simulation.scheduler import Scheduler
 
 OUTBOX = "inventory_outbox"
 RELAY = "inventory_relay"
+
+_LOST = 0.3
+"""Chance that what a queue was silent about is gone."""
+
+_QUEUE_FAULTS: dict[str, Callable[[Random], tuple[str, bool | float]]] = {
+    "weather.queue_refuses": lambda _: ("is_refusing", True),
+    "weather.queue_silent": lambda _: ("is_silent", True),
+    "weather.queue_slow": lambda draw: ("slow_seconds", draw.choice((0.5, 3.0, 12.0))),
+}
+"""What each does to a queue; it ends for all of them when any of them ends."""
 
 
 class Weather:
@@ -42,6 +54,7 @@ class Weather:
         self._draw = chance.stream("weather")
         self._checkers = checkers
         self._ends: list[tuple[float, Callable[[], None]]] = []
+        self.are_tables_there: Callable[[], bool] = lambda: True
 
     def look(self) -> None:
         """Let something begin or end."""
@@ -51,6 +64,8 @@ class Weather:
             end[1]()
         self._broker.take_stragglers()
         self._outages()
+        if not self.are_tables_there():
+            return
         with self._passage.direct():
             self._feed()
             self._old_mark()
@@ -80,6 +95,12 @@ class Weather:
         if strikes("weather.bus_unroutable"):
             broker.is_unroutable = True
             self._later(lambda: setattr(broker, "is_unroutable", False))
+        for fault, state in _QUEUE_FAULTS.items():
+            if strikes(fault):
+                queue = self._draw.choice(broker.queues)
+                setattr(queue, *state(self._draw))
+                lost = self._draw.random() < _LOST
+                self._later(partial(broker.heal, queue, lost=lost))
         if strikes("weather.index_down"):
             index.is_down = True
             self._later(lambda: setattr(index, "is_down", False))
@@ -138,6 +159,8 @@ class Weather:
         """Let delivery go on; whoever has paused it is not heard of any more."""
         if self._processes.operator is not None and self._processes.is_operating():
             self._processes.crash(self._processes.operator.process)
+        if not self.are_tables_there():
+            return
         key = {"recordType": {"S": "fleet"}, "recordKey": {"S": "pause"}}
         self._passage.database.observer().delete_item(TableName=RELAY, Key=key)
 

@@ -1,7 +1,7 @@
 """One run: a world of a seed, in which writers write, the relay relays and everything goes wrong, and then calms."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,24 +14,30 @@ from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.faults.weather import Weather as AwsWeather
 from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
-from tests.simulation.chance import Chance
+from tests.simulation.chance import FAULTS, Chance
 from tests.simulation.checkers import Checkers
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.coverage import Coverage
 from tests.simulation.dynamo import SimulatedPassage, watch
 from tests.simulation.fleet import FleetWatch
+from tests.simulation.generations import Generations
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
+from tests.simulation.patience import Patience
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.settings import WorldSettings, draw
+from tests.simulation.standing import Standing
 from tests.simulation.trials import Trials
 from tests.simulation.weather import Weather
 from tests.simulation.writers import Writer
 
-STEPS_MAX = 400_000
+STEPS_MAX = 600_000
+STEPS_A_SECOND = 300
+"""And so many more for each second that a fault stands, per worker."""
+
 STEPS_MIN = 500
 """The storm of a quick seed goes on until so much was done."""
 
@@ -58,6 +64,9 @@ class Plan:
         aggregates: That they share, when not the seed's number.
         storm_seconds: How long faults go on, when not the seed's time.
         without: Kinds of faults to leave out.
+        is_calm: Leave all of them out.
+        standing: The fault that is left on for good in the calm, when not the seed's.
+        standing_seconds: For how long it stands, when not for the usual time.
         keep_log: Whether to keep a line per step.
     """
 
@@ -68,6 +77,9 @@ class Plan:
     aggregates: int | None = None
     storm_seconds: float | None = None
     without: frozenset[str] = frozenset()
+    is_calm: bool = False
+    standing: str | None = None
+    standing_seconds: float | None = None
     keep_log: bool = False
 
 
@@ -96,7 +108,10 @@ def simulate(plan: Plan) -> Run:
     """Run one world to its end, and return what it came to."""
     world = World(plan)
     failure: BaseException | None = None
-    with _marking(world.coverage), world.fleet.watching(), world.bounds.watching():
+    watchers = (world.fleet, world.bounds, world.generations, world.patience)
+    with _marking(world.coverage), ExitStack() as stack:
+        for watcher in watchers:
+            stack.enter_context(watcher.watching())
         try:
             world.scheduler.run(world.live)
         except Exception as error:  # noqa: BLE001 - it is what the caller wants to hear of
@@ -114,6 +129,8 @@ def settings_of(plan: Plan) -> WorldSettings:
         "workers": plan.workers,
         "aggregates": plan.aggregates,
         "storm_seconds": plan.storm_seconds,
+        "standing": plan.standing,
+        "standing_seconds": plan.standing_seconds,
     }
     known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return replace(draw(str(plan.seed)), **known)
@@ -126,14 +143,25 @@ class World:
         seed = str(plan.seed)
         self._settings = settings_of(plan)
         self.coverage = Coverage()
-        self.scheduler = Scheduler(seed, stickiness=self._settings.stickiness, steps_max=STEPS_MAX)
+        steps_max = STEPS_MAX + int(STEPS_A_SECOND * self._settings.standing_seconds * self._settings.workers)
+        self.scheduler = Scheduler(seed, stickiness=self._settings.stickiness, steps_max=steps_max)
         self.scheduler.log = [] if plan.keep_log else None
-        self._chance = Chance(seed, self.coverage, plan.without)
+        self._chance = Chance(seed, self.coverage, FAULTS if plan.is_calm else plan.without)
         self._runtime = SimulatedRuntime(self.scheduler, Process("world"), seed)
         self._ledger = Ledger(self.scheduler)
         self._passage = SimulatedPassage(self.scheduler, self._chance)
         self.fleet = FleetWatch(self._ledger, self.scheduler)
-        self._checkers = Checkers(self._ledger, self._passage, self.fleet, lambda: self.scheduler.current.process.name)
+        self._broker = SimulatedBroker(
+            self.scheduler,
+            self._chance,
+            self._ledger,
+            self._settings.window,
+            self._settings.relay.bus.budget_seconds / 2,
+        )
+        self._broker.repeats.is_calm = not self._chance.rates
+        self._checkers = Checkers(
+            self._ledger, self._passage, self.fleet, self._broker, self.scheduler, self._settings.relay.flow
+        )
         self._checkers.message_max_bytes = self._settings.message_max_bytes
         self._passage.database = InMemoryDynamoDB(
             clock=self._runtime,
@@ -149,7 +177,8 @@ class World:
             memory_max=self._settings.relay.memory_aggregates_max,
             shards_max=self._settings.relay.shards_max,
         )
-        self._broker = SimulatedBroker(self.scheduler, self._chance, self._ledger, self._settings.window)
+
+        self.patience = Patience(self._ledger, self.scheduler, self._settings.relay.bus.budget_seconds)
         self._index = SimulatedIndex(self.scheduler, self._chance, self._ledger)
         operators = Operators(
             self._ledger, self._checkers, self._passage.database.client, self._chance.stream("operators")
@@ -184,6 +213,15 @@ class World:
             processes=self._processes,
             settle=self._calm,
         )
+        self._standing = Standing(
+            self._trials,
+            self._settings.standing,
+            is_asked_for=plan.standing is not None,
+            broker=self._broker,
+            index=self._index,
+            store=lambda: self._store,
+            look=self._look,
+        )
         self._writers = [
             Writer(
                 f"writer{number}",
@@ -196,11 +234,35 @@ class World:
             for number in range(self._settings.writers)
         ]
 
+        self.generations = Generations(
+            self.scheduler,
+            self._chance,
+            ledger=self._ledger,
+            checkers=self._checkers,
+            fleet=self.fleet,
+            passage=self._passage,
+            broker=self._broker,
+            processes=self._processes,
+            writers=self._writers,
+            opened=self._forget_store,
+        )
+        self._weather.are_tables_there = lambda: self.generations.are_there
+        self._opened: EventStore | None = None
+
+    @property
+    def _store(self) -> EventStore:
+        """The store as the world itself sees it."""
+        if self._opened is None:
+            self._opened = EventStore.open(self._passage.database.observer(), runtime=self._runtime)
+        return self._opened
+
+    def _forget_store(self) -> None:
+        self._opened = None
+
     def live(self) -> None:
         """Live through a storm and the calm after it."""
         with self._passage.direct():
             tables.init(self._passage.database.client(), TableNames(), self._runtime)
-        self._store = EventStore.open(self._passage.database.observer(), runtime=self._runtime)
         self._join("everything", None)
         self._join("one type", "MOVED")
         self.scheduler.on_step = self._processes.strike
@@ -211,9 +273,12 @@ class World:
         self._storm()
         self._passage.database.weather = AwsWeather()
         self._weather.clear_up()
+        self.generations.clear_up()
         self._calm()
+        self._broker.repeats.is_calm &= self._settings.trial != "crash"
         self._trials.lose_a_worker()
         self._calm()
+        self._standing.attempt()
         self._trials.repair()
         self._end()
 
@@ -230,13 +295,15 @@ class World:
                 self._ledger.broken("a run does something", f"{self.scheduler.steps} steps in {STORM_SECONDS_MAX} s")
             self._look_after_writers()
             self._weather.look()
+            self.generations.look()
             self._consume()
             looks += 1
             if looks == _LOOKS_PER_CHECK:
                 self._join("late", None)
-            if looks % _LOOKS_PER_CHECK == 0:
+            if looks % _LOOKS_PER_CHECK == 0 and self.generations.are_there:
                 self._checkers.look_at_all(self._store)
-            if self._is_written() and self._checkers.is_drained() and self.scheduler.steps >= STEPS_MIN:
+            is_over = self._is_written() and self._checkers.is_drained() and self.generations.are_there
+            if is_over and self.scheduler.steps >= STEPS_MIN:
                 break
             self._runtime.sleep(_LOOK_SECONDS)
 
@@ -269,10 +336,17 @@ class World:
         for queue in self._broker.queues:
             queue.check()
 
+    def _look(self) -> None:
+        """Let supervisors and consumers do their part in the calm."""
+        self._weather.look()
+        self._consume()
+
     def _is_written(self) -> bool:
         return all(writer.is_done for writer in self._writers)
 
     def _look_after_writers(self) -> None:
+        if not self.generations.are_there:
+            return
         for writer in self._writers:
             task = self._processes.writers.get(writer.name)
             if not writer.is_done and (task is None or task.is_done):

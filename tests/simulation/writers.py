@@ -12,12 +12,12 @@ from eventstore import ANY, EXISTS, NO_EVENTS, AggregateRef, Append, AppendResul
 from eventstore.errors import DecideAgainError, EventStoreError, OutcomeUnknownError, TryLaterError
 from eventstore.expectation import Expectation
 from tests.simulation.chance import Chance
+from tests.simulation.content import meant
 from tests.simulation.ledger import Ledger
 from tests.simulation.primitives import SimulatedRuntime
 
 AGGREGATE_TYPE = "ITEM"
 KINDS = ("number", "number", "new", "any", "any", "exists", "many", "bulk")
-TYPES = ("COUNTED", "MOVED")
 _LARGE = 2500
 _LOOKS = 0.3
 """Chance that a writer reads what it has just stored."""
@@ -68,12 +68,19 @@ class Writer:
         self._chance = chance
         self._ledger = ledger
         self._draw = chance.stream(name)
+        self._jobs_each, self._aggregates, self._generation = jobs, aggregates, 1
         self._jobs = deque(self._new_job(f"{name}-{number}", aggregates) for number in range(jobs))
 
     @property
     def is_done(self) -> bool:
         """Tell whether nothing is left to do."""
         return not self._jobs
+
+    def begin_anew(self) -> None:
+        """Have more to do, for another generation of the tables."""
+        self._generation += 1
+        names = (f"{self.name}-{self._generation}-{number}" for number in range(self._jobs_each))
+        self._jobs.extend(self._new_job(name, self._aggregates) for name in names)
 
     def work(self, open_store: Callable[[], EventStore], runtime: SimulatedRuntime) -> None:
         """Do what is left, as one process."""
@@ -165,8 +172,15 @@ class Writer:
         group = len(job.aggregates) if job.kind == "many" else 1
         events = [
             NewEvent(
-                TYPES[number % 2],
-                {"request": request, "place": number, "of": size, "group": group, "pad": "x" * job.padding, **extra},
+                data={
+                    "request": request,
+                    "place": number,
+                    "of": size,
+                    "group": group,
+                    "pad": "x" * job.padding,
+                    **extra,
+                },
+                **meant(request, number),
             )
             for number in range(size)
         ]

@@ -11,8 +11,9 @@ INPUT ?=
 LIMIT ?=
 SEED ?=
 RUNS ?=
+QUESTION ?=
 
-.PHONY: help demo test test-fast acceptance-long simulate bench check format dev up down status constraints api-docs build clean
+.PHONY: help demo test test-fast acceptance-long simulate bench bench-flow check format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +71,10 @@ simulate: $(VENV)/.dev ## Simulate a world that misbehaves (SEED=, RUNS=), then 
 
 bench: $(VENV)/.dev ## Two-item transactions a second of the in-memory DynamoDB; stated, not gated
 	$(BIN)/python -m tests.bench.in_memory_dynamodb
+
+bench-flow: $(VENV)/.dev ## Standstills of delivery against their bounds, 8 min (QUESTION=loss, …)
+	@failed=0; for each in $(or $(QUESTION),loss progress hot released refusing side sources handover); do \
+	  $(BIN)/python -m tests.bench.flow.$$each || failed=1; echo; done; exit $$failed
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
 	$(BIN)/pytest -m "not servers"

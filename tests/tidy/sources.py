@@ -49,7 +49,7 @@ def log_events() -> dict[str, LogEvent]:
                 assert isinstance(name, ast.Constant), f"{path}:{call.lineno}: the event's name is no constant"
                 event = found.setdefault(str(name.value), LogEvent())
                 event.levels.update(levels)
-                event.keys.update(keyword.arg or "**" for keyword in call.keywords)
+                event.keys.update(each.arg or "**" for each in call.keywords if each.arg != "exc_info")  # adds a stack
     return found
 
 

@@ -20,10 +20,12 @@ from eventstore import AggregateRef, EventStore, NewEvent, Repository, SnapshotP
 from eventstore.backoff import Backoff
 from eventstore.cli.output.envelope import ExitCode, exit_code_of
 from eventstore.dynamodb import tables
+from eventstore.rows.refused import RefusedMark
 from eventstore.search.settings import SearchSettings
 from eventstore.settings import StoreSettings
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
+from relay.delivery.page import Fate
 from relay.destination import Park
 from relay.leases.fleet import Fleet, FleetSettings, Pause, WorkerRecord, WorkerState, lease_key
 from relay.leases.fleet_table import FleetTable
@@ -263,7 +265,11 @@ def test_log_events_are_documented() -> None:
         code(row["event"])[0]: (set(row["level"].split(", ")), set(code(row["keys"])))
         for row in rows(REFERENCE / "log-events.md", "event")
     }
-    assert shown == {name: (event.levels, event.keys) for name, event in sources.log_events().items()}
+    fates = {fate.value for fate in Fate}
+    assert shown == {
+        name: (event.levels, event.keys - {"**"} | (fates if "**" in event.keys else set()))
+        for name, event in sources.log_events().items()
+    }
 
 
 def test_metrics_are_documented() -> None:
@@ -288,14 +294,15 @@ def test_labels_of_metrics_are_documented() -> None:
 
 def test_readiness_checks_are_documented() -> None:
     """The page has the checks of a relay with bus and index, and whether each is required."""
-    lanes = [SimpleNamespace(name=name, in_order=name == "bus", trouble=None) for name in ("bus", "index")]
+    pumps = [SimpleNamespace(name=name, in_order=name == "bus", trouble=None) for name in ("bus", "index")]
+    flow = SimpleNamespace(held_up=list, count_held_up=dict)
     keeper = SimpleNamespace(
         state=WorkerState.WORKING, lease_seconds=10.0, seen_seconds_ago=lambda: 0.0, held=dict, fleet=Fleet
     )
     shown = {
         code(row["check"])[0]: row["required"] == "yes" for row in rows(REFERENCE / "health.md", "check", "/readyz")
     }
-    checks = readiness.checks(keeper, lanes)  # type: ignore[arg-type]
+    checks = readiness.checks(keeper, pumps, flow)  # type: ignore[arg-type]
     assert shown == {check.name: check.required for check in checks}
 
 
@@ -318,6 +325,7 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     writer = OutboxWriter(client, names, runtime, Backoff())
     writer.park(rows[0], "bus", Park("a reason", "a_class"))
     writer.note({rows[0]: ["index"]})
+    writer.mark_refused(rows[0], "bus", RefusedMark(3, 0, 0, "nack"))
     writer.park(rows[1], "bus", Park("a reason", "a_class"))
     list(Releaser(client, names, runtime, Backoff()).release(Selection("large"), dry_run=False))
     fleet, key = FleetTable(client, names, runtime, Backoff()), lease_key("2025-01-01T00:00:00.000", "shard-1")
@@ -338,11 +346,15 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
             for attribute, value in item.items():
                 kinds.setdefault(attribute, set()).update(value)
     marks = client.get_item(TableName="t_outbox", Key={"aggregateId": {"S": "small"}, "sequenceNumber": {"N": "1"}})
-    found["A mark"] = {name: set(value) for name, value in marks["Item"]["parked"]["M"]["bus"]["M"].items()}
+    for attribute in ("parked", "refused"):
+        mark = marks["Item"][attribute]["M"]["bus"]["M"]
+        found[f"A mark in `{attribute}`"] = {name: set(value) for name, value in mark.items()}
     return found
 
 
-@pytest.mark.parametrize("table", ["events", "outbox", "relay", "snapshots", "idempotency", "A mark"])
+@pytest.mark.parametrize(
+    "table", ["events", "outbox", "relay", "snapshots", "idempotency", "A mark in `parked`", "A mark in `refused`"]
+)
 def test_attributes_of_tables_are_documented(table: str, rows_in_tables: dict[str, dict[str, set[str]]]) -> None:
     """The page has the attributes and types that rows have, and the keys of the template; nothing else is written."""
     requests = tables.create_requests(tables.load_template(), TableNames(""))
@@ -352,7 +364,7 @@ def test_attributes_of_tables_are_documented(table: str, rows_in_tables: dict[st
         if request["TableName"] == f"_{table}"
         for definition in request["AttributeDefinitions"]
     }
-    section = table if table == "A mark" else f"## `{table}`"
+    section = table if table.startswith("A mark") else f"## `{table}`"
     documented = list(rows(REFERENCE / "tables.md", "attribute", section))
     written = {code(row["attribute"])[0]: {row["type"]} for row in documented if row["written by"] != "nobody yet"}
     assert written == rows_in_tables[table]

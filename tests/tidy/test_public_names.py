@@ -57,6 +57,7 @@ EVENTSTORE = [
     "Loaded",
     "MissingExtraError",
     "NewEvent",
+    "NewerRowError",
     "NotJsonError",
     "NotSettledError",
     "OutcomeUnknownError",

@@ -57,12 +57,28 @@ def test_a_relay_at_work_is_alive_ready_and_counts(terminal, corner):
 
     assert ready == (
         200,
-        {"dynamodb": True, "leases": True, "destination bus": True, "destination index": True, "not paused": True},
+        {
+            "dynamodb": True,
+            "leases": True,
+            "destination bus": True,
+            "destination index": True,
+            "nothing refused": True,
+            "not paused": True,
+        },
     )
     assert alive[0] == 200
     loops = json.loads(alive[1])["loops"]
-    assert {"main", "leases", "sweep", "lane-bus", "lane-index"} < set(loops)
-    assert {name.partition("-")[0] for name in loops} == {"main", "leases", "sweep", "lane", "read", "deliver"}
+    assert {"main", "leases", "sweep", "bus", "side-index", "ask", "settle-1", "settle-2"} < set(loops)
+    assert {name.partition("-")[0] for name in loops} == {
+        "main",
+        "leases",
+        "sweep",
+        "bus",
+        "side",
+        "ask",
+        "settle",
+        "read",
+    }
     assert found["relay_records_read_total"] >= 1
     assert found["relay_commits_settled_total"] == 1
     assert found["relay_commits_delivered_total"] == 2
@@ -71,7 +87,8 @@ def test_a_relay_at_work_is_alive_ready_and_counts(terminal, corner):
     assert found["relay_leases_taken_total"] == 2
     assert found["relay_leases_lost_total"] == 0
     assert 23 * 3600 < found["relay_feed_trim_headroom_seconds"] <= 24 * 3600
-    assert found["relay_pages_in_flight"] == 0
+    assert found["relay_flow_commits"] == 0
+    assert found["relay_aggregates_held_up"] == 0
     assert found["relay_destination_up"] == 2
     assert found["process_resident_memory_bytes"] > 0
     assert "relay_commits_parked_total" not in found

@@ -53,7 +53,7 @@ def test_a_bus_that_comes_late(terminal, corner, witness):
         there = terminal.with_settings(RELAY_RABBITMQ_URL=bus.url, RELAY_LOG_FORMAT="json")
         with there.start("relay", "run") as relay:
             corner.store().append(ITEM, [NewEvent("A", {}), NewEvent("B", {})], expected_version=0)
-            until(lambda: len(events_named(relay, "bus.refused")) >= 3, "the bus was tried three times")
+            until(lambda: len(events_named(relay, "bus.lost")) >= 3, "the bus was tried three times")
             troubled = events_named(relay, "destination.troubled")
             bus.open()
             until(lambda: len(witness.seen) >= 2, "both events came")
@@ -99,7 +99,7 @@ def test_rabbitmq_refuses_the_password(terminal, corner):
     corner.store().append(ITEM, [NewEvent("A", {})], expected_version=0)
 
     with terminal.with_settings(RELAY_RABBITMQ_URL=wrong, RELAY_LOG_FORMAT="json").start("relay", "run") as relay:
-        until(lambda: len(events_named(relay, "bus.refused")) >= 2, "the bus was tried twice")
+        until(lambda: len(events_named(relay, "bus.lost")) >= 2, "the bus was tried twice")
         relay.signal(signal.SIGTERM)
         finished = relay.end()
 

@@ -36,7 +36,7 @@ def test_settings_that_contradict_each_other(bare):
     ).run("relay", "run")
 
     assert (finished.code, finished.out) == (2, "")
-    assert "RELAY_DRAIN_SECONDS (9) must exceed RELAY_BUS_BUDGET_SECONDS (10)" in finished.error
+    assert "RELAY_DRAIN_SECONDS (9) must exceed RELAY_INDEX_BULK_TIMEOUT_SECONDS (10)" in finished.error
     assert "RELAY_SWEEP_MIN_AGE_SECONDS (2) must exceed RELAY_INDEX_PATIENCE_SECONDS (2.5)" in finished.error
 
 

@@ -17,6 +17,9 @@ def counts(**changed: object) -> dict[str, object]:
         **nothing,
         "owed": {"bus": 0, "index": 0},
         "parked_for": {"bus": 0, "index": 0},
+        "refused_by": {"bus": 0, "index": 0},
+        "refusals": [],
+        "newer": 0,
         "settled_rows": 0,
         **changed,
     }

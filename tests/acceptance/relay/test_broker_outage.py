@@ -80,9 +80,9 @@ def test_a_broker_that_was_away_is_caught_up_with(broker: Broker, tmp_path: Path
         writer = Writer(corner, planned, per_second=PER_SECOND)
         until(lambda: len(witness.seen) >= BEFORE, "the bus has the first commits")
         with broker.stop:
-            refused = sum(len(worker.named("bus.refused")) for worker in both)
+            refused = sum(len(worker.named("bus.lost")) for worker in both)
             threading.Event().wait(seconds)  # an outage lasts; there is nothing to wait for
-            attempts = sum(len(worker.named("bus.refused")) for worker in both) - refused
+            attempts = sum(len(worker.named("bus.lost")) for worker in both) - refused
             owed = outbox_left(corner)
             came = len(witness.seen)
         back, behind = time.monotonic(), writer.events

@@ -24,13 +24,14 @@ from tests.contract.destinations.worlds import (
     RabbitBusWorld,
     receive,
 )
+from tests.support.delivering import close
 from tests.support.proxy import proxied, proxy_to
 
 
 class AnyWorld(Protocol):
     """A destination and what lies behind it."""
 
-    destination: Destination
+    destination: Destination | Bus
 
     def taken(self, count: int) -> list[str]:
         """Return the ids of all events that are there, in their order where there is one; `count` are awaited."""
@@ -52,7 +53,7 @@ class AnyWorld(Protocol):
 class AnyMemoryBus:
     def __init__(self) -> None:
         self._world = MemoryBusWorld()
-        self.destination: Destination = self._world.bus()
+        self.destination = self._world.bus()
         self._world.broker.queue("all")
 
     def taken(self, count: int) -> list[str]:
@@ -66,7 +67,7 @@ class AnyMemoryBus:
         self._world.broker.refuse_connections(None)
 
     def close(self) -> None:
-        self.destination.close()
+        close(self.destination)
 
 
 class AnyRabbitBus:
@@ -75,7 +76,7 @@ class AnyRabbitBus:
         self._proxy = proxy_to(url)
         settings = RabbitSettings(connect_timeout_seconds=1.0, io_timeout_seconds=1.0)
         broker = RabbitBroker(proxied(url, self._proxy), self._world.names, settings)
-        self.destination: Destination = Bus(broker, self._world.runtime, BusSettings(names=self._world.names))
+        self.destination = Bus(broker, self._world.runtime, BusSettings(names=self._world.names))
         self._consumer = self._world.consumer()
 
     def taken(self, count: int) -> list[str]:
@@ -90,7 +91,7 @@ class AnyRabbitBus:
         self._proxy.open()
 
     def close(self) -> None:
-        self.destination.close()
+        close(self.destination)
         self._world.close()
         self._proxy.close()
 
@@ -110,7 +111,7 @@ class AnyMemoryIndex:
         self._world.client.fail(None)
 
     def close(self) -> None:
-        self.destination.close()
+        close(self.destination)
 
 
 class AnyElasticsearchIndex:
@@ -133,7 +134,7 @@ class AnyElasticsearchIndex:
         self._proxy.open()
 
     def close(self) -> None:
-        self.destination.close()
+        close(self.destination)
         self._world.close()
         self._proxy.close()
 
@@ -158,5 +159,5 @@ class AnyFile:
         self._away.rename(self._folder)
 
     def close(self) -> None:
-        self.destination.close()
+        close(self.destination)
         self._home.cleanup()

@@ -1,5 +1,6 @@
 """What the bus does, in memory and on RabbitMQ alike."""
 
+import threading
 from collections import defaultdict
 
 import pytest
@@ -158,14 +159,48 @@ def test_what_was_received_is_gone(bus_world):
     assert bus_world.consumer().receive(0.05) == []
 
 
-def test_idle_and_close_at_any_time(bus_world):
-    """Before, between and after deliveries both are harmless."""
+def test_dropped_and_opened_at_any_time(bus_world):
+    """Before the first use, twice, and with an event unanswered: it opens again, and what was unanswered is told."""
     bus = bus_world.bus()
-    bus.idle()
-    bus.close()
-    deliver(bus, [chain("a", 1)], 10)
-    bus.idle()
-    assert deliver(bus, [chain("b", 1)], 10).trouble is None
-    bus.close()
-    bus.idle()
-    assert deliver(bus, [chain("c", 1)], 10).trouble is None
+    bus.wake()
+    assert bus.drop() == []
+    bus.open()
+    bus.open()
+    assert bus.listen(0).trouble is None
+    (event,) = commit("a").events
+    assert bus.send(event, "token")
+
+    assert bus.drop() == ["token"]
+    assert bus.drop() == []
+
+    assert not bus.is_open
+    assert deliver(bus, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
+
+
+def test_a_call_ends_a_wait_for_news(bus_world):
+    """Whoever has work for a bus that listens wakes it; a call before it listens counts too."""
+    bus = bus_world.bus()
+    bus.open()
+    for call in (bus.wake, lambda: threading.Timer(0.05, bus.wake).start()):
+        started = bus_world.runtime.monotonic()
+        call()
+        bus.listen(60)
+        assert bus_world.runtime.monotonic() - started < 30
+
+
+def test_an_event_is_unanswered_once(bus_world):
+    """The same event is not sent again before it was answered: nobody could tell the two answers apart."""
+    bus_world.consumer()
+    bus = bus_world.bus()
+    bus.open()
+    (event,) = commit("a").events
+
+    assert (bus.send(event, "first"), bus.send(event, "second")) == (True, False)
+
+    taken: list[object] = []
+    for _ in range(100):
+        taken += bus.listen(1).taken
+        if taken:
+            break
+    assert taken == ["first"]
+    assert bus.send(event, "again")

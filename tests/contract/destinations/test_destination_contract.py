@@ -1,4 +1,4 @@
-"""What every destination promises, whatever it is: see `relay.destination.Destination`."""
+"""What every destination promises, whatever it is: see `Destination` and `EventBus` in `relay.destination`."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.contract.destinations.any_world import (
     AnyWorld,
 )
 from tests.contract.destinations.servers import address
-from tests.support.delivering import TestedPermit, deliver
+from tests.support.delivering import TestedPermit, close, deliver, idle
 
 MAKERS = {
     "bus in memory": AnyMemoryBus,
@@ -26,10 +26,20 @@ MAKERS = {
     "file": AnyFile,
 }
 SERVERS = {"rabbitmq", "elasticsearch"}
+BUSES = {"bus in memory", "rabbitmq"}
+PARAMS = {each: pytest.param(each, marks=pytest.mark.servers if each in SERVERS else ()) for each in MAKERS}
 
 
-@pytest.fixture(params=[pytest.param(each, marks=pytest.mark.servers if each in SERVERS else ()) for each in MAKERS])
+@pytest.fixture(params=PARAMS.values())
 def world(request: pytest.FixtureRequest) -> Iterator[AnyWorld]:
+    made = MAKERS[request.param]()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=[param for each, param in PARAMS.items() if each not in BUSES])
+def side_world(request: pytest.FixtureRequest) -> Iterator[AnyWorld]:
+    """A side asks for leave by itself; a bus sends what it is told to, and whoever drives it asks."""
     made = MAKERS[request.param]()
     yield made
     made.close()
@@ -106,15 +116,15 @@ def test_out_of_reach_and_back(world):
     assert set(world.taken(3)) == {"warm:1", "a:1", "a:2"}
 
 
-def test_without_leave_nothing_is_sent(world):
+def test_without_leave_nothing_is_sent(side_world):
     """A worker whose lease is gone sends nothing more, however much of the budget is left; that is no trouble."""
-    deliver(world.destination, [chain("warm", 1)], 10)
+    deliver(side_world.destination, [chain("warm", 1)], 10)
 
-    report = deliver(world.destination, [chain("a", 1), chain("b", 1)], 10, TestedPermit(0.0))
+    report = deliver(side_world.destination, [chain("a", 1), chain("b", 1)], 10, TestedPermit(0.0))
 
     assert {type(outcome) for outcome in report.outcomes.values()} == {Retry}
     assert report.trouble is None
-    assert world.taken(1) == ["warm:1"]
+    assert side_world.taken(1) == ["warm:1"]
 
 
 def test_more_than_one_request_holds(world):
@@ -128,10 +138,10 @@ def test_more_than_one_request_holds(world):
 
 def test_idle_and_close_at_any_time(world):
     """Before, between and after deliveries both are harmless, and after a close a delivery connects again."""
-    world.destination.idle()
-    world.destination.close()
+    idle(world.destination)
+    close(world.destination)
     assert deliver(world.destination, [chain("a", 1)], 10).trouble is None
-    world.destination.idle()
-    world.destination.close()
-    world.destination.close()
+    idle(world.destination)
+    close(world.destination)
+    close(world.destination)
     assert deliver(world.destination, [chain("b", 1)], 10).trouble is None

@@ -98,8 +98,10 @@ class RabbitBusWorld:
         self._channel.exchange_delete(self.names.exchange)
 
     def close(self) -> None:
-        for part in (*self._buses, *self._consumers):
-            part.close()
+        for bus in self._buses:
+            bus.drop()
+        for consumer in self._consumers:
+            consumer.close()
         for queue in self._queues:
             with contextlib.suppress(AMQPError):
                 self._channel.queue_delete(queue)

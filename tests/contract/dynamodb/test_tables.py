@@ -191,3 +191,42 @@ def test_an_unfit_table_is_refused(client, changes):
 
     assert code(lambda: client.create_table(**request)) == "ValidationException"
     assert client.list_tables()["TableNames"] == []
+
+
+@pytest.mark.local_differs(
+    page="https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html",
+    does="gives tables no id",
+)
+def test_a_table_that_is_made_anew_has_another_id(client):
+    """
+    The id tells two tables of one name apart, and stays while a table is there.
+    """
+    create_things(client)
+    first = client.describe_table(TableName=THINGS)["Table"]
+    assert client.describe_table(TableName=THINGS)["Table"]["TableId"] == first["TableId"]
+    client.delete_table(TableName=THINGS)
+    client.get_waiter("table_not_exists").wait(TableName=THINGS)
+    create_things(client)
+
+    again = client.describe_table(TableName=THINGS)["Table"]
+
+    assert again["TableId"] != first["TableId"]
+    assert again["TableArn"] == first["TableArn"]
+
+
+def test_a_table_that_is_made_anew_has_another_stream(client):
+    """
+    It begins without the changes of the former one, whose stream stays as it was.
+    """
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    create_things(client, StreamSpecification=stream)
+    put(client, thing("ann", 1))
+    first = client.describe_table(TableName=THINGS)["Table"]
+    client.delete_table(TableName=THINGS)
+    client.get_waiter("table_not_exists").wait(TableName=THINGS)
+    create_things(client)
+    client.update_table(TableName=THINGS, StreamSpecification=stream)
+    again = client.describe_table(TableName=THINGS)["Table"]
+
+    assert again["LatestStreamArn"] != first["LatestStreamArn"]
+    assert again["CreationDateTime"] >= first["CreationDateTime"]

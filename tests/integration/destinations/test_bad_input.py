@@ -102,7 +102,7 @@ class TestRabbitMQ:
         assert first.outcomes["a", 2] == Retry("unconfirmed")
         assert first.trouble is None
         second = deliver(bus, [[commit("a", 1), large, commit("a", 3)], chain("b", 1)], 60)
-        bus.close()
+        bus.drop()
 
         parked = second.outcomes["a", 2]
         assert isinstance(parked, Park)

@@ -14,6 +14,7 @@ from relay.destinations.bus.amqp_errors import broker_error
 from relay.destinations.bus.broker import (
     Acked,
     Blocked,
+    BrokerConfusedError,
     BrokerLostError,
     MessageTooLargeError,
     TopologyError,
@@ -25,7 +26,7 @@ from relay.destinations.bus.settings import BusSettings
 from relay.destinations.resource_names import Names
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import RabbitBusWorld, fresh_prefix, receive
-from tests.support.delivering import deliver
+from tests.support.delivering import deliver, idle
 from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.servers
@@ -47,11 +48,11 @@ def test_a_connection_that_breaks_while_idle_is_replaced(rabbit, proxy, proxied)
     consumer = rabbit.consumer()
     deliver(proxied, [chain("a", 1)], 10)
     proxy.drop()
-    proxied.idle()
+    idle(proxied)
 
     assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
     assert [received.message_id for received in receive(consumer, 2)] == ["a:1", "b:1"]
-    proxied.close()
+    proxied.drop()
 
 
 def test_a_connection_that_breaks_unnoticed(proxy, proxied):
@@ -65,7 +66,7 @@ def test_a_connection_that_breaks_unnoticed(proxy, proxied):
     assert report.trouble is not None
     assert report.trouble.kind is TroubleKind.OUTAGE
     assert deliver(proxied, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
-    proxied.close()
+    proxied.drop()
 
 
 def test_a_broker_that_went_deaf(proxy, proxied):
@@ -84,7 +85,7 @@ def test_a_broker_that_went_deaf(proxy, proxied):
     assert again.trouble is not None
     assert again.trouble.kind is TroubleKind.OUTAGE
     assert runtime.monotonic() - started < 6, "0.5 s, a farewell of 1 s, a connect of 1 s, and room to breathe"
-    proxied.close()
+    proxied.drop()
 
 
 def test_half_a_frame_does_not_hold_a_poll(proxy, rabbit):
@@ -239,7 +240,7 @@ def test_a_large_batch_keeps_the_window(rabbit):
             PreconditionFailed("message size 17 is larger than configured max size 16", reply_code=406),
             MessageTooLargeError,
         ),
-        (amqp.exceptions.UnexpectedFrame("frame", reply_code=505), TopologyError),
+        (amqp.exceptions.UnexpectedFrame("frame", reply_code=505), BrokerConfusedError),
         (ConnectionForced("shutdown", reply_code=320), BrokerLostError),
         (InternalError("oops", reply_code=541), BrokerLostError),
         (TimeoutError("timed out"), BrokerLostError),

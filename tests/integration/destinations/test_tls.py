@@ -109,7 +109,7 @@ def test_a_trusted_certificate(rabbit, make_front):
     report = deliver(bus, [chain(f"a{number}", 3) for number in range(200)], 10)
 
     assert set(report.outcomes.values()) == {Confirmed()}
-    bus.close()
+    bus.drop()
 
 
 def test_a_certificate_of_nobody_we_know(rabbit, make_front):

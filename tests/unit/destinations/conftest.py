@@ -65,6 +65,9 @@ class ScriptedSession:
             raise answer
         return answer
 
+    def wake(self) -> None:
+        """Its polls do not wait."""
+
     def close(self) -> None:
         self.closed = True
 

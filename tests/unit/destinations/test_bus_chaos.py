@@ -78,6 +78,9 @@ class ChaoticSession:
             return []
         return self._answer()
 
+    def wake(self) -> None:
+        """Its polls do not wait."""
+
     def close(self) -> None:
         self.open.clear()
 

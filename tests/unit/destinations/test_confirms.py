@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.destinations.bus.broker import BrokerConfusedError
 from relay.destinations.bus.confirms import Confirms
 
 
@@ -48,20 +49,35 @@ def test_a_return_comes_before_the_confirm_and_outranks_it():
     assert confirms.answered(3, multiple=True) == ["item-1", "item-3"]
 
 
-def test_a_return_of_something_unknown_is_nothing():
-    """A return for what was answered before, or never sent, has no item."""
+@pytest.mark.parametrize("message_id", ["id-1", "id-9", ""])
+def test_a_return_of_something_unknown_is_trouble(message_id):
+    """A return comes before its ack: of what was answered, or never sent, the id is wrong, and an ack would follow."""
     confirms = sent(1)
     confirms.answered(1, multiple=False)
 
-    assert confirms.returned("id-1") is None
-    assert confirms.returned("id-9") is None
+    with pytest.raises(BrokerConfusedError, match="not under way"):
+        confirms.returned(message_id)
 
 
-@pytest.mark.parametrize("tag", [0, 3])
-def test_the_broker_cannot_answer_what_was_never_sent(tag):
-    """A tag that was not given is impossible, not something to live with."""
-    with pytest.raises(AssertionError, match=f"answered tag {tag}, and 2 were sent"):
-        sent(2).answered(tag, multiple=False)
+@pytest.mark.parametrize(
+    ("tag", "multiple"), [(0, False), (-1, False), (3, False), (3, True), (2**64 - 1, False), (2**64 - 1, True)]
+)
+def test_the_broker_cannot_answer_what_was_never_sent(tag, multiple):
+    """Nothing counts as answered by it, and the connection is of no more use."""
+    confirms = sent(2)
+    with pytest.raises(BrokerConfusedError, match=f"answered tag {tag}, and 2 were sent"):
+        confirms.answered(tag, multiple=multiple)
+
+    assert len(confirms) == 2
+
+
+def test_tag_0_with_multiple_answers_all():
+    """AMQP says so; when nothing is under way it says nothing."""
+    confirms = sent(3)
+
+    assert confirms.answered(0, multiple=True) == ["item-1", "item-2", "item-3"]
+    assert confirms.answered(0, multiple=True) == []
+    assert sent(0).answered(0, multiple=True) == []
 
 
 def test_tags_grow_by_one():

@@ -25,6 +25,8 @@ from relay.destinations.index.bulk_item import ItemVerdict, Ruling, rule
         (401, "security_exception", Ruling.MISCONFIGURED),
         (403, "security_exception", Ruling.MISCONFIGURED),
         (404, "index_not_found_exception", Ruling.MISCONFIGURED),
+        *[(status, None, Ruling.RETRY) for status in (-1, 0, 100, 199, 302, 399, 600, 10**9)],
+        (302, "document_parsing_exception", Ruling.RETRY),
     ],
 )
 def test_rulings(status, error_type, ruling):

@@ -1,5 +1,6 @@
 """The cost page: every figure in its tables is measured again and compared."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +12,10 @@ from eventstore.rows import outbox as outbox_row
 from eventstore.rows.item import item_size, row_key
 from eventstore.system import SystemRuntime
 from relay.assembly import AssemblySettings, Relay
+from relay.delivery.commit import NEVER
 from relay.delivery.page import CommitPage
-from relay.delivery.pipeline import PipelineSettings
+from relay.delivery.settings import FlowSettings
+from relay.delivery.source import FEED
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.index import Index
@@ -88,27 +91,38 @@ def relay_of(metered: Metered) -> Iterator[Relay]:
         client=metered.client,
         streams=metered.database.streams_client(),
         tables=TableNames(),
-        bus=Bus(broker, runtime, BusSettings(last_call=0.0)),
+        bus=Bus(broker, runtime, BusSettings()),
         sides=(Index(InMemoryIndex(runtime), runtime),),
         runtime=runtime,
-        settings=AssemblySettings(pipeline=PipelineSettings(side_patience_seconds=10.0)),
+        settings=AssemblySettings(flow=FlowSettings(side_patience_seconds=10.0)),
     )
-    for lane in relay.lanes:
-        lane.start()
+    services = (*relay.pumps, *relay.scribes(lambda: True))
+    for service in services:
+        service.start()
     try:
         yield relay
     finally:
-        for lane in relay.lanes:
-            lane.stop()
-        stopped = [lane.join(10.0) for lane in relay.lanes]
+        for service in services:
+            service.stop()
+        stopped = [service.join(10.0) for service in services]
     assert all(stopped)
 
 
 def deliver(metered: Metered, relay: Relay, *, recheck: bool = False) -> dict[str, float]:
     """Return what it costs to deliver all that is owed, handed over as the feed does."""
     owed = [outbox_row.decode(item, "inventory_outbox") for item in metered.items("outbox")]
-    page, flag = CommitPage("feed", owed, recheck), SystemRuntime().flag()
-    cost = metered.meter.cost_of(lambda: relay.pipeline().process(page, FlagPermit(flag)))
+    runtime = SystemRuntime()
+    source = relay.flow.open_source(FEED, FlagPermit(runtime.flag()))
+    is_over = threading.Event()
+
+    def hand_in() -> None:
+        page = CommitPage(FEED, runtime.monotonic(), ring=is_over.set)
+        relay.flow.hand_in(source, page, owed, NEVER if recheck else runtime.monotonic())
+        page.is_sealed = True
+        assert page.is_over or is_over.wait(10.0)
+
+    cost = metered.meter.cost_of(hand_in)
+    relay.flow.withdraw(source)
     assert metered.items("outbox") == []
     return cost
 
@@ -280,7 +294,10 @@ def test_relay() -> None:
         deliver(metered, relay)
         metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=2)
         settled = total(deliver(metered, relay))
-        swept = metered.cost_of(lambda _: relay.sweep().walk(FlagPermit(SystemRuntime().flag()), age_seconds=None))
+        sweep, permit = relay.sweep(), FlagPermit(SystemRuntime().flag())
+        sweep.begin(permit)
+        swept = metered.cost_of(lambda _: sweep.walk(permit))
+        sweep.end()
     with relay_of(metered) as relay:  # it remembers nothing of the aggregate
         metered.store.append(AGGREGATE, events(1, "300 B"), expected_version=3)
         asked = total(deliver(metered, relay)) - settled

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eventstore import AggregateRef, AggregateTypeError, CorruptRowError, EventStore, InvalidInputError
+from eventstore import AggregateRef, AggregateTypeError, CorruptRowError, EventStore, InvalidInputError, NewerRowError
 from eventstore.testing import InMemoryDynamoDB
 
 from .conftest import ITEM, event
@@ -104,3 +104,19 @@ def test_a_corrupt_row_does_not_hide_its_neighbours(filled: EventStore, database
     assert [error.key for error in told] == ["item-1/3"]
     with pytest.raises(CorruptRowError):
         list(filled.read(ITEM))
+
+
+def test_an_event_of_a_later_release_says_upgrade(store: EventStore, database: InMemoryDynamoDB) -> None:
+    """
+    The row is sound, so it must not be taken for a broken one, nor be passed over unasked.
+    """
+    store.append(ITEM, [event(1), event(2)], expected_version=0)
+    client = database.client()
+    key = {"aggregateId": {"S": ITEM.id}, "sequenceNumber": {"N": "2"}}
+    item = client.get_item(TableName="inventory_events", Key=key)["Item"]
+    client.put_item(TableName="inventory_events", Item={**item, "layout": {"N": "2"}})
+
+    with pytest.raises(NewerRowError, match="upgrade it") as caught:
+        store.load(ITEM.id)
+
+    assert (caught.value.table, caught.value.layout, caught.value.known) == ("inventory_events", 2, 1)

@@ -15,15 +15,22 @@ from eventstore.rows.outbox import OutboxRow
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
-from relay.delivery.page import CommitPage, PageResult
-from relay.delivery.pipeline import Pipeline, PipelineSettings
+from relay.delivery.commit import NEVER
+from relay.delivery.page import CommitPage
+from relay.delivery.pumps.bus_pump import BusPumpSettings
+from relay.delivery.pumps.side_pump import SidePump
+from relay.delivery.settings import FlowSettings
+from relay.delivery.source import FEED, Source
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.index import Index
+from relay.lifecycle import Service
 from relay.outbox.row import of_row
 from relay.permit import FlagPermit
+from relay.sweep.sweep import WalkResult
 from relay.testing import InMemoryBroker, InMemoryIndex
+from tests.support.waiting import until
 
 QUEUE = "all"
 
@@ -42,6 +49,7 @@ class Way:
         self.calls: list[tuple[str, Mapping[str, Any], dict[str, Any]]] = []
         self.trap: Trap | None = None
         self.counts_units = False
+        self.remembers = True
 
     def carry(self, operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Carry a call out, or spring the trap."""
@@ -49,7 +57,8 @@ class Way:
             assert isinstance(request, dict), "the client's own copy"
             request["ReturnConsumedCapacity"] = "TOTAL"
         reply = effect() if self.trap is None else self.trap(operation, request, effect)
-        self.calls.append((operation, request, reply))
+        if self.remembers:
+            self.calls.append((operation, request, reply))
         return reply
 
     def units(self, *operations: str) -> float:
@@ -74,10 +83,11 @@ class Bench:
         store: Writes commits.
         broker: The bus, behind our side of it, `bus`.
         index: The index.
-        pipeline: Takes pages.
+        source: Hands pages in.
         relay: The parts behind it.
         runtime: The real clock.
-        another_relay: Returns a relay that shares nothing with this one but the servers, its lanes started or not.
+        uncertain: Raised, the relays are not certain of the destinations in force.
+        another_relay: Returns a relay that shares nothing with this one but the servers, its parts started or not.
     """
 
     database: InMemoryDynamoDB
@@ -87,9 +97,10 @@ class Bench:
     broker: InMemoryBroker
     bus: Bus
     index: InMemoryIndex
-    pipeline: Pipeline
+    source: Source
     relay: Relay
     runtime: SystemRuntime
+    uncertain: threading.Event
     another_relay: Callable[..., Relay]
 
     def append(self, aggregate_id: str, *, count: int = 1, text: str = "") -> None:
@@ -109,13 +120,50 @@ class Bench:
         """Return one row of the outbox."""
         return next(row for row in self.outbox() if row.key == (aggregate_id, last))
 
-    def process(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> PageResult:
-        """Let the pipeline deal with a page."""
-        return self.pipeline.process(self.page(rows, recheck=recheck), FlagPermit(self.runtime.flag()))
+    def process(self, rows: Sequence[OutboxRow], *, recheck: bool = False, seconds: float = 10.0) -> CommitPage:
+        """Hand a page in and wait until nothing holds it, at most that long."""
+        return self.wait_for(self.hand_in(rows, recheck=recheck), seconds)
 
-    def page(self, rows: Sequence[OutboxRow], *, recheck: bool = False) -> CommitPage:
-        """Return a page of the feed."""
-        return CommitPage("feed", rows, recheck)
+    def hand_in(self, rows: Sequence[OutboxRow], *, recheck: bool = False, relay: Relay | None = None) -> CommitPage:
+        """Hand a page in, to this relay or to another, as if it had just been read."""
+        relay = relay or self.relay
+        source = self.source if relay is self.relay else relay.flow.open_source(FEED, self.permit)
+        page = CommitPage(FEED, self.runtime.monotonic())
+        relay.flow.hand_in(source, page, rows, NEVER if recheck else self.runtime.monotonic())
+        page.is_sealed = True
+        return page
+
+    def wait_for(self, page: CommitPage, seconds: float = 10.0) -> CommitPage:
+        """Wait until nothing holds a page, at most that long."""
+        is_over = threading.Event()
+        page.ring = is_over.set
+        if not page.is_over:
+            is_over.wait(seconds)
+        return page
+
+    def rest(self, seconds: float = 10.0) -> None:
+        """Wait until nothing is in hand and nothing waits to be written."""
+        until(lambda: not any(self.relay.flow.counts().values()), "nothing is in hand", timeout_seconds=seconds)
+
+    def sweep(self) -> WalkResult:
+        """Walk over the outbox once, whatever the age of its rows, and let go of what is in hand."""
+        sweep, permit = self.relay.sweep(), self.permit
+        sweep.begin(permit)
+        walk = sweep.walk(permit, age_seconds=0.0)
+        sweep.end()
+        return walk
+
+    def forgive(self) -> None:
+        """Let no side be left alone any longer for what it did."""
+        for pump in self.relay.pumps:
+            if isinstance(pump, SidePump):
+                pump._breaker = pump._breaker.succeeded()
+                self.relay.flow.open_side(pump.name)
+
+    @property
+    def permit(self) -> FlagPermit:
+        """A permit that always holds."""
+        return FlagPermit(self.runtime.flag())
 
     def on_bus(self) -> list[tuple[str, int]]:
         """Return aggregate and number of every message, in the order in which the broker took them."""
@@ -125,11 +173,9 @@ class Bench:
         ]
 
     def be_impatient(self) -> None:
-        """Let pages wait no time for the index, which is late in all that follows."""
-        self.relay._settings = replace(
-            self.relay._settings, pipeline=replace(self.relay._settings.pipeline, side_patience_seconds=0.0)
-        )
-        self.pipeline = self.relay.pipeline()
+        """Let commits wait no time for the index, which is late in all that follows."""
+        flow = self.relay.flow
+        flow._settings = replace(flow._settings, side_patience_seconds=0.0)
 
     def hold_index(self) -> threading.Event:
         """Let the index answer nothing until the returned event is set."""
@@ -164,6 +210,7 @@ def bench() -> Iterator[Bench]:
     broker, index = InMemoryBroker(runtime=runtime), InMemoryIndex(runtime)
     broker.queue(QUEUE)
     relays: list[Relay] = []
+    uncertain = threading.Event()
 
     def make_relay(bus: Bus) -> Relay:
         relay = Relay(
@@ -174,26 +221,36 @@ def bench() -> Iterator[Bench]:
             sides=(Index(index, runtime),),
             runtime=runtime,
             settings=AssemblySettings(
-                pipeline=PipelineSettings(
-                    side_patience_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)
+                flow=FlowSettings(
+                    side_patience_seconds=5.0,
+                    question=Backoff(base_seconds=0.01, cap_seconds=0.05),
+                    settle=Backoff(base_seconds=0.01, cap_seconds=0.05),
+                    refused=Backoff(base_seconds=0.05, cap_seconds=0.2),
                 ),
-                bus_budget_seconds=1.0,
+                bus=BusPumpSettings(budget_seconds=1.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
                 side_budget_seconds=5.0,
             ),
         )
         relays.append(relay)
         return relay
 
+    services: list[Service] = []
+
+    def start(relay: Relay) -> None:
+        started = (*relay.pumps, *relay.scribes(lambda: not uncertain.is_set()))
+        services.extend(started)
+        for service in started:
+            service.start()
+
     def start_relay(*, started: bool = True) -> Relay:
-        relay = make_relay(Bus(broker, runtime, BusSettings(last_call=0.0)))
-        for lane in relay.lanes if started else ():
-            lane.start()
+        relay = make_relay(Bus(broker, runtime, BusSettings()))
+        if started:
+            start(relay)
         return relay
 
-    bus = Bus(broker, runtime, BusSettings(last_call=0.0))
+    bus = Bus(broker, runtime, BusSettings())
     relay = make_relay(bus)
-    for lane in relay.lanes:
-        lane.start()
+    start(relay)
     yield Bench(
         database,
         client,
@@ -202,15 +259,17 @@ def bench() -> Iterator[Bench]:
         broker,
         bus,
         index,
-        relay.pipeline(),
+        relay.flow.open_source(FEED, FlagPermit(runtime.flag())),
         relay,
         runtime,
+        uncertain,
         another_relay=start_relay,
     )
-    for lane in (lane for relay in relays for lane in relay.lanes):
-        lane.stop()
-        assert lane.join(10.0)
-        assert lane.dead_part is None
+    for service in services:
+        service.stop()
+    for service in services:
+        assert service.join(10.0)
+        assert service.dead_part is None
 
 
 @pytest.fixture

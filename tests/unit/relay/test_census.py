@@ -1,6 +1,9 @@
 """Rows of the outbox, counted."""
 
+from collections.abc import Mapping
+
 from eventstore.rows.outbox import OutboxRow
+from eventstore.rows.refused import RefusedMark
 from relay.outbox.debt import Census, Survey
 from relay.outbox.row import UnreadableRow
 
@@ -13,6 +16,7 @@ def row(
     delivered: frozenset[str] = frozenset(),
     parked: tuple[str, ...] = (),
     committed_at_ms: int = 0,
+    refused: Mapping[str, str] | None = None,
 ) -> OutboxRow:
     return OutboxRow(
         aggregate_id=aggregate_id,
@@ -25,6 +29,7 @@ def row(
         events=None,
         delivered=delivered,
         parked=dict.fromkeys(parked, "bad"),
+        refused={name: RefusedMark(3, 0, 0, reason) for name, reason in (refused or {}).items()},
     )
 
 
@@ -56,7 +61,43 @@ def test_rows_are_counted_per_destination() -> None:
         complete_rows=1,
         oldest_committed_at_ms=20,
         complete=False,
+        refused={"bus": 0, "index": 0},
     )
+
+
+def test_what_is_refused_is_owed_all_the_same() -> None:
+    """
+    By destination and by reason; not what is parked, delivered, or for a destination that is not in force.
+    """
+    census = Census(NAMES)
+    for each in (
+        row("a", refused={"bus": "nack"}),
+        row("b", refused={"bus": "silent"}, committed_at_ms=7),
+        row("c", refused={"bus": "nack", "index": "nack"}, delivered=frozenset({"index"})),
+        row("d", refused={"bus": "nack"}, parked=("bus",)),
+        row("e", refused={"bus": "nack"}, delivered=frozenset({"bus"})),
+        row("f", refused={"file": "nack"}),
+    ):
+        census.add(each)
+
+    found = census.survey(complete=True)
+
+    assert (found.refused, found.refusal_reasons) == ({"bus": 3, "index": 0}, {"nack": 2, "silent": 1})
+    assert (found.owed_to_bus, found.parked["bus"], found.oldest_committed_at_ms) == (4, 1, 7)
+
+
+def test_reasons_that_say_anything_take_no_more_memory_than_fifty() -> None:
+    """
+    A mark's reason is stored text, too.
+    """
+    census = Census(NAMES)
+    for number in range(60):
+        census.add(row("a", refused={"bus": f"reason-{number}"}))
+
+    found = census.survey(complete=True)
+
+    assert (len(found.refusal_reasons), found.refusal_reasons["other"]) == (51, 10)
+    assert found.refused["bus"] == 60
 
 
 def test_marks_that_name_anything_take_no_more_memory_than_fifty_names() -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from eventstore.rows.outbox import OutboxRow
-from relay.permit import FlagPermit
+from relay.delivery.page import Fate
 
 from .conftest import READS, WRITES, Bench
 
@@ -27,7 +27,8 @@ def second_commits(bench: Bench, size: int, *, known: bool, text: str = "") -> l
     if known:
         bench.process(bench.outbox())
     else:
-        bench.another_relay().pipeline().process(bench.page(bench.outbox()), FlagPermit(bench.runtime.flag()))
+        bench.wait_for(bench.hand_in(bench.outbox(), relay=bench.another_relay()))
+    bench.rest()
     for number in range(size):
         bench.append(f"item-{number}", text=text)
     rows = bench.outbox()
@@ -40,13 +41,22 @@ def requests(bench: Bench) -> dict[str, int]:
     return dict(Counter(name for name, _, _ in bench.way.calls))
 
 
+def settling_max(size: int) -> int:
+    """Return the most calls that settle so many rows: 25 in one, and some are not full since they wait 20 ms at most.
+
+    Destinations report in parts, so how many rows a call has depends on their pace; what is charged does not.
+    """
+    return max(1, 2 * -(-size // 25))
+
+
 def test_at_steady_state(bench: Bench, size: int) -> None:
     """
     The relay remembers what the bus has and the rows carry their events: nothing is read, rows go 25 at a time.
     """
     bench.process(second_commits(bench, size, known=True))
 
-    assert requests(bench) == {"BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
+    assert set(requests(bench)) == {"BatchExecuteStatement"}
+    assert bench.way.count("BatchExecuteStatement") <= settling_max(size)
     assert bench.way.units(*READS) == 0
     assert bench.way.units(*WRITES) == size
 
@@ -57,7 +67,9 @@ def test_aggregates_the_relay_does_not_remember(bench: Bench, size: int) -> None
     """
     bench.process(second_commits(bench, size, known=False))
 
-    assert requests(bench) == {"TransactGetItems": 1, "BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
+    assert set(requests(bench)) == {"TransactGetItems", "BatchExecuteStatement"}
+    assert bench.way.count("TransactGetItems") <= {1: 1, 10: 1, 100: 3}[size]  # the first begins while rows come in
+    assert bench.way.count("BatchExecuteStatement") <= settling_max(size)
     assert bench.way.units(*READS) == 2 * size
     assert bench.way.units(*WRITES) == size
 
@@ -70,17 +82,21 @@ def test_rows_that_may_be_settled_already(bench: Bench, size: int) -> None:
 
     bench.process(rows, recheck=True)
 
-    assert requests(bench) == {"TransactGetItems": 1, "BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
+    assert set(requests(bench)) == {"TransactGetItems", "BatchExecuteStatement"}
+    assert bench.way.count("TransactGetItems") <= {1: 1, 10: 1, 100: 3}[size]  # the first begins while rows come in
+    assert bench.way.count("BatchExecuteStatement") <= settling_max(size)
     assert bench.way.units(*READS) == 2 * size
 
 
 def test_events_that_the_rows_do_not_carry(bench: Bench, size: int) -> None:
     """
-    They are read by key, up to 100 in a request; a consistent read of up to 4 KiB costs one unit.
+    They are read by key, up to 25 commits in a request; a consistent read of up to 4 KiB costs one unit.
     """
     bench.process(second_commits(bench, size, known=True, text="x" * 2000))
 
-    assert requests(bench) == {"BatchGetItem": 1, "BatchExecuteStatement": {1: 1, 10: 1, 100: 4}[size]}
+    assert set(requests(bench)) == {"BatchGetItem", "BatchExecuteStatement"}
+    assert bench.way.count("BatchGetItem") <= {1: 1, 10: 1, 100: 5}[size]
+    assert bench.way.count("BatchExecuteStatement") <= settling_max(size)
     assert bench.way.units(*READS) == size
     assert bench.way.units(*WRITES) == size
 
@@ -89,13 +105,14 @@ def test_an_index_that_is_late(bench: Bench, size: int) -> None:
     """
     One note per row that the bus has it, 25 at a time, and then the same deletes.
     """
-    rows = second_commits(bench, size, known=True)
     bench.be_impatient()
+    rows = second_commits(bench, size, known=True)
     go_on = bench.hold_index()
 
-    assert bench.process(rows).late == size
+    assert bench.process(rows).fates == {Fate.LATE: size}
     go_on.set()
-    assert bench.pipeline.finish_late(10.0) == size
+    bench.rest()
 
-    assert requests(bench) == {"BatchExecuteStatement": {1: 2, 10: 2, 100: 8}[size]}
+    assert set(requests(bench)) == {"BatchExecuteStatement"}
+    assert bench.way.count("BatchExecuteStatement") <= 2 * settling_max(size)
     assert bench.way.units(*WRITES) == 2 * size

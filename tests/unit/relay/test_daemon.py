@@ -14,12 +14,16 @@ from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.errors import ServiceError
 from relay.assembly import AssemblySettings, Relay
-from relay.daemon import DaemonSettings, PartDiedError
+from relay.daemon import Daemon, DaemonSettings, PartDiedError
+from relay.delivery.pumps.bus_pump import BusPumpSettings
 from relay.destinations.bus.bus import Bus
 from relay.destinations.index.index import Index
 from relay.feed.discovery import DiscoverySettings
 from relay.feed.shard_consumer import ShardConsumerSettings
 from relay.leases.fleet import lease_key
+from relay.leases.fleet_table import FleetTable
+from relay.leases.worker_report import HeldUpReport
+from relay.observing.http.health import Check, ready
 from relay.sweep.sweep import SweepSettings
 from relay.testing import InMemoryBroker, InMemoryIndex
 from tests.support.waiting import until
@@ -48,6 +52,7 @@ class World:
         self.broker.queue("all")
         self.stop = self.runtime.flag()
         self.appended: dict[str, int] = {}
+        self.daemon: Daemon
 
     def append(self, aggregate_id: str) -> None:
         version = self.appended.get(aggregate_id, 0)
@@ -77,10 +82,11 @@ class World:
                 daemon=daemon or DaemonSettings(),
                 discovery=discovery,
                 shard_consumer=replace(ShardConsumerSettings(), cooldown_seconds=cooldown_seconds),
-                **{"bus_budget_seconds": 1.0, "lease_seconds": LEASE_SECONDS, **others},
+                **{"bus": BusPumpSettings(budget_seconds=1.0), "lease_seconds": LEASE_SECONDS, **others},
             ),
         )
-        return self.runtime.spawn("relay", relay.daemon(stop).run)
+        self.daemon = relay.daemon(stop)
+        return self.runtime.spawn("relay", self.daemon.run)
 
     def leases(self) -> list[dict[str, Any]]:
         """Return the rows of the shards' leases."""
@@ -187,25 +193,15 @@ def test_a_dead_part_takes_the_process_down() -> None:
     """
     world = World()
 
-    class Broken:
-        name = "bus"
-        in_order = True
-
-        def deliver(self, *_: Any) -> Any:
+    class Broken(Bus):
+        def listen(self, timeout_seconds: float) -> Any:
             raise RuntimeError("a defect")
 
-        def idle(self) -> None:
-            """Nothing to do."""
-
-        def close(self) -> None:
-            """Nothing to do."""
-
-    world.append("a")
-    part = world.start(bus=Broken())
+    part = world.start(bus=Broken(world.broker, world.runtime))
 
     assert part.join(60)
     assert isinstance(part.failure, PartDiedError)
-    with pytest.raises(PartDiedError, match="lane-bus: RuntimeError"):
+    with pytest.raises(PartDiedError, match="bus: RuntimeError"):
         raise part.failure
 
 
@@ -361,6 +357,39 @@ def test_shards_beyond_its_room_wait_and_are_spoken_of_once(log_events: list[Any
     assert said[-1] == 3
     assert len(said) == len(set(said))
     assert occurrences(log_events, "shard.opened") == 1
+
+
+def test_an_aggregate_that_the_bus_refuses_is_told_everywhere() -> None:
+    """
+    Health names it and the worker stays ready; its record says it to whoever looks; healed, all is well again.
+    """
+    world = World()
+    world.broker.refuse("all")
+    part = world.start()
+    world.append("a")
+
+    def refused() -> Check:
+        (check,) = [each for each in world.daemon.checks() if each.name == "nothing refused"]
+        return check
+
+    def said() -> tuple[HeldUpReport, ...]:
+        fleet = FleetTable(world.client, TableNames(), world.runtime, Backoff()).look()
+        reports = [worker.report for worker in fleet.workers.values()]
+        return tuple(each for report in reports if report is not None for each in report.held_up)
+
+    until(lambda: not refused().ok, "health names it")
+    assert "a at 1" in refused().reason
+    assert ready(world.daemon.checks()).code == 200
+    until(lambda: said() != (), "the worker's record names it")
+    (found,) = said()
+    assert (found.aggregate_id, found.last, found.reason) == ("a", 1, "nack")
+
+    world.broker.heal("all")
+    world.wait_until_settled()
+    assert refused().ok
+    until(lambda: said() == (), "the worker's record names nothing any more")
+    world.end(part)
+    assert not world.daemon.abandoned
 
 
 def test_a_dead_keeper_takes_the_process_down() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from eventstore import TableNames
 from eventstore.backoff import Backoff
+from eventstore.dynamodb import tables
 from relay.feed.directory import FeedDirectory
 from relay.feed.discovery import Discovery, DiscoverySettings
 from relay.leases.fleet import Fleet, Lease, lease_key
@@ -29,7 +30,9 @@ class Looking:
             table=self.table,
             runtime=bench.runtime,
             settings=DiscoverySettings(),
+            on_other_table=lambda: self.replaced.append(self.label()),
         )
+        self.replaced: list[str] = []
 
     def fleet(self) -> Fleet:
         return self.table.look()
@@ -42,8 +45,8 @@ class Looking:
         return self.discovery._look()
 
     def leases(self) -> dict[str, Lease]:
-        """Return the leases by shard."""
-        return {str(lease.shard_id): lease for lease in self.table.look().leases.values()}
+        """Return the leases by shard; the sweep's is left out."""
+        return {lease.shard_id: lease for lease in self.table.look().leases.values() if lease.shard_id is not None}
 
     def finish(self, shard_id: str) -> None:
         lease = self.leases()[shard_id]
@@ -94,6 +97,23 @@ def test_a_finished_lease_goes_when_the_feed_forgets_its_shard(looking: Looking)
     looking.look()
 
     assert set(looking.leases()) == {child}
+
+
+def test_an_outbox_that_was_made_anew_is_told_once(looking: Looking) -> None:
+    """
+    Everything in hand is of the former one. A stream that is only switched off and on leaves the table what it is.
+    """
+    looking.look()
+    looking.switch_stream(on=False)
+    looking.switch_stream(on=True)
+    looking.look()
+    assert looking.replaced == []
+    looking.bench.client.delete_table(TableName=OUTBOX)
+    tables.init(looking.bench.client, TableNames(), looking.bench.runtime)
+    looking.look()
+    looking.look()
+
+    assert len(looking.replaced) == 1
 
 
 def test_a_lease_of_a_shard_that_is_gone_is_removed_once_nobody_has_it(looking: Looking) -> None:

@@ -178,3 +178,83 @@ def test_a_lasting_fault_loses_the_shard_and_does_not_finish_it(fault: Exception
     """
     with pytest.raises(ShardLostError):
         reader(Script(fault)).next_page()
+
+
+def outbox_record(position: str, **attributes: Any) -> dict[str, Any]:
+    image = {
+        "aggregateId": {"S": "a"},
+        "sequenceNumber": {"N": "1"},
+        "firstSequence": {"N": "1"},
+        "commitId": {"S": "c"},
+        "aggregateType": {"S": "ITEM"},
+        "committedAt": {"N": "1735689600000"},
+        "epoch": {"N": "1"},
+        **attributes,
+    }
+    made = record(position)
+    return {**made, "eventName": "INSERT", "dynamodb": {**made["dynamodb"], "NewImage": image}}
+
+
+def test_a_record_that_says_neither_place_nor_time() -> None:
+    """
+    The page's place is that of the last record that says one, and its age is not known, so that rows are asked for.
+    """
+    bare = {"eventName": "INSERT", "dynamodb": {"NewImage": outbox_record("1")["dynamodb"]["NewImage"]}}
+    client = Script({"Records": [bare, record("100"), {}, bare], "NextShardIterator": "n"})
+
+    page = reader(client).next_page()
+
+    assert page.position == Position(100)
+    assert (page.records, len(page.rows)) == (4, 2)
+    assert (page.oldest_at_ms, page.newest_at_ms) == (None, None)
+
+
+def test_a_page_without_any_place_leaves_the_place_as_it_was() -> None:
+    """
+    What was reached is not forgotten; nothing ends.
+    """
+    client = Script({"Records": [{}], "NextShardIterator": "n"}, refused("ExpiredIteratorException"))
+    shard = reader(client, Position(41))
+
+    page = shard.next_page()
+    with pytest.raises(FeedUnavailableError):
+        shard.next_page()
+    with pytest.raises(IndexError):  # the script is at its end; the place was asked for
+        shard.next_page()
+
+    assert page.position is None
+    assert not page.ended
+    assert [place["SequenceNumber"] for place in client.places] == [f"{41:021d}", f"{41:021d}"]
+
+
+def test_copies_that_cannot_be_read_are_named_once_a_page() -> None:
+    """
+    The commits go all the same, so it is no error; one line is enough.
+    """
+    broken = {"S": "["}
+    client = Script(
+        {
+            "Records": [outbox_record("1", events=broken), outbox_record("2", events=broken), outbox_record("3")],
+            "NextShardIterator": "n",
+        }
+    )
+
+    with capture_logs() as logs:
+        page = reader(client).next_page()
+
+    assert [row.copy_fault is not None for row in page.rows] == [True, True, False]
+    (told,) = [entry for entry in logs if entry["event"] == "row.copy_unreadable"]
+    assert (told["aggregate_id"], told["last"], told["commits"], told["log_level"]) == ("a", 1, 2, "warning")
+    assert "'events' cannot be read" in told["reason"]
+
+
+def test_a_row_of_a_later_release_is_named_as_unreadable() -> None:
+    """
+    Nobody parks it: it is no commit of the page.
+    """
+    client = Script({"Records": [outbox_record("1", layout={"N": "2"})], "NextShardIterator": "n"})
+
+    page = reader(client).next_page()
+
+    assert page.rows == ()
+    assert [(row.key, row.is_newer) for row in page.unreadable] == [(("a", 1), True)]

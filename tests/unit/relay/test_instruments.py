@@ -1,46 +1,51 @@
 """What the relay's parts tell the meter, the readiness checks and the heartbeats."""
 
-import threading
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from eventstore.testing.dynamodb.errors import ServiceError
 from eventstore.testing.manual_runtime import ManualRuntime
 from relay import metrics
-from relay.delivery import lane as lanes
-from relay.delivery.lane import Lane
-from relay.delivery.pipeline import Pipeline
-from relay.destination import Chain, Confirmed, Report, Trouble, TroubleKind
+from relay.delivery.flow import Flow
+from relay.delivery.page import Fate
+from relay.delivery.pumps import side_pump
+from relay.delivery.source import FEED
+from relay.delivery.work.turns import HeldUp
+from relay.destination import Trouble, TroubleKind
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
 from relay.feed.lag import FeedLag
 from relay.leases.fleet import Fleet, Pause, WorkerState
 from relay.metrics import HistogramReading, Labels, Metric, RecordingMeter
 from relay.observing import gauges, readiness
-from relay.observing.http.health import Check
+from relay.observing.http.health import Check, ready
+from relay.observing.remedies import remedy
 from relay.outbox.debt import Census, Survey
-from relay.permit import DeliveryDeadline, NotedPermit
-from relay.progress import Progress
 from relay.sweep.sweeper import LastWalk
-from relay.testing.commits import commit
-from tests.support.delivering import TestedPermit
 from tests.support.waiting import until
 
-from .conftest import Bench
+from .conftest import QUEUE, Bench
 
 
 @pytest.fixture
-def meter(bench: Bench) -> RecordingMeter:
+def meter(bench: Bench) -> Iterator[RecordingMeter]:
     """A meter that the bench's parts tell their numbers to."""
-    made = RecordingMeter(bench.runtime)
-    bench.relay._meter = made
-    for lane in bench.relay.lanes:
-        lane._meter = made
-    bench.pipeline = bench.relay.pipeline()
-    return made
+    made, relay = RecordingMeter(bench.runtime), bench.another_relay(started=False)
+    relay._meter = relay.flow._meter = made
+    for pump in relay.pumps:
+        pump._meter = made
+    services = (*relay.pumps, *relay.scribes(lambda: True))
+    bench.relay, bench.source = relay, relay.flow.open_source(FEED, bench.permit)
+    for service in services:
+        service.start()
+    yield made
+    for service in services:
+        service.stop()
+    assert all(service.join(10.0) for service in services)
 
 
 def read(meter: RecordingMeter, metric: Metric) -> dict[Labels, float]:
@@ -52,27 +57,22 @@ def read(meter: RecordingMeter, metric: Metric) -> dict[Labels, float]:
     }
 
 
-def test_a_page_is_counted_on_its_way(bench: Bench, meter: RecordingMeter) -> None:
+def test_commits_are_counted_on_their_way(bench: Bench, meter: RecordingMeter) -> None:
     """
-    Two commits, the first of which the bus refuses once: three attempts at the bus, two at the index, two settled.
+    Two commits, the first of which the bus refuses once: both destinations take two, and two are settled.
     """
     bench.append("a")
     bench.append("b")
     bench.broker.nack_next(1)
 
     bench.process(bench.outbox())
+    bench.rest()
 
     assert read(meter, metrics.COMMITS_READ) == {("feed",): 2}
-    assert read(meter, metrics.DELIVERED) == {
-        ("bus", "confirmed"): 2,
-        ("bus", "retry"): 1,
-        ("index", "confirmed"): 2,
-    }
+    assert read(meter, metrics.DELIVERED) == {("bus", "confirmed"): 2, ("index", "confirmed"): 2}
     assert read(meter, metrics.RETRIES) == {("bus", "nack"): 1}
     assert read(meter, metrics.SETTLED) == {("feed",): 2}
-    assert read(meter, metrics.PAGES) == {("feed", "dealt_with"): 1}
-    assert read(meter, metrics.PAGES_IN_FLIGHT) == {(): 0}
-    assert read(meter, metrics.STAGE_SECONDS) == {("order",): 2, ("deliver",): 2, ("settle",): 2}
+    assert set(read(meter, metrics.STAGE_SECONDS)) == {("ask",), ("settle",), ("index",)}  # asked before the retry
     assert read(meter, metrics.COMMIT_TO_CONFIRM) == {("bus",): 2, ("index",): 2}
     assert read(meter, metrics.PARKED) == {}
 
@@ -82,12 +82,11 @@ def test_commit_to_confirm_counts_from_the_commits_own_time(bench: Bench, meter:
     A commit of an hour ago was confirmed after an hour; one from a clock that is ahead after no time.
     """
     now_ms = bench.runtime.now_ms()
-    (lane, *_) = bench.relay.lanes
-    rows = [commit("old", timestamp_ms=now_ms - 3_000_000), commit("ahead", timestamp_ms=now_ms + 3_000_000)]
-    ticket = lane.submit([[row] for row in rows], TestedPermit(), 1.0)
-    assert ticket is not None
-    report: Any = ticket.reply.get(10.0)
-    assert set(report.outcomes.values()) == {Confirmed()}
+    bench.append("old")
+    bench.append("ahead")
+    bench.break_row("old", 1, committedAt={"N": str(now_ms - 3_000_000)}, delivered={"SS": ["index"]})
+    bench.break_row("ahead", 1, committedAt={"N": str(now_ms + 3_000_000)}, delivered={"SS": ["index"]})
+    bench.process(bench.outbox())
 
     (reading,) = [each for each in meter.readings() if each.metric is metrics.COMMIT_TO_CONFIRM]
     assert isinstance(reading.value, HistogramReading)
@@ -95,7 +94,7 @@ def test_commit_to_confirm_counts_from_the_commits_own_time(bench: Bench, meter:
     assert (ends[0.01], ends[300.0], ends[3600.0]) == (1, 1, 2)
 
 
-def test_what_is_parked_late_and_given_up_is_counted(bench: Bench, meter: RecordingMeter) -> None:
+def test_what_is_parked_and_what_is_late_is_counted(bench: Bench, meter: RecordingMeter) -> None:
     """
     Each under its own name.
     """
@@ -104,45 +103,65 @@ def test_what_is_parked_late_and_given_up_is_counted(bench: Bench, meter: Record
     first, second = bench.outbox()
     assert first.events is not None
     bench.index.refuse(first.events[0].event_id, 400, "mapper_parsing_exception")
-    bench.relay._settings = replace(
-        bench.relay._settings, pipeline=replace(bench.relay._settings.pipeline, side_patience_seconds=0.0)
-    )
-    bench.pipeline = bench.relay.pipeline()
+    bench.be_impatient()
     go_on = bench.hold_index()
-    bench.process([first, second])
+    assert bench.process([first, second]).fates == {Fate.LATE: 2}
     go_on.set()
-    assert bench.pipeline.finish_late(10.0) == 1
-    bench.pipeline.process(bench.page(bench.outbox()), TestedPermit(is_over=lambda: True))
+    bench.rest()
 
-    assert read(meter, metrics.SETTLED) == {("late",): 1, ("feed",): 0}
+    assert read(meter, metrics.SETTLED) == {("late",): 1}
     assert read(meter, metrics.PARKED) == {("index",): 1}
     assert read(meter, metrics.DELIVERED)["index", "park"] == 1
 
 
-def test_a_page_that_dynamodb_fails_is_counted_as_such(bench: Bench, meter: RecordingMeter) -> None:
+def test_a_question_that_dynamodb_fails_takes_its_time_all_the_same(bench: Bench, meter: RecordingMeter) -> None:
     """
-    And it is not in flight any more.
+    And what waits for the answer stays in hand, to be seen in the gauges.
     """
+    gauges.watch_flow(meter, bench.relay.flow)
+
+    def refuse(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if operation == "TransactGetItems":
+            raise ServiceError("ThrottlingException", "slow down")
+        return effect()
+
     bench.append("a")
     rows = bench.outbox()
+    bench.way.trap = refuse
+    page = bench.hand_in(rows, recheck=True)
+    until(lambda: read(meter, metrics.STAGE_SECONDS).get(("ask",), 0) >= 2, "it is asked twice")
 
-    def fail(_rows: Sequence[Any], *, recheck: bool) -> Any:
-        raise RuntimeError("told to fail")
-
-    bench.pipeline._sequencer.order = fail  # type: ignore[method-assign]
-    with pytest.raises(RuntimeError, match="told to fail"):
-        bench.process(rows)
-
-    assert read(meter, metrics.PAGES) == {("feed", "failed"): 1}
-    assert read(meter, metrics.PAGES_IN_FLIGHT) == {(): 0}
-    assert read(meter, metrics.STAGE_SECONDS) == {("order",): 1}
+    assert read(meter, metrics.FLOW_COMMITS) == {("claimed",): 1, ("brought",): 0}
+    assert read(meter, metrics.FLOW_BYTES)[()] > 0
+    bench.way.trap = None
+    bench.wait_for(page)
+    bench.rest()
+    assert read(meter, metrics.FLOW_COMMITS) == {("claimed",): 0, ("brought",): 0}
+    assert read(meter, metrics.FLOW_BYTES) == {(): 0}
 
 
-def test_lanes_show_their_breaker_and_their_trouble(bench: Bench, meter: RecordingMeter) -> None:
+def test_aggregates_that_wait_alone_are_shown_by_reason(bench: Bench, meter: RecordingMeter) -> None:
+    """
+    Zeros at first, so that an alert has something to compare with; one refuses, then none.
+    """
+    gauges.watch_flow(meter, bench.relay.flow)
+    assert read(meter, metrics.HELD_UP) == {("nack",): 0, ("silent",): 0, ("defect",): 0}
+    bench.append("a")
+    bench.broker.refuse(QUEUE)
+
+    bench.process(bench.outbox())
+
+    assert read(meter, metrics.HELD_UP) == {("nack",): 1, ("silent",): 0, ("defect",): 0}
+    bench.broker.heal(QUEUE)
+    bench.rest()
+    assert read(meter, metrics.HELD_UP) == {("nack",): 0, ("silent",): 0, ("defect",): 0}
+
+
+def test_pumps_show_their_breaker_and_their_trouble(bench: Bench, meter: RecordingMeter) -> None:
     """
     The bus has no breaker; the index's opens at its first trouble.
     """
-    gauges.watch_lanes(meter, bench.relay.lanes)
+    gauges.watch_pumps(meter, bench.relay.pumps)
     assert read(meter, metrics.BREAKER_OPEN) == {("index",): 0.0}
     assert read(meter, metrics.DESTINATION_UP) == {("bus",): 1.0, ("index",): 1.0}
 
@@ -186,18 +205,26 @@ def test_the_outbox_is_shown_by_whoever_sweeps() -> None:
     outbox = (
         metrics.OUTBOX_OWED,
         metrics.OUTBOX_PARKED,
+        metrics.OUTBOX_REFUSED,
         metrics.OUTBOX_UNREADABLE,
         metrics.OUTBOX_OLDEST,
         metrics.OUTBOX_WALK_AGE,
     )
-    assert [read(meter, metric) for metric in outbox] == [{}, {}, {}, {}, {}]
+    assert [read(meter, metric) for metric in outbox] == [{}] * 6
 
-    survey = Survey(owed={"bus": 1}, parked={"bus": 0}, unreadable=2, oldest_committed_at_ms=clock.now_ms() - 4_000)
+    survey = Survey(
+        owed={"bus": 5},
+        parked={"bus": 0},
+        refused={"bus": 3},
+        unreadable=2,
+        oldest_committed_at_ms=clock.now_ms() - 4_000,
+    )
     sweeper.seen = LastWalk(survey, clock.monotonic())
     clock.advance(6.0)
     assert [read(meter, metric) for metric in outbox] == [
-        {("bus",): 1.0},
+        {("bus",): 5.0},
         {("bus",): 0.0},
+        {("bus",): 3.0},
         {(): 2.0},
         {(): 10.0},
         {(): 6.0},
@@ -205,6 +232,7 @@ def test_the_outbox_is_shown_by_whoever_sweeps() -> None:
 
     sweeper.seen = LastWalk(Census(["bus"]).survey(complete=True), clock.monotonic())
     assert [read(meter, metric) for metric in outbox] == [
+        {("bus",): 0.0},
         {("bus",): 0.0},
         {("bus",): 0.0},
         {(): 0.0},
@@ -227,7 +255,17 @@ def keeper(**changed: Any) -> Any:
     )
 
 
-def lane(name: str, *, in_order: bool, trouble: Trouble | None = None) -> Any:
+def holding_up(*found: HeldUp) -> Flow:
+    """Return what stands for a flow in which some aggregates wait alone."""
+    counts = Counter(each.reason for each in found)
+    made: Any = SimpleNamespace(held_up=lambda: list(found), count_held_up=lambda: counts)
+    return made  # type: ignore[no-any-return]
+
+
+ALL_WELL = holding_up()
+
+
+def pump(name: str, *, in_order: bool, trouble: Trouble | None = None) -> Any:
     return SimpleNamespace(name=name, in_order=in_order, trouble=trouble)
 
 
@@ -240,13 +278,14 @@ def test_a_worker_in_order_is_ready() -> None:
     """
     One check per thing it needs.
     """
-    checks = readiness.checks(keeper(), [lane("bus", in_order=True), lane("index", in_order=False)])
+    checks = readiness.checks(keeper(), [pump("bus", in_order=True), pump("index", in_order=False)], ALL_WELL)
 
     assert [check.name for check in checks] == [
         "dynamodb",
         "leases",
         "destination bus",
         "destination index",
+        "nothing refused",
         "not paused",
     ]
     assert failed(checks) == {}
@@ -260,77 +299,109 @@ def test_each_check_fails_by_itself_and_says_why() -> None:
     pause = Pause("ann", 1, "a migration")
     fenced = {"lease#s": SimpleNamespace(is_fenced=lambda: True)}
 
-    assert failed(readiness.checks(keeper(seen_seconds_ago=lambda: 10.1), [])) == {
+    assert failed(readiness.checks(keeper(seen_seconds_ago=lambda: 10.1), [], ALL_WELL)) == {
         "dynamodb": (True, "the relay table was last read 10 s ago; see fleet.read_failed in the log")
     }
-    assert failed(readiness.checks(keeper(seen_seconds_ago=lambda: 20.0, lease_seconds=20.0), [])) == {}
-    assert failed(readiness.checks(keeper(held=lambda: fenced), [])) == {
+    assert failed(readiness.checks(keeper(seen_seconds_ago=lambda: 20.0, lease_seconds=20.0), [], ALL_WELL)) == {}
+    assert failed(readiness.checks(keeper(held=lambda: fenced), [], ALL_WELL)) == {
         "leases": (True, "not renewed in time: lease#s; nothing is delivered there")
     }
-    assert failed(readiness.checks(keeper(state=WorkerState.JOINING), [])) == {
+    assert failed(readiness.checks(keeper(state=WorkerState.JOINING), [], ALL_WELL)) == {
         "leases": (True, "this worker is joining")
     }
-    both = [lane("bus", in_order=True, trouble=trouble), lane("index", in_order=False, trouble=trouble)]
-    assert failed(readiness.checks(keeper(fleet=lambda: Fleet(pause=pause)), both)) == {
+    both = [pump("bus", in_order=True, trouble=trouble), pump("index", in_order=False, trouble=trouble)]
+    assert failed(readiness.checks(keeper(fleet=lambda: Fleet(pause=pause)), both, ALL_WELL)) == {
         "destination bus": (True, "outage: it is down"),
         "destination index": (False, "outage: it is down"),
         "not paused": (False, "by ann: a migration; `relay resume` ends it"),
     }
 
 
-def test_a_page_that_waits_for_the_bus_is_no_hang(bench: Bench) -> None:
+def test_what_the_bus_refuses_is_named_and_leaves_the_worker_ready() -> None:
     """
-    The bus is out of reach; the part that carries the page turns with every attempt, so nobody starts it again.
+    With cause and remedy of each reason; the number counts them all, though some only are named.
     """
-    bench.append("a")
+    found = (HeldUp(("a", 3), "nack", 4, 60.0, 8.0), HeldUp(("b", 1), "silent", 1, 9.0, 0.0))
+    flow: Any = holding_up(*found)
+    flow.count_held_up = lambda: Counter(nack=25, silent=1)
+
+    checks = readiness.checks(keeper(), [pump("bus", in_order=True)], flow)
+
+    assert ready(checks).code == 200
+    assert failed(checks) == {
+        "nothing refused": (
+            False,
+            (
+                "aggregates that wait alone (nack): 25, such as a at 3; a queue bound to the exchange rejects its next"
+                " event: look for full queues with overflow reject-publish, and let their consumers catch up or raise"
+                " their limits; aggregates that wait alone (silent): 1, such as b at 1; the broker does not confirm its"
+                " next event, though it confirms others: look for a queue without a majority of its members, and bring"
+                " its nodes back"
+            ),
+        )
+    }
+
+
+def test_a_reason_of_a_newer_release_has_a_remedy_too() -> None:
+    """
+    Its name is shown, and where to look.
+    """
+    assert "(odd)" in remedy("odd").cause
+    assert remedy("odd").action
+
+
+def test_a_bus_that_is_out_of_reach_is_no_hang(bench: Bench) -> None:
+    """
+    Its part turns with every attempt, so nobody starts the process again.
+    """
     bench.broker.refuse_connections(BrokerLostError("down"))
-    turns: list[str] = []
-    permit = NotedPermit(TestedPermit(is_over=lambda: len(turns) >= 8), lambda: turns.append("deliver"))
-    pipeline: Pipeline = bench.pipeline
+    bench.broker.drop_connections()
+    turns = Counter[str]()
+    progress, turned = bench.relay._progress, bench.relay._progress.turned
 
-    assert not pipeline.process(bench.page(bench.outbox()), permit).dealt_with
-    assert permit.left_seconds() == float("inf")
-    assert len(turns) >= 8
+    def counted(part: str, again_seconds: float) -> None:
+        turns[part] += 1
+        turned(part, again_seconds)
 
+    progress.turned = counted  # type: ignore[method-assign]
+    bench.append("a")
+    page = bench.hand_in(bench.outbox())
+    until(lambda: turns["bus"] >= 5, "it turns")
 
-def test_a_lane_turns_while_it_is_idle_and_ends(bench: Bench) -> None:
-    """
-    Its heartbeat goes when its part ends as it should.
-    """
-    progress = Progress(bench.runtime)
-    made = Lane(bench.bus, bench.runtime, 1.0, progress=progress)
-    made.start()
-    ticket = made.submit([[commit("a")]], TestedPermit(), 1.0)
-    assert ticket is not None
-    assert ticket.reply.get(10.0) is not None
-
-    assert list(progress.ages_seconds()) == ["lane-bus"]
+    assert not page.is_over
     assert progress.overdue() == frozenset()
-    made.stop()
-    assert made.join(10.0)
-    assert progress.ages_seconds() == {}
 
 
-def test_a_destination_that_never_comes_back_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pumps_turn_while_they_are_idle_and_end(bench: Bench) -> None:
     """
-    Its client ignores every time-out: the lane has not turned when it should have, and nobody else is blamed.
+    Their heartbeats go when their parts end as they should.
     """
-    monkeypatch.setattr(lanes, "TURN_MARGIN_SECONDS", 0.1)
-    progress, go_on = Progress(bench.runtime), threading.Event()
-    deliver = bench.bus.deliver
+    relay = bench.another_relay(started=False)
+    services = (*relay.pumps, *relay.scribes(lambda: True))
+    for service in services:
+        service.start()
+    parts = ["ask", "bus", "settle-1", "settle-2", "side-index"]
+    until(lambda: list(relay._progress.ages_seconds()) == parts, "all turn")
 
-    def hang(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
-        assert go_on.wait(30)
-        return deliver(chains, deadline)
+    assert relay._progress.overdue() == frozenset()
+    for service in services:
+        service.stop()
+    assert all(service.join(10.0) for service in services)
+    assert relay._progress.ages_seconds() == {}
 
-    bench.bus.deliver = hang  # type: ignore[method-assign]
-    made = Lane(bench.bus, bench.runtime, 0.6, progress=progress)
-    progress.turned("main", 60.0)
-    made.start()
-    assert made.submit([[commit("a")]], TestedPermit(), 1.0) is not None
 
-    until(lambda: progress.overdue() == {"lane-bus"}, "the hang is seen")
+def test_a_side_that_never_comes_back_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Its client ignores every time-out: its part has not turned when it should have, and nobody else is blamed.
+    """
+    monkeypatch.setattr(side_pump, "TURN_MARGIN_SECONDS", 0.1)
+    monkeypatch.setattr(bench.relay.pumps[1], "_budget_seconds", 0.6)
+    progress = bench.relay._progress
+    go_on = bench.hold_index()
+    bench.append("a")
+    bench.hand_in(bench.outbox())
+
+    until(lambda: progress.overdue() == {"side-index"}, "the hang is seen")
     go_on.set()
-    until(lambda: not progress.overdue(), "the lane turns again")
-    made.stop()
-    assert made.join(10.0)
+    until(lambda: not progress.overdue(), "it turns again")
+    bench.rest()

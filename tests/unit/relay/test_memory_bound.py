@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,16 +11,17 @@ import pytest
 from eventstore import AggregateRef, EventStore, NewEvent, TableNames
 from eventstore.backoff import Backoff
 from eventstore.dynamodb import tables
-from eventstore.rows.outbox import OutboxRow
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
 from relay import metrics
 from relay.assembly import AssemblySettings, Relay
-from relay.delivery import pipeline
+from relay.delivery.commit import OwedCommit
 from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.events import EventReader
-from relay.delivery.lane import INBOX_MAX
-from relay.delivery.pipeline import LATE_TICKETS_MAX
+from relay.delivery.page import Fate
+from relay.delivery.pumps.bus_pump import BusPumpSettings
+from relay.delivery.pumps.side_pump import SidePump
+from relay.delivery.settings import FlowSettings
 from relay.destination import BUS
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.bus.bus import Bus
@@ -27,7 +29,6 @@ from relay.feed import reader
 from relay.feed.discovery import DiscoverySettings
 from relay.metrics import RecordingMeter
 from relay.testing import InMemoryBroker
-from tests.support.delivering import TestedPermit
 from tests.support.waiting import until
 
 from .conftest import Bench
@@ -45,112 +46,116 @@ def keys_read(bench: Bench) -> list[int]:
     ]
 
 
-def refused(log_events: list[Any], times: int) -> Any:
-    return lambda: [event["event"] for event in log_events].count("bus.refused") >= times
+def read_at_most(bench: Bench, read_max_bytes: int) -> None:
+    """Let no more events be read by key once that much of them is held."""
+    flow = bench.relay.flow
+    flow._settings = replace(flow._settings, read_max_bytes=read_max_bytes)
 
 
-def test_an_outage_of_the_bus_does_not_fill_the_memory(
-    bench: Bench, log_events: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def leave_index_alone(bench: Bench) -> None:
+    (pump,) = (each for each in bench.relay.pumps if isinstance(each, SidePump))
+    pump.is_breaker_open = lambda: True  # type: ignore[method-assign]
+    bench.relay.flow.close_side(pump.name)
+
+
+def fail_more_often(bench: Bench, times: int) -> None:
+    """Wait until the bus could not be reached so many times more."""
+    bus = bench.relay.pumps[0]
+    so_far = bus.failures
+    until(lambda: bus.failures >= so_far + times, "it is tried again and again")
+
+
+@pytest.mark.parametrize("side", ["well", "left alone"])
+def test_an_outage_of_the_bus_does_not_fill_the_memory(bench: Bench, side: str) -> None:
     """
-    Each attempt sends what the page holds already; it reads no further, however often it tries, and nothing again.
+    What is held once enough was read is kept for the next attempt; nothing more is read, however often it is tried.
     """
-    monkeypatch.setattr(pipeline, "READ_MAX_EVENTS", 98)
+    read_at_most(bench, 1)
+    if side == "left alone":
+        leave_index_alone(bench)
     for number in range(30):
         bench.append(f"item-{number}", count=10, text=LARGE)
     rows = bench.outbox()
     bench.broker.refuse_connections(BrokerLostError("down"))
+    bench.broker.drop_connections()
     bench.way.calls.clear()
+    page = bench.hand_in(rows)
+    fail_more_often(bench, 5)
 
-    result = bench.pipeline.process(bench.page(rows), TestedPermit(is_over=refused(log_events, 5)))
-
-    assert not result.dealt_with
-    assert sum(keys_read(bench)) == 90
+    assert not page.is_over
+    if side == "left alone":
+        assert keys_read(bench) == [100], "one question, of at most 100 events, may go beyond the bound"
+    assert bench.relay.flow.counts()["read_bytes"] <= 100 * (len(LARGE) + 100)
 
     bench.broker.refuse_connections(None)
-    assert bench.process(rows, recheck=True).dealt_with
+    assert bench.wait_for(page, 30).is_dealt_with
+    bench.rest()
     assert len(bench.on_bus()) == 300
-    assert bench.outbox() == []
 
 
-def test_an_outage_reads_no_further_in_bytes_either(bench: Bench, log_events: list[Any]) -> None:
+def test_what_one_queue_refuses_does_not_keep_the_others_from_their_turn(bench: Bench) -> None:
     """
-    The page holds more than its bytes after one question; the attempts after it ask for nothing.
+    A full queue refuses all that there is room for; that is put away, and what others take is read in its place.
     """
-    bench.pipeline._settings = replace(bench.pipeline._settings, read_max_bytes=1)
-    for number in range(30):
-        bench.append(f"item-{number}", count=10, text=LARGE)
-    rows = bench.outbox()
-    bench.broker.refuse_connections(BrokerLostError("down"))
-    bench.way.calls.clear()
-
-    bench.pipeline.process(bench.page(rows), TestedPermit(is_over=refused(log_events, 5)))
-
-    assert keys_read(bench) == [100]
-
-
-def test_what_one_queue_refuses_does_not_keep_the_others_from_their_turn(
-    bench: Bench, log_events: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    A full queue refuses all that fits; after some attempts the rest of the page is read in its place, and goes.
-    """
-    monkeypatch.setattr(pipeline, "READ_MAX_EVENTS", 98)
+    read_at_most(bench, 1)
+    bench.broker.queue("full", "ITEM.STUCK", max_length=0)
     for number in range(10):
         bench.store.append(
             AggregateRef("ITEM", f"a-{number}"), [NewEvent("STUCK", {"text": LARGE})] * 10, expected_version=0
         )
     for number in range(5):
         bench.append(f"b-{number}", count=10, text=LARGE)
-    bench.broker.queue("full", "ITEM.STUCK", max_length=0)
 
-    def all_others_went() -> bool:
-        return sum(name.startswith("b-") for name, _ in bench.on_bus()) == 50
+    page = bench.process(bench.outbox(), seconds=30)
 
-    late = refused(log_events, 40)
-    result = bench.pipeline.process(
-        bench.page(bench.outbox()), TestedPermit(is_over=lambda: all_others_went() or late())
+    assert page.is_dealt_with
+    assert page.fates[Fate.REFUSED] == 10
+    until(lambda: sum(name.startswith("b-") for name, _ in bench.on_bus()) == 50, "all others went")
+    until(
+        lambda: {row.aggregate_id for row in bench.outbox()} == {f"a-{number}" for number in range(10)},
+        "what the others took is settled",
     )
 
-    assert not result.dealt_with
-    assert all_others_went()
-    assert {row.aggregate_id for row in bench.outbox()} == {f"a-{number}" for number in range(10)}
 
-
-def test_a_page_reads_no_further_once_it_holds_enough_bytes(
-    bench: Bench, log_events: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_is_read_once_enough_is_held(bench: Bench) -> None:
     """
-    One question, of at most 100 events, may go beyond the bound; what it did not ask for goes in a later round.
+    One question, of at most 100 events, may go beyond the bound; what it did not ask for comes later.
     """
-    bench.pipeline._settings = replace(bench.pipeline._settings, read_max_bytes=1)
+    read_at_most(bench, 1)
     for number in range(25):
         bench.append(f"item-{number:02}", count=10, text=LARGE)
     rows = bench.outbox()
-    bench.way.calls.clear()
+    held: list[int] = []
 
-    assert bench.process(rows).dealt_with
-    assert keys_read(bench) == [100, 100, 50]
+    def watched(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if operation == "BatchGetItem":
+            held.append(bench.relay.flow.counts()["read_bytes"])
+        return effect()
+
+    bench.way.calls.clear()
+    bench.way.trap = watched
+
+    assert bench.process(rows, seconds=30).is_dealt_with
+    assert set(held) == {0}
+    assert max(keys_read(bench)) <= 100
     assert len(bench.on_bus()) == 250
     assert bench.outbox() == []
 
 
-def test_a_commit_between_two_questions_is_left_for_the_next_round(bench: Bench) -> None:
+def test_a_commit_between_two_questions_is_left_for_the_next(bench: Bench) -> None:
     """
     Of a commit whose events were asked for in part only, nothing counts as missing.
     """
-    bench.pipeline._settings = replace(bench.pipeline._settings, read_max_bytes=1)
+    read_at_most(bench, 1)
     for number in range(4):
         bench.append(f"item-{number}", count=40, text=LARGE)
 
-    result = bench.process(bench.outbox())
-
-    assert (result.dealt_with, result.parked, result.settled) == (True, 0, 4)
+    assert bench.process(bench.outbox()).fates == {Fate.SETTLED: 4}
 
 
 def test_the_first_commit_is_read_whatever_the_bound(bench: Bench) -> None:
     """
-    Else a page with it would never come to an end.
+    Else it would never go.
     """
     bench.append("a", count=98, text=LARGE)
     (row,) = bench.outbox()
@@ -161,56 +166,62 @@ def test_the_first_commit_is_read_whatever_the_bound(bench: Bench) -> None:
     assert len(whole.events) == 98
 
 
-def test_the_bound_of_a_page_holds_in_bytes(bench: Bench, log_events: list[Any]) -> None:
+def test_the_bound_holds_in_bytes(bench: Bench) -> None:
     """
-    12 MB of events wait in a page while the bus is down for eight attempts; the page holds what its setting says.
+    12 MB of events wait while the bus is down for eight attempts; what is held is what the setting says.
     """
     read_max_bytes, event_bytes, question_max_events = 1_000_000, 8_000, 100
     for number in range(150):
         bench.append(f"item-{number}", count=10, text="x" * event_bytes)
     rows = bench.outbox()
     bench.broker.refuse_connections(BrokerLostError("down"))
-    bench.pipeline._settings = replace(bench.pipeline._settings, read_max_bytes=read_max_bytes)
-    for lane in bench.relay.lanes[1:]:
-        lane.is_breaker_open = lambda: True  # type: ignore[method-assign]
+    bench.broker.drop_connections()
+    read_at_most(bench, read_max_bytes)
+    leave_index_alone(bench)
+    bench.way.remembers = False
     gc.collect()
-
-    def watched() -> bool:
-        bench.way.calls.clear()  # which keep replies
-        return refused(log_events, 8)()
 
     tracemalloc.start()
     try:
-        bench.pipeline.process(bench.page(rows), TestedPermit(is_over=watched))
+        page = bench.hand_in(rows)
+        fail_more_often(bench, 8)
+        held_bytes = bench.relay.flow.counts()["read_bytes"]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
     held = read_max_bytes + question_max_events * event_bytes
-    assert peak < 3 * held  # the world in memory copies each reply; nothing of it grows with the page or the attempts
+    assert not page.is_over
+    assert read_max_bytes <= held_bytes <= 1.1 * held
+    assert peak < 3 * held  # the world in memory copies each reply; nothing of it grows with the rows or the attempts
     assert peak < 150 * 10 * event_bytes / 2
 
 
 def test_an_index_that_hangs_keeps_a_bounded_number_of_commits(bench: Bench) -> None:
     """
-    Forty pages pass it by: the lane keeps the one in delivery and those in its inbox, a page remembers eight tickets.
+    Forty pages pass it by: so many commits that it alone lacks are kept, and the one batch that it was handed.
     """
-    bench.be_impatient()
+    side_max, size = 30, 10
+    flow = bench.relay.flow
+    flow._settings = replace(flow._settings, side_max=side_max)
     go_on = bench.hold_index()
-    size = 10
     for number in range(40):
         for each in range(size):
             bench.append(f"hung-{number}-{each}")
-        bench.process([row for row in bench.outbox() if BUS not in row.delivered])
+        bench.hand_in([row for row in bench.outbox() if BUS not in row.delivered])
+        until(lambda: len(bench.on_bus()) == (number + 1) * size, "the bus takes them")  # noqa: B023 - called at once
         bench.way.calls.clear()
+    until(lambda: flow.counts()["commits"] <= side_max + size, "the others are late, as their rows say")
     gc.collect()
-    rows = [each for each in gc.get_objects() if isinstance(each, OutboxRow)]
-    kept = sum(row.aggregate_id.startswith("hung-") for row in rows)
-    late = len(bench.pipeline._late)
+    commits = [each for each in gc.get_objects() if isinstance(each, OwedCommit)]
+    kept = sum(commit.row.aggregate_id.startswith("hung-") for commit in commits)
+    late = sum(row.delivered == {BUS} for row in bench.outbox())
     go_on.set()
+    bench.rest()
 
-    assert kept <= (INBOX_MAX + 1) * size
-    assert late <= LATE_TICKETS_MAX
+    assert late >= 40 * size - side_max - size
+    assert kept <= 2 * (side_max + size)
+    assert len(bench.on_bus()) == 40 * size
 
 
 def test_what_the_bus_has_is_remembered_of_so_many_aggregates() -> None:
@@ -222,7 +233,7 @@ def test_what_the_bus_has_is_remembered_of_so_many_aggregates() -> None:
     tracemalloc.start()
     try:
         for number in range(5 * aggregates_max):
-            memory.note(f"{number:036}", 1_000 + number)
+            memory.note(f"{number:036}", 0, 1_000 + number)
         used, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -231,9 +242,9 @@ def test_what_the_bus_has_is_remembered_of_so_many_aggregates() -> None:
     assert used < 400 * aggregates_max
 
 
-def test_a_reader_is_at_most_one_page_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_reads_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    The bus is down and a shard has ten pages: one is in hand, one waits for it, and no more is read.
+    The bus is down and a shard has ten pages: two of them fill the room, and no more is read.
     """
     monkeypatch.setattr(reader, "PAGE_MAX_RECORDS", 2)
     runtime = SystemRuntime()
@@ -252,7 +263,11 @@ def test_a_reader_is_at_most_one_page_ahead(monkeypatch: pytest.MonkeyPatch) -> 
         bus=Bus(broker, runtime),
         sides=(),
         runtime=runtime,
-        settings=AssemblySettings(discovery=DiscoverySettings(interval_seconds=0.2, brisk_seconds=0.1)),
+        settings=AssemblySettings(
+            flow=FlowSettings(commits_max=4),
+            bus=BusPumpSettings(retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
+            discovery=DiscoverySettings(interval_seconds=0.2, brisk_seconds=0.1),
+        ),
         meter=meter,
     )
     part = runtime.spawn("relay", relay.daemon(stop).run)
@@ -260,12 +275,9 @@ def test_a_reader_is_at_most_one_page_ahead(monkeypatch: pytest.MonkeyPatch) -> 
     def records_read() -> float:
         return sum(float(each.value) for each in meter.readings() if each.metric is metrics.RECORDS_READ)  # type: ignore[arg-type]
 
-    def attempts() -> float:
-        return sum(float(each.value) for each in meter.readings() if each.metric is metrics.RETRIES)  # type: ignore[arg-type]
-
     until(lambda: records_read() >= 4, "two pages are read")
-    so_far = attempts()
-    until(lambda: attempts() >= so_far + 6, "the first page was tried three times more")
+    so_far = relay.pumps[0].failures
+    until(lambda: relay.pumps[0].failures >= so_far + 20, "the bus was tried again and again")
     ahead = records_read()
     stop.set()
     assert part.join(30)

@@ -1,10 +1,12 @@
 """What the meter keeps, and what Prometheus is shown of it."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import relay
 from eventstore.system import SystemRuntime
 from eventstore.testing.manual_runtime import ManualRuntime
 from relay import metrics
@@ -34,27 +36,24 @@ def test_a_scraper_reads_what_parts_told() -> None:
     meter.count(metrics.RETRIES, "bus", "nack")
     lag = {("shard-1",): 1.5}
     meter.watch(metrics.FEED_LAG, lambda: lag)
-    with meter.timed(metrics.STAGE_SECONDS, "order"):
+    with meter.timed(metrics.STAGE_SECONDS, "settle"):
         clock.advance(0.25)
-    meter.observe(metrics.STAGE_SECONDS, 60.0, "order")
-    meter.move(metrics.PAGES_IN_FLIGHT, 2)
-    meter.move(metrics.PAGES_IN_FLIGHT, -1)
+    meter.observe(metrics.STAGE_SECONDS, 60.0, "settle")
     meter.watch(metrics.LEASES_TAKEN, lambda: {(): 7.0})
     lag[("shard-1",)] = 2.5
 
     found = shown(meter)
 
     assert found["relay_records_read_total"] == 4.0
-    assert found["relay_pages_in_flight"] == 1.0
     assert found["relay_leases_taken_total"] == 7.0
     assert found["relay_retries_total{'destination': 'bus', 'reason': 'nack'}"] == 1.0
     assert found["relay_feed_lag_seconds{'shard': 'shard-1'}"] == 2.5
-    assert found["relay_stage_seconds_bucket{'le': '0.1', 'stage': 'order'}"] == 0.0
-    assert found["relay_stage_seconds_bucket{'le': '0.25', 'stage': 'order'}"] == 1.0
-    assert found["relay_stage_seconds_bucket{'le': '30.0', 'stage': 'order'}"] == 1.0
-    assert found["relay_stage_seconds_bucket{'le': '+Inf', 'stage': 'order'}"] == 2.0
-    assert found["relay_stage_seconds_count{'stage': 'order'}"] == 2.0
-    assert found["relay_stage_seconds_sum{'stage': 'order'}"] == 60.25
+    assert found["relay_stage_seconds_bucket{'le': '0.1', 'stage': 'settle'}"] == 0.0
+    assert found["relay_stage_seconds_bucket{'le': '0.25', 'stage': 'settle'}"] == 1.0
+    assert found["relay_stage_seconds_bucket{'le': '30.0', 'stage': 'settle'}"] == 1.0
+    assert found["relay_stage_seconds_bucket{'le': '+Inf', 'stage': 'settle'}"] == 2.0
+    assert found["relay_stage_seconds_count{'stage': 'settle'}"] == 2.0
+    assert found["relay_stage_seconds_sum{'stage': 'settle'}"] == 60.25
 
 
 def test_the_page_names_the_process_as_well() -> None:
@@ -130,17 +129,19 @@ def test_a_server_cannot_fill_the_memory_with_reasons(monkeypatch: pytest.Monkey
 
 def test_a_slip_in_a_metric_is_caught() -> None:
     """
-    Wrong kind, wrong number of labels: a defect, not a new series.
+    Wrong kind, wrong number of labels, a counter that goes down: a defect, not a new series.
     """
     meter = RecordingMeter(SystemRuntime())
     with pytest.raises(AssertionError, match="is a histogram"):
-        meter.count(metrics.STAGE_SECONDS, "order")
+        meter.count(metrics.STAGE_SECONDS, "settle")
+    with pytest.raises(AssertionError, match="is a counter"):
+        meter.observe(metrics.SETTLED, 1.0, "feed")
+    with pytest.raises(AssertionError, match="never goes down"):
+        meter.count(metrics.SETTLED, "feed", amount=-1)
     with pytest.raises(AssertionError, match="is told apart by"):
         meter.count(metrics.RETRIES, "bus")
     with pytest.raises(AssertionError, match="is a histogram"):
         meter.watch(metrics.STAGE_SECONDS, dict)
-    with pytest.raises(AssertionError, match="is a counter"):
-        meter.move(metrics.SETTLED, -1, "feed")
 
 
 def test_a_silent_meter_keeps_nothing() -> None:
@@ -151,8 +152,7 @@ def test_a_silent_meter_keeps_nothing() -> None:
     meter.count(metrics.SETTLED, "feed")
     meter.observe(metrics.COMMIT_TO_CONFIRM, 1.0, "bus")
     meter.watch(metrics.PAUSED, lambda: {(): 1.0})
-    meter.move(metrics.PAGES_IN_FLIGHT, 1)
-    with meter.timed(metrics.STAGE_SECONDS, "order"):
+    with meter.timed(metrics.STAGE_SECONDS, "settle"):
         pass
 
     assert vars(meter) == {}
@@ -177,3 +177,14 @@ def test_the_catalogue_has_every_metric_of_the_module() -> None:
     assert set(CATALOGUE) == {each for each in vars(metrics).values() if isinstance(each, Metric)}
     assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE)
     assert isinstance(Reading(metrics.PAUSED, (), 1.0).value, float)
+
+
+def test_somebody_feeds_every_metric() -> None:
+    """
+    A series that never appears, or stands still for ever, misleads whoever looks.
+    """
+    folder = Path(relay.__file__).parent
+    text = "\n".join(path.read_text("utf-8") for path in folder.rglob("*.py") if path.name != "metrics.py")
+    names = {name for name, each in vars(metrics).items() if isinstance(each, Metric)}
+
+    assert {name for name in names if f"metrics.{name}" not in text} == set()

@@ -1,195 +1,169 @@
-"""Which commits may go to the bus, and what must be asked first."""
+"""What may be done now for the lowest commit of an aggregate that the bus lacks."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import replace
 
-from eventstore.rows.outbox import OutboxRow
-from relay.delivery.order import make_plan
-from relay.outbox.row import Absent, Present, Unreadable
+import pytest
+
+from relay.delivery.commit import NEVER, OwedCommit
+from relay.delivery.order import FETCH, FORGET, PARK_IT, SEND, Ask, BlockedBy, Known, Step, is_vetted, next_step
+from relay.destination import BUS, CommitKey, Park
+from relay.outbox.row import Absent, Answer, Present, Unreadable
+from relay.testing.commits import commit
+
+NOW = 100.0
+FRESH_SECONDS = 30.0
+FAULT = Park("too large", "message_too_large")
+MARKED = {BUS: "a person must look"}
 
 
-def row(
-    last: int, *, first: int | None = None, aggregate: str = "a", on_bus: bool = False, parked: bool = False
-) -> OutboxRow:
-    return OutboxRow(
-        aggregate_id=aggregate,
-        aggregate_type="T",
-        commit_id=f"c{last}",
-        first=last if first is None else first,
-        last=last,
-        committed_at_ms=0,
-        epoch=1,
-        events=None,
-        delivered=frozenset({"bus"}) if on_bus else frozenset(),
-        parked={"bus": "broken"} if parked else {},
+def lowest(
+    first: int = 5,
+    last: int = 7,
+    *,
+    seen_at: float = NOW,
+    sent: int = 0,
+    has_events: bool = True,
+    parked: dict[str, str] | None = None,
+    defect: str | None = None,
+    fault: Park | None = None,
+    vetted: bool = False,
+) -> OwedCommit:
+    row = commit("a", first, last - first + 1)
+    row = replace(row, events=row.events if has_events else None, parked=parked or {}, defect=defect)
+    return OwedCommit(
+        row, None, seen_at, FRESH_SECONDS, row.delivered, row.delivered, sent=sent, fault=fault, vetted=vetted
     )
 
 
-def lasts(chain: Iterable[OutboxRow]) -> list[int]:
-    return [row.last for row in chain]
+def step(commit: OwedCommit, reach: int = 4, reach_at: float = 0.0, in_the_way: Collection[CommitKey] = ()) -> Step:
+    return next_step(commit, Known(reach, reach_at, in_the_way), NOW)
 
 
-def test_first_commit_of_an_aggregate_goes_unasked() -> None:
+OWN, BEFORE = ("a", 7), ("a", 4)
+
+
+@pytest.mark.parametrize(
+    ("commit", "reach", "wanted"),
+    [
+        pytest.param(lowest(1, 1), 0, SEND, id="number 1 has nothing before it"),
+        pytest.param(lowest(), 4, SEND, id="the bus has what is before it"),
+        pytest.param(lowest(), 3, Ask((BEFORE,)), id="nothing is known of the one before it"),
+        pytest.param(lowest(), 0, Ask((BEFORE,)), id="nothing is known at all"),
+        pytest.param(lowest(has_events=False), 4, FETCH, id="its events are not there"),
+        pytest.param(lowest(has_events=False), 3, Ask((BEFORE,)), id="its events are read when it may go, not before"),
+        pytest.param(lowest(seen_at=NOW - FRESH_SECONDS), 4, SEND, id="just fresh enough"),
+        pytest.param(lowest(seen_at=NOW - 31), 4, Ask((OWN,)), id="somebody else may have settled it meanwhile"),
+        pytest.param(lowest(seen_at=NOW - 31), 3, Ask((OWN, BEFORE)), id="both questions go together"),
+        pytest.param(lowest(seen_at=NOW - 31, sent=1), 4, SEND, id="what is begun is ours to finish"),
+        pytest.param(lowest(seen_at=NEVER, sent=1), 4, Ask((OWN,)), id="unless it is to be asked for in any case"),
+        pytest.param(lowest(1, 1, seen_at=NEVER), 0, Ask((("a", 1),)), id="nothing is before it but itself"),
+    ],
+)
+def test_a_sound_commit(commit: OwedCommit, reach: int, wanted: Step) -> None:
     """
-    Number 1 has no predecessor, so nothing is asked.
+    It goes when its evidence is fresh and the one before it is known to be on the bus.
     """
-    plan = make_plan([row(1)], {}, {})
-
-    assert lasts(plan.chains["a"]) == [1]
-    assert plan.unasked == frozenset()
+    assert step(commit, reach) == wanted
 
 
-def test_arrival_order_does_not_matter() -> None:
+@pytest.mark.parametrize(
+    ("seen_at", "reach_at", "wanted"),
+    [
+        pytest.param(NOW, NOW - 1, FORGET, id="seen after memory was made: the row refutes it"),
+        pytest.param(NOW - 1, NOW, Ask((OWN,)), id="seen before: it may have gone since"),
+        pytest.param(NOW, NOW, Ask((OWN,)), id="seen at the same time: nobody can tell"),
+        pytest.param(NOW - 31, NOW - 40, Ask((OWN,)), id="too old to refute anything"),
+    ],
+)
+@pytest.mark.parametrize("reach", [5, 7, 9])  # whole commits are on the bus: a part of one is a contradiction too
+def test_an_owing_row_that_memory_says_the_bus_has(seen_at: float, reach_at: float, wanted: Step, reach: int) -> None:
     """
-    Records that arrive swapped go out sorted.
+    Tables are remade and restored: never is it taken for delivered on memory's word.
     """
-    plan = make_plan([row(3), row(1), row(2)], {}, {})
-
-    assert lasts(plan.chains["a"]) == [1, 2, 3]
+    assert step(lowest(seen_at=seen_at), reach, reach_at) == wanted
 
 
-def test_start_of_a_run_asks_for_its_predecessor() -> None:
+@pytest.mark.parametrize(
+    ("commit", "wanted"),
+    [
+        (lowest(parked=MARKED), BlockedBy(OWN)),
+        (lowest(parked=MARKED, seen_at=NOW - 31), Ask((OWN,))),  # it may have been released
+        (lowest(parked={"index": "no such field"}), SEND),
+        (lowest(parked={**MARKED, "index": "no such field"}, defect="broken"), BlockedBy(OWN)),
+    ],
+)
+def test_a_commit_that_is_parked(commit: OwedCommit, wanted: Step) -> None:
     """
-    A commit above number 1 whose predecessor is unknown is not sent before the predecessor's fate is known.
+    It waits for a person if it is parked for the bus; what another destination refuses is not the bus's matter.
     """
-    plan = make_plan([row(5, first=4)], {}, {})
-
-    assert plan.chains == {}
-    assert plan.unasked == {("a", 3)}
+    assert step(commit) == wanted
 
 
-def test_memory_spares_the_question() -> None:
+def test_a_parked_commit_below_what_memory_says_is_asked_for_first() -> None:
     """
-    What this process saw confirmed need not be asked again.
+    Memory does not decide whose mark it is.
     """
-    plan = make_plan([row(5, first=4)], {"a": 3}, {})
-
-    assert lasts(plan.chains["a"]) == [5]
-    assert plan.unasked == frozenset()
+    assert step(lowest(parked=MARKED, seen_at=NOW - 1), 7, NOW) == Ask((OWN,))
 
 
-def test_absent_predecessor_lets_it_go() -> None:
+@pytest.mark.parametrize("commit", [lowest(), lowest(seen_at=NEVER), lowest(defect="broken"), lowest(parked=MARKED)])
+def test_what_is_right_above_a_row_in_the_way_waits(commit: OwedCommit) -> None:
     """
-    A row that is gone is a commit that every destination has.
+    The one in the way is named; nothing more is asked.
     """
-    plan = make_plan([row(4)], {}, {("a", 3): Absent()})
-
-    assert lasts(plan.chains["a"]) == [4]
+    assert step(commit, 0, in_the_way={BEFORE}) == BlockedBy(BEFORE)
 
 
-def test_predecessor_on_the_bus_lets_it_go() -> None:
+def test_a_row_in_the_way_further_down_is_not_in_its_way() -> None:
     """
-    A predecessor that only the index lacks does not hold up the bus, and is not sent again.
+    What is in between decides.
     """
-    plan = make_plan([row(4)], {}, {("a", 3): Present(row(3, on_bus=True))})
-
-    assert lasts(plan.chains["a"]) == [4]
+    assert step(lowest(), 3, in_the_way={("a", 3)}) == Ask((BEFORE,))
 
 
-def test_owing_predecessor_joins_and_is_asked_about() -> None:
+@pytest.mark.parametrize("cause", [{"fault": FAULT}, {"defect": "no JSON"}])
+@pytest.mark.parametrize("has_events", [True, False])
+def test_a_commit_that_can_never_go(cause: dict[str, object], has_events: bool) -> None:  # noqa: FBT001 - a case
     """
-    A predecessor that owes goes first, but only when its own predecessor is known.
+    A mark is for a person and stays, so both rows are asked for, whatever memory says; then it is parked.
     """
-    plan = make_plan([row(4)], {}, {("a", 3): Present(row(3, first=2))})
+    bad = {**cause, "has_events": has_events}
 
-    assert plan.chains == {}
-    assert plan.unasked == {("a", 1)}
+    assert step(lowest(**bad)) == Ask((OWN, BEFORE))  # type: ignore[arg-type]
+    assert step(lowest(1, 1, **bad), 0) == Ask((("a", 1),))  # type: ignore[arg-type]
+    assert step(lowest(**bad, vetted=True)) == PARK_IT  # type: ignore[arg-type]
+    assert step(lowest(**bad, vetted=True), 3) == Ask((BEFORE,))  # type: ignore[arg-type]
+    assert step(lowest(**bad, vetted=True, seen_at=NOW - 31)) == Ask((OWN,))  # type: ignore[arg-type]
 
-    plan = make_plan([row(4)], {}, {("a", 3): Present(row(3, first=2)), ("a", 1): Absent()})
 
-    assert lasts(plan.chains["a"]) == [3, 4]
+OWING = Present(commit("a", 5, 3))
+SENT = Present(replace(commit("a", 2, 3), delivered=frozenset({BUS})))
+OWED_BEFORE = Present(commit("a", 2, 3))
 
 
-def test_every_run_is_asked_about_not_only_the_head() -> None:
+@pytest.mark.parametrize(
+    ("own", "before", "is_first", "wanted"),
+    [
+        (OWING, Absent(), False, True),
+        (OWING, SENT, False, True),
+        (OWING, OWED_BEFORE, False, False),
+        (OWING, Unreadable(), False, False),
+        (OWING, None, False, False),
+        (OWING, None, True, True),
+        (Absent(), Absent(), False, False),
+        (Unreadable(), Absent(), False, False),
+        (None, Absent(), False, False),
+        (None, None, True, False),
+    ],
+)
+def test_whose_turn_it_is_by_the_outbox(
+    own: Answer | None,
+    before: Answer | None,
+    is_first: bool,  # noqa: FBT001 - a case
+    wanted: bool,  # noqa: FBT001 - a case
+) -> None:
     """
-    A gap in the middle of a page is a start as well: 1 goes, 3 must wait for what became of 2.
+    Its row is there, and the one before it is gone or says that the bus has it.
     """
-    plan = make_plan([row(1), row(3)], {}, {})
-
-    assert lasts(plan.chains["a"]) == [1]
-    assert plan.unasked == {("a", 2)}
-
-    plan = make_plan([row(1), row(3)], {}, {("a", 2): Present(row(2))})
-
-    assert lasts(plan.chains["a"]) == [1, 2, 3]
-
-
-def test_absent_middle_says_that_everything_below_is_delivered() -> None:
-    """
-    The bus takes commits in order, so a settled 2 means that a stale 1 in the page is settled too.
-    """
-    plan = make_plan([row(1), row(3)], {}, {("a", 2): Absent()})
-
-    assert lasts(plan.chains["a"]) == [3]
-    assert plan.on_bus == {("a", 1)}
-
-
-def test_own_row_gone_means_settled() -> None:
-    """
-    After a restart the row itself is asked for, and what is gone is not sent again.
-    """
-    plan = make_plan([row(1), row(2)], {}, {("a", 1): Absent(), ("a", 2): Present(row(2))})
-
-    assert lasts(plan.chains["a"]) == [2]
-
-
-def test_parked_commit_holds_up_all_above_it() -> None:
-    """
-    Nothing above a commit parked for the bus is sent, and what is below it is.
-    """
-    plan = make_plan([row(1), row(2, parked=True), row(3), row(5)], {}, {})
-
-    assert lasts(plan.chains["a"]) == [1]
-    assert plan.waiting == {("a", 2), ("a", 3), ("a", 5)}
-    assert plan.unasked == frozenset()
-
-
-def test_parked_predecessor_found_by_asking_holds_up_as_well() -> None:
-    """
-    The parked commit need not be in the page.
-    """
-    answers = {("a", 7): Present(row(7, parked=True)), ("a", 6): Absent()}
-
-    plan = make_plan([row(8)], {}, answers)
-
-    assert plan.chains == {}
-    assert plan.waiting == {("a", 7), ("a", 8)}
-
-
-def test_delivered_outranks_parked() -> None:
-    """
-    A row that is parked for the bus although the bus has it holds up nothing.
-    """
-    plan = make_plan([row(2, on_bus=True, parked=True), row(3)], {}, {})
-
-    assert lasts(plan.chains["a"]) == [3]
-
-
-def test_unreadable_predecessor_holds_up() -> None:
-    """
-    Nobody can say whether the bus has a row that cannot be read, so what is above waits.
-    """
-    plan = make_plan([row(1), row(3), row(4)], {}, {("a", 2): Unreadable()})
-
-    assert lasts(plan.chains["a"]) == [1]
-    assert plan.waiting == {("a", 3), ("a", 4)}
-
-
-def test_long_chain_goes_in_rounds() -> None:
-    """
-    When the owed commits are too many for one round, the lowest go and the page's own are judged again.
-    """
-    plan = make_plan([row(2), row(3), row(900)], {"a": 1}, {}, truncated={"a"})
-
-    assert lasts(plan.chains["a"]) == [2, 3]
-    assert plan.deferred == {("a", 900)}
-    assert plan.unasked == frozenset()
-
-
-def test_aggregates_do_not_wait_for_each_other() -> None:
-    """
-    One aggregate's open question leaves the others alone.
-    """
-    plan = make_plan([row(1, aggregate="a"), row(9, aggregate="b")], {}, {})
-
-    assert lasts(plan.chains["a"]) == [1]
-    assert plan.unasked == {("b", 8)}
+    assert is_vetted(own, before, is_first=is_first) is wanted

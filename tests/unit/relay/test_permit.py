@@ -1,39 +1,85 @@
 """What is still done, and what not, once the leave to deliver is over."""
 
-import threading
 from collections.abc import Sequence
-from typing import Any
 
-from relay.delivery.page import CommitPage
-from relay.destination import Chain, Report, Retry
-from relay.permit import DeliveryDeadline, FlagPermit
-from relay.testing.commits import chain
+import pytest
+
+from eventstore.rows.outbox import OutboxRow
+from relay.delivery.page import CommitPage, Fate
+from relay.delivery.pumps.side_pump import SidePump
+from relay.delivery.source import FEED, Source
+from relay.destination import Report
+from relay.permit import AnyOfEach, DeliveryDeadline, FlagPermit
 from tests.support.delivering import TestedPermit
 from tests.support.waiting import until
 
 from .conftest import Bench
 
 
-def two_aggregates(bench: Bench) -> CommitPage:
+def two_aggregates(bench: Bench) -> list[OutboxRow]:
     for aggregate_id in ("a", "b"):
         bench.append(aggregate_id)
         bench.append(aggregate_id)
-    return bench.page(bench.outbox())
+    return bench.outbox()
+
+
+def hand_in(bench: Bench, permit: TestedPermit | FlagPermit, rows: Sequence[OutboxRow]) -> tuple[Source, CommitPage]:
+    """Hand rows in under a permit."""
+    source = bench.relay.flow.open_source(FEED, permit)
+    page = CommitPage(FEED, bench.runtime.monotonic())
+    bench.relay.flow.hand_in(source, page, rows, bench.runtime.monotonic())
+    page.is_sealed = True
+    return source, page
+
+
+def let_go(bench: Bench, source: Source, page: CommitPage) -> CommitPage:
+    """Let a source go as its reader does when its lease is gone, and wait until nothing of it is in hand."""
+    bench.relay.flow.withdraw(source)
+    bench.wait_for(page)
+    bench.rest()
+    return page
 
 
 def test_nothing_is_sent_after_the_lease_is_gone_and_what_was_confirmed_is_settled(bench: Bench) -> None:
     """
     It goes while the first event of each of two aggregates is under way: their confirms count, nothing follows them.
     """
-    page = two_aggregates(bench)
-    permit = TestedPermit(lambda: 0.0 if len(bench.on_bus()) == 2 else 5.0)
+    rows = two_aggregates(bench)
+    permit = TestedPermit(5.0)
+    bench.broker.stall()
+    source, page = hand_in(bench, permit, rows)
+    until(lambda: len(bench.on_bus()) == 2, "two are under way")
+    until(lambda: bench.index.count() == 4, "the index has all")
+    permit.certain_seconds = 0.0
+    bench.broker.resume()
+    until(lambda: page.fates[Fate.SETTLED] == 2, "their confirms count")
 
-    result = bench.pipeline.process(page, permit)
+    let_go(bench, source, page)
 
-    assert not result.dealt_with
-    assert bench.on_bus() == [("a", 1), ("b", 1)]
-    owed = [row.key for row in bench.outbox() if "bus" not in row.delivered]
-    assert owed == [("a", 2), ("b", 2)]  # what was confirmed is gone, or noted where the index did not have it in time
+    assert not page.is_dealt_with
+    assert page.fates == {Fate.SETTLED: 2, Fate.WITHDRAWN: 2}
+    assert sorted(bench.on_bus()) == [("a", 1), ("b", 1)]
+    assert [row.key for row in bench.outbox()] == [("a", 2), ("b", 2)]
+
+
+def test_what_is_unanswered_when_its_source_lets_go_is_settled_all_the_same(bench: Bench) -> None:
+    """
+    A confirm is a fact, whoever has the lease by now.
+    """
+    rows = two_aggregates(bench)
+    bench.broker.stall()
+    source, page = hand_in(bench, TestedPermit(), rows)
+    until(lambda: len(bench.on_bus()) == 2, "two are under way")
+    until(lambda: bench.index.count() == 4, "the index has all")
+
+    bench.relay.flow.withdraw(source)
+    assert page.fates == {Fate.WITHDRAWN: 2}, "what is unanswered holds its page"
+    bench.broker.resume()
+    bench.rest()
+
+    assert page.fates == {Fate.SETTLED: 2, Fate.WITHDRAWN: 2}
+    assert sorted(bench.on_bus()) == [("a", 1), ("b", 1)]
+    assert [(row.key, row.delivered) for row in bench.outbox()] == [(("a", 2), {"index"}), (("b", 2), {"index"})]
 
 
 def test_who_is_not_certain_of_the_lease_notes_what_was_taken_and_deletes_nothing(bench: Bench) -> None:
@@ -41,61 +87,130 @@ def test_who_is_not_certain_of_the_lease_notes_what_was_taken_and_deletes_nothin
     Other destinations may be in force by now, and the row be owed to one that this worker never heard of.
     """
     bench.append("a")
-    taken = threading.Event()
-    deliver = bench.bus.deliver
+    bench.uncertain.set()
 
-    def fenced_meanwhile(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
-        report = deliver(chains, deadline)
-        until(lambda: bench.index.count() == 1, "the index has it too")
-        taken.set()
-        return report
+    page = bench.process(bench.outbox())
+    bench.rest()
 
-    bench.bus.deliver = fenced_meanwhile  # type: ignore[method-assign]
-
-    bench.pipeline.process(bench.page(bench.outbox()), TestedPermit(lambda: 0.0 if taken.is_set() else 5.0))
-
+    assert page.fates == {Fate.LATE: 1}
     (row,) = bench.outbox()
     assert row.delivered == {"bus", "index"}
 
-    bench.pipeline.process(bench.page(bench.outbox()), TestedPermit())
+    bench.uncertain.clear()
+    assert bench.process(bench.outbox()).fates == {Fate.SETTLED: 1}
     assert bench.outbox() == []
     assert bench.on_bus() == [("a", 1)]
 
 
-def test_a_page_that_comes_without_leave_is_left_alone(bench: Bench) -> None:
+@pytest.mark.parametrize("permit", [TestedPermit(is_over=lambda: True), TestedPermit(0.0)], ids=["stopped", "expired"])
+def test_a_page_that_comes_without_leave_is_left_alone(bench: Bench, permit: TestedPermit) -> None:
     """
-    Paused, or fenced, before it begins: no question is asked and nothing is sent.
+    Paused, or fenced, before it begins: nothing is sent to anybody, nothing is written, and it is not dealt with.
     """
-    page = two_aggregates(bench)
+    rows = two_aggregates(bench)
     bench.way.calls.clear()
+    source, page = hand_in(bench, permit, rows)
+    left, looked = permit.left_seconds(), []
 
-    result = bench.pipeline.process(page, TestedPermit(is_over=lambda: True))
+    def looks() -> float:
+        looked.append(left)
+        return left
 
-    assert not result.dealt_with
+    permit.certain_seconds = looks
+    until(lambda: len(looked) > 10, "the parts have looked at it again and again")
+    let_go(bench, source, page)
+
+    assert page.fates == {Fate.WITHDRAWN: 4}
     assert bench.way.calls == []
     assert bench.on_bus() == []
     assert bench.index.count() == 0
 
 
-def test_a_stop_lets_the_delivery_under_way_finish(bench: Bench) -> None:
+def test_a_stop_lets_a_commit_that_was_begun_finish(bench: Bench) -> None:
     """
     A commit cut off in the middle would be sent again from its first event; so a stop or a pause cuts off none.
     """
     bench.append("a", count=3)
+    bench.append("a")
     stop = bench.runtime.flag()
-    deliver = bench.bus.deliver
+    bench.broker.stall()
+    source, page = hand_in(bench, FlagPermit(stop), bench.outbox())
+    until(lambda: bench.on_bus() == [("a", 1)], "it is begun")
+    stop.set()
+    bench.broker.resume()
+    until(lambda: page.fates[Fate.SETTLED] == 1, "it came to its end")
 
-    def stopped_meanwhile(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
-        stop.set()
-        return deliver(chains, deadline)
+    let_go(bench, source, page)
 
-    bench.bus.deliver = stopped_meanwhile  # type: ignore[method-assign]
-
-    result = bench.pipeline.process(bench.page(bench.outbox()), FlagPermit(stop))
-
-    assert result.dealt_with
     assert bench.on_bus() == [("a", 1), ("a", 2), ("a", 3)]
-    assert bench.outbox() == []
+    assert page.fates == {Fate.SETTLED: 1, Fate.WITHDRAWN: 1}
+    assert [row.key for row in bench.outbox()] == [("a", 4)]
+
+
+def test_a_source_that_drains_begins_nothing_and_keeps_what_is_begun(bench: Bench) -> None:
+    """
+    A hand-over: what was not begun goes to the next holder at once, what is unanswered is waited for.
+    """
+    bench.append("a", count=2)
+    bench.append("a")
+    bench.append("b", text="x" * 2_000)
+    bench.broker.stall()
+    source, page = hand_in(bench, TestedPermit(), bench.outbox())
+    until(lambda: {name for name, _ in bench.on_bus()} == {"a", "b"}, "both are begun")
+
+    bench.relay.flow.drain(source)
+    assert page.fates == {Fate.WITHDRAWN: 1}
+    assert bench.relay.flow.begun(source) == {("a", 2), ("b", 1)}
+    bench.broker.resume()
+    until(lambda: not bench.relay.flow.begun(source), "what was begun is on the bus")
+    let_go(bench, source, page)
+
+    assert sorted(bench.on_bus()) == [("a", 1), ("a", 2), ("b", 1)]
+    assert [row.key for row in bench.outbox()] == [("a", 3)]
+
+
+def test_another_source_that_claims_the_same_carries_it_on(bench: Bench) -> None:
+    """
+    The first loses its lease; the page of the second is dealt with, and nothing is sent again.
+    """
+    rows = two_aggregates(bench)
+    bench.broker.stall()
+    gone, first = hand_in(bench, TestedPermit(), rows)
+    _, second = hand_in(bench, TestedPermit(), rows)
+    until(lambda: len(bench.on_bus()) == 2, "two are under way")
+
+    bench.relay.flow.withdraw(gone)
+    bench.broker.resume()
+    bench.wait_for(second)
+
+    assert second.fates == {Fate.SETTLED: 4}
+    assert first.fates == {Fate.SETTLED: 4}, "what somebody here delivers is dealt with for all who brought it"
+    assert sorted(bench.on_bus()) == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+
+
+def test_a_claim_covers_what_is_below_it(bench: Bench) -> None:
+    """
+    The predecessor is brought and sent under the leave of the commit above it, and not without it.
+    """
+    bench.append("a")
+    bench.append("a")
+    permit = TestedPermit(0.0)
+    _, page = hand_in(bench, permit, [bench.row("a", 2)])
+    until(lambda: bench.relay.flow.counts()["brought"] == 1, "the predecessor is brought")
+    asked: list[float] = []
+
+    def watched() -> float:
+        asked.append(0.0)
+        return 0.0
+
+    permit.certain_seconds = watched
+    until(lambda: len(asked) > 3, "it is looked at again and again")
+    assert bench.on_bus() == []
+    permit.certain_seconds = 5.0
+
+    bench.wait_for(page)
+    bench.rest()
+    assert bench.on_bus() == [("a", 1), ("a", 2)]
 
 
 def test_nothing_is_parked_without_leave(bench: Bench) -> None:
@@ -106,14 +221,21 @@ def test_nothing_is_parked_without_leave(bench: Bench) -> None:
     (row,) = bench.outbox()
     assert row.events is not None
     bench.index.refuse(row.events[0].event_id, 400, "mapper_parsing_exception")
-    over = TestedPermit(is_over=lambda: bool(bench.on_bus()))
+    asked: list[bool] = []
 
-    result = bench.pipeline.process(bench.page([row]), over)
+    def over() -> bool:
+        asked.append(bench.index.requests > 0)
+        return asked[-1]
 
-    assert not result.dealt_with
-    assert bench.row("a", 1).delivered == {"bus"}
+    source, page = hand_in(bench, TestedPermit(is_over=over), [row])
+    until(lambda: sum(asked) > 2, "it is looked at after the verdict, again and again")
     assert bench.row("a", 1).parked == {}
-    assert bench.process([bench.row("a", 1)]).parked == 1
+    let_go(bench, source, page)
+
+    assert bench.row("a", 1).parked == {}
+    bench.process([bench.row("a", 1)])
+    bench.rest()
+    assert list(bench.row("a", 1).parked) == ["index"]
 
 
 def test_a_late_verdict_parks_nothing_without_leave(bench: Bench) -> None:
@@ -126,44 +248,38 @@ def test_a_late_verdict_parks_nothing_without_leave(bench: Bench) -> None:
     bench.index.refuse(row.events[0].event_id, 400, "mapper_parsing_exception")
     bench.be_impatient()
     go_on = bench.hold_index()
-    over: list[bool] = []
-    result = bench.pipeline.process(bench.page([row]), TestedPermit(is_over=lambda: bool(over)))
-    assert result.late == 1
-    over.append(True)
+    source, page = hand_in(bench, TestedPermit(), [row])
+    assert bench.wait_for(page).fates == {Fate.LATE: 1}
+    bench.relay.flow.withdraw(source)
     go_on.set()
-    bench.pipeline.finish_late(10.0)
+    bench.rest()
 
+    assert bench.row("a", 1).delivered == {"bus"}
     assert bench.row("a", 1).parked == {}
 
 
-def test_a_delivery_that_waited_too_long_for_its_turn_is_not_begun(bench: Bench) -> None:
+def test_a_side_is_handed_what_somebody_has_leave_for(bench: Bench) -> None:
     """
-    Another page keeps the bus busy while the lease goes; the destination is not even asked.
+    Of a batch from two sources, one of which has no leave, the other's goes; it is asked right before.
     """
-    (lane, *_) = bench.relay.lanes
-    deliver, begun, go_on = bench.bus.deliver, threading.Event(), threading.Event()
-    asked: list[str] = []
+    for aggregate_id in ("a", "b"):
+        bench.append(aggregate_id)
+    rows = bench.outbox()
+    (pump,) = (each for each in bench.relay.pumps if isinstance(each, SidePump))
+    deliver, handed = pump._destination.deliver, []
 
-    def slow(chains: Sequence[Chain], deadline: DeliveryDeadline) -> Report:
-        asked.extend(each[0].aggregate_id for each in chains)
-        begun.set()
-        assert go_on.wait(30)
-        return deliver(chains, deadline)
+    def watched(commits: Sequence[OutboxRow], deadline: DeliveryDeadline) -> Report:
+        handed.extend(commit.key for commit in commits)
+        return deliver(commits, deadline)
 
-    bench.bus.deliver = slow  # type: ignore[method-assign]
-    permit = TestedPermit()
-    first = lane.submit([chain("a", 1)], TestedPermit(), 1.0)
-    assert first is not None
-    assert begun.wait(30)
-    second = lane.submit([chain("b", 1)], permit, 1.0)
-    assert second is not None
-    permit.certain_seconds = 0.0
-    go_on.set()
+    pump._destination.deliver = watched  # type: ignore[method-assign]
+    source, page = hand_in(bench, TestedPermit(0.0), rows[:1])
+    _, allowed = hand_in(bench, TestedPermit(), rows[1:])
 
-    report: Any = second.reply.get(10.0)
-    assert report.outcomes == {("b", 1): Retry("permit_expired")}
-    assert report.trouble is None
-    assert asked == ["a"]
+    assert bench.wait_for(allowed).fates == {Fate.SETTLED: 1}
+    let_go(bench, source, page)
+    assert handed == [("b", 1)]
+    assert [row.key for row in bench.outbox()] == [("a", 1)]
 
 
 def test_a_deadline_grows_with_a_renewed_lease_up_to_its_budget(bench: Bench) -> None:
@@ -197,3 +313,31 @@ def test_a_raised_flag_revokes_and_shortens_nothing(bench: Bench) -> None:
     assert permit.is_revoked()
     assert permit.wait(10.0)
     assert permit.left_seconds() == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("groups", "left_seconds", "is_revoked"),
+    [
+        ([[(5.0, False)]], 5.0, False),
+        ([[(5.0, False), (9.0, False)]], 9.0, False),  # of one commit any permit will do
+        ([[(5.0, False)], [(9.0, False)]], 5.0, False),  # of several each needs one
+        ([[(5.0, False), (0.0, True)], [(9.0, False)]], 5.0, False),
+        ([[(5.0, True)], [(9.0, False)]], 5.0, True),
+        ([[(5.0, False)], [(0.0, True), (0.0, True)]], 0.0, True),
+        ([[(5.0, False)], []], 0.0, True),
+    ],
+)
+def test_the_permit_of_several_commits(
+    groups: list[list[tuple[float, bool]]],
+    left_seconds: float,
+    is_revoked: bool,  # noqa: FBT001 - a case
+) -> None:
+    """
+    Each of them needs one of its own that holds.
+    """
+    permit = AnyOfEach(
+        [[TestedPermit(left, is_over=lambda over=over: over) for left, over in group] for group in groups]
+    )
+
+    assert permit.left_seconds() == left_seconds
+    assert permit.is_revoked() is is_revoked

@@ -1,23 +1,21 @@
 """Order around parked, released and dropped commits: pages of the feed, the sweep, and a shard that must finish."""
 
-from dataclasses import replace
-
 import pytest
 
 from eventstore import TableNames
 from eventstore.backoff import Backoff
 from eventstore.rows.outbox import OutboxRow
-from relay.delivery.rounds import judge_bus
-from relay.destination import Confirmed, Park, Report, Retry
+from relay.delivery.page import Fate
+from relay.destination import Park
 from relay.feed.change import of_record
 from relay.operating.parked.drop import Dropper, DropRefusedError
 from relay.operating.parked.release import Releaser
 from relay.operating.parked.selection import Selection
 from relay.outbox.row import row_id
-from relay.permit import FlagPermit
-from relay.testing.commits import chain
+from relay.outbox.writer import OutboxWriter
+from tests.support.waiting import until
 
-from .conftest import Bench
+from .conftest import QUEUE, Bench
 
 BACKOFF = Backoff(attempts_max=3, base_seconds=0.001, cap_seconds=0.002)
 BAD = {"M": {"bus": {"M": {"reason": {"S": "bad"}, "errorClass": {"S": "bad"}}}}}
@@ -36,10 +34,6 @@ def drop(bench: Bench, aggregate_id: str, last: int) -> None:
     dropper = Dropper(bench.client, TableNames(), bench.runtime, BACKOFF, ("bus", "index"))
     row, marks = dropper.find((aggregate_id, last), None)
     dropper.drop(row.id, marks, "ann", "why")
-
-
-def sweep(bench: Bench) -> None:
-    bench.relay.sweep().walk(FlagPermit(bench.runtime.flag()), age_seconds=0.0)
 
 
 def large_commit(bench: Bench, aggregate_id: str) -> None:
@@ -62,11 +56,14 @@ def test_a_page_of_rows_that_all_wait_is_dealt_with(bench: Bench) -> None:
     rows = [bench.row("a", last) for last in (1, 2, 3, 4)]
 
     whole = bench.process(rows)
+    bench.rest()
     tail = bench.process([bench.row("a", last) for last in (3, 4)])
+    bench.rest()
 
-    assert whole.dealt_with
-    assert tail.dealt_with
-    assert (tail.settled, len(bench.outbox())) == (0, 4)
+    assert whole.fates == {Fate.PARKED: 1, Fate.WAITING: 3}
+    assert tail.is_dealt_with
+    assert not tail.fates[Fate.SETTLED]
+    assert len(bench.outbox()) == 4
     assert bench.on_bus() == []
 
 
@@ -79,9 +76,10 @@ def test_a_tail_behind_a_row_nobody_can_read_is_dealt_with(bench: Bench) -> None
     tail = [bench.row("a", last) for last in (2, 3)]
     bench.break_row("a", 1, firstSequence={"S": "x"})
 
-    result = bench.process(tail)
+    page = bench.process(tail)
+    bench.rest()
 
-    assert result.dealt_with
+    assert page.fates == {Fate.WAITING: 2}
     assert bench.on_bus() == []
 
 
@@ -95,46 +93,54 @@ def test_a_commit_that_is_parked_by_this_very_page_does_not_hold_the_page_up(ben
     bench.append("b")
     be_small(bench, 1_000)
 
-    result = bench.process(bench.outbox())
+    page = bench.process(bench.outbox())
+    bench.rest()
 
-    assert result.dealt_with
-    assert result.parked == 1
+    assert page.fates == {Fate.SETTLED: 2, Fate.PARKED: 1, Fate.WAITING: 1}
     assert bench.on_bus() == [("a", 1), ("b", 1)]
     assert list(bench.row("a", 2).parked) == ["bus"]
 
 
 def test_nothing_is_parked_before_its_turn(bench: Bench) -> None:
     """
-    The bus takes nothing at all, so what is too large for it has not come to its turn: it stays owed, without a mark.
+    The bus refuses the commit below it, so what is too large for it has not come to its turn: no mark.
     """
     bench.append("a")
     large_commit(bench, "a")
     be_small(bench, 1_000)
-    bench.broker.nack_next(1)
-    settings = bench.relay._settings
-    bench.relay._settings = replace(settings, pipeline=replace(settings.pipeline, refusals_max=1))
-    pipeline = bench.relay.pipeline()
+    bench.broker.refuse(QUEUE)
 
-    result = pipeline.process(bench.page([bench.row("a", 2)]), FlagPermit(bench.runtime.flag()))
+    page = bench.process([bench.row("a", 2)])
+    until(lambda: bench.relay.flow.held_up()[0].attempts >= 3, "the one below it is refused again and again")
 
-    assert not result.dealt_with
+    assert page.fates == {Fate.REFUSED: 1}
     assert bench.on_bus() == []
     assert [row.parked for row in bench.outbox()] == [{}, {}]
 
+    bench.broker.heal(QUEUE)
+    bench.rest()
+    assert bench.on_bus() == [("a", 1)]
+    assert list(bench.row("a", 2).parked) == ["bus"]
 
-def test_a_report_that_parks_out_of_turn_is_not_believed() -> None:
+
+def test_nothing_is_parked_on_memorys_word(bench: Bench) -> None:
     """
-    Whatever a bus says of commits above one that it has not taken: they are neither on the bus nor parked.
+    This process sent the commit below; its row came back owing, as in a restore: that goes first, then the mark.
     """
-    rows = chain("a", 1, 1, 1, 1)
-    first, second, third, fourth = (row.key for row in rows)
-    park = Park("too large", "message_too_large")
+    bench.append("a")
+    (first,) = bench.client.scan(TableName="inventory_outbox")["Items"]
+    bench.process(bench.outbox())
+    bench.rest()
+    bench.client.put_item(TableName="inventory_outbox", Item=first)
+    large_commit(bench, "a")
+    be_small(bench, 1_000)
 
-    refused = judge_bus([rows], Report({first: Confirmed(), second: Retry("nack"), third: park, fourth: Confirmed()}))
-    parked = judge_bus([rows], Report({first: Confirmed(), second: park, third: Confirmed(), fourth: park}))
+    bench.process([bench.row("a", 2)])
+    bench.rest()
 
-    assert (dict(refused.delivered), refused.parked) == ({first: frozenset({"bus"})}, ())
-    assert (dict(parked.delivered), parked.parked) == ({first: frozenset({"bus"})}, ((second, "bus", park),))
+    assert bench.on_bus() == [("a", 1), ("a", 1)]
+    assert [row.key for row in bench.outbox()] == [("a", 2)]
+    assert list(bench.row("a", 2).parked) == ["bus"]
 
 
 def test_a_released_commit_goes_by_the_feed_and_its_tail_by_the_sweep(bench: Bench) -> None:
@@ -153,8 +159,10 @@ def test_a_released_commit_goes_by_the_feed_and_its_tail_by_the_sweep(bench: Ben
     row = of_record({"eventName": "MODIFY", "dynamodb": {"NewImage": image}}, "inventory_outbox")
     assert isinstance(row, OutboxRow)
     bench.process([row])
+    bench.rest()
     by_feed = bench.on_bus()
-    sweep(bench)
+    bench.sweep()
+    bench.rest()
 
     assert by_feed == [("a", 1), ("a", 2)]
     assert bench.on_bus() == [("a", number) for number in range(1, 6)]
@@ -186,10 +194,11 @@ def test_a_page_that_still_believes_in_the_mark_does_no_harm(bench: Bench) -> No
     stale = bench.outbox()
     release(bench)
 
-    result = bench.process(stale)
-    sweep(bench)
+    page = bench.process(stale)
+    bench.sweep()
+    bench.rest()
 
-    assert result.dealt_with
+    assert page.is_dealt_with
     assert bench.on_bus() == [("a", 1), ("a", 2), ("a", 3)]
     assert bench.outbox() == []
 
@@ -203,9 +212,10 @@ def test_a_page_that_does_not_know_of_the_mark_yet_sends_nothing_above_it(bench:
     stale = [bench.row("a", last) for last in (2, 3)]
     park(bench, "a", 1)
 
-    result = bench.process(stale)
+    page = bench.process(stale)
+    bench.rest()
 
-    assert result.dealt_with
+    assert page.fates == {Fate.WAITING: 2}
     assert bench.on_bus() == []
 
 
@@ -220,10 +230,10 @@ def test_released_and_parked_again_in_its_turn(bench: Bench) -> None:
     bench.process(bench.outbox())
     release(bench)
 
-    sweep(bench)
+    bench.sweep()
     between = bench.on_bus()
     drop(bench, "a", 2)
-    sweep(bench)
+    bench.sweep()
 
     assert between == [("a", 1)]
     assert bench.on_bus() == [("a", 1), ("a", 3)]
@@ -242,7 +252,7 @@ def test_a_dropped_commit_is_never_sent_by_a_page_that_was_read_before(bench: Be
     drop(bench, "a", 2)
 
     bench.process(stale)
-    sweep(bench)
+    bench.sweep()
 
     assert bench.on_bus() == [("a", 1), ("a", 3)]
     assert bench.outbox() == []
@@ -255,7 +265,7 @@ def test_a_refusal_that_comes_after_a_drop_does_not_park_the_row_again(bench: Be
     bench.append("a")
     park(bench, "a", 1)
     drop(bench, "a", 1)
-    writer = bench.pipeline._settler._writer
+    writer = OutboxWriter(bench.client, TableNames(), bench.runtime, BACKOFF)
     row = bench.row("a", 1)
 
     assert not writer.park(row_id(row), "bus", Park("too large", "message_too_large"))
@@ -287,10 +297,10 @@ def test_many_parked_aggregates_do_not_hold_up_the_others(bench: Bench) -> None:
             bench.append(f"item-{number}")
         if number % 2:
             park(bench, f"item-{number}", 1)
-    sweep(bench)
+    bench.sweep()
     sent = len(bench.on_bus())
 
-    walk = bench.relay.sweep().walk(FlagPermit(bench.runtime.flag()), age_seconds=0.0)
+    walk = bench.sweep()
 
     assert sent == 20
     assert len(bench.on_bus()) == 20

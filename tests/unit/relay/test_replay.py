@@ -1,7 +1,6 @@
 """A replay delivers what is meant, no faster than it may, and says honestly what it has seen."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from eventstore.errors import TryLaterError
 from eventstore.ports import Flag
 from eventstore.testing.dynamodb.errors import ServiceError
+from relay.assembly import Relay
 from relay.daemon import PartDiedError
 from relay.destinations.bus.broker import BrokerLostError
 from relay.operating.replay import Replay, ReplayPreview, ReplayRequest, ReplayResult, preview
@@ -22,16 +22,19 @@ OLD_MS = 1_735_689_600_000
 
 
 def replay(bench: Bench, request: ReplayRequest | None = None, stop: Flag | None = None, **others: Any) -> ReplayResult:
-    relay = bench.another_relay(started=False)
-    run = Replay(
+    return made(bench, bench.another_relay(started=False), request, **others).run(stop or bench.runtime.flag())
+
+
+def made(bench: Bench, relay: Relay, request: ReplayRequest | None = None, **others: Any) -> Replay:
+    return Replay(
         reader=relay.outbox,
-        pipeline=relay.pipeline(),
-        lanes=relay.lanes,
+        flow=relay.flow,
+        pumps=relay.pumps,
+        services=relay.scribes(lambda: True),
         runtime=bench.runtime,
         request=request or ReplayRequest(),
         **others,
     )
-    return run.run(stop or bench.runtime.flag())
 
 
 def make_old(bench: Bench, aggregate_id: str, last: int) -> None:
@@ -192,41 +195,25 @@ def test_a_pause_ends_it_between_pages(bench: Bench) -> None:
     assert said[-1] == "1"
 
 
-def test_a_lane_that_dies_ends_it_at_once(bench: Bench) -> None:
+def test_a_part_that_dies_ends_it_at_once(bench: Bench) -> None:
     """
     Its answers would be waited for in vain, for minutes; the time of this test is the bound.
     """
 
-    class Deadly:
-        name, in_order = "bus", True
-
-        def deliver(self, *_: Any) -> Any:
-            raise RuntimeError("a defect")
-
-        def idle(self) -> None:
-            pass
-
-        def close(self) -> None:
-            pass
+    def fail(_timeout_seconds: float) -> Any:
+        raise RuntimeError("a defect")
 
     bench.append("a")
     relay = bench.another_relay(started=False)
-    relay.lanes[0]._destination = Deadly()  # type: ignore[assignment]
-    run = Replay(
-        reader=relay.outbox,
-        pipeline=relay.pipeline(),
-        lanes=relay.lanes,
-        runtime=bench.runtime,
-        request=ReplayRequest(),
-    )
+    relay._bus._bus.listen = fail  # type: ignore[method-assign]
+    run = made(bench, relay)
     began_at = bench.runtime.monotonic()
 
-    with pytest.raises(PartDiedError, match="lane-bus: RuntimeError\\('a defect'\\)"):
+    with pytest.raises(PartDiedError, match="bus: RuntimeError\\('a defect'\\)"):
         run.run(bench.runtime.flag())
 
     assert bench.runtime.monotonic() - began_at < 10.0
     assert [row.key for row in bench.outbox()] == [("a", 1)]
-    relay.lanes[0]._parts = (bench.runtime.spawn("buried", lambda: None),)  # the bench expects its lanes to be well
 
 
 def test_a_bus_that_is_gone_ends_it(bench: Bench) -> None:
@@ -236,14 +223,7 @@ def test_a_bus_that_is_gone_ends_it(bench: Bench) -> None:
     bench.append("a")
     bench.broker.refuse_connections(BrokerLostError("connecting", "it is switched off"))
     relay = bench.another_relay(started=False)
-    relay._settings = replace(relay._settings, pipeline=replace(relay._settings.pipeline, refusals_max=2))
-    run = Replay(
-        reader=relay.outbox,
-        pipeline=relay.pipeline(),
-        lanes=relay.lanes,
-        runtime=bench.runtime,
-        request=ReplayRequest(),
-    )
+    run = made(bench, relay, refusals_max=2)
 
     result = run.run(bench.runtime.flag())
 
@@ -262,18 +242,12 @@ def test_dynamodb_does_not_answer(bench: Bench) -> None:
     bench.append("a")
     relay = bench.another_relay(started=False)
     bench.way.trap = refuse
-    run = Replay(
-        reader=relay.outbox,
-        pipeline=relay.pipeline(),
-        lanes=relay.lanes,
-        runtime=bench.runtime,
-        request=ReplayRequest(),
-    )
+    run = made(bench, relay)
 
     with pytest.raises(TryLaterError):
         run.run(bench.runtime.flag())
     bench.way.trap = None
-    until(lambda: all(lane.join(0) for lane in relay.lanes), "its lanes have ended")
+    until(lambda: all(service.join(0) for service in run._services), "its parts have ended")
 
 
 def test_two_replays_at_once(bench: Bench) -> None:

@@ -1,7 +1,9 @@
 """What a worker says of itself, and how a pool of shard consumers follows the leases."""
 
+from dataclasses import replace
 from typing import Any
 
+from eventstore.backoff import Backoff
 from relay.destination import Trouble, TroubleKind
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
@@ -10,11 +12,11 @@ from relay.feed.shard_consumer import ShardState
 from relay.feed.shard_consumers import ShardConsumers
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, lease_key
 from relay.leases.held import HeldLease
-from relay.leases.worker_report import DestinationReport, SweepReport
+from relay.leases.worker_report import DestinationReport, SweepReport, WorkerReport, decode, encode
 from relay.observing.reporting import report
 from tests.support.waiting import until
 
-from .conftest import Bench
+from .conftest import QUEUE, Bench
 from .leasing import ObedientKeeper
 
 
@@ -40,12 +42,18 @@ class Pool:
 
     def _open(self, held: HeldLease, stream: Stream, on_end: Any) -> Any:
         self.opened.append((str(held.shard_id), stream.arn))
-        return self._bench.relay._open_shard(held, stream, self.keeper, on_end)
+        return self._bench.relay._open_shard(held, stream, self.keeper, on_end, lambda: False)
 
     def end(self) -> None:
         self.consumers.stop()
         for consumer in self.consumers.all:
             assert consumer.join(10)
+
+
+def say(bench: Bench, consumers: Any = (), sweep: SweepReport | None = None) -> WorkerReport:
+    """Return what the bench's worker says of itself."""
+    relay = bench.relay
+    return report(consumers, relay.pumps, relay.flow, relay._lag, sweep, bench.runtime.now_ms())
 
 
 def test_a_report_names_shards_destinations_and_what_is_in_flight(bench: Bench) -> None:
@@ -54,12 +62,14 @@ def test_a_report_names_shards_destinations_and_what_is_in_flight(bench: Bench) 
     """
     pool = Pool(bench)
     bench.broker.refuse_connections(BrokerLostError("down"))
+    bench.broker.drop_connections()
     bench.append("a")
     pool.keeper.give(pool.key)
     pool.consumers.tend()
-    until(lambda: bench.relay.lanes[0].trouble is not None, "the bus refused")
+    until(lambda: bench.relay.pumps[0].trouble is not None, "the bus is known to be down")
+    until(lambda: any(consumer.in_hand for consumer in pool.consumers.reading), "the page is in hand")
     sweep = SweepReport(1, 2, {"bus": 1}, 0)
-    made = report(pool.consumers.reading, bench.relay.lanes, bench.relay._lag, sweep)
+    made = say(bench, pool.consumers.reading, sweep)
     bench.broker.refuse_connections(None)
     until(lambda: bench.outbox() == [], "the page is through")
     pool.end()
@@ -79,13 +89,50 @@ def test_a_destination_whose_breaker_is_open_is_breaker_open(bench: Bench) -> No
     bench.append("a")
     bench.process(bench.outbox())
 
-    made = report([], bench.relay.lanes, bench.relay._lag, None)
+    made = say(bench)
 
     (index,) = [each for each in made.destinations if each.name == "index"]
-    trouble = bench.relay.lanes[1].trouble
+    trouble = bench.relay.pumps[1].trouble
     assert isinstance(trouble, Trouble)
     assert trouble.kind is TroubleKind.OUTAGE
     assert index == DestinationReport("index", "breaker_open", trouble.reason)
+
+
+def test_aggregates_that_wait_alone_are_reported(bench: Bench) -> None:
+    """
+    A queue rejects: which commit, why, how often and since when; once the queue takes it, nothing is reported.
+    """
+    flow = bench.relay.flow
+    flow._settings = replace(flow._settings, refused=Backoff(base_seconds=60.0, cap_seconds=60.0))
+    bench.broker.refuse(QUEUE)
+    bench.append("a", count=2)
+    began_ms = bench.runtime.now_ms()
+    bench.process(bench.outbox())
+
+    made = say(bench)
+    now_ms = bench.runtime.now_ms()
+
+    (found,) = made.held_up
+    assert made.held_up_count == 1
+    assert (found.aggregate_id, found.last, found.reason, found.attempts) == ("a", 2, "nack", 1)
+    assert began_ms - 1 <= found.since_ms <= now_ms
+    assert now_ms + 50_000 < found.next_ms < now_ms + 80_000
+    assert decode(encode(made)) == made
+
+    bench.broker.heal(QUEUE)
+    flow.recovered()
+    bench.rest()
+    assert (say(bench).held_up, say(bench).held_up_count) == ((), 0)
+
+
+def test_a_report_of_an_older_release_says_of_nothing_that_it_waits_alone() -> None:
+    """
+    Workers of two releases live side by side during a roll-out.
+    """
+    made = decode('{"shards":[],"destinations":[],"sweep":null,"in_flight":[["a",1]]}')
+
+    assert made is not None
+    assert (made.in_flight, made.held_up, made.held_up_count) == ((("a", 1),), (), 0)
 
 
 def test_each_lease_gets_one_carrier(bench: Bench) -> None:
@@ -165,7 +212,7 @@ def test_it_never_carries_more_than_it_has_room_for(bench: Bench, log_events: li
     pool.keeper.give(lease_key("label", "shard-3"))
     for _ in range(3):
         pool.consumers.tend()
-    assert [len(consumer.parts) for consumer in pool.consumers.all] == [2]
+    assert [len(consumer.parts) for consumer in pool.consumers.all] == [1]
     pool.end()
 
     assert [(event["held"], event["waiting"]) for event in log_events if event["event"] == "shards.waiting"] == [(2, 1)]

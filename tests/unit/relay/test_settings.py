@@ -99,7 +99,7 @@ def test_a_toml_file_sets_what_the_environment_does_not(given: Any) -> None:
                 "RELAY_RABBITMQ_URL: must begin with amqp://",
                 "RELAY_ELASTICSEARCH_URL: must begin with http://",
                 "RELAY_SWEEP_MIN_AGE_SECONDS (1) must exceed RELAY_INDEX_PATIENCE_SECONDS (11)",
-                "RELAY_DRAIN_SECONDS (10) must exceed RELAY_BUS_BUDGET_SECONDS (10)",
+                "RELAY_DRAIN_SECONDS (10) must exceed RELAY_INDEX_BULK_TIMEOUT_SECONDS (10)",
                 "RELAY_INDEX_PATIENCE_SECONDS (11) must not exceed RELAY_INDEX_BULK_TIMEOUT_SECONDS (10)",
                 "RELAY_SWEEP_MIN_AGE_SECONDS (1) must exceed RELAY_FEED_POLL_MAX_SECONDS (1)",
             ],

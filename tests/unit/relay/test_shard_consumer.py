@@ -9,6 +9,7 @@ import pytest
 
 from eventstore.backoff import Backoff
 from eventstore.testing.dynamodb.errors import ServiceError
+from relay.delivery.commit import NEVER
 from relay.destinations.bus.broker import BrokerLostError
 from relay.feed.reader import FeedPage
 from relay.feed.shard_consumer import ShardConsumer, ShardConsumerSettings, ShardState
@@ -21,7 +22,6 @@ from .leasing import LEASE_SECONDS, ObedientKeeper
 
 BRISK = ShardConsumerSettings(
     checkpoint_interval_seconds=0.0,
-    late_wait_seconds=0.2,
     retry=Backoff(base_seconds=0.01, cap_seconds=0.05),
     children=Backoff(attempts_max=3, base_seconds=0.01, cap_seconds=0.02),
 )
@@ -40,7 +40,10 @@ class Shard:
         bench.relay._settings = replace(bench.relay._settings, shard_consumer=settings)
         self.ended = bench.runtime.flag()
         keeper: Any = self.fleet
-        self.consumer: ShardConsumer = bench.relay._open_shard(self.held, stream, keeper, self.ended.set)
+        self.is_former = False
+        self.consumer: ShardConsumer = bench.relay._open_shard(
+            self.held, stream, keeper, self.ended.set, lambda: self.is_former
+        )
 
     def fence(self) -> None:
         """Let the last heartbeat be too long ago."""
@@ -48,6 +51,17 @@ class Shard:
 
     def renew(self, wanted_by: str | None = None) -> None:
         self.held.renewed(self.held._lease, self.bench.runtime.monotonic(), wanted_by)
+
+    def take_bus_down(self) -> None:
+        self.bench.broker.refuse_connections(BrokerLostError("down"))
+        self.bench.broker.drop_connections()
+
+    def wait_for_trouble(self) -> None:
+        until(lambda: self.bench.relay.pumps[0].trouble is not None, "the bus is known to be down")
+        until(lambda: self.consumer.in_hand != (), "a page is in hand")
+
+    def wait_for_recovery(self) -> None:
+        until(lambda: self.bench.relay.pumps[0].trouble is None, "the bus is known to be back")
 
     def wait_for_end(self) -> ShardState:
         until(self.consumer.is_ended, "the consumer has ended")
@@ -67,27 +81,53 @@ def names(log_events: list[Any]) -> list[str]:
     return [event["event"] for event in log_events]
 
 
-def page(oldest_at_ms: int) -> FeedPage:
+def page(oldest_at_ms: int | None) -> FeedPage:
     return FeedPage((), (), records=1, position=None, oldest_at_ms=oldest_at_ms, newest_at_ms=oldest_at_ms, ended=False)
 
 
-def test_a_page_that_waited_for_its_turn_is_asked_about(shard: Shard) -> None:
+def test_what_the_feed_said_long_ago_is_asked_about(shard: Shard) -> None:
     """
-    It was read in time, stood behind a page that an outage held up, and the sweep may have been there since.
+    The sweep may have been there since. What it said a second ago is a second old, and soon too old as well.
     """
-    held_up = shard.consumer
-    held_up._started_at_ms -= 3_600_000
-    now_ms = shard.bench.runtime.now_ms()
+    consumer, runtime = shard.consumer, shard.bench.runtime
+    consumer._started_at_ms -= 3_600_000
+    now_ms = runtime.now_ms()
 
-    assert held_up._needs_recheck(page(now_ms - 61_000))
-    assert not held_up._needs_recheck(page(now_ms - 1_000))
+    assert consumer._seen_at(page(now_ms - 61_000)) == NEVER
+    assert consumer._seen_at(page(None)) == NEVER
+    assert runtime.monotonic() - consumer._seen_at(page(now_ms - 1_000)) == pytest.approx(1.0, abs=0.5)
 
 
-def test_a_page_from_before_the_start_is_asked_about(shard: Shard) -> None:
+def test_what_is_read_while_the_feed_lags_is_asked_about(shard: Shard) -> None:
+    """
+    Another shard is an hour behind, so the sweep is at work on what this one says now.
+    """
+    consumer, lag, now_ms = shard.consumer, shard.bench.relay._lag, shard.bench.runtime.now_ms()
+    consumer._started_at_ms -= 7_200_000
+    lag.note("another", now_ms - 3_600_000, at_end=False)
+    assert consumer._seen_at(page(now_ms)) == NEVER
+
+    lag.forget("another")
+    assert consumer._seen_at(page(now_ms)) != NEVER
+
+
+def test_what_a_former_stream_says_is_asked_about(shard: Shard) -> None:
+    """
+    Its rows may be of a table that was made anew or restored under its name since.
+    """
+    consumer, now_ms = shard.consumer, shard.bench.runtime.now_ms()
+    consumer._started_at_ms -= 3_600_000
+    assert consumer._seen_at(page(now_ms)) != NEVER
+
+    shard.is_former = True
+    assert consumer._seen_at(page(now_ms)) == NEVER
+
+
+def test_what_was_written_before_the_start_is_asked_about(shard: Shard) -> None:
     """
     A former owner may have settled its rows.
     """
-    assert shard.consumer._needs_recheck(page(shard.bench.runtime.now_ms()))
+    assert shard.consumer._seen_at(page(shard.bench.runtime.now_ms())) == NEVER
 
 
 def test_what_is_dealt_with_is_checkpointed_under_the_lease(shard: Shard) -> None:
@@ -106,31 +146,70 @@ def test_what_is_dealt_with_is_checkpointed_under_the_lease(shard: Shard) -> Non
     assert {each[0] for each in shard.fleet.happened} == {"saved"}
 
 
-def test_told_to_stop_it_finishes_the_page_in_hand(shard: Shard) -> None:
+def test_told_to_stop_it_finishes_the_commit_that_was_begun(shard: Shard) -> None:
     """
-    The index holds the page up when the relay is told to stop: delivered, settled, checkpointed, then let go.
+    The bus has the first of three events: the others follow, the row is settled, the position is saved, then it goes.
     """
-    go_on = shard.bench.hold_index()
+    shard.bench.broker.stall()
     shard.consumer.start()
     shard.bench.append("a", count=3)
-    until(lambda: len(shard.bench.on_bus()) == 3, "the bus has the page")
+    until(lambda: len(shard.bench.on_bus()) == 1, "the bus has a part of it")
     shard.consumer.stop()
-    go_on.set()
+    shard.bench.broker.resume()
 
     assert shard.wait_for_end() is ShardState.DRAINED
+    assert shard.bench.on_bus() == [("a", 1), ("a", 2), ("a", 3)]
     assert shard.bench.outbox() == []
     assert "saved" in [each[0] for each in shard.fleet.happened]
     assert shard.fleet.happened[-1] == ("released", None, 0.0)
+    assert shard.consumer.cut_off == 0
 
 
-def test_told_to_stop_while_the_bus_refuses_it_gives_the_page_up(shard: Shard, log_events: list[Any]) -> None:
+def test_told_to_stop_it_does_not_wait_for_the_index(shard: Shard) -> None:
+    """
+    The bus has the commit and the index does not answer: the row says so, the checkpoint passes it, the shard is free.
+    """
+    go_on = shard.bench.hold_index()
+    shard.consumer.start()
+    shard.bench.append("a")
+    until(lambda: len(shard.bench.on_bus()) == 1, "the bus has it")
+    shard.consumer.stop()
+
+    assert shard.wait_for_end() is ShardState.DRAINED
+    assert shard.bench.row("a", 1).delivered == {"bus"}
+    assert len(shard.fleet.saved()) == 1
+    assert shard.fleet.happened[-1] == ("released", None, 0.0)
+    go_on.set()
+    until(lambda: shard.bench.outbox() == [], "what the index took in the end is settled")
+
+
+def test_a_commit_that_cannot_be_finished_in_time_is_cut_off_and_named(shard: Shard, log_events: list[Any]) -> None:
+    """
+    The broker takes its first event and says nothing: the shard is let go, no checkpoint passes it, and it is told.
+    """
+    flow = shard.bench.relay.flow
+    flow._settings = replace(flow._settings, finish_seconds=0.1)
+    shard.bench.broker.stall()
+    shard.consumer.start()
+    shard.bench.append("a", count=3)
+    until(lambda: len(shard.bench.on_bus()) == 1, "the bus has a part of it")
+    shard.consumer.stop()
+
+    assert shard.wait_for_end() is ShardState.DRAINED
+    assert shard.fleet.happened == [("released", None, 0.0)]
+    assert [event["commits"] for event in log_events if event["event"] == "shard.cut_off"] == [1]
+    assert shard.consumer.cut_off == 1
+    shard.bench.broker.resume()
+
+
+def test_told_to_stop_while_the_bus_is_down_it_gives_the_page_up(shard: Shard) -> None:
     """
     Nobody knows when the bus is back: the page stays owed, no checkpoint passes it, and the shard is free for others.
     """
-    shard.bench.broker.refuse_connections(BrokerLostError("down"))
+    shard.take_bus_down()
     shard.consumer.start()
     shard.bench.append("a")
-    until(lambda: "bus.refused" in names(log_events), "the bus refused")
+    shard.wait_for_trouble()
     shard.consumer.stop()
 
     assert shard.wait_for_end() is ShardState.DRAINED
@@ -152,16 +231,17 @@ def test_a_shard_that_another_worker_asks_for_goes_to_it(shard: Shard) -> None:
     assert shard.fleet.happened[-1] == ("released", "worker-2", 0.0)
 
 
-def test_a_lost_lease_ends_it_and_nothing_more_is_written(shard: Shard, log_events: list[Any]) -> None:
+def test_a_lost_lease_ends_it_and_nothing_more_is_written(shard: Shard) -> None:
     """
     Another worker has the shard while the page in hand waits for the bus: not one message more, no checkpoint.
     """
-    shard.bench.broker.refuse_connections(BrokerLostError("down"))
+    shard.take_bus_down()
     shard.consumer.start()
     shard.bench.append("a")
-    until(lambda: "bus.refused" in names(log_events), "the bus refused")
+    shard.wait_for_trouble()
     shard.held.end()
     shard.bench.broker.refuse_connections(None)
+    shard.wait_for_recovery()
 
     assert shard.wait_for_end() is ShardState.LEASE_LOST
     assert shard.bench.on_bus() == []
@@ -174,7 +254,6 @@ def test_what_was_confirmed_before_the_lease_was_lost_is_settled(shard: Shard) -
     The bus has the commit and the index is late when the lease goes: the row says so, the position does not move.
     """
     shard.bench.be_impatient()
-    shard.consumer._pipeline = shard.bench.relay.pipeline()
     shard.consumer._settings = replace(BRISK, checkpoint_interval_seconds=3600.0)
     go_on = shard.bench.hold_index()
     shard.consumer.start()
@@ -185,18 +264,19 @@ def test_what_was_confirmed_before_the_lease_was_lost_is_settled(shard: Shard) -
 
     assert shard.wait_for_end() is ShardState.LEASE_LOST
     assert shard.fleet.saved() == []
+    until(lambda: shard.bench.outbox() == [], "what the index took as well is settled")
 
 
 def test_while_the_lease_is_not_certain_it_waits(shard: Shard) -> None:
     """
-    The heartbeat is late, then it comes after all: nothing is sent in between, and everything after it.
+    The heartbeat is late, then it comes after all: nothing is read or sent in between, and everything after it.
     """
     shard.fence()
     shard.consumer.start()
     shard.bench.append("a")
-    until(shard.consumer._pages._queue.full, "the page is read")  # type: ignore[attr-defined]
+    assert not shard.consumer.join(0.6)  # longer than it takes to look at the lease once more
+    assert shard.bench.way.count("GetRecords") == 0
     assert shard.bench.on_bus() == []
-    assert shard.fleet.saved() == []
     shard.renew()
     until(lambda: shard.bench.outbox() == [], "the row is settled")
 
@@ -208,36 +288,57 @@ def test_a_lease_that_is_fenced_in_the_middle_of_a_page_stops_the_messages(shard
     """
     The first of two commits is on the bus when the heartbeat becomes late; the second follows after the renewal.
     """
-    broker, publish = shard.bench.broker, shard.bench.bus.deliver
-    shard.bench.append("a")
-    shard.bench.append("b")
+    bench, send = shard.bench, shard.bench.bus.send
+    bench.be_impatient()
+    bench.append("a")
+    bench.append("b")
 
-    def fence_after_the_first(chains: Any, deadline: Any) -> Any:
-        shard.bench.bus.deliver = publish  # type: ignore[method-assign]
-        report = publish(chains[:1], deadline)
+    def fence_after_the_first(event: Any, token: Any) -> bool:
+        bench.bus.send = send  # type: ignore[method-assign]
+        is_sent = send(event, token)
         shard.fence()
-        rest = publish(chains[1:], deadline)
-        return replace(report, outcomes={**report.outcomes, **rest.outcomes})
+        return is_sent
 
-    shard.bench.bus.deliver = fence_after_the_first  # type: ignore[method-assign]
+    bench.bus.send = fence_after_the_first  # type: ignore[method-assign]
     shard.consumer.start()
-    until(lambda: sum("bus" not in row.delivered for row in shard.bench.outbox()) == 1, "what was confirmed is noted")
-    assert len(broker.messages("all")) == 1
+    until(lambda: sum("bus" not in row.delivered for row in bench.outbox()) == 1, "what was confirmed is noted")
+    assert len(bench.on_bus()) == 1
     assert shard.fleet.saved() == []
     shard.renew()
-    until(lambda: shard.bench.outbox() == [], "the other follows")
+    until(lambda: bench.outbox() == [], "the other follows")
 
-    assert sorted(shard.bench.on_bus()) == [("a", 1), ("b", 1)]
+    assert sorted(bench.on_bus()) == [("a", 1), ("b", 1)]
 
 
 def test_paused_it_delivers_nothing_and_goes_on_where_it_was(shard: Shard) -> None:
     """
-    An operator stops delivery: pages wait, the lease stays, and after the word to go on they go out once.
+    An operator stops delivery: nothing is read, the lease stays, and after the word to go on everything goes once.
     """
     shard.fleet.paused = True
     shard.consumer.start()
     shard.bench.append("a")
-    until(shard.consumer._pages._queue.full, "the page is read")  # type: ignore[attr-defined]
+    assert not shard.consumer.join(0.6)  # longer than it takes to look for a pause once more
+    assert shard.bench.way.count("GetRecords") == 0
+    assert shard.bench.on_bus() == []
+    assert shard.fleet.happened == []
+    shard.fleet.paused = False
+    until(lambda: shard.bench.outbox() == [], "the row is settled")
+
+    assert shard.bench.on_bus() == [("a", 1)]
+
+
+def test_a_pause_while_the_bus_is_down_holds_the_page(shard: Shard) -> None:
+    """
+    The page in hand is not tried again before delivery goes on, though the bus is back, and then it goes out.
+    """
+    shard.take_bus_down()
+    shard.consumer.start()
+    shard.bench.append("a")
+    shard.wait_for_trouble()
+    shard.fleet.paused = True
+    shard.bench.broker.refuse_connections(None)
+    shard.wait_for_recovery()
+    assert not shard.consumer.join(0.3)  # several looks at the permit
     assert shard.bench.on_bus() == []
     shard.fleet.paused = False
     until(lambda: shard.bench.outbox() == [], "the row is settled")
@@ -245,21 +346,37 @@ def test_paused_it_delivers_nothing_and_goes_on_where_it_was(shard: Shard) -> No
     assert shard.bench.on_bus() == [("a", 1)]
 
 
-def test_a_pause_while_the_bus_refuses_holds_the_page(shard: Shard, log_events: list[Any]) -> None:
+def test_what_the_bus_refuses_holds_no_checkpoint(shard: Shard) -> None:
     """
-    The page in hand is not tried again before delivery goes on, and then it goes out.
+    One aggregate waits for a consumer with a full queue: the position moves past it, and the sweep has its row.
     """
-    shard.bench.broker.refuse_connections(BrokerLostError("down"))
+    shard.bench.broker.refuse("all")
     shard.consumer.start()
     shard.bench.append("a")
-    until(lambda: "bus.refused" in names(log_events), "the bus refused")
-    shard.fleet.paused = True
-    until(lambda: shard.consumer._permit.is_revoked() and not shard.consumer._pages._queue.full(), "the page is held")  # type: ignore[attr-defined]
-    shard.bench.broker.refuse_connections(None)
-    shard.fleet.paused = False
-    until(lambda: shard.bench.outbox() == [], "the row is settled")
+    until(lambda: shard.fleet.saved() != [], "the checkpoint passes it")
+    assert shard.bench.row("a", 1).delivered <= {"index"}
 
-    assert shard.bench.on_bus() == [("a", 1)]
+    shard.bench.broker.heal("all")
+    until(lambda: shard.bench.outbox() == [], "it goes when the queue takes it")
+
+
+def test_without_room_it_reads_no_further(shard: Shard) -> None:
+    """
+    The bus is down and the flow is full: the next page stays in the feed until there is room, and then all of it goes.
+    """
+    flow = shard.bench.relay.flow
+    flow._settings = replace(flow._settings, commits_max=1)
+    shard.take_bus_down()
+    shard.consumer.start()
+    shard.bench.append("a")
+    shard.wait_for_trouble()
+    reads = shard.bench.way.count("GetRecords")
+    shard.bench.append("b")
+    assert not shard.consumer.join(0.3)  # several looks for room
+    assert shard.bench.way.count("GetRecords") == reads
+    assert shard.consumer.in_hand == (("a", 1),)
+    shard.bench.broker.refuse_connections(None)
+    until(lambda: shard.bench.outbox() == [], "both are settled")
 
 
 def test_children_get_their_leases_before_the_shard_is_marked(shard: Shard, bench: Bench) -> None:
@@ -342,14 +459,14 @@ def test_a_checkpoint_that_is_refused_is_not_written(shard: Shard, error: Except
     assert shard.bench.outbox() == []
 
 
-def test_a_page_in_hand_is_told(shard: Shard, log_events: list[Any]) -> None:
+def test_a_page_in_hand_is_told(shard: Shard) -> None:
     """
     What is in flight is not a gap; the worker's report names it.
     """
-    shard.bench.broker.refuse_connections(BrokerLostError("down"))
+    shard.take_bus_down()
     shard.consumer.start()
     shard.bench.append("a")
-    until(lambda: "bus.refused" in names(log_events), "the bus refused")
+    shard.wait_for_trouble()
 
     assert shard.consumer.in_hand == (("a", 1),)
     shard.bench.broker.refuse_connections(None)
@@ -375,9 +492,8 @@ def test_a_shard_that_is_let_go_lags_no_more(shard: Shard) -> None:
     shard.consumer.start()
     assert asked.wait(30)
     shard.consumer.stop()
-    until(lambda: shard.consumer.state is ShardState.DRAINED, "the shard is released")
     go_on.set()
-    until(shard.consumer.is_ended, "the page has come")
+    assert shard.wait_for_end() is ShardState.DRAINED
 
     assert lag.by_shard() == {}
 
@@ -396,30 +512,8 @@ def test_a_page_that_dynamodb_refuses_holds_its_shard_and_ends_no_part(shard: Sh
     bench.append("a")
     bench.way.trap = refuse
     shard.consumer.start()
-    until(lambda: names(log_events).count("page.retried") >= 2, "the page is tried again")
+    until(lambda: names(log_events).count("question.failed") >= 2, "it is asked again and again")
     assert shard.fleet.saved() == []
     bench.way.trap = None
     until(lambda: bench.outbox() == [], "the page is settled")
     assert bench.on_bus() == [("a", 1)]
-
-
-def test_what_the_bus_had_is_forgotten_when_a_stream_is_new(bench: Bench) -> None:
-    """
-    Tables that were recreated under the same names count from 1 again, and none of that is on the bus.
-    """
-    memory, fleet = bench.relay._memory, ObedientKeeper(bench.runtime)
-    stream = bench.relay.directory.stream()
-
-    def opened(label: str) -> None:
-        keeper: Any = fleet
-        bench.relay._open_shard(
-            fleet.give(lease_key(label, "shard-1")), replace(stream, label=label), keeper, lambda: None
-        )
-
-    opened("first")
-    memory.note("item-1", 7)
-    opened("first")
-    assert memory.recall(["item-1"]) == {"item-1": 7}
-
-    opened("second")
-    assert memory.recall(["item-1"]) == {}

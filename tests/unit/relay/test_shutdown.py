@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eventstore.ports import Part
-from relay.daemon import DaemonSettings
+from relay.daemon import Abandoned, DaemonSettings
 from relay.destinations.bus.broker import BrokerLostError
 from tests.support.waiting import until
 
@@ -15,7 +15,7 @@ from .test_daemon import World
 
 DRAIN_SECONDS = 2.0
 A_LITTLE_SECONDS = 3.0
-"""Lanes get a second each beyond the drain time; the rest is for a busy machine."""
+"""Pumps and settlers get a second each beyond the drain time; the rest is for a busy machine."""
 
 QUICK = DaemonSettings(drain_seconds=DRAIN_SECONDS)
 
@@ -51,6 +51,7 @@ def test_nothing_to_do(world: World, log_events: list[Any]) -> None:
 
     assert ends_in_time(world, part)
     assert "part.abandoned" not in names(log_events)
+    assert not world.daemon.abandoned
 
 
 def test_dynamodb_does_not_answer(world: World, gate: threading.Event, log_events: list[Any]) -> None:
@@ -71,7 +72,9 @@ def test_dynamodb_does_not_answer(world: World, gate: threading.Event, log_event
     assert hanging.wait(30)
 
     assert ends_in_time(world, part)
-    assert "part.abandoned" in names(log_events)
+    abandoned = [event["part"] for event in log_events if event["event"] == "part.abandoned"]
+    assert abandoned != []
+    assert world.daemon.abandoned == Abandoned(tuple(abandoned))
 
 
 def test_the_bus_is_down(world: World, log_events: list[Any]) -> None:
@@ -81,16 +84,17 @@ def test_the_bus_is_down(world: World, log_events: list[Any]) -> None:
     world.broker.refuse_connections(BrokerLostError("down"))
     part = world.start(daemon=QUICK)
     world.append("a")
-    until(lambda: "bus.refused" in names(log_events), "the bus refused")
+    until(lambda: "destination.troubled" in names(log_events), "the bus is known to be down")
 
     assert ends_in_time(world, part)
     assert "part.abandoned" not in names(log_events)
     assert len(world.client.scan(TableName="inventory_outbox")["Items"]) == 1
+    assert not world.daemon.abandoned  # nothing was begun, so nothing was cut off
 
 
-def test_the_broker_takes_messages_and_says_nothing(world: World, log_events: list[Any]) -> None:
+def test_the_broker_takes_messages_and_says_nothing(world: World) -> None:
     """
-    The delivery's budget ends the wait for confirms, and the page is not tried again.
+    The budget ends the wait for confirms, and nothing is tried again: the commit was cut off, and that is told.
     """
     world.broker.stall()
     part = world.start(daemon=QUICK)
@@ -99,11 +103,12 @@ def test_the_broker_takes_messages_and_says_nothing(world: World, log_events: li
 
     assert ends_in_time(world, part)
     assert len(world.client.scan(TableName="inventory_outbox")["Items"]) == 1
+    assert world.daemon.abandoned == Abandoned(commits=1)
 
 
 def test_the_index_hangs(world: World, gate: threading.Event, log_events: list[Any]) -> None:
     """
-    What the bus has is noted, and the lane that hangs is left behind.
+    What the bus has is noted, and the part that hangs is left behind, and named.
     """
     hanging = threading.Event()
 
@@ -119,6 +124,7 @@ def test_the_index_hangs(world: World, gate: threading.Event, log_events: list[A
     until(lambda: world.on_bus() != {}, "the bus has it")
 
     assert ends_in_time(world, part)
-    assert "lane-index" in [event["part"] for event in log_events if event["event"] == "part.abandoned"]
+    assert "side-index" in [event["part"] for event in log_events if event["event"] == "part.abandoned"]
+    assert world.daemon.abandoned == Abandoned(("side-index",))
     (row,) = world.client.scan(TableName="inventory_outbox")["Items"]
     assert row["delivered"] == {"SS": ["bus"]}

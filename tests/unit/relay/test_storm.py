@@ -1,18 +1,21 @@
-"""Everything goes wrong at once: three deliverers of two relays, pages in any order, faults on every side."""
+"""Everything goes wrong at once: three sources of two relays, pages in any order, faults on every side."""
 
 import random
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import pytest
 
-from eventstore.errors import TryLaterError
 from eventstore.ports import Flag
 from eventstore.rows.outbox import OutboxRow
 from eventstore.testing.dynamodb.errors import ServiceError, transaction_cancelled
+from relay.assembly import Relay
+from relay.delivery.commit import NEVER
 from relay.delivery.page import CommitPage
-from relay.delivery.pipeline import Pipeline
+from relay.delivery.pumps.side_pump import SidePump
+from relay.delivery.source import FEED
 from relay.destinations.index.client import IndexLostError
 from relay.permit import FlagPermit
 from tests.support.waiting import until
@@ -60,15 +63,21 @@ def pages_of(rows: list[OutboxRow], chance: random.Random) -> list[list[OutboxRo
     return sorted(pages, key=lambda page: page[0].last + chance.random() * 10)
 
 
-def carry(pipeline: Pipeline, pages: list[list[OutboxRow]], stop: Flag) -> None:
-    """Deal with pages as a shard's worker does."""
-    for page in pages:
-        done, recheck = False, False
-        while not done:
-            try:
-                done = pipeline.process(CommitPage("feed", page, recheck), FlagPermit(stop)).dealt_with
-            except TryLaterError:
-                recheck = True
+def carry(relay: Relay, pages: list[list[OutboxRow]], stop: Flag) -> None:
+    """Hand pages in as a shard's reader does, one after the other; now and then begin again as a new holder."""
+    source = relay.flow.open_source(FEED, FlagPermit(stop))
+    for number, rows in enumerate(pages):
+        page = CommitPage(FEED, 0.0)
+        over = threading.Event()
+        page.ring = over.set
+        relay.flow.hand_in(source, page, rows, NEVER)
+        page.is_sealed = True
+        while not page.is_over and not stop.is_set():
+            over.wait(0.01)
+        assert page.is_dealt_with or stop.is_set()
+        if number % 5 == 4:
+            relay.flow.withdraw(source)
+            source = relay.flow.open_source(FEED, FlagPermit(stop))
 
 
 def harass(bench: Bench, chance: random.Random) -> None:
@@ -92,8 +101,9 @@ def calm_down(bench: Bench) -> None:
     bench.broker.nack_next(0)
     bench.index.busy_next(0)
     bench.index._lost_replies.clear()
-    for lane in bench.relay.lanes:
-        lane._breaker = lane._breaker and lane._breaker.succeeded()
+    for pump in bench.relay.pumps:
+        if isinstance(pump, SidePump):
+            pump._breaker = pump._breaker.succeeded()
 
 
 def first_deliveries(bench: Bench) -> dict[str, list[int]]:
@@ -120,8 +130,8 @@ def test_nothing_is_lost_and_first_deliveries_are_in_order(bench: Bench, seed: i
     bench.way.trap = Gremlin(seed)
     stop = bench.runtime.flag()
     parts = [
-        bench.runtime.spawn("consumer", partial(carry, pipeline, pages_of(rows, chance), stop))
-        for pipeline in (bench.pipeline, bench.relay.pipeline(), other.pipeline())
+        bench.runtime.spawn("consumer", partial(carry, relay, pages_of(rows, chance), stop))
+        for relay in (bench.relay, bench.relay, other)
     ]
     for turn in range(TURNS_MAX):
         if not any(part.is_alive() for part in parts):
@@ -132,11 +142,8 @@ def test_nothing_is_lost_and_first_deliveries_are_in_order(bench: Bench, seed: i
     for part in parts:
         assert part.join(30), "the storm does not end"
         assert part.failure is None
-    sweep = bench.relay.sweep()
-    until(
-        lambda: not bench.outbox() or sweep.walk(FlagPermit(stop), age_seconds=0.0).seen < 0,
-        "the sweep settles what is left",
-    )
+    until(lambda: not bench.outbox() or bench.sweep().seen < 0, "the sweep settles what is left")
+    bench.rest()
 
     assert first_deliveries(bench) == {aggregate_id: list(range(1, top + 1)) for aggregate_id, top in last.items()}
     assert bench.index.count() == sum(last.values())

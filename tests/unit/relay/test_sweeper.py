@@ -153,7 +153,6 @@ def test_a_refusal_while_it_rests_does_not_end_it(sweeping: Sweeping, log_events
     bench = sweeping.bench
     bench.append("a")
     bench.be_impatient()
-    sweeping.sweeper._sweep._pipeline = bench.relay.pipeline()
     go_on = bench.hold_index()
     sweeping.keeper.give(SWEEP_KEY)
     sweeping.start()

@@ -10,15 +10,17 @@ import pytest
 from eventstore import TableNames
 from eventstore.backoff import Backoff
 from relay.assembly import AssemblySettings, Relay
-from relay.delivery.page import CommitPage, PageResult
-from relay.delivery.pipeline import PipelineSettings
+from relay.delivery.commit import NEVER
+from relay.delivery.page import CommitPage, Fate
+from relay.delivery.pumps.side_pump import SidePump
+from relay.delivery.settings import FlowSettings
+from relay.delivery.source import FEED
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.file.file import FileDestination
 from relay.destinations.file.line import LINE_START
 from relay.destinations.file.local_file import LineFile
 from relay.destinations.index.index import Index
-from relay.permit import FlagPermit
 from tests.support.waiting import until
 
 from .conftest import Bench
@@ -31,7 +33,7 @@ class Trio:
     bench: Bench
     folder: Path
     relay: Relay
-    process: Callable[[], PageResult]
+    process: Callable[[], CommitPage]
 
     def lines(self) -> list[tuple[str, int]]:
         """Return aggregate and number of every line."""
@@ -47,39 +49,47 @@ def trio(bench: Bench, tmp_path: Path) -> Iterator[Trio]:
         client=bench.client,
         streams=bench.database.streams_client(),
         tables=TableNames(),
-        bus=Bus(bench.broker, bench.runtime, BusSettings(last_call=0.0)),
+        bus=Bus(bench.broker, bench.runtime, BusSettings()),
         sides=(
             Index(bench.index, bench.runtime),
             FileDestination(LineFile(folder / "events.jsonl", bench.runtime, LINE_START)),
         ),
         runtime=bench.runtime,
         settings=AssemblySettings(
-            pipeline=PipelineSettings(side_patience_seconds=5.0, retry=Backoff(base_seconds=0.01, cap_seconds=0.05)),
+            flow=FlowSettings(side_patience_seconds=5.0, question=Backoff(base_seconds=0.01, cap_seconds=0.05)),
         ),
     )
-    for lane in relay.lanes:
-        lane.start()
-    pipeline = relay.pipeline()
-    permit = FlagPermit(bench.runtime.flag())
-    yield Trio(bench, folder, relay, lambda: pipeline.process(CommitPage("feed", bench.outbox(), recheck=True), permit))
-    for lane in relay.lanes:
-        lane.stop()
-        assert lane.join(10.0)
-        assert lane.dead_part is None
+    services = (*relay.pumps, *relay.scribes(lambda: True))
+    for service in services:
+        service.start()
+    source = relay.flow.open_source(FEED, bench.permit)
+
+    def process() -> CommitPage:
+        page = CommitPage(FEED, bench.runtime.monotonic())
+        relay.flow.hand_in(source, page, bench.outbox(), NEVER)
+        page.is_sealed = True
+        return bench.wait_for(page)
+
+    yield Trio(bench, folder, relay, process)
+    for service in services:
+        service.stop()
+    for service in services:
+        assert service.join(10.0)
+        assert service.dead_part is None
 
 
 def test_all_three_have_it_before_its_row_goes(trio: Trio) -> None:
     """
-    The set of destinations is that of the lanes; every event is a line, in order.
+    The set of destinations is that of the pumps; every event is a line, in order.
     """
     trio.bench.append("a", count=2)
     trio.bench.append("b")
     trio.bench.append("a")
 
-    result = trio.process()
+    page = trio.process()
 
-    assert [lane.name for lane in trio.relay.lanes] == ["bus", "index", "file"]
-    assert result.settled == 3
+    assert [pump.name for pump in trio.relay.pumps] == ["bus", "index", "file"]
+    assert page.fates == {Fate.SETTLED: 3}
     assert trio.bench.outbox() == []
     assert trio.lines() == [("a", 1), ("a", 2), ("a", 3), ("b", 1)]
     assert trio.bench.index.count() == 4
@@ -92,15 +102,18 @@ def test_a_file_that_cannot_be_written_holds_nothing_up(trio: Trio) -> None:
     trio.folder.rename(trio.folder.with_suffix(".away"))
     trio.bench.append("a")
 
-    result = trio.process()
+    page = trio.process()
 
-    assert (result.dealt_with, result.settled, result.late) == (True, 0, 1)
+    assert page.fates == {Fate.LATE: 1}
     assert trio.bench.row("a", 1).delivered == {"bus", "index"}
     assert trio.bench.on_bus() == [("a", 1)]
 
     trio.folder.with_suffix(".away").rename(trio.folder)
-    until(lambda: not trio.relay.lanes[2].is_breaker_open(), "the breaker's pause is over")
-    assert trio.process().settled == 1
+    pump = trio.relay.pumps[2]
+    assert isinstance(pump, SidePump)
+    pump._breaker = pump._breaker.succeeded()
+    trio.relay.flow.open_side(pump.name)
+    assert trio.process().fates == {Fate.SETTLED: 1}
     assert trio.lines() == [("a", 1)]
     assert trio.bench.on_bus() == [("a", 1)], "nothing went to the bus again"
     assert trio.bench.outbox() == []
@@ -120,6 +133,7 @@ def test_what_nobody_can_take_is_parked_for_each(trio: Trio) -> None:
     trio.bench.append("b")
 
     trio.process()
+    until(lambda: not any(trio.relay.flow.counts().values()), "nothing is in hand")
 
     (parked,) = trio.bench.outbox()
     assert set(parked.parked) == {"bus", "index", "file"}

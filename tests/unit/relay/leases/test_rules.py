@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.leases import rules
@@ -306,6 +306,7 @@ class TestAsking:
         seen = fleet(lease("s1", "w1"), sweep("w1"), worker("w1"), worker("w2"))
         assert rules.to_ask_for(view(seen, "w2")) is None
 
+    @settings(deadline=None)  # it says nothing of time
     @given(st.lists(st.integers(0, 9), min_size=2, max_size=6))
     def test_hand_overs_come_to_an_end_and_leave_it_even(self, counts: list[int]) -> None:
         """

@@ -20,6 +20,7 @@ from eventstore.testing import InMemoryDynamoDB
 from relay.assembly import AssemblySettings, Relay
 from relay.cli import main, opened
 from relay.cli.destinations import Destinations
+from relay.delivery.pumps.bus_pump import BusPumpSettings
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.index import Index
@@ -142,7 +143,7 @@ class Night:
             settings=AssemblySettings(
                 sweep=SweepSettings(min_age_seconds=0.2, interval_seconds=0.2),
                 lease_seconds=LEASE_SECONDS,
-                bus_budget_seconds=1.0,
+                bus=BusPumpSettings(budget_seconds=1.0),
                 side_budget_seconds=5.0,
             ),
         )

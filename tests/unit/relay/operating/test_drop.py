@@ -175,6 +175,41 @@ def test_a_mark_that_changed_after_it_was_seen(night: Night) -> None:
     assert night.audits() == []
 
 
+@pytest.mark.parametrize("moment", ["TransactGetItems", "TransactWriteItems"])
+def test_another_commit_with_the_same_mark_is_not_dropped(night: Night, moment: str) -> None:
+    """
+    The tables were remade after the operator looked, before or after the last look: the mark is word for word the same.
+    """
+
+    def intervene(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        if operation == moment:
+            night.way.trap = None
+            night.change("a", 1, commitId={"S": "another"})
+        return effect()
+
+    night.append("a")
+    night.park("a", 1, "index")
+    tool = dropper(night)
+    row, marks = tool.find(("a", 1), None)
+    night.way.trap = intervene
+
+    with pytest.raises(DropRefusedError, match="changed in the meantime"):
+        tool.drop(row.id, marks, "ann", "why")
+    assert night.audits() == []
+    assert "delivered" not in (night.item("a", 1) or {})
+
+
+def test_a_broken_row_without_a_commit_id_is_dropped(night: Night) -> None:
+    """
+    It says no commit id when it is looked at, and none when it goes.
+    """
+    night.append("a")
+    night.park("a", 1, "bus", delivered={"SS": ["index"]}, commitId=None)
+
+    assert drop(night, "a", 1).settled
+    assert night.items() == []
+
+
 def test_a_release_at_the_same_moment_wins(night: Night) -> None:
     """
     The mark goes between the last look and the transaction: the transaction is refused as a whole.
@@ -194,6 +229,26 @@ def test_a_release_at_the_same_moment_wins(night: Night) -> None:
         drop(night, "a", 1)
     assert night.audits() == []
     assert "delivered" not in (night.item("a", 1) or {})
+
+
+def test_a_delivery_at_the_same_moment_wins(night: Night) -> None:
+    """
+    A worker that was slow notes that the bus has it, between the last look and the transaction: nothing is given up.
+    """
+
+    def intervene(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        if operation == "TransactWriteItems":
+            night.way.trap = None
+            night.change("a", 1, delivered={"SS": ["bus"]})
+        return effect()
+
+    night.append("a")
+    night.park("a", 1, "bus")
+    night.way.trap = intervene
+
+    with pytest.raises(DropRefusedError, match="changed in the meantime"):
+        drop(night, "a", 1)
+    assert night.audits() == []
 
 
 @pytest.mark.parametrize("operation", ["TransactGetItems", "TransactWriteItems"])

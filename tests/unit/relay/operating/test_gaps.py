@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from eventstore.rows.outbox import OutboxRow
+from eventstore.rows.refused import RefusedMark, encode
 from eventstore.system import SystemRuntime
-from relay.leases.worker_report import WorkerReport
+from relay.leases.worker_report import HeldUpReport, WorkerReport
 from relay.operating import gaps
 from relay.operating.replay import ReplayRequest, preview
 from relay.outbox import survey
@@ -50,6 +51,25 @@ def test_what_is_owed_of_each_row() -> None:
     assert [each.can_go(["index"]) for each in debts[:4]] == [True, False, False, True]
     assert [each.is_readable for each in debts] == [True, True, True, True, False, True]
     assert [each.is_complete for each in debts] == [False, False, False, True, False, False]
+
+
+def test_what_is_refused_of_each_row() -> None:
+    """
+    As far as it is owed: not what is delivered, parked, or for a destination that is not in force.
+    """
+    mark = RefusedMark(3, 0, 1_000, "nack")
+    ledger = Ledger(NAMES)
+    rows = [
+        row("a", 1, refused={"bus": mark, "file": mark}),
+        row("b", 1, refused={"bus": mark}, delivered=frozenset({"bus"})),
+        row("c", 1, refused={"bus": mark}, parked={"bus": "large"}),
+    ]
+
+    debts = [ledger.debt(each) for each in rows]
+
+    assert [each.refused for each in debts] == [{"bus": mark}, {}, {}]
+    assert [each.behind for each in debts] == [None] * 3
+    assert debts[0].can_go()  # a delivery by hand heeds the pause by itself
 
 
 def test_which_rows_are_meant() -> None:
@@ -108,9 +128,79 @@ def test_gaps_by_aggregate_with_the_reason(night: Night) -> None:
     rows = {cells[0]: cells for cells in text.rows}
     assert rows["a"][4] == "parked for bus, 2: bus cannot take it; 1 behind it"
     assert rows["b"][1:3] + rows["b"][4:] == ["2", "1 to 2", "index lacks 2"]
-    assert rows["c"][3:] == ["-", "1 unreadable"]
+    fault = "row c/1 of inventory_outbox: attribute 'firstSequence' is of kind S, not N"
+    assert shown["c"]["fault"] == fault
+    assert rows["c"][3:] == ["-", f"1 unreadable, {fault}"]
     assert "6 commits of 3 aggregates owed for 1 h 0 min or longer." in text.out
     assert "`relay parked list`" in text.out
+
+
+def test_an_aggregate_that_waits_alone_is_a_gap_though_it_is_in_hand(night: Night) -> None:
+    """
+    A queue rejects its next event: what it is owed is named with cause and remedy, others' in flight are not.
+    """
+    night.append("a", 2)
+    night.append("b")
+    night.make_old()
+    waits = HeldUpReport("a", 1, "nack", 9, night.runtime.now_ms() - 600_000)
+    report = WorkerReport(in_flight=(("a", 1), ("a", 2), ("b", 1)), held_up=(waits,), held_up_count=1)
+    night.write_worker("w", report=report)
+
+    found = night.type("gaps", "--json")
+    text = night.type("gaps")
+
+    assert found.code == text.code == 1
+    assert (found.data["aggregates"], found.data["commits"], found.data["in_flight"]) == (1, 2, 1)
+    (shown,) = found.data["oldest"]
+    assert (shown["aggregate_id"], shown["held_up"]) == ("a", "nack")
+    assert shown["cause"] == "a queue bound to the exchange rejects its next event"
+    assert "reject-publish" in shown["remedy"]
+    (row,) = [cells for cells in text.rows if cells[0] == "a"]
+    assert row[4] == "waits alone (nack): a queue bound to the exchange rejects its next event"
+    assert "Next: look for full queues with overflow reject-publish" in text.out
+
+
+def test_a_mark_says_that_an_aggregate_waits_alone_though_no_worker_runs(night: Night) -> None:
+    """
+    With cause, remedy and when it is tried again; also while a worker that has not heard of it has it in hand.
+    """
+    night.append("a", 2)
+    night.append("b")
+    night.make_old()
+    now_ms = night.runtime.now_ms()
+    night.change("a", 1, refused=encode({"bus": RefusedMark(12, now_ms - 600_000, now_ms + 250_000, "silent")}))
+
+    found, text = night.type("gaps", "--json"), night.type("gaps")
+
+    shown = found.data["oldest"][0]
+    assert (shown["aggregate_id"], shown["held_up"], shown["commits"]) == ("a", "silent", 2)
+    assert shown["cause"] == "the broker does not confirm its next event, though it confirms others"
+    mark = shown["refused"]["bus"]
+    assert (mark["attempts"], mark["reason"]) == (12, "silent")
+    assert 600.0 <= mark["since_seconds"] < 660.0
+    assert 190.0 < mark["next_seconds"] <= 250.0
+    (cells,) = [cells for cells in text.rows if cells[0] == "a"]
+    assert cells[4] == f"waits alone (silent): {shown['cause']}; refused by bus 12 times"
+    assert "Next: look for a queue without a majority of its members" in text.out
+    assert found.data["oldest"][1]["refused"] == {}
+
+    night.write_worker("w", report=WorkerReport(in_flight=(("a", 1), ("a", 2), ("b", 1))))
+    held = night.type("gaps", "--json").data
+    assert (held["aggregates"], held["commits"], held["in_flight"]) == (1, 2, 1)
+
+
+def test_a_dead_workers_word_that_an_aggregate_waits_alone_counts_for_nothing(night: Night) -> None:
+    """
+    Its row is a gap since it is in nobody's hands, with what it lacks.
+    """
+    night.append("a")
+    night.make_old()
+    report = WorkerReport(held_up=(HeldUpReport("a", 1, "nack", 9, 0),), held_up_count=1)
+    night.write_worker("w", silent_seconds=3600.0, report=report)
+
+    (shown,) = night.type("gaps", "--json").data["oldest"]
+
+    assert (shown["held_up"], shown["cause"], shown["remedy"]) == (None, None, None)
 
 
 def test_what_a_live_worker_has_in_hand_is_no_gap(night: Night) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from eventstore.rows.refused import RefusedMark, encode
 from eventstore.testing.manual_runtime import ManualRuntime
 from relay.metrics import RecordingMeter
 from relay.observing import gauges
@@ -30,6 +31,8 @@ class Row:
     owed: tuple[str, ...] = ()
     counted_parked: tuple[str, ...] = ()
     unreadable: int = 0
+    refused: tuple[str, ...] = ()
+    counted_refused: tuple[str, ...] = ()
 
 
 ROWS = {
@@ -47,6 +50,10 @@ ROWS = {
     "broken": Row(committed_at=None, owed=("bus", "index")),
     "complete": Row(delivered=("bus", "index")),
     "complete for others, too": Row(delivered=("bus", "file", "index", "past")),
+    "refused by the bus": Row(refused=("bus",), owed=("bus", "index"), counted_refused=("bus",)),
+    "refused by what has it": Row(delivered=("bus",), refused=("bus",), owed=("index",)),
+    "refused and parked": Row(refused=("bus",), parked=("bus",), owed=("index",), counted_parked=("bus",)),
+    "refused by one not in force": Row(refused=("file",), owed=("bus", "index")),
     "delivered to others only": Row(delivered=("file", "past"), owed=("bus", "index")),
 }
 
@@ -57,6 +64,7 @@ class Shown:
 
     owed: dict[str, int] = field(default_factory=dict)
     parked: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
     unreadable: int = 0
     has_oldest: bool = False
 
@@ -72,6 +80,7 @@ def write(night: Night, rows: list[Row]) -> None:
             committedAt=None if row.committed_at is None else {"N": row.committed_at},
             delivered={"SS": list(row.delivered)} if row.delivered else None,
             parked={"M": {name: mark("too_large", "it is too large") for name in row.parked}},
+            refused=encode({name: RefusedMark(3, 0, OLD_MS, "nack") for name in row.refused}) if row.refused else None,
         )
 
 
@@ -81,6 +90,7 @@ def status(night: Night) -> Shown:
     return Shown(
         nonzero(outbox["owed"]),
         nonzero(outbox["parked_for"]),
+        nonzero(outbox["refused_by"]),
         outbox["unreadable"],
         (outbox["oldest_age_seconds"] or 0.0) > 0.0,
     )
@@ -100,6 +110,7 @@ def measured(night: Night) -> Shown:
     return Shown(
         nonzero({name: count for (name,), count in found["relay_outbox_owed_commits"].items()}),
         nonzero({name: count for (name,), count in found["relay_outbox_parked_commits"].items()}),
+        nonzero({name: count for (name,), count in found["relay_outbox_refused_commits"].items()}),
         found.get("relay_outbox_unreadable_commits", {}).get((), 0),
         found["relay_outbox_oldest_owed_seconds"][()] > 0.0,
     )
@@ -119,6 +130,7 @@ def test_a_row_counts_the_same_in_status_and_metrics(night: Night, kind: str) ->
     expected = Shown(
         dict.fromkeys(row.owed, 1),
         dict.fromkeys(row.counted_parked, 1),
+        dict.fromkeys(row.counted_refused, 1),
         row.unreadable,
         bool(row.owed) and row.committed_at is not None,
     )
@@ -135,9 +147,11 @@ def test_any_mix_of_rows_counts_the_same_in_status_and_metrics(night: Night, see
     rows = Random(seed).choices(list(ROWS.values()), k=12)
     write(night, rows)
     owed, parked = [name for row in rows for name in row.owed], [name for row in rows for name in row.counted_parked]
+    refused = [name for row in rows for name in row.counted_refused]
     expected = Shown(
         {name: owed.count(name) for name in owed},
         {name: parked.count(name) for name in parked},
+        {name: refused.count(name) for name in refused},
         sum(row.unreadable for row in rows),
         any(row.owed and row.committed_at is not None for row in rows),
     )

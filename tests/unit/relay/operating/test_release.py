@@ -9,7 +9,7 @@ from eventstore import TableNames
 from eventstore.errors import OutcomeUnknownError, TryLaterError
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from relay.leases.fleet import Pause
-from relay.operating.parked.release import Fate, Releaser
+from relay.operating.parked.release import ReleaseFate, Releaser
 from relay.operating.parked.selection import Selection
 from tests.support.waiting import until
 
@@ -32,7 +32,7 @@ def test_only_the_marks_that_are_meant_go(night: Night) -> None:
 
     done = list(releaser(night).release(Selection("a", "bus"), dry_run=False))
 
-    assert [(each.key, each.destinations, each.fate) for each in done] == [(("a", 1), ("bus",), Fate.RELEASED)]
+    assert [(each.key, each.destinations, each.fate) for each in done] == [(("a", 1), ("bus",), ReleaseFate.RELEASED)]
     released = night.item("a", 1)
     assert marks_of(released) == ["index"]
     assert released is not None
@@ -87,11 +87,32 @@ def test_a_mark_that_changed_meanwhile_is_left_alone(night: Night) -> None:
 
     (done,) = releaser(night).release(Selection(), dry_run=False)
 
-    assert done.fate is Fate.CHANGED
+    assert done.fate is ReleaseFate.CHANGED
     stored = night.item("a", 1)
     assert stored is not None
     assert stored["parked"]["M"]["bus"] == mark("another", "bus cannot take it")
     assert "releasedAt" not in stored
+
+
+def test_a_row_of_another_commit_keeps_its_mark(night: Night) -> None:
+    """
+    The tables were remade between the look and the change: under the key stands another commit with the same mark.
+    """
+
+    def intervene(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        if operation == "UpdateItem":
+            night.way.trap = None
+            night.change("a", 1, commitId={"S": "another"})
+        return effect()
+
+    night.append("a")
+    night.park("a", 1, "bus")
+    night.way.trap = intervene
+
+    (done,) = releaser(night).release(Selection(), dry_run=False)
+
+    assert done.fate is ReleaseFate.CHANGED
+    assert list((night.item("a", 1) or {})["parked"]["M"]) == ["bus"]
 
 
 def test_a_row_that_went_meanwhile_does_not_come_back(night: Night) -> None:
@@ -111,7 +132,7 @@ def test_a_row_that_went_meanwhile_does_not_come_back(night: Night) -> None:
 
     (done,) = releaser(night).release(Selection(), dry_run=False)
 
-    assert done.fate is Fate.CHANGED
+    assert done.fate is ReleaseFate.CHANGED
     assert night.items() == []
 
 
@@ -132,7 +153,7 @@ def test_a_release_whose_replies_are_all_lost_is_of_unknown_outcome(night: Night
 
     (done,) = releaser(night).release(Selection(), dry_run=False)  # the repeat sees that it is free, and that was us
 
-    assert done.fate is Fate.RELEASED
+    assert done.fate is ReleaseFate.RELEASED
     assert list(releaser(night).release(Selection(), dry_run=False)) == []
 
 
@@ -174,7 +195,7 @@ def test_a_lost_reply_does_not_make_a_release_look_like_somebody_elses(night: Ni
     (done,) = releaser(night).release(Selection(), dry_run=False)
 
     assert lost
-    assert done.fate is Fate.RELEASED
+    assert done.fate is ReleaseFate.RELEASED
     assert marks_of(night.item("a", 1)) == []
 
 

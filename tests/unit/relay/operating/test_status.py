@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from eventstore.errors import InvalidInputError, UnreachableError
+from eventstore.rows.refused import RefusedMark, encode
 from eventstore.testing.dynamodb.errors import ServiceError
 from eventstore.testing.manual_runtime import ManualRuntime
 from relay.cli.status import watch
@@ -14,7 +15,7 @@ from relay.feed.lineage import Shard
 from relay.feed.unread import Unread
 from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, Pause, WorkerRecord, lease_key
 from relay.leases.position import Position
-from relay.leases.worker_report import DestinationReport, ShardReport, SweepReport, WorkerReport
+from relay.leases.worker_report import DestinationReport, HeldUpReport, ShardReport, SweepReport, WorkerReport
 from relay.operating import overview
 from relay.operating.heartbeats import HeartbeatWatch
 from relay.operating.overview import Overview
@@ -128,6 +129,94 @@ def test_which_shards_the_feed_must_be_asked_about() -> None:
     asked = overview.unreported(fleet, "label", [Shard(name, None) for name in "abcdef"], NOW_MS)
 
     assert [shard.id for shard in asked] == ["b", "c", "e", "f"]
+
+
+def waiting(aggregate_id: str, since_ms: int, *, reason: str = "nack", next_ms: int = 0) -> HeldUpReport:
+    return HeldUpReport(aggregate_id, 7, reason, 3, since_ms, next_ms)
+
+
+def test_aggregates_that_wait_alone_are_put_together() -> None:
+    """
+    Each once, with the word of whoever has tried for longest; a dead worker's word counts for nothing.
+    """
+    first = WorkerReport(
+        held_up=(waiting("a", NOW_MS - 60_000, next_ms=NOW_MS + 8_000), waiting("b", NOW_MS - 9_000)), held_up_count=5
+    )
+    second = WorkerReport(held_up=(waiting("b", NOW_MS - 90_000, reason="silent"),), held_up_count=1)
+    dead = WorkerReport(held_up=(waiting("c", 0),), held_up_count=1)
+    workers = [
+        worker("w1", report=first),
+        worker("w2", report=second),
+        worker("w3", silent_seconds=60.0, report=dead),
+        worker("w4"),
+    ]
+
+    seen = compose([], workers)
+
+    assert [(each.report.aggregate_id, each.report.reason, each.worker) for each in seen.held_up] == [
+        ("b", "silent", "w2"),
+        ("a", "nack", "w1"),
+    ]
+    assert [(each.since_seconds, each.next_seconds) for each in seen.held_up] == [(90.0, 0.0), (60.0, 8.0)]
+    assert seen.held_up_count == 5  # two that are named, and three that only the first counts
+    assert [line.partition(":")[0] for line in advice(seen)] == [
+        "aggregates wait alone (silent), since the broker does not confirm its next event, though it confirms others",
+        "aggregates wait alone (nack), since a queue bound to the exchange rejects its next event",
+    ]
+
+
+def test_status_names_aggregates_that_wait_alone(night: Night) -> None:
+    """
+    For a person with what to do next, for a program with cause and remedy; nothing of it while all is well.
+    """
+    night.write_worker("w")
+    assert night.type("status", "--json").data["held_up"] == []
+    assert "waits alone" not in night.type("status").out
+    since_ms = night.runtime.now_ms() - 600_000
+    held_up = (HeldUpReport("order-7", 12, "nack", 1_300, since_ms),)
+    night.write_worker("w", report=WorkerReport(held_up=held_up, held_up_count=3))
+
+    data, text = night.type("status", "--json").data, night.type("status")
+
+    assert text.code == 0
+    (shown,) = data["held_up"]
+    assert data["held_up_count"] == 3
+    assert 600.0 <= shown.pop("since_seconds") < 660.0
+    assert "reject-publish" in shown.pop("remedy")
+    assert shown == {
+        "aggregate_id": "order-7",
+        "last": 12,
+        "reason": "nack",
+        "cause": "a queue bound to the exchange rejects its next event",
+        "attempts": 1_300,
+        "next_seconds": 0.0,
+        "worker": "w",
+    }
+    assert ["order-7", "12", "nack", "1,300", "10 min 0 s", "now"] in text.rows
+    assert "2 more" in text.out
+    assert "Next: aggregates wait alone (nack), since a queue bound to the exchange rejects its next event:" in text.out
+
+
+def test_status_tells_of_refusals_though_no_worker_runs(night: Night) -> None:
+    """
+    The rows say it: how many commits, why, and what to do. Nothing of it while there are none.
+    """
+    night.append("a", 2)
+    before = night.type("status")
+    assert "refused" not in before.out
+    night.change("a", 1, refused=encode({"bus": RefusedMark(5, 0, 1_000, "nack")}))
+    night.append("b")
+    night.change("b", 1, refused=encode({"bus": RefusedMark(5, 0, 1_000, "no\x1b[31mvel")}))
+
+    outbox, text = night.type("status", "--json").data["outbox"], night.type("status")
+
+    assert (outbox["owed_to_bus"], outbox["refused_by"]) == (3, {"bus": 2, "index": 0})
+    assert [(each["reason"], each["commits"]) for each in outbox["refusals"]] == [("nack", 1), ("no\x1b[31mvel", 1)]
+    assert outbox["refusals"][0]["cause"] == "a queue bound to the exchange rejects its next event"
+    assert "reject-publish" in outbox["refusals"][0]["remedy"]
+    assert text.rows[1:3] == [["owed to the bus", "3"], ["of these, refused", "2"]]
+    assert "Next: aggregates wait alone (nack), since a queue bound to the exchange rejects its next event:" in text.out
+    assert "\x1b[31m" not in text.out
 
 
 def test_the_worst_that_live_workers_say_of_a_destination_counts() -> None:
@@ -259,7 +348,10 @@ def test_without_any_relay(night: Night, monkeypatch: pytest.MonkeyPatch) -> Non
         "owed_to_others_only": 0,
         "parked": 1,
         "parked_for": {"bus": 0, "index": 1},
+        "refused_by": {"bus": 0, "index": 0},
+        "refusals": [],
         "unreadable": 0,
+        "newer": 0,
         "settled_rows": 0,
     }
     assert (found.data["workers"], found.data["pause"], found.data["live_workers"]) == ([], None, 0)

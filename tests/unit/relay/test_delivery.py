@@ -1,16 +1,16 @@
-"""A page's way: order, deliver, settle, and what happens when a destination or a row is bad."""
+"""A commit's way from a page to its destinations, and what happens when a destination or a row is bad."""
 
 from typing import Any
 
-from relay.delivery.page import CommitPage
-from relay.delivery.sequencer import CHAIN_MAX
+from relay.delivery.page import Fate
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
-from relay.outbox.row import row_id
-from relay.permit import FlagPermit
-from tests.support.delivering import TestedPermit
+from tests.support.waiting import until
 
 from .conftest import Bench
+
+AGGREGATE_MAX = 100
+"""Commits of one aggregate that are kept at a time."""
 
 
 def test_a_page_is_delivered_in_order_and_settled(bench: Bench) -> None:
@@ -21,10 +21,10 @@ def test_a_page_is_delivered_in_order_and_settled(bench: Bench) -> None:
         bench.append("a", count=2)
     rows = bench.outbox()
 
-    result = bench.process(rows[::-1])
+    page = bench.process(rows[::-1])
 
-    assert result.dealt_with
-    assert result.settled == 3
+    assert page.is_dealt_with
+    assert page.fates == {Fate.SETTLED: 3}
     assert bench.on_bus() == [("a", number) for number in range(1, 7)]
     assert bench.index.count() == 6
     assert bench.outbox() == []
@@ -51,22 +51,26 @@ def test_predecessors_that_owe_go_first(bench: Bench) -> None:
     for _ in range(3):
         bench.append("a")
 
-    result = bench.process([bench.row("a", 3)])
+    page = bench.process([bench.row("a", 3)])
 
     assert bench.on_bus() == [("a", 1), ("a", 2), ("a", 3)]
-    assert result.settled == 3
+    assert page.fates == {Fate.SETTLED: 1}, "a page is about its own rows"
+    bench.rest()
+    assert bench.outbox() == []
 
 
-def test_a_chain_longer_than_a_round_goes_in_rounds(bench: Bench) -> None:
+def test_more_is_owed_below_than_is_kept(bench: Bench) -> None:
     """
-    More owed commits than one round takes: all of them, in order, before the page's own.
+    Of one aggregate so many commits are in hand at a time: all of them go, in order, before the page's own.
     """
-    count = CHAIN_MAX + 3
+    count = 2 * AGGREGATE_MAX + 3
     for _ in range(count):
         bench.append("a")
 
-    bench.process([bench.row("a", count)])
+    page = bench.process([bench.row("a", count)])
+    bench.rest()
 
+    assert page.is_dealt_with
     assert bench.on_bus() == [("a", number) for number in range(1, count + 1)]
     assert bench.outbox() == []
 
@@ -78,11 +82,12 @@ def test_what_is_settled_is_not_sent_again(bench: Bench) -> None:
     bench.append("a")
     rows = bench.outbox()
     bench.process(rows)
-    again = bench.relay.pipeline()
 
-    result = again.process(CommitPage("feed", rows, recheck=True), FlagPermit(bench.runtime.flag()))
+    again = bench.process(rows, recheck=True)
+    elsewhere = bench.wait_for(bench.hand_in(rows, recheck=True, relay=bench.another_relay()))
 
-    assert result.dealt_with
+    for page in (again, elsewhere):
+        assert page.fates == {Fate.SETTLED: 1}
     assert bench.on_bus() == [("a", 1)]
 
 
@@ -93,45 +98,52 @@ def test_an_outage_of_the_bus_is_waited_out(bench: Bench, log_events: list[Any])
     bench.append("a")
     bench.append("a")
     bench.broker.refuse_connections(BrokerLostError("down"))
-    page = bench.runtime.spawn("page", lambda: bench.process(bench.outbox()) and None)
-    deadline = bench.runtime.monotonic() + 10
-    while not any(event["event"] == "bus.refused" for event in log_events):
-        assert bench.runtime.monotonic() < deadline
-        page.join(0.01)
+    bench.broker.drop_connections()
+    page = bench.hand_in(bench.outbox())
+    until(lambda: "destination.troubled" in [event["event"] for event in log_events], "the outage is seen")
+    assert not page.is_over
     bench.broker.refuse_connections(None)
 
-    assert page.join(10)
-    assert page.failure is None
+    assert bench.wait_for(page).is_dealt_with
     assert bench.on_bus() == [("a", 1), ("a", 2)]
     assert bench.outbox() == []
 
 
-def test_a_stop_during_an_outage_gives_the_page_up_and_keeps_facts(bench: Bench) -> None:
+def test_who_lets_go_during_an_outage_keeps_facts(bench: Bench) -> None:
     """
     The index took the commit, the bus did not: the page is not dealt with, and the row says who has it.
     """
     bench.append("a")
     bench.broker.refuse_connections(BrokerLostError("down"))
-    permit = TestedPermit(is_over=lambda: bench.index.count() == 1)
+    bench.broker.drop_connections()
+    page = bench.hand_in(bench.outbox())
+    until(lambda: bench.index.count() == 1, "the index has it")
 
-    result = bench.pipeline.process(CommitPage("feed", bench.outbox(), recheck=False), permit)
+    bench.relay.flow.withdraw(bench.source)
+    bench.wait_for(page)
 
-    assert not result.dealt_with
+    assert page.fates == {Fate.WITHDRAWN: 1}
+    assert not page.is_dealt_with
+    bench.rest()
     assert bench.row("a", 1).delivered == {"index"}
     assert bench.on_bus() == []
 
 
 def test_a_nack_holds_its_aggregate_and_no_other(bench: Bench) -> None:
     """
-    The refused commit is sent again, and what is above it never overtakes it.
+    The refused commit is sent again, and what is above it never overtakes it; the page waits for none of them.
     """
     for aggregate_id in ("a", "b"):
         for _ in range(3):
             bench.append(aggregate_id)
+    bench.append("c")
     bench.broker.nack_next(2)
 
-    bench.process(bench.outbox())
+    page = bench.process(bench.outbox())
+    bench.rest()
 
+    assert page.is_dealt_with
+    assert page.fates[Fate.REFUSED] in {2, 3, 4, 6}, "all that waits of one aggregate or two"
     for aggregate_id in ("a", "b"):
         numbers = [number for name, number in bench.on_bus() if name == aggregate_id]
         assert numbers == [1, 2, 3]
@@ -145,10 +157,10 @@ def test_an_index_that_is_down_does_not_hold_up_the_bus(bench: Bench) -> None:
     bench.append("a")
     bench.index.fail(IndexLostError("down"))
 
-    result = bench.process(bench.outbox())
+    page = bench.process(bench.outbox())
 
-    assert result.dealt_with
-    assert result.late == 1
+    assert page.is_dealt_with
+    assert page.fates == {Fate.LATE: 1}
     assert bench.on_bus() == [("a", 1)]
     assert bench.row("a", 1).delivered == {"bus"}
 
@@ -161,11 +173,10 @@ def test_an_index_that_is_back_gets_what_it_lacks_and_the_bus_nothing_twice(benc
     bench.index.fail(IndexLostError("down"))
     bench.process(bench.outbox())
     bench.index.fail(None)
-    deadline = bench.runtime.monotonic() + 30
-    while bench.outbox():
-        assert bench.runtime.monotonic() < deadline
-        bench.relay.sweep().walk(FlagPermit(bench.runtime.flag()), age_seconds=0.0)
+    bench.forgive()
 
+    assert bench.sweep().settled == 1
+    assert bench.outbox() == []
     assert bench.on_bus() == [("a", 1)]
     assert bench.index.count() == 1
 
@@ -180,9 +191,9 @@ def test_a_document_the_index_rejects_is_parked_for_the_index_only(bench: Bench)
     assert first.events is not None
     bench.index.refuse(first.events[0].event_id, 400, "mapper_parsing_exception", "no such field")
 
-    result = bench.process([first, second])
+    page = bench.process([first, second])
 
-    assert result.parked == 1
+    assert page.is_dealt_with
     assert bench.on_bus() == [("a", 1), ("a", 2)]
     (left,) = bench.outbox()
     assert left.key == ("a", 1)
@@ -202,10 +213,11 @@ def test_an_incomplete_commit_is_parked_and_holds_up_its_aggregate(bench: Bench,
     key = {"aggregateId": {"S": "a"}, "sequenceNumber": {"N": "3"}}
     bench.client.delete_item(TableName="inventory_events", Key=key)
 
-    result = bench.process(bench.outbox())
+    page = bench.process(bench.outbox())
+    bench.rest()
 
-    assert result.dealt_with
-    assert result.waiting == 2
+    assert page.is_dealt_with
+    assert (page.fates[Fate.PARKED], page.fates[Fate.WAITING]) == (1, 1)
     assert sorted(bench.on_bus()) == [("a", 1), ("b", 1)]
     broken, behind = bench.outbox()
     assert sorted(broken.parked) == ["bus", "index"]
@@ -221,8 +233,11 @@ def test_a_row_with_unreadable_events_is_parked_in_its_turn(bench: Bench) -> Non
     bench.append("a")
     bench.append("a")
     bench.break_row("a", 2, events={"S": "[{"})
+    key = {"aggregateId": {"S": "a"}, "sequenceNumber": {"N": "2"}}
+    bench.client.delete_item(TableName="inventory_events", Key=key)
 
     bench.process(bench.outbox())
+    bench.rest()
 
     assert bench.on_bus() == [("a", 1)]
     parked, behind = bench.outbox()
@@ -238,35 +253,24 @@ def test_a_commit_behind_a_parked_one_waits_but_is_indexed(bench: Bench) -> None
     bench.append("a")
     bench.break_row("a", 1, parked={"M": {"bus": {"M": {"reason": {"S": "bad"}}}}})
 
-    result = bench.process([bench.row("a", 2)])
+    page = bench.process([bench.row("a", 2)])
+    bench.rest()
 
-    assert result.dealt_with
+    assert page.fates == {Fate.WAITING: 1}
     assert bench.on_bus() == []
     assert bench.row("a", 2).delivered == {"index"}
 
 
-def test_marking_a_settled_row_does_not_bring_it_back(bench: Bench) -> None:
-    """
-    UpdateItem creates what is absent; a late report about a settled commit must not.
-    """
-    bench.append("a")
-    (row,) = bench.outbox()
-    bench.process([row])
-
-    assert bench.pipeline._settler.mark({row_id(row): frozenset({"index"})}) == 0
-    assert bench.outbox() == []
-
-
-def test_two_aggregates_in_one_page_are_independent(bench: Bench) -> None:
+def test_aggregates_in_one_page_are_independent(bench: Bench) -> None:
     """
     Fifty aggregates with three commits each: each in order, all settled.
     """
     for number in range(150):
         bench.append(f"item-{number % 50}")
 
-    result = bench.process(bench.outbox())
+    page = bench.process(bench.outbox())
 
-    assert result.settled == 150
+    assert page.fates == {Fate.SETTLED: 150}
     seen: dict[str, list[int]] = {}
     for aggregate_id, number in bench.on_bus():
         seen.setdefault(aggregate_id, []).append(number)
@@ -282,8 +286,8 @@ def test_a_page_deletes_rows_that_are_complete(bench: Bench) -> None:
     bench.append("b")
     bench.break_row("a", 1, delivered={"SS": ["bus", "index"]})
 
-    result = bench.process(bench.outbox())
+    page = bench.process(bench.outbox())
 
-    assert result.settled == 2
+    assert page.fates == {Fate.SETTLED: 2}
     assert bench.outbox() == []
     assert bench.on_bus() == [("b", 1)]

@@ -110,7 +110,7 @@ class Turns(Upkeep):
         uniform = self._runtime.uniform()
         with self._locked():
             self._end_turn(turn)
-            if turn.commit.is_gone:
+            if turn.commit.is_gone or BUS in turn.commit.delivered:
                 self._judge_if_here(turn.aggregate, now)
             else:
                 self._refuse(turn, reason, now, uniform)
@@ -129,7 +129,7 @@ class Turns(Upkeep):
         with self._locked():
             for turn in turns:
                 self._end_turn(turn)
-                if turn.commit.is_gone:
+                if turn.commit.is_gone or BUS in turn.commit.delivered:
                     self._judge_if_here(turn.aggregate, now)
                 elif turn.is_silent:
                     self._refuse(turn, "silent", now, uniform)

@@ -387,6 +387,8 @@ class Upkeep(InHand):
 
         Those above wait in the outbox, and here only as long as sides take them.
         """
+        if not aggregate.owing:
+            return  # its row says that the bus has it: somebody else had more luck
         lowest, *above = aggregate.owing
         self._release(lowest, Fate.REFUSED)
         if lowest.source is not None:

@@ -737,6 +737,30 @@ def test_what_was_refused_tries_soon_when_another_was_taken_after_all() -> None:
     assert not world.take()
 
 
+@pytest.mark.parametrize("ending", ["refused", "silent", "unsent"])
+def test_the_row_says_meanwhile_that_the_bus_has_it(ending: str) -> None:
+    """
+    Another worker had more luck while the answer was awaited: whatever it is, nothing waits alone.
+    """
+    world = FlowWorld()
+    (row,) = world.append("a", 1)
+    world.hand_in(world.source(), [row])
+    turn = world.take_one()
+    world.hand_in(world.source(), [replace(row, delivered=frozenset({BUS}))])
+
+    if ending == "refused":
+        world.flow.refused(turn, "nack")
+    elif ending == "silent":
+        world.flow.silent(turn)
+        world.flow.confirmed([turn])
+    else:
+        world.flow.silent(turn)
+        world.flow.unsent([turn])
+
+    assert world.flow.held_up() == []
+    assert not world.take()
+
+
 def test_a_silent_event_holds_nobody_up() -> None:
     """
     It is not sent again while it may be answered; its answer counts whenever it comes.

@@ -34,6 +34,7 @@ from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
 from relay.observing import gauges
 from relay.observing.reporting import report
+from relay.outbox.guarded import GuardedWriter
 from relay.outbox.reader import OutboxReader
 from relay.outbox.writer import OutboxWriter
 from relay.progress import PAGE_TURN_SECONDS, Progress
@@ -141,11 +142,17 @@ class Relay:
         """One per destination, the bus first."""
         return (self._bus, *self._sides)
 
-    def scribes(self, may_delete: Callable[[], bool]) -> tuple[Service, ...]:
+    def guarded_writer(self, seen: FleetSettings | None) -> GuardedWriter:
+        """Return a writer of the outbox for who holds no lease: it deletes while what was seen is in force."""
+        check = self.fleet_table.settings_check(seen)
+        return GuardedWriter(self._client, self._tables, self._runtime, self._settings.dynamodb, check)
+
+    def scribes(self, may_delete: Callable[[], bool], writer: OutboxWriter | None = None) -> tuple[Service, ...]:
         """Return the parts that ask the tables, and write to them, for the flow.
 
         Args:
             may_delete: Tells whether this process is certain of the destinations in force.
+            writer: Of the outbox, when it is not the usual one.
         """
         once = Backoff(attempts_max=1)
         client, tables, runtime = self._client, self._tables, self._runtime
@@ -159,7 +166,7 @@ class Relay:
         )
         settler = Settler(
             flow=self.flow,
-            writer=OutboxWriter(client, tables, runtime, self._settings.dynamodb),
+            writer=writer or OutboxWriter(client, tables, runtime, self._settings.dynamodb),
             may_delete=may_delete,
             runtime=runtime,
             meter=self._meter,

@@ -94,15 +94,16 @@ def replay(
         _show(replays.preview(relay.outbox, names, request, runtime), runtime.now_ms(), as_json=as_json)
         return
     stop_on_signals(stop)
+    writer = relay.guarded_writer(heartbeats.fleet.settings)
     with progress.shown("reading the outbox", runtime) as tell:
         run = Replay(
             reader=relay.outbox,
             flow=relay.flow,
             pumps=relay.pumps,
-            services=relay.scribes(lambda: True),
+            services=relay.scribes(lambda: writer.fault is None, writer),
             runtime=runtime,
             request=request,
-            hold=lambda: _paused(heartbeats),
+            hold=lambda: writer.fault or _paused(heartbeats),
             progress=lambda now: tell(now.settled, _so_far(now)),
         )
         try:

@@ -171,6 +171,22 @@ class FleetTable:
         if isinstance(changed, Refused):
             return
 
+    def settings_check(self, seen: FleetSettings | None) -> dict[str, Any]:
+        """Return a `ConditionCheck` that holds while the destinations in force are those that were seen.
+
+        Args:
+            seen: The settings; None when none were in force.
+        """
+        check: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": records.key_of(records.SETTINGS_KEY),
+            "ConditionExpression": "attribute_not_exists(recordKey)",
+        }
+        if seen is not None:  # with none in force the commits are owed to nobody else
+            check["ConditionExpression"] += " OR destinations = :seen"
+            check["ExpressionAttributeValues"] = {":seen": {"SS": sorted(seen.destinations)}}
+        return check
+
     def put_settings(self, new: FleetSettings, seen: FleetSettings | None) -> bool:
         """Put settings in force in place of those that were seen; False when others are in force by now."""
         if seen is None:

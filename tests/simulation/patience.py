@@ -54,7 +54,7 @@ class Patience:
                 (SimulatedSession, "poll", lambda method: followed(method, self._heard)),
                 (SimulatedSession, "close", self._closing),
                 (Flow, "void", lambda method: followed(method, self._recovered)),
-                (Flow, "recovered", lambda method: followed(method, self._recovered)),
+                (Flow, "_let_others_try", lambda method: followed(method, self._others_try)),
             ):
                 stack.enter_context(patch.object(owner, name, change(getattr(owner, name))))
             yield
@@ -126,6 +126,11 @@ class Patience:
         if waited < due - _ROUNDING_SECONDS:
             self._hasty[process] = f"{waited:.3f} of {due:g} s, time {self._barren[process]} by {process.name}"
 
+    def _others_try(self, flow: Flow, _none: None) -> None:
+        """What was refused has been taken: all others may try again, if that was not just now."""
+        if flow._others_tried_at == self._scheduler.seconds:
+            self._refused[self._process].clear()
+
     def _recovered(self, _flow: Flow, _none: None) -> None:
-        """The bus as a whole had refused, or what was refused is no more: all may try again."""
+        """What was refused is no more: all may try again."""
         self._refused[self._process].clear()

@@ -184,6 +184,7 @@ class Processes:
         """Let an operator run a replay."""
         relay, runtime = self._make_relay("operator")
         stop = self.operator_stop = runtime.flag()
+        writer = relay.guarded_writer(relay.fleet_settings)
 
         def body() -> None:
             with suppress(EventStoreError):
@@ -191,7 +192,7 @@ class Processes:
                     reader=relay.outbox,
                     flow=relay.flow,
                     pumps=relay.pumps,
-                    services=relay.scribes(lambda: True),
+                    services=relay.scribes(lambda: writer.fault is None, writer),
                     runtime=runtime,
                     request=ReplayRequest(),
                     refusals_max=OPERATOR_REFUSALS_MAX,

@@ -1,0 +1,92 @@
+"""A queue that is full and rejects: RabbitMQ nacks, though the other queues take the message."""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import amqp
+import pytest
+
+from eventstore import AggregateRef, NewEvent
+from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
+from tests.support.figures import Figures, quantile
+from tests.support.scale import SCALE
+from tests.support.servers import Corner
+from tests.support.waiting import until
+from tests.support.witness import Witness
+from tests.support.workers import workers
+
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timeout(420)]
+
+VICTIMS = 20
+OTHERS = 40
+WATCH_SECONDS = 180.0 if SCALE.really else 30.0
+COPIES_MAX = 8 if SCALE.really else 5
+"""Tries after 0, 1, 3, 7, 15, 31, 63 and 127 s, each a copy in the queues that take it."""
+
+OTHERS_P90_SECONDS = 1.0 + SCALE.slack_seconds
+
+
+@contextlib.contextmanager
+def full_queue(corner: Corner, event_type: str) -> Iterator[amqp.Channel]:
+    """Give the channel of a queue for one event type, which has room for one message, and has it."""
+    connection = open_connection(corner.rabbitmq_url, RabbitSettings())
+    channel = connection.channel()
+    name = f"{corner.names.prefix}.full"
+    limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    channel.queue_declare(name, durable=True, auto_delete=False, arguments=limits)
+    channel.queue_bind(name, corner.names.exchange, f"#.{event_type}")
+    channel.basic_publish(amqp.Message("filler"), routing_key=name)
+    try:
+        yield channel
+    finally:
+        channel.queue_delete(name)
+        connection.close()
+
+
+def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_path: Path, figures: Figures) -> None:
+    """
+    Others go on; the refused ones are tried seldom, are named, stay owed, and go when there is room again.
+    """
+    store = corner.store()
+    with (
+        full_queue(corner, "REFUSED") as channel,
+        workers(corner.environment, tmp_path, "relay", sweep_min_age_seconds="5") as (relay,),
+    ):
+        relay.start()
+        for number in range(VICTIMS):
+            store.append(AggregateRef("ITEM", f"victim-{number}"), [NewEvent("REFUSED", {})], expected_version=0)
+        until(lambda: len(relay.named("bus.refused")) >= VICTIMS, "all are refused once")
+        for number in range(OTHERS):
+            store.append(AggregateRef("ITEM", f"other-{number}"), [NewEvent("TAKEN", {})], expected_version=0)
+        until(lambda: others(witness) == OTHERS, "others go on")
+        threading.Event().wait(WATCH_SECONDS)
+        copies = Counter(seen.event_id for seen in list(witness.seen) if seen.aggregate_id.startswith("victim"))
+        delays = [seen.delay_ms / 1000 for seen in witness.first() if seen.aggregate_id.startswith("other")]
+        owed = {item["aggregateId"]["S"] for item in corner.client.scan(TableName="inventory_outbox")["Items"]}
+
+        channel.queue_delete(f"{corner.names.prefix}.full")
+        until(
+            lambda: not corner.client.scan(TableName="inventory_outbox")["Items"],
+            "nothing is owed once there is room",
+            timeout_seconds=2 * WATCH_SECONDS + SCALE.drain_seconds,
+        )
+        assert relay.stop() == 0
+
+    figures.state(
+        watched_s=WATCH_SECONDS,
+        refused_events=len(copies),
+        most_copies=max(copies.values()),
+        others_p90_s=quantile(delays, 0.9),
+    )
+    assert len(copies) == VICTIMS
+    assert max(copies.values()) <= COPIES_MAX
+    assert owed == {f"victim-{number}" for number in range(VICTIMS)}
+    assert quantile(delays, 0.9) <= OTHERS_P90_SECONDS
+
+
+def others(witness: Witness) -> int:
+    """Return how many events of others have come."""
+    return sum(seen.aggregate_id.startswith("other") for seen in witness.first())

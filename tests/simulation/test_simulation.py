@@ -16,6 +16,9 @@ from tests.simulation.world import Plan, settings_of, simulate
 
 ROOT = Path(__file__).parents[2]
 
+COMMAND_SECONDS = 1_200
+"""Two hundred seeds, and all planted bugs, take some minutes each on two busy cores."""
+
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
@@ -25,11 +28,12 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
 
 
+@pytest.mark.timeout(COMMAND_SECONDS + 60)
 def test_two_hundred_seeds_keep_every_promise_and_meet_every_fault() -> None:
     """Whatever goes wrong, nothing is lost, doubled or out of order, and everything drains."""
     done = command("--runs", "200", "--seed", "0")
@@ -39,6 +43,7 @@ def test_two_hundred_seeds_keep_every_promise_and_meet_every_fault() -> None:
     assert int(fewest[1].replace(",", "")) >= 500
 
 
+@pytest.mark.timeout(COMMAND_SECONDS + 60)
 def test_every_planted_bug_is_found() -> None:
     """A simulation that cannot find planted bugs proves nothing."""
     assert len(BUGS) >= 66

@@ -117,7 +117,7 @@ def _withdrawn_told_as_dealt_with() -> Iterator[None]:
         yield
 
 
-@planted("window-slot-leaks", "everything drains when faults stop")
+@planted("window-slot-leaks", "everything drains when faults stop", "what a standing fault does not concern goes on")
 def _window_slot_leaks() -> Iterator[None]:
     """The place in the window of an event that is refused is never free again."""
     window, listen = Bus.window.fget, Bus.listen  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from tests.simulation.bugs import planted
 _TAKEN = ("a settled commit was taken by every destination", "what is marked as delivered was taken")
 
 
-@planted("owing-below-memory-counts-as-delivered", *_TAKEN)
+@planted("owing-below-memory-counts-as-delivered", "a checkpoint passes nothing that is owed", *_TAKEN)
 def _owing_below_memory_counts_as_delivered() -> Iterator[None]:
     """A row that is there and owing, at or below what is remembered of the bus, is settled."""
     honest = Flow._judge

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import amqp
 import pytest
@@ -30,20 +31,33 @@ OTHERS_P90_SECONDS = 1.0 + SCALE.slack_seconds
 
 
 @contextlib.contextmanager
-def full_queue(corner: Corner, event_type: str) -> Iterator[amqp.Channel]:
-    """Give the channel of a queue for one event type, which has room for one message, and has it."""
+def channel_to(corner: Corner) -> Iterator[Any]:
+    """Give a channel for a moment: nobody keeps its heartbeat going while the relay is watched."""
     connection = open_connection(corner.rabbitmq_url, RabbitSettings())
-    channel = connection.channel()
-    name = f"{corner.names.prefix}.full"
-    limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
-    channel.queue_declare(name, durable=True, auto_delete=False, arguments=limits)
-    channel.queue_bind(name, corner.names.exchange, f"#.{event_type}")
-    channel.basic_publish(amqp.Message("filler"), routing_key=name)
     try:
-        yield channel
+        yield connection.channel()
     finally:
-        channel.queue_delete(name)
         connection.close()
+
+
+def add_full_queue(corner: Corner, event_type: str) -> None:
+    """Bind a queue to one event type that has room for one message, and has it."""
+    limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    with channel_to(corner) as channel:
+        channel.queue_declare(name_in(corner), durable=True, auto_delete=False, arguments=limits)
+        channel.queue_bind(name_in(corner), corner.names.exchange, f"#.{event_type}")
+        channel.basic_publish(amqp.Message("filler"), routing_key=name_in(corner))
+
+
+def remove_queue(corner: Corner) -> None:
+    """Take it away; nothing happens when it is gone."""
+    with channel_to(corner) as channel:
+        channel.queue_delete(name_in(corner))
+
+
+def name_in(corner: Corner) -> str:
+    """Return the queue's name."""
+    return f"{corner.names.prefix}.full"
 
 
 def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_path: Path, figures: Figures) -> None:
@@ -51,10 +65,12 @@ def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_p
     Others go on; the refused ones are tried seldom, are named, stay owed, and go when there is room again.
     """
     store = corner.store()
+    add_full_queue(corner, "REFUSED")
     with (
-        full_queue(corner, "REFUSED") as channel,
+        contextlib.ExitStack() as at_the_end,
         workers(corner.environment, tmp_path, "relay", sweep_min_age_seconds="5") as (relay,),
     ):
+        at_the_end.callback(remove_queue, corner)
         relay.start()
         for number in range(VICTIMS):
             store.append(AggregateRef("ITEM", f"victim-{number}"), [NewEvent("REFUSED", {})], expected_version=0)
@@ -67,7 +83,7 @@ def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_p
         delays = [seen.delay_ms / 1000 for seen in witness.first() if seen.aggregate_id.startswith("other")]
         owed = {item["aggregateId"]["S"] for item in corner.client.scan(TableName="inventory_outbox")["Items"]}
 
-        channel.queue_delete(f"{corner.names.prefix}.full")
+        remove_queue(corner)
         until(
             lambda: not corner.client.scan(TableName="inventory_outbox")["Items"],
             "nothing is owed once there is room",

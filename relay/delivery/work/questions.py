@@ -83,7 +83,7 @@ class Answers(Upkeep):
             while self._asking and asked < _ASKED_TOGETHER_MAX - 1:
                 aggregate = self._asking.popleft()
                 step = order.next_step(aggregate.owing[0], aggregate.known, now) if aggregate.owing else order.REST
-                if isinstance(step, order.Ask):
+                if isinstance(step, order.Ask) and aggregate.due_at <= now and aggregate.id not in self._turns:
                     asks.append((aggregate, step.keys))
                     asked += len(step.keys)
                 else:
@@ -168,8 +168,16 @@ class Answers(Upkeep):
         """Ask again later: the outbox did not answer."""
         now, uniform = self._runtime.monotonic(), self._runtime.uniform()
         with self._locked():
-            for aggregate in (*(each for each, _ in questions.asks), *(each.aggregate for each in questions.brings)):
-                aggregate.is_asked = aggregate.is_bringing = False
+            asked = {aggregate: None for aggregate, _ in questions.asks}
+            brought = {bring.aggregate: None for bring in questions.brings}
+            for aggregate in {
+                **asked,
+                **brought,
+            }:  # each once, in their order: one question may wait while another fails
+                if aggregate in asked:
+                    aggregate.is_asked = False
+                if aggregate in brought:
+                    aggregate.is_bringing = False
                 if self._aggregates.get(aggregate.id) is aggregate:
                     aggregate.questions_failed += 1
                     pause = self._settings.question.delay_seconds(aggregate.questions_failed, uniform)

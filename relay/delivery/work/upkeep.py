@@ -103,6 +103,8 @@ class Upkeep(InHand):
             self._rung.add("asker")
 
     def _delay(self, aggregate: Aggregate, until: float, now: float) -> None:
+        if aggregate.refusal is not None:
+            until = max(until, aggregate.refusal.until)  # nothing else shortens its pause
         aggregate.due_at = until
         self._later(until, lambda at: self._judge_if_here(aggregate, at))
         if until <= now:

@@ -1,6 +1,6 @@
 """Permission to deliver: valid while the relay runs, is not paused, and holds the lease of what it delivers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from eventstore.ports import Flag, Runtime
@@ -28,6 +28,11 @@ class Permit(Protocol):
     def wait(self, timeout_seconds: float) -> bool:
         """Wait until the permit is revoked or the time is over; tell whether it is revoked."""
         ...
+
+
+def may_begin(permits: Iterable[Permit]) -> bool:
+    """Tell whether one of some permits allows to begin something now: to send, or to park."""
+    return any(permit.left_seconds() > 0 and not permit.is_revoked() for permit in permits)
 
 
 class FlagPermit:

@@ -30,7 +30,6 @@ class OwedCommit:
         fault: Why the bus can never take it, once that is found.
         vetted: The row and the one before it were asked for since the fault was found, so that it may be parked.
         pages: Pages that wait for it.
-        confirmed_at: When the bus had it; None before.
         is_under_way: One of its events is unanswered.
         is_blocked: It waits behind a parked or an unreadable one, and not in the flow.
         is_late: It was given up waiting for a side, so that no page waits for it.
@@ -52,7 +51,6 @@ class OwedCommit:
     fault: Park | None = None
     vetted: bool = False
     pages: "list[CommitPage]" = field(default_factory=list)
-    confirmed_at: float | None = None
     is_under_way: bool = False
     is_blocked: bool = False
     is_late: bool = False

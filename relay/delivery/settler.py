@@ -18,7 +18,7 @@ from relay.metrics import SILENT, Meter
 from relay.outbox.row import RowId, row_id
 from relay.outbox.writer import OutboxWriter
 from relay.outbox.written import Done, Foreign, Later, Written
-from relay.permit import Permit
+from relay.permit import may_begin
 from relay.progress import PAGE_TURN_SECONDS, Progress
 
 SETTLERS = 2
@@ -143,7 +143,7 @@ class Settler(Service):
 
     def _park(self, commit: OwedCommit, name: str, verdict: Park) -> bool:
         """Park a commit while somebody who claims it may do so; a person must look."""
-        if not any(_may_park(permit) for permit in self._flow.permits_of(commit)):
+        if not may_begin(self._flow.permits_of(commit)):
             self._flow.unmarked(commit, name, verdict)
             return True
         try:
@@ -163,7 +163,3 @@ class Settler(Service):
             )
         self._flow.marked(commit, name, verdict, is_done=is_done)
         return True
-
-
-def _may_park(permit: Permit) -> bool:
-    return permit.left_seconds() > 0 and not permit.is_revoked()

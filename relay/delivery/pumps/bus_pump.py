@@ -12,6 +12,7 @@ from relay.delivery.flow import Flow
 from relay.delivery.pumps.pump import Pump
 from relay.destination import BusLostError, BusNews, EventBus, Trouble, TroubleKind
 from relay.metrics import SILENT, Meter
+from relay.permit import may_begin
 from relay.progress import Progress
 
 NACK = "nack"
@@ -184,7 +185,7 @@ class BusPump(Pump):
         aggregate = turn.aggregate
         if not any(permit.left_seconds() > 0 for permit in turn.permits):
             return False
-        if any(permit.left_seconds() > 0 and not permit.is_revoked() for permit in turn.beginners):
+        if may_begin(turn.beginners):
             aggregate.revoked_at = None
             return True
         if turn.commit.sent == 0:

@@ -12,7 +12,7 @@ from relay.delivery.pumps.breaker import Breaker
 from relay.delivery.pumps.pump import Pump
 from relay.destination import Confirmed, Destination, Park, Report, Retry, Trouble, TroubleKind
 from relay.metrics import SILENT, Meter
-from relay.permit import AnyOfEach, DeliveryDeadline, Permit
+from relay.permit import AnyOfEach, DeliveryDeadline, Permit, may_begin
 from relay.progress import Progress
 
 IDLE_SECONDS = 0.5
@@ -91,7 +91,7 @@ class SidePump(Pump):
             self._destination.idle()
             self._bell.get(IDLE_SECONDS)
             return
-        allowed = [(commit, permits) for commit, permits in taken if _may_send(permits)]
+        allowed = [(commit, permits) for commit, permits in taken if may_begin(permits)]
         commits = [commit for commit, _ in allowed]
         held = {commit for commit, _ in taken}.difference(commits)
         if not commits:
@@ -144,8 +144,3 @@ class SidePump(Pump):
                 self._meter.observe(metrics.COMMIT_TO_CONFIRM, delay, self.name)
         for outcome_name, count in counts.items():
             self._meter.count(metrics.DELIVERED, self.name, outcome_name, amount=count)
-
-
-def _may_send(permits: Sequence[Permit]) -> bool:
-    """Tell whether somebody who claims a commit may begin something now."""
-    return any(permit.left_seconds() > 0 and not permit.is_revoked() for permit in permits)

@@ -114,13 +114,6 @@ class Intake(Upkeep):
         with self._locked():
             return sum(commit.key in begun for aggregate in source.aggregates.values() for commit in aggregate.owing)
 
-    def unsettled(self, source: Source) -> int:
-        """Return how many commits that a source claims wait for a write about their rows."""
-        with self._locked():
-            return sum(
-                commit.is_settling for aggregate in source.aggregates.values() for commit in aggregate.commits.values()
-            )
-
     def is_written_down(self) -> bool:
         """Tell whether nothing waits to be written about rows."""
         return self._unsettled == 0 and not self._marks

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from eventstore.rows.outbox import OutboxRow
 from eventstore.rows.refused import RefusedMark
 from relay import metrics
 from relay.delivery import order
@@ -199,7 +198,6 @@ class Turns(Upkeep):
             self._after_turn(turn, now)
             return
         commit.delivered |= {BUS}
-        commit.confirmed_at = now
         delay = max(0, self._runtime.now_ms() - commit.row.committed_at_ms) / 1000
         self._meter.observe(metrics.COMMIT_TO_CONFIRM, delay, BUS)
         self._meter.count(metrics.DELIVERED, BUS, "confirmed")
@@ -227,7 +225,9 @@ class Turns(Upkeep):
 
     def _refuse(self, turn: Turn, reason: str, now: float, uniform: float) -> None:
         aggregate = turn.aggregate
-        before = aggregate.refusal or self._refused_before(turn.commit.row, now)
+        before, mark = aggregate.refusal, turn.commit.row.refused.get(BUS)
+        if before is None and mark is not None:  # its pause is over
+            before = self._refusal_of(mark, now, now)
         attempts = 1 if before is None else before.attempts + 1
         pause = self._settings.refused.ceiling_seconds(attempts) * (1.0 + 0.2 * uniform)
         aggregate.refusal = Refusal(reason, attempts, now if before is None else before.since, now + pause)
@@ -246,14 +246,6 @@ class Turns(Upkeep):
         if attempts >= _REFUSALS_NOTED_FROM:
             self._note_refusal(turn.commit, aggregate.refusal, now)
         self._delay(aggregate, now + pause, now)
-
-    def _refused_before(self, row: OutboxRow, now: float) -> Refusal | None:
-        """Return what a row says of earlier refusals, by this worker or another; their pause is over."""
-        mark = row.refused.get(BUS)
-        if mark is None:
-            return None
-        since = now - max(0.0, (self._runtime.now_ms() - mark.since_ms) / 1000)
-        return Refusal(mark.reason, max(1, mark.attempts), since, now)
 
     def _note_refusal(self, commit: OwedCommit, refusal: Refusal, now: float) -> None:
         """Let the row say for how long the bus is left alone with it, so that whoever else has it knows."""

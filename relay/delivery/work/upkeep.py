@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from eventstore.rows.outbox import OutboxRow
+from eventstore.rows.refused import RefusedMark
 from relay.delivery import order, settling
 from relay.delivery.aggregate import Aggregate, Refusal
 from relay.delivery.commit import NEVER, OwedCommit
@@ -173,19 +174,25 @@ class Upkeep(InHand):
         aggregate = self._aggregates[row.aggregate_id] = Aggregate(row.aggregate_id, row.epoch, reach, now)
         refusal = self._refusals.pop(row.aggregate_id, None)
         if refusal is not None:  # its pause goes on, whoever hands it in
-            aggregate.refusal, aggregate.due_at = refusal, refusal.until
-            self._later(refusal.until, lambda at: self._judge_if_here(aggregate, at))
+            self._keep_to(aggregate, refusal)
         return aggregate
 
     def _heed(self, aggregate: Aggregate, row: OutboxRow) -> None:
         """Keep to the pause that a row asks for: this worker or another was refused."""
         left = pause_seconds(row, BUS, self._runtime.now_ms())
         if left > 0.0:
-            mark, now = row.refused[BUS], self._runtime.monotonic()
-            since = now - max(0.0, (self._runtime.now_ms() - mark.since_ms) / 1000)
-            aggregate.refusal = Refusal(mark.reason, mark.attempts, since, now + left)
-            aggregate.due_at = now + left
-            self._later(now + left, lambda at: self._judge_if_here(aggregate, at))
+            now = self._runtime.monotonic()
+            self._keep_to(aggregate, self._refusal_of(row.refused[BUS], now + left, now))
+
+    def _keep_to(self, aggregate: Aggregate, refusal: Refusal) -> None:
+        """Let an aggregate wait alone until a refusal's pause is over."""
+        aggregate.refusal, aggregate.due_at = refusal, refusal.until
+        self._later(refusal.until, lambda at: self._judge_if_here(aggregate, at))
+
+    def _refusal_of(self, mark: RefusedMark, until: float, now: float) -> Refusal:
+        """Return what a row's mark says of refusals, by this worker or another."""
+        since = now - max(0.0, (self._runtime.now_ms() - mark.since_ms) / 1000)
+        return Refusal(mark.reason, max(1, mark.attempts), since, until)
 
     def _add(
         self,
@@ -337,6 +344,8 @@ class Upkeep(InHand):
     def _remove(self, aggregate: Aggregate, commit: OwedCommit, fate: Fate) -> None:
         commit.is_gone = True
         if BUS in commit.delivered:
+            # What was read of it before now does not refute that the bus has it.
+            aggregate.reach_at = self._runtime.monotonic()
             self._settled[row_id(commit.row)] = None
             if len(self._settled) > _SETTLED_MAX:
                 self._settled.popitem(last=False)
@@ -344,8 +353,6 @@ class Upkeep(InHand):
             self._progress[row_id(commit.row)] = commit.sent
             if len(self._progress) > _PROGRESS_MAX:
                 self._progress.popitem(last=False)
-        if BUS in commit.delivered:  # what was read of it before now does not refute that the bus has it
-            aggregate.reach_at = self._runtime.monotonic()
         del aggregate.commits[commit.last]
         aggregate.owe_no_more(commit)
         self._fetching.pop(commit, None)

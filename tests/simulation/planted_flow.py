@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
 from relay.delivery.aggregate import Aggregate, Turn
 from relay.delivery.commit import OwedCommit
@@ -16,6 +17,7 @@ from relay.delivery.pumps.side_pump import SidePump
 from relay.delivery.source import Source
 from relay.destination import BusNews, Park, Report, Trouble
 from relay.destinations.bus.bus import Bus
+from relay.permit import may_begin
 from tests.simulation.bugs import planted
 
 _GOES_ON = "what a standing fault does not concern goes on"
@@ -43,11 +45,18 @@ def _first_permit_only() -> Iterator[None]:
 def _any_lease_of_the_worker() -> Iterator[None]:
     """An event goes while any lease of the worker holds, whether or not the commit was handed in under it."""
 
-    def may_send(self: BusPump, _turn: Turn, _now: float) -> bool:
-        permits = [source.permit for source in self._flow._sources]
-        return any(permit.left_seconds() > 0 and not permit.is_revoked() for permit in permits)
+    sources: WeakKeyDictionary[Flow, list[Source]] = WeakKeyDictionary()
+    honest = Flow.open_source
 
-    with patch.object(BusPump, "_may_send", may_send):
+    def open_source(self: Flow, *what: Any, **how: Any) -> Source:
+        source = honest(self, *what, **how)
+        sources.setdefault(self, []).append(source)
+        return source
+
+    def may_send(self: BusPump, _turn: Turn, _now: float) -> bool:
+        return may_begin(source.permit for source in sources.get(self._flow, ()) if not source.is_gone)
+
+    with patch.object(Flow, "open_source", open_source), patch.object(BusPump, "_may_send", may_send):
         yield
 
 

@@ -29,10 +29,7 @@ class Intake(Upkeep):
         """
         settings = self._settings
         fresh = settings.fresh_seconds if kind != SWEEP else settings.sweep_fresh_seconds
-        source = Source(kind, permit, fresh, floor=1, ceiling=settings.commits_max if share is None else share)
-        with self._locked():
-            self._sources.add(source)
-        return source
+        return Source(kind, permit, fresh, floor=1, ceiling=settings.commits_max if share is None else share)
 
     def has_room(self, source: Source) -> bool:
         """Tell whether a source may hand in another page."""
@@ -84,7 +81,6 @@ class Intake(Upkeep):
         now = self._runtime.monotonic()
         with self._locked():
             source.is_draining = source.is_gone = True
-            self._sources.discard(source)
             for aggregate in list(source.aggregates.values()):
                 self._disclaim(aggregate, source, Fate.WITHDRAWN)
                 self._judge(aggregate, now)

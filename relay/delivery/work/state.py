@@ -16,7 +16,6 @@ from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.page import CommitPage, Fate
 from relay.delivery.settings import FlowSettings
 from relay.delivery.sides import SideQueue
-from relay.delivery.source import Source
 from relay.destination import BUS, Park
 from relay.metrics import SILENT, Meter
 from relay.outbox.row import RowId
@@ -45,7 +44,6 @@ class InHand:
         self._bells: dict[str, Callable[[], None]] = {}
         self._rung: set[str] = set()
         self._finished: list[CommitPage] = []
-        self._sources: set[Source] = set()
         self._aggregates: dict[str, Aggregate] = {}
         self._ready: OrderedDict[Aggregate, None] = OrderedDict()
         self._turns: dict[str, Turn] = {}

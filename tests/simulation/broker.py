@@ -54,12 +54,14 @@ class Unheard:
         fate: What becomes of it.
         session: On which it came; None when that was broken already.
         tag: Under which it came.
+        queues: Those that there were when it came.
     """
 
     message: Message
     fate: Fate
     session: "SimulatedSession | None"
     tag: int
+    queues: Sequence[SimulatedQueue]
 
 
 class SimulatedBroker:
@@ -154,7 +156,7 @@ class SimulatedBroker:
             queue.offer(self._ledger.known_as(message), number)
             fate.seconds = max(fate.seconds, queue.slow_seconds)
         if fate.silent:
-            self._unheard.append(Unheard(message, fate, session, tag))
+            self._unheard.append(Unheard(message, fate, session, tag, tuple(self.queues)))
         elif not rejecting:
             self._ledger.take_message(message)
         self.on_taken(message)
@@ -171,6 +173,9 @@ class SimulatedBroker:
                 queue.offer(self._ledger.known_as(each.message), _place_of(each.message)[1])
             if not (each.fate.silent or each.fate.is_rejected):
                 self._ledger.take_message(each.message)
+                for late in self.queues:
+                    if late not in each.queues:
+                        late.came_after(self._ledger.known_as(each.message), _place_of(each.message)[1])
                 if each.session is not None:
                     each.session.heard_of(each.tag)
         self._unheard = [each for each in self._unheard if each.fate.silent]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
 from unittest.mock import patch
-from weakref import WeakSet
 
 from relay.delivery.flow import Flow
 from relay.delivery.pumps.bus_pump import BusPump
@@ -58,6 +57,10 @@ class LeaseRow:
     sign_at: float
 
 
+Grant = tuple[str, str, int]
+"""A lease as somebody was given it: its key, the owner, and the term."""
+
+
 class FleetWatch:
     """Looks on while workers share the shards."""
 
@@ -70,7 +73,8 @@ class FleetWatch:
         self._workers: dict[str, Process] = {}
         self._seen_paused: set[Process] = set()
         self._is_paused = False
-        self._void: WeakSet[HeldLease] = WeakSet()
+        self._granted: set[Grant] = set()
+        self._granted_before: set[Grant] = set()
         self.rows: dict[str, LeaseRow] = {}
 
     # What is true of the table.
@@ -89,7 +93,8 @@ class FleetWatch:
 
     def begin_anew(self) -> None:
         """Another generation of the tables begins: leases of the former one, and what is believed of them, are void."""
-        self._void.update((*self._beliefs, *self._at_work.values()))
+        self._granted_before |= self._granted
+        self._granted.clear()
         self._beliefs.clear()
         self._seen_paused.clear()
         self._is_paused = False
@@ -162,6 +167,8 @@ class FleetWatch:
             new["state"]["S"] == "finished",
             now,
         )
+        if row.owner is not None:
+            self._granted.add((key, row.owner, row.term))
         if before is None or old is None:
             self.rows[key] = row
             return
@@ -216,7 +223,8 @@ class FleetWatch:
 
     def _fault_of(self, held: HeldLease) -> str | None:
         """Return why nothing may be done under a lease; None when it may, or when the tables are others by now."""
-        if held in self._void:
+        grant = (held.key, held._owner, held.term)
+        if grant in self._granted_before and grant not in self._granted:
             return None
         row, now = self.rows.get(held.key), self._scheduler.seconds
         if row is not None and row.is_finished:

@@ -130,6 +130,7 @@ class Relay:
         self._lag = FeedLag(runtime)
         self._reader = OutboxReader(client, tables, runtime, settings.dynamodb)
         self.directory = FeedDirectory(client, streams, tables, runtime, settings.dynamodb)
+        self.directory.table.on_other(self.flow.void)
         self.fleet_table = FleetTable(fleet_client or client, tables, runtime, settings.fleet)
 
     @property
@@ -160,6 +161,7 @@ class Relay:
             flow=self.flow,
             reader=OutboxReader(client, tables, runtime, once),
             events=EventReader(client, tables, runtime, once),
+            table=self.directory.table,
             runtime=runtime,
             meter=self._meter,
             progress=self._progress,
@@ -201,7 +203,6 @@ class Relay:
             table=self.fleet_table,
             runtime=self._runtime,
             settings=settings.discovery,
-            on_other_table=self.flow.void,
         )
 
         def open_shard(held: HeldLease, stream: Stream, on_end: Callable[[], None]) -> ShardConsumer:
@@ -248,6 +249,7 @@ class Relay:
 
         return Sweep(
             reader=self._reader,
+            table=self.directory.table,
             flow=self.flow,
             pumps=self.pumps,
             feed_lag_seconds=worst,

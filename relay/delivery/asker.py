@@ -14,6 +14,8 @@ from relay.delivery.work.questions import Questions
 from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
 from relay.outbox.reader import OutboxReader
+from relay.outbox.row import Present
+from relay.outbox.table import OutboxTable
 from relay.progress import PAGE_TURN_SECONDS, Progress
 
 IDLE_SECONDS = 0.5
@@ -27,6 +29,7 @@ class Asker(Service):
         flow: Whose questions these are.
         reader: Of the outbox; of one attempt.
         events: Of the events; of one attempt.
+        table: Notices when the rows that are read are another table's.
         runtime: Clock and waiting.
         meter: Told how long it takes.
         progress: Told that the part turns.
@@ -38,6 +41,7 @@ class Asker(Service):
         flow: Flow,
         reader: OutboxReader,
         events: EventReader,
+        table: OutboxTable,
         runtime: Runtime,
         meter: Meter = SILENT,
         progress: Progress | None = None,
@@ -46,6 +50,7 @@ class Asker(Service):
         self._flow = flow
         self._reader = reader
         self._events = events
+        self._table = table
         self._meter = meter
         self._progress = progress or Progress(runtime)
         self._bell = runtime.channel(1)
@@ -107,14 +112,20 @@ class Asker(Service):
         return True
 
     def _ask_rows(self, questions: Questions) -> None:
-        asked_at = self._runtime.monotonic()
+        asked_at, mark = self._runtime.monotonic(), self._table.mark()
         keys = list(dict.fromkeys(key for _, keys in questions.asks for key in keys))
-        self._flow.answered(questions.asks, self._reader.ask_once(keys), asked_at)
+        answers = self._reader.ask_once(keys)
+        is_news = any(isinstance(answers[key], Present) for key in answers.keys() - questions.in_hand)
+        if is_news and not self._table.is_still(mark):
+            return  # who asked is gone
+        self._flow.answered(questions.asks, answers, asked_at)
 
     def _bring(self, questions: Questions) -> None:
-        asked_at = self._runtime.monotonic()
+        asked_at, mark = self._runtime.monotonic(), self._table.mark()
         (bring,) = questions.brings
         rows, more = self._reader.earlier(bring.aggregate.id, bring.above, bring.below, bring.limit)
+        if rows and not self._table.is_still(mark):
+            return  # who asked is gone
         self._flow.brought(bring, rows, asked_at, more=more)
 
     def _fetch(self, questions: Questions) -> None:

@@ -78,10 +78,10 @@ class CommitPage:
         self.commits += 1
         self.held += 1
 
-    def pass_over(self, fate: Fate) -> None:
-        """Count a row that does not hold it."""
-        self.commits += 1
-        self.fates[fate] += 1
+    def pass_over(self, fate: Fate, rows: int = 1) -> None:
+        """Count rows that do not hold it."""
+        self.commits += rows
+        self.fates[fate] += rows
 
     def release(self, fate: Fate) -> None:
         """Let a row hold it no longer."""

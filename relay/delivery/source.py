@@ -1,5 +1,6 @@
 """Who hands rows in, under which permit: a shard, the sweep, a replay."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ class Source:
         aggregates: Those it has a claim on, by id.
         is_draining: It begins nothing any more.
         is_gone: It has let go of everything.
+        is_obsolete: Tells whether its rows are those of a table that is gone; they are passed over.
     """
 
     kind: str
@@ -40,3 +42,4 @@ class Source:
     aggregates: "dict[str, Aggregate]" = field(default_factory=dict)
     is_draining: bool = False
     is_gone: bool = False
+    is_obsolete: Callable[[], bool] = lambda: False

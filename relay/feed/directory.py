@@ -6,9 +6,10 @@ from typing import Any
 from eventstore.backoff import Backoff
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import EventStoreError, RequestRefusedError, SetUpError, TableMissingError
+from eventstore.errors import EventStoreError, RequestRefusedError, SetUpError
 from eventstore.ports import DynamoClient, Runtime, StreamsClient
 from relay.feed.lineage import Shard, ShardId
+from relay.outbox.table import OutboxTable
 
 LISTING_PAGES_MAX = 100
 """Of up to 100 shards each; a day of four-hourly rotations over a thousand partitions stays below."""
@@ -52,7 +53,11 @@ class Children:
 
 
 class FeedDirectory:
-    """Looks the feed up."""
+    """Looks the feed up.
+
+    Attributes:
+        table: The outbox's table, which it looks at first.
+    """
 
     def __init__(
         self,
@@ -64,17 +69,9 @@ class FeedDirectory:
     ) -> None:
         self._client = client
         self._streams = streams
-        self._table = tables.outbox
+        self._name = tables.outbox
         self._caller = Caller(client, runtime, backoff)
-        self._generation: str | None = None
-
-    @property
-    def generation(self) -> str | None:
-        """Which table of that name there was at the last look: its id, where the server tells it, and when it was made.
-
-        None before the first look, and when there was none.
-        """
-        return self._generation
+        self.table = OutboxTable(client, tables, runtime, backoff)
 
     def stream(self) -> Stream:
         """Return the stream the table has now; a replaced one has another label.
@@ -83,18 +80,12 @@ class FeedDirectory:
             NoFeedError: There is none.
             EventStoreError: DynamoDB did not answer, or the table is missing.
         """
-        try:
-            reply = self._caller.read(self._client.describe_table, needs="Table", TableName=self._table)
-        except TableMissingError:
-            self._generation = None
-            raise
-        table = reply["Table"]
-        self._generation = f"{table.get('TableId', '')} {table.get('CreationDateTime', '')}"
+        table = self.table.look()
         if not table.get("StreamSpecification", {}).get("StreamEnabled") or "LatestStreamArn" not in table:
-            raise NoFeedError(f"table {self._table!r} has no stream: switch it on with the view NEW_IMAGE")
+            raise NoFeedError(f"table {self._name!r} has no stream: switch it on with the view NEW_IMAGE")
         view = table["StreamSpecification"].get("StreamViewType")
         if view not in _VIEWS:
-            reason = f"table {self._table!r} has a stream with the view {view}, which does not tell what was written"
+            reason = f"table {self._name!r} has a stream with the view {view}, which does not tell what was written"
             raise NoFeedError(f"{reason}: switch it off, and on again with NEW_IMAGE")
         return Stream(str(table["LatestStreamArn"]), str(table["LatestStreamLabel"]))
 

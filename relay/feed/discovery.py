@@ -45,11 +45,8 @@ class Discovery(Service):
         table: FleetTable,
         runtime: Runtime,
         settings: DiscoverySettings,
-        on_other_table: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(runtime)
-        self._on_other_table = on_other_table
-        self._generation: str | None = None
         self._directory = directory
         self._keeper = keeper
         self._table = table
@@ -97,8 +94,7 @@ class Discovery(Service):
         """Look once; say what is wrong when that changes; tell whether it went well."""
         try:
             self._discover()
-        except EventStoreError as error:
-            self._notice_other_table()  # open shards go on, and the sweep goes on anyway
+        except EventStoreError as error:  # open shards go on, and the sweep goes on anyway
             if str(error) != self._fault and isinstance(error, NoFeedError):
                 self._log.warning("feed.absent", error=str(error))
             elif str(error) != self._fault:
@@ -110,17 +106,8 @@ class Discovery(Service):
             self._fault = None
         return True
 
-    def _notice_other_table(self) -> None:
-        """Tell who must know that the outbox is another table than it was: made anew, restored, or gone."""
-        generation = self._directory.generation
-        if self._generation is not None and generation != self._generation:
-            self._log.warning("outbox.replaced", former=self._generation, table=generation)
-            self._on_other_table()
-        self._generation = generation
-
     def _discover(self) -> None:
         stream = self._directory.stream()
-        self._notice_other_table()
         if self._stream is not None and stream.label != self._stream.label:
             self._log.warning("feed.replaced", former=self._stream.label, stream=stream.label)
             self._listed_before = None

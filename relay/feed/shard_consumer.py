@@ -124,7 +124,9 @@ class ShardConsumer(Service):
         self._settings = settings
         self._meter = meter
         self._progress = progress or Progress(runtime)
-        self._source = flow.open_source(FEED, held.permit(self._stopping, keeper))
+        self._source = flow.open_source(
+            FEED, held.permit(self._stopping, keeper), is_obsolete=lambda: directory.table.is_obsolete(stream.label)
+        )
         self._tracker: PageTracker[Position] = PageTracker()
         self._on_end = on_end
         self._state = ShardState.READING

@@ -63,6 +63,9 @@ class ShardConsumers:
         if stream is None or lease.is_fenced() or len(self._consumers) >= self._shards_max:
             return
         assert lease.stream_label is not None, "only the sweep's lease has no stream"
+        if lease.stream_label > stream.label:  # of a table, perhaps, that this worker has not noticed yet
+            self._discovery.hurry()
+            return
         consumer = self._open_shard(lease, stream.former(lease.stream_label), self._discovery.hurry)
         self._consumers = {**self._consumers, key: consumer}
         consumer.start()

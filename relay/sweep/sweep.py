@@ -5,7 +5,7 @@ rows that are work and older than they should be.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +23,7 @@ from relay.metrics import SILENT, Meter
 from relay.outbox.debt import Census, Survey
 from relay.outbox.reader import OutboxReader
 from relay.outbox.row import UnreadableRow, is_settled, lacking, pause_seconds
+from relay.outbox.table import OutboxTable
 from relay.permit import Permit
 
 _REPORTED_MAX = 10_000
@@ -148,6 +149,7 @@ class Sweep:
         self,
         *,
         reader: OutboxReader,
+        table: OutboxTable,
         flow: Flow,
         pumps: Sequence[Pump],
         feed_lag_seconds: Callable[[], float],
@@ -156,6 +158,7 @@ class Sweep:
         meter: Meter = SILENT,
     ) -> None:
         self._reader = reader
+        self._table = table
         self._flow = flow
         self._pumps = tuple(pumps)
         self._feed_lag_seconds = feed_lag_seconds
@@ -211,7 +214,7 @@ class Sweep:
         start, blocked = None, None
         while not permit.is_revoked():
             turned()
-            seen_at = self._runtime.monotonic()
+            seen_at, mark = self._runtime.monotonic(), self._table.mark()
             page = self._reader.scan(start, self._settings.page_max_rows)
             self._report_unreadable(page.rows)
             for row in page.rows:
@@ -221,12 +224,16 @@ class Sweep:
             blocked = kept.blocked
             readable = [row for row in page.rows if isinstance(row, OutboxRow)]
             rows = self._choose(readable, kept.keys, now_ms, age_seconds)
+            if rows and not self._table.is_still(mark):
+                break  # of which table they were nobody can say
             progress = 0
-            if rows and self._has_room():
-                taken += len(rows)
-                lacked.update(name for row in rows for name in self._lacking(row))
-                progress = self._deal_with(rows, seen_at, kept.keys, permit, turned)
-                settled += progress
+            for some in self._portions(rows):
+                if permit.is_revoked() or not self._has_room():
+                    break
+                taken += len(some)
+                lacked.update(name for row in some for name in self._lacking(row))
+                progress += self._deal_with(some, seen_at, kept.keys, permit, turned)
+            settled += progress
             start = page.next_start
             if start is None:
                 return _result(census, taken, settled, lacked, complete=True)
@@ -237,6 +244,11 @@ class Sweep:
     def void(self) -> None:
         """Let go of everything that this worker has in hand: the outbox is gone."""
         self._flow.void()
+
+    def _portions(self, rows: Sequence[OutboxRow]) -> Iterator[Sequence[OutboxRow]]:
+        """Yield rows, no more at a time than a side lets wait: the next ones would drive out those before."""
+        most = self._flow.settings.side_max
+        return (rows[start : start + most] for start in range(0, len(rows), most))
 
     def _has_room(self) -> bool:
         return self._source is not None and self._flow.has_room(self._source)

@@ -1,6 +1,6 @@
 """What sources do: they hand rows in, and let go of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from eventstore.rows.outbox import OutboxRow
 from relay import metrics
@@ -19,17 +19,26 @@ _JOINED_TOGETHER_MAX = 50
 class Intake(Upkeep):
     """What sources do: they hand rows in, and let go of them."""
 
-    def open_source(self, kind: str, permit: Permit, *, share: int | None = None) -> Source:
+    def open_source(
+        self,
+        kind: str,
+        permit: Permit,
+        *,
+        share: int | None = None,
+        is_obsolete: Callable[[], bool] = lambda: False,
+    ) -> Source:
         """Return a new source.
 
         Args:
             kind: `FEED`, `SWEEP` or `REPLAY`.
             permit: Under which its rows are sent.
             share: The most commits it may have in hand; all there is room for unless given.
+            is_obsolete: Tells whether its rows are those of a table that is gone; they are passed over.
         """
         settings = self._settings
         fresh = settings.fresh_seconds if kind != SWEEP else settings.sweep_fresh_seconds
-        return Source(kind, permit, fresh, floor=1, ceiling=settings.commits_max if share is None else share)
+        ceiling = settings.commits_max if share is None else share
+        return Source(kind, permit, fresh, floor=1, ceiling=ceiling, is_obsolete=is_obsolete)
 
     def has_room(self, source: Source) -> bool:
         """Tell whether a source may hand in another page."""
@@ -63,6 +72,9 @@ class Intake(Upkeep):
         now = self._runtime.monotonic()
         for start in range(0, len(rows), _JOINED_TOGETHER_MAX):  # nobody waits for the lock for long
             with self._locked():
+                if source.is_obsolete():
+                    page.pass_over(Fate.VOID, len(rows) - start)
+                    return
                 for row in rows[start : start + _JOINED_TOGETHER_MAX]:
                     self._join(source, page, row, seen_at, now, is_blocked=row.key in blocked)
 

@@ -29,12 +29,14 @@ class Questions:
         brings: Aggregates of which earlier or further commits are wanted, with the bounds and how many.
         fetches: Commits whose events are wanted, within `bytes_max`.
         bytes_max: Room for them.
+        in_hand: Those of the rows asked for whose commits are in hand; the others are those before them.
     """
 
     asks: Sequence[tuple[Aggregate, tuple[CommitKey, ...]]]
     brings: Sequence["Bring"]
     fetches: Sequence[OwedCommit]
     bytes_max: int
+    in_hand: frozenset[CommitKey] = frozenset()
 
     def is_empty(self) -> bool:
         """Tell whether nothing is in question."""
@@ -78,6 +80,7 @@ class Answers(Upkeep):
         settings = self._settings
         with self._locked():
             asks: list[tuple[Aggregate, tuple[CommitKey, ...]]] = []
+            in_hand: set[CommitKey] = set()
             asked = 0
             now = self._runtime.monotonic()
             while self._asking and asked < _ASKED_TOGETHER_MAX - 1:
@@ -85,6 +88,7 @@ class Answers(Upkeep):
                 step = order.next_step(aggregate.owing[0], aggregate.known, now) if aggregate.owing else order.REST
                 if isinstance(step, order.Ask) and aggregate.due_at <= now and aggregate.id not in self._turns:
                     asks.append((aggregate, step.keys))
+                    in_hand.add(aggregate.owing[0].key)
                     asked += len(step.keys)
                 else:
                     aggregate.is_asked = False
@@ -100,7 +104,7 @@ class Answers(Upkeep):
                 room = settings.read_max_bytes - self._read_bytes
             if self._fetching and (room > 0 or self._read_bytes == 0):
                 fetches = list(self._fetching)[:_FETCHED_TOGETHER_MAX]
-            return Questions(asks, brings, fetches, max(0, room))
+            return Questions(asks, brings, fetches, max(0, room), frozenset(in_hand))
 
     def answered(
         self,
@@ -214,9 +218,10 @@ class Answers(Upkeep):
                 self._remove(aggregate, commit, Fate.BEYOND)
 
     def _is_beyond_for_brought(self, aggregate: Aggregate, row: OutboxRow) -> bool:
-        if len(aggregate.owing) < self._settings.kept_max:
+        kept = [commit for commit in aggregate.owing if not commit.is_begun]
+        if len(kept) < self._settings.kept_max:
             return False
-        return self._is_beyond(aggregate, row)
+        return row.last > kept[-1].last or self._is_beyond(aggregate, row)
 
     def _take_answers(
         self, aggregate: Aggregate, answers: Mapping[CommitKey, Answer], asked_at: float, now: float

@@ -37,6 +37,8 @@ class Upkeep(InHand):
 
     def _judge(self, aggregate: Aggregate, now: float) -> None:
         """Do what is to be done now for an aggregate's order."""
+        if len(aggregate.owing) > self._settings.kept_max:
+            self._keep_lowest(aggregate)
         if not aggregate.owing:
             self._unready(aggregate)
         if aggregate.id in self._turns or aggregate.is_ready or aggregate.is_asked:
@@ -255,13 +257,29 @@ class Upkeep(InHand):
             return False
         if len(aggregate.owing) < most:  # there is room, but not above others that are not kept
             return aggregate.owed_up_to > 0 and (not aggregate.owing or row.last > aggregate.owing[-1].last)
-        highest = aggregate.owing[-1]
-        if row.last > highest.last:
+        if row.last > aggregate.owing[-1].last:
             return True
-        if not highest.is_begun:  # a side that has it already is offered it again: that does no harm
-            aggregate.owed_up_to = max(aggregate.owed_up_to, highest.last)
-            self._remove(aggregate, highest, Fate.BEYOND)
-        return False
+        above = [commit for commit in aggregate.owing if commit.last > row.last and not commit.is_begun]
+        if above:  # a side that has it already is offered it again: that does no harm
+            aggregate.owed_up_to = max(aggregate.owed_up_to, above[-1].last)
+            self._remove(aggregate, above[-1], Fate.BEYOND)
+            return False
+        self._ask_below_what_is_begun(aggregate)
+        return True
+
+    def _keep_lowest(self, aggregate: Aggregate) -> None:
+        """Let go of the highest of an aggregate's commits when there are too many; what is begun stays."""
+        kept = [commit for commit in aggregate.owing if not commit.is_begun]
+        for commit in kept[self._settings.kept_max :]:
+            aggregate.owed_up_to = max(aggregate.owed_up_to, commit.last)
+            self._remove(aggregate, commit, Fate.BEYOND)
+
+    def _ask_below_what_is_begun(self, aggregate: Aggregate) -> None:
+        """Let the outbox say which commits below one that was begun are owed: none should be, many were handed in."""
+        begun = [commit for commit in aggregate.owing if commit.is_begun]
+        for commit in [commit for commit in aggregate.owing if not commit.is_begun]:
+            self._remove(aggregate, commit, Fate.BEYOND)
+        aggregate.bring_below = begun[0].last
 
     def _settle(self, commit: OwedCommit, now: float) -> None:
         """See to what its row needs."""

@@ -25,7 +25,7 @@ PARTS_MAX = 12
 """Parts of a process beside the one of each shard."""
 
 AGGREGATE_OVER = 2
-"""Commits of one aggregate beyond its bound: those that were begun when a lower one came."""
+"""Commits of one aggregate beyond its bound: one that was begun when lower ones came, and one that was asked for."""
 
 
 class Bounds:

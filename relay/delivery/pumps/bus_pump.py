@@ -28,6 +28,9 @@ _TURN_SECONDS = 120.0
 _RECENT = 20
 _REFUSERS_MIN = 5
 
+_SILENCE_BUDGETS = 6
+"""After so many budgets a silent message is given up with its connection: an answer that was lost never comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class BusPumpSettings:
@@ -68,6 +71,7 @@ class BusPump(Pump):
         self._retry_at = 0.0
         self._failures = 0
         self._closing: Trouble | None = None
+        self._is_clearing = False
         self._blocked: Trouble | None = None
         self._recent: deque[tuple[str, bool]] = deque(maxlen=_RECENT)
         self._is_refusing = False
@@ -138,7 +142,7 @@ class BusPump(Pump):
 
     def _fill(self) -> bool:
         """Send what may go, within the window; tell whether there may be more of it right away."""
-        if self._closing is not None or self._blocked is not None:
+        if self._closing is not None or self._is_clearing or self._blocked is not None:
             return False
         turns = deque(self._flow.take(self._bus.window - len(self._under_way)))
         is_busy = bool(turns)
@@ -198,7 +202,7 @@ class BusPump(Pump):
         if is_busy:
             return 0.0
         wait = LISTEN_MAX_SECONDS if due is None else min(LISTEN_MAX_SECONDS, due)
-        if self._under_way:
+        if any(not turn.is_silent for turn in self._under_way):
             wait = min(wait, max(0.01, self._heard_at + self._budget - self._runtime.monotonic()))
         return wait
 
@@ -254,7 +258,7 @@ class BusPump(Pump):
         if self._blocked is not None:
             self._heard_at = now  # it says that it answers nobody
             return
-        silent = len(self._under_way) - len(waiting)
+        silent = [turn for turn in self._under_way if turn.is_silent]
         if waiting and now - self._heard_at > self._budget:
             if self._brought:  # it does answer, but not for these: they wait alone
                 self._call_silent(waiting)
@@ -262,9 +266,14 @@ class BusPump(Pump):
             hint = "is the broker slow, or a queue without a majority?"
             self._lose(Trouble(TroubleKind.OUTAGE, f"{reason} {now - self._heard_at:.1f} s; {hint}"))
             return
-        if silent and 2 * silent >= self._bus.window:
+        if silent and 2 * len(silent) >= self._bus.window:
             self._lose(None)  # they take the room of others: without a connection they wait alone
             return
+        if silent and now - silent[0].sent_at > _SILENCE_BUDGETS * self._settings.budget_seconds:
+            self._is_clearing = True  # they are tried again on another connection, once the others are answered
+            if not waiting:
+                self._lose(None)
+                return
         for turn in waiting:
             if now - turn.sent_at <= self._settings.budget_seconds or self._taken_at <= turn.sent_at:
                 break  # those after it were sent later
@@ -294,4 +303,5 @@ class BusPump(Pump):
         unanswered: Sequence[Turn] = self._bus.drop()
         self._under_way.clear()
         self._closing = self._blocked = None
+        self._is_clearing = False
         self._flow.unsent(unanswered)

@@ -320,6 +320,7 @@ class Answers(Upkeep):
         """Let go of events that were read by key and that nobody takes now, so that others can be read."""
         for commit in list(self._read):
             aggregate = self._aggregates[commit.row.aggregate_id]
-            is_next = aggregate.owing[:1] == [commit] and (aggregate.is_ready or commit.is_under_way)
+            is_silent = aggregate.turn is not None and aggregate.turn.is_silent
+            is_next = aggregate.owing[:1] == [commit] and (aggregate.is_ready or commit.is_under_way) and not is_silent
             if not is_next:
                 self._put_away(commit)

@@ -193,8 +193,7 @@ class Turns(Upkeep):
             aggregate.refusal = None
             aggregate.due_at = 0.0
             self._let_others_try(now)
-        events = commit.row.events
-        if events is not None and commit.sent < len(events):
+        if commit.sent <= commit.row.last - commit.row.first:
             self._after_turn(turn, now)
             return
         commit.delivered |= {BUS}

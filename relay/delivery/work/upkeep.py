@@ -37,7 +37,7 @@ class Upkeep(InHand):
 
     def _judge(self, aggregate: Aggregate, now: float) -> None:
         """Do what is to be done now for an aggregate's order."""
-        if len(aggregate.owing) > self._settings.kept_max:
+        if len(aggregate.owing) > self._settings.kept_max + 1:  # what stands before the lowest came along
             self._keep_lowest(aggregate)
         if not aggregate.owing:
             self._unready(aggregate)
@@ -270,7 +270,7 @@ class Upkeep(InHand):
     def _keep_lowest(self, aggregate: Aggregate) -> None:
         """Let go of the highest of an aggregate's commits when there are too many; what is begun stays."""
         kept = [commit for commit in aggregate.owing if not commit.is_begun]
-        for commit in kept[self._settings.kept_max :]:
+        for commit in kept[self._settings.kept_max + 1 :]:
             aggregate.owed_up_to = max(aggregate.owed_up_to, commit.last)
             self._remove(aggregate, commit, Fate.BEYOND)
 

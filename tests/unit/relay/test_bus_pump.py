@@ -298,6 +298,48 @@ def test_many_silent_events_give_the_window_back() -> None:
     assert setting.bus.is_open
 
 
+def test_one_silent_event_is_given_up_after_a_while_without_repeats_of_others() -> None:
+    """
+    Its answer was lost, and others keep coming: nothing new is sent until they are answered, then it is tried again.
+    """
+    setting = Setting(window=10)
+    setting.hand_in("s")
+    setting.turn()
+    number = 0
+    while setting.bus.opened == 1:
+        number += 1
+        assert setting.world.now < 1_000.0 + 8 * BUDGET, "it waits for ever"
+        setting.hand_in(f"b{number}")
+        setting.turn()
+        setting.world.runtime.advance(2.0)
+        if any(turn.aggregate.id == f"b{number}" for turn in setting.bus.unanswered):
+            setting.take(f"b{number}")
+        setting.turn()
+
+    assert setting.world.now > 1_000.0 + 6 * BUDGET
+    assert setting.pump.trouble is None
+    assert setting.world.flow.count_held_up() == {"silent": 1}
+    assert len(setting.bus.sent) == len(set(setting.bus.sent))
+
+
+def test_a_silent_event_alone_costs_no_looks() -> None:
+    """
+    Nothing else is unanswered, so there is nothing to look after: each listen lasts as long as one may.
+    """
+    setting = Setting(window=10)
+    setting.hand_in("s")
+    setting.turn()
+    setting.hand_in("b")
+    setting.wait(BUDGET / 2)
+    setting.take("b")
+    setting.wait(BUDGET)
+    before = setting.world.now
+    setting.turn(10)
+
+    assert setting.world.flow.count_held_up() == {"silent": 1}
+    assert setting.world.now - before >= 10.0
+
+
 def test_a_blocked_bus_is_listened_to_and_not_written_to() -> None:
     """
     However long it lasts the connection stays, since it says that it answers nobody.

@@ -30,9 +30,9 @@ class Looking:
             table=self.table,
             runtime=bench.runtime,
             settings=DiscoverySettings(),
-            on_other_table=lambda: self.replaced.append(self.label()),
         )
         self.replaced: list[str] = []
+        bench.relay.directory.table.on_other(lambda: self.replaced.append("another"))
 
     def fleet(self) -> Fleet:
         return self.table.look()

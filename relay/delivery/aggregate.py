@@ -20,12 +20,14 @@ class Refusal:
         attempts: How often in a row.
         since: When the first of them was, by the monotonic clock.
         until: When the next is due.
+        hastened: How often its pause was cut short, since another refused event was taken after all.
     """
 
     reason: str
     attempts: int
     since: float
     until: float
+    hastened: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,9 @@ _PERMIT_LOOK_SECONDS = 0.1
 _OTHERS_TRY_SECONDS = 60.0
 """So often at most a success lets all others try that were refused: there may be several queues that refuse."""
 
+_HASTENED_MAX = 3
+"""So often at most in a row for one aggregate: a queue that takes one event now and then would get copies for ever."""
+
 _REFUSALS_NOTED_FROM = 3
 """From so many refusals in a row on, a commit's row says how long it waits."""
 
@@ -211,8 +214,9 @@ class Turns(Upkeep):
             return
         self._others_tried_at = now
         for aggregate in list(self._aggregates.values()):
-            if aggregate.refusal is not None and aggregate.refusal.until > now:
-                aggregate.refusal = replace(aggregate.refusal, until=now)
+            refusal = aggregate.refusal
+            if refusal is not None and refusal.until > now and refusal.hastened < _HASTENED_MAX:
+                aggregate.refusal = replace(refusal, until=now, hastened=refusal.hastened + 1)
                 self._delay(aggregate, now, now)
 
     def _after_turn(self, turn: Turn, now: float) -> None:
@@ -229,7 +233,8 @@ class Turns(Upkeep):
             before = self._refusal_of(mark, now, now)
         attempts = 1 if before is None else before.attempts + 1
         pause = self._settings.refused.ceiling_seconds(attempts) * (1.0 + 0.2 * uniform)
-        aggregate.refusal = Refusal(reason, attempts, now if before is None else before.since, now + pause)
+        since, hastened = (now, 0) if before is None else (before.since, before.hastened)
+        aggregate.refusal = Refusal(reason, attempts, since, now + pause, hastened)
         turn.commit.seen_at = NEVER  # whoever else delivers it may have had more luck
         self._meter.count(metrics.RETRIES, BUS, reason)
         self._log.warning(

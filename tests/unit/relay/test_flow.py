@@ -737,6 +737,36 @@ def test_what_was_refused_tries_soon_when_another_was_taken_after_all() -> None:
     assert not world.take()
 
 
+def test_a_pause_is_cut_short_three_times_in_a_row_at_most() -> None:
+    """
+    A queue that takes one event now and then would get a copy of all others each minute, for ever.
+    """
+    world = FlowWorld()
+    world.hand_in(world.source(), world.append("a", 1))
+    for _ in range(10):  # until its own pauses are of five minutes
+        world.flow.refused(world.take_one(), "nack")
+        world.runtime.advance(400.0)
+        world.flow.wake_due()
+        world.answer()
+    world.flow.refused(world.take_one(), "nack")
+    is_tried: list[bool] = []
+    for number in range(5):
+        world.hand_in(world.source(), world.append(f"b{number}", 1))
+        world.flow.refused(world.take_one(), "nack")
+        world.runtime.advance(61.0)
+        world.flow.wake_due()
+        world.answer()
+        world.confirm(world.take_one())
+        world.flow.wake_due()
+        world.answer()
+        tried = world.take()
+        is_tried.append(bool(tried))
+        for each in tried:
+            world.flow.refused(each, "nack")
+
+    assert is_tried == [True, True, True, False, False]
+
+
 @pytest.mark.parametrize("ending", ["refused", "silent", "unsent"])
 def test_the_row_says_meanwhile_that_the_bus_has_it(ending: str) -> None:
     """

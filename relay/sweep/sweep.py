@@ -31,7 +31,7 @@ _LOOK_SECONDS = 0.25
 _DRAIN_LOOK_SECONDS = 0.02
 
 PATIENCE_SECONDS = 5.0
-"""How long a page is waited for while the bus is in trouble: the walk goes on, and counts what is owed."""
+"""How long a page is waited for while the bus is in trouble, and sides that are slow: the walk goes on, and counts."""
 
 SHARE = 4
 """A walk has at most this part of the flow's room in hand."""
@@ -228,6 +228,7 @@ class Sweep:
                 break  # of which table they were nobody can say
             progress = 0
             for some in self._portions(rows):
+                self._wait_for_sides(len(some), permit)
                 if permit.is_revoked() or not self._has_room():
                     break
                 taken += len(some)
@@ -249,6 +250,13 @@ class Sweep:
         """Yield rows, no more at a time than a side lets wait: the next ones would drive out those before."""
         most = self._flow.settings.side_max
         return (rows[start : start + most] for start in range(0, len(rows), most))
+
+    def _wait_for_sides(self, commits: int, permit: Permit) -> None:
+        """Wait until sides have room for some commits, but not for ever: the walk goes on, and they come again."""
+        deadline = self._runtime.monotonic() + PATIENCE_SECONDS
+        while not self._flow.sides_have_room(commits) and self._runtime.monotonic() < deadline:
+            if permit.wait(_DRAIN_LOOK_SECONDS):
+                return
 
     def _has_room(self) -> bool:
         return self._source is not None and self._flow.has_room(self._source)

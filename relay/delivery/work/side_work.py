@@ -14,6 +14,11 @@ _UNSENT_SECONDS = 0.5
 class SideWork(Upkeep):
     """What side pumps do: they take commits in any order, and say what became of them."""
 
+    def sides_have_room(self, commits: int) -> bool:
+        """Tell whether so many commits could wait for each side that takes any, without driving others out."""
+        most = self._settings.side_max - commits
+        return all(len(side.alone) <= most for side in self._sides.values() if side.is_open)
+
     def take_for_side(self, name: str, commits_max: int) -> list[tuple[OwedCommit, tuple[Permit, ...]]]:
         """Return commits with their events that a side may take now, each with the permits of those who claim it."""
         with self._locked():

@@ -24,6 +24,9 @@ from tests.simulation.ledger import CommitKey, Ledger, TrueCommit
 from tests.simulation.scheduler import Scheduler
 
 DESTINATIONS = ("bus", "index")
+BROUGHT_FEW = 100
+"""Commits that are brought along; no world has so many at a time."""
+
 OLD_CLASS = "marked by an older release"
 """Error class of marks that the weather makes: nobody has looked what is below them."""
 
@@ -101,7 +104,9 @@ class Checkers:
         """Note a new row; one whose aggregate is held up, or has more owed than is kept, holds no checkpoint."""
         # Whoever starts reads of those below that are settled as well, and does not know it before it has asked.
         below = sum(other[0] == key[0] and other[1] < key[1] for other in self._ledger.commits)
-        if key[0] in self._ledger.held_up or below >= min(self._flow.kept_max, self._flow.brought_max):
+        # Room for what is brought along is shared: where there is little of it, an aggregate may find room for one.
+        brought = self._flow.brought_max if self._flow.brought_max > BROUGHT_FEW else 1
+        if key[0] in self._ledger.held_up or below >= min(self._flow.kept_max, brought):
             self._left_to_the_sweep.add(key)
 
     def _leave_to_the_sweep(self, aggregate_id: str) -> None:

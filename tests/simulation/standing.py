@@ -164,12 +164,11 @@ class Standing:
 
     def _wave(self, when: str) -> None:
         """Write to other aggregates, some commits each; they are dealt with in time."""
-        uncarried = "every shard is carried while a fault stands"
-        self._trials._wait(
-            lambda: not self._trials.uncarried(), JOIN_SECONDS, uncarried, self._trials.uncarried, self._look
-        )
-        innocents = [self._write(f"innocent-{number}", 1) for number in range(INNOCENTS) for _ in range(3)]
-        self._trials._wait(
+        uncarried, trials = "every shard is carried while a fault stands", self._trials
+        trials._wait(lambda: not trials.uncarried(), JOIN_SECONDS, uncarried, trials.uncarried, self._look)
+        each = min(3, trials._settings.relay.flow.kept_max)  # more of one is the sweep's after a hand-over
+        innocents = [self._write(f"innocent-{number}", 1) for number in range(INNOCENTS) for _ in range(each)]
+        trials._wait(
             lambda: not self._left(innocents),
             HOT_INNOCENT_SECONDS if self._is_hot and self._has_room_beside_the_hot() else INNOCENT_SECONDS,
             "what a standing fault does not concern goes on",

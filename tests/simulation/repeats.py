@@ -57,6 +57,7 @@ class Repeats:
         self._scheduler = scheduler
         self._confirmed: defaultdict[Process, set[str]] = defaultdict(set)
         self._sent: defaultdict[str, defaultdict[Process, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self._forgot_at: dict[Process, float] = {}
         self.is_calm = False
 
     def sent(self, process: Process, event_id: str) -> None:
@@ -71,8 +72,12 @@ class Repeats:
         self._sent[event_id][process].append(self._scheduler.seconds)
 
     def confirmed(self, process: Process, event_ids: Iterable[str]) -> None:
-        """Note what a process has been told that the bus has."""
-        self._confirmed[process].update(event_ids)
+        """Note what a process has been told that the bus has; not of what it sent before it forgot everything."""
+        forgot_at = self._forgot_at.get(process, -1.0)
+        for event_id in event_ids:
+            times = self._sent.get(event_id, {}).get(process, [forgot_at])
+            if times[-1] > forgot_at:
+                self._confirmed[process].add(event_id)
 
     def copies(self, event_id: str) -> Mapping[str, int]:
         """Return how often each process has sent an event, by the names of the processes."""
@@ -90,6 +95,7 @@ class Repeats:
     def forget(self, process: Process) -> None:
         """Forget what a process was told: it has noticed that the tables are others, and owes what they hold."""
         self._confirmed.pop(process, None)
+        self._forgot_at[process] = self._scheduler.seconds
 
     def begin_anew(self) -> None:
         """Forget who was told what, and what was sent: another store begins, and may owe the same events again."""

@@ -53,6 +53,22 @@ def test_a_new_store_may_owe_the_same_events() -> None:
     run(body)
 
 
+def test_an_answer_to_what_was_sent_before_a_process_forgot_tells_it_nothing() -> None:
+    """It has noticed that the tables are others while the answer was on its way, and may owe the event again."""
+
+    def body(repeats: Repeats) -> None:
+        repeats.sent(ONE, "a")
+        repeats.forget(ONE)
+        repeats.confirmed(ONE, ["a"])
+        repeats._scheduler.wait("later", None, 0.5)
+        repeats.sent(ONE, "a")
+        repeats.confirmed(ONE, ["a"])
+        with pytest.raises(Violation, match="sends nothing again"):
+            repeats.sent(ONE, "a")
+
+    run(body)
+
+
 def test_without_faults_nothing_is_sent_twice() -> None:
     """By whomever."""
 

@@ -41,9 +41,9 @@ class SchemaDecoder:
                     ("version", f"{reason} {at[0]!r}, below {latest}: register `upcaster({at[0]!r}, {at[1]})`"),
                     at,
                 )
-            case UnknownVersion(latest) if self.events.strict:
-                reason = f"is {kind[1]}, above {latest}, the latest of {kind[0]!r} that is registered"
-                _refuse(event, source, ("version", f"{reason}: this program is older than the event; update it"), kind)
+            case UnknownVersion(at, latest):
+                reason = f"is {at[1]}, above {latest}, the latest of {at[0]!r} that is registered"
+                _refuse(event, source, ("version", f"{reason}: this program is older than the event; update it"), at)
             case UnknownType() if self.events.strict:
                 reason = f"is {kind[0]!r}, which is not registered: register it, or open the store with `strict=False`"
                 _refuse(event, source, ("eventType", reason), kind)

@@ -6,6 +6,7 @@ from eventstore.errors import InvalidInputError
 from eventstore.event_codec import AppendableEvent
 from eventstore.model import NewEvent, TypedEvent
 from eventstore.schema.event_types import EventTypes
+from eventstore.schema.upcasting import Kind, MissingUpcaster, UnknownVersion
 
 
 class SchemaEncoder:
@@ -24,10 +25,26 @@ class SchemaEncoder:
             raise InvalidInputError(
                 f"{field}.type", f"{kind[0]!r} version {kind[1]} is not registered, and strict is on"
             )
+        self._check_readable(kind, field)
         schema = self._events.schema_of(kind)
         if schema is not None:
             schema.check(plain.data, f"{field}.data")
         return plain
+
+    def _check_readable(self, kind: Kind, field: str) -> None:
+        """Refuse a version of a registered type that this very program could not read back.
+
+        Raises:
+            InvalidInputError: It names the version.
+        """
+        match self._events.way_from(kind):
+            case UnknownVersion(at, latest):
+                reason = f"is {at[1]}, above {latest}, the latest of {at[0]!r} that is registered: register it"
+            case MissingUpcaster(at, latest):
+                reason = f"is {kind[1]}, and no upcaster leads from {at[0]!r} version {at[1]} to {latest}: register one"
+            case _:
+                return
+        raise InvalidInputError(f"{field}.schema_version", reason)
 
     def _plain(self, event: Any, field: str) -> NewEvent:
         typed = event if isinstance(event, TypedEvent) else TypedEvent(event)

@@ -35,15 +35,17 @@ class EventTypes:
     Register everything before the store is opened, at import time as a rule. Plain dicts always work beside it.
 
     A type's latest version is the highest one that anything is registered for. What is stored at a lower one is
-    lifted by its upcasters whenever it is read; what has no class is read as a plain dict.
+    lifted by its upcasters whenever it is read; what has no class is read as a plain dict. What is stored at a higher
+    one comes from a newer program, and reading it is an error: to fold it by the rules of an older version would be to
+    decide on a wrong state. Types that are not registered are passed on as plain dicts, unless `strict`.
     """
 
     def __init__(self, *, strict: bool = False) -> None:
         """Make an empty registry.
 
         Args:
-            strict: Refuse types and versions that are not registered, when reading and when appending, in place of
-                passing them on as plain dicts.
+            strict: Refuse types that are not registered as well, when reading and when appending, in place of passing
+                them on as plain dicts.
         """
         self.strict = strict
         self._classes: dict[Kind, EventClass] = {}

@@ -108,9 +108,9 @@ def _judge_kind(events: EventTypes, kind: Kind) -> tuple[SchemaFindingKind, str,
             return "gap", f"{missing}; register `upcaster({at[0]!r}, {at[1]})`", True
         case UnknownType():
             return "unknown_type", f"{event_type!r} is stored and not registered; {consequence}", events.strict
-        case UnknownVersion(latest):
-            known = f"{event_type!r} version {version} is stored, and {latest} is the latest one registered"
-            return "unknown_version", f"{known}; {consequence}. An older program than the writer's?", events.strict
+        case UnknownVersion(at, latest):
+            known = f"{at[0]!r} version {at[1]} is stored, and {latest} is the latest one registered"
+            return "unknown_version", f"{known}: this program is older than the events; update it", True
         case _:
             if (
                 version == events.latest_of(event_type)

@@ -59,12 +59,14 @@ class UnknownType:
 
 @dataclass(frozen=True, slots=True)
 class UnknownVersion:
-    """The version is above the latest one that is registered.
+    """The version is above the latest one that is registered: a newer program has written it.
 
     Attributes:
-        latest: The latest version of the type.
+        at: Type and version.
+        latest: The latest version of that type.
     """
 
+    at: Kind
     latest: int
 
 
@@ -91,7 +93,7 @@ def find_way(kind: Kind, steps: Mapping[Kind, Step], latest: Mapping[str, int]) 
     if known is None:
         return UnknownType()
     if version > known:
-        return UnknownVersion(known)
+        return UnknownVersion(at, known)
     if version < known:
         return MissingUpcaster(at, known)
     return Route(tuple(walked), at)

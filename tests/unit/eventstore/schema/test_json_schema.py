@@ -78,10 +78,11 @@ def test_objects_are_checked_as_well(checked: EventStore, client: FaultyClient) 
     assert len(client.sent) == 1
 
 
-def test_other_versions_are_not_checked(checked: EventStore) -> None:
+def test_other_versions_are_not_checked(checked: EventStore, events: EventTypes) -> None:
     """
     A schema speaks of one version of one type.
     """
+    events.add_upcaster(lambda data: data, "ORDERED", 1)
     checked.append(ITEM, [NewEvent("ORDERED", {}), NewEvent("OTHER", {})], expected_version=0)
     assert checked.current_version("item-1") == 2
 

@@ -21,6 +21,8 @@ from eventstore import (
     InvalidInputError,
     NewEvent,
     RecordedEvent,
+    Repository,
+    SnapshotPolicy,
 )
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.timeline.query import ByType
@@ -191,16 +193,66 @@ def test_what_cannot_be_read_does_not_hide_its_neighbours(
     assert [type(error) for error in told] == [EventSchemaError]
 
 
-def test_strict_refuses_versions_of_newer_programs(store: EventStore, opened: Open) -> None:
+@pytest.mark.parametrize("strict", [False, True])
+def test_versions_of_newer_programs_are_errors(store: EventStore, opened: Open, *, strict: bool) -> None:
     """
-    Without strict a later version is a plain dict; with it, an error that says who is too old.
+    A later version of a registered type is never folded by accident; the error says who is too old.
     """
     store.append(ITEM, [NewEvent("COUNTED", {"new": 1}, schema_version=9)], expected_version=0)
 
+    with pytest.raises(EventSchemaError, match=r"is 9, above 3.*this program is older than the event") as caught:
+        opened(three_versions(strict=strict)).load("item-1")
+    assert (caught.value.event_type, caught.value.schema_version) == ("COUNTED", 9)
+
+
+def test_an_old_program_decides_nothing_on_newer_events(store: EventStore, opened: Open) -> None:
+    """
+    Neither a decision nor a snapshot comes of a state that lacks what a newer program has stored.
+    """
+    store.append(ITEM, [NewEvent("COUNTED", {"quantity": 3}, schema_version=3)], expected_version=0)
+    store.append(ITEM, [NewEvent("COUNTED", {"pieces": -3}, schema_version=4)], expected_version=1)
+    old = opened(three_versions())
+    items = Repository(old, aggregate_type="ITEM", initial=0, evolve=add_quantity, snapshots=SnapshotPolicy.every(1))
+
+    with pytest.raises(EventSchemaError, match="update it"):
+        items.transact("item-1", lambda _stock, _: [NewEvent("TAKEN", {})], None)
+    assert store.current_version("item-1") == 2
+    assert items.stats.snapshots_written == 0
+
+
+def add_quantity(stock: int, event: RecordedEvent) -> int:
+    return stock + int(event.data.get("quantity", 0))
+
+
+def test_types_that_nobody_registered_are_plain_dicts(store: EventStore, opened: Open) -> None:
+    """
+    Unless the registry is strict, a type of another program does not stop the reader.
+    """
+    store.append(ITEM, [NewEvent("MOVED", {"to": "B"}, schema_version=7)], expected_version=0)
+
     (event,) = opened(three_versions()).load("item-1")
-    assert event.data == {"new": 1}
-    with pytest.raises(EventSchemaError, match=r"is 9, above 3.*this program is older than the event"):
+
+    assert (event.payload, event.schema_version) == ({"to": "B"}, 7)
+    with pytest.raises(EventSchemaError, match="'MOVED', which is not registered"):
         opened(three_versions(strict=True)).load("item-1")
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [(9, "is 9, above 3, the latest of 'COUNTED'"), (1, "no upcaster leads from 'COUNTED' version 1 to 3")],
+)
+def test_no_version_is_stored_that_the_program_cannot_read(opened: Open, version: int, says: str) -> None:
+    """
+    An append of it is refused before anything is sent, by the field's name.
+    """
+    events = EventTypes()
+    events.add_upcaster(lambda data: data, "COUNTED", 2)
+    store = opened(events)
+
+    with pytest.raises(InvalidInputError, match=says) as caught:
+        store.append(ITEM, [NewEvent("COUNTED", {}, schema_version=version)], expected_version=0)
+    assert caught.value.field == "events[0].schema_version"
+    assert store.load("item-1") == []
 
 
 @dataclass(frozen=True)

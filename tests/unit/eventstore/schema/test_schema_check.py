@@ -63,7 +63,7 @@ def test_what_the_store_holds_is_counted_and_tried(store: EventStore, database: 
 
     assert seen(report.findings) == [
         ("unreadable", "COUNTED", 1, 1, True),
-        ("unknown_version", "COUNTED", 3, 1, False),
+        ("unknown_version", "COUNTED", 3, 1, True),
         ("unknown_type", "TYPO", 1, 2, False),
     ]
     assert "does not fit Counted" in report.findings[0].message

@@ -23,7 +23,8 @@ FIVE_TO_SIX = link(("COUNTED", 5), ("COUNTED", 6))
         (("COUNTED", 2), [ONE_TO_TWO, TWO_TO_THREE], {"COUNTED": 3}, Route((TWO_TO_THREE,), ("COUNTED", 3))),
         (("COUNTED", 1), [TWO_TO_THREE], {"COUNTED": 3}, MissingUpcaster(("COUNTED", 1), 3)),
         (("COUNTED", 1), [ONE_TO_TWO], {"COUNTED": 3}, MissingUpcaster(("COUNTED", 2), 3)),
-        (("COUNTED", 4), [], {"COUNTED": 3}, UnknownVersion(3)),
+        (("COUNTED", 4), [], {"COUNTED": 3}, UnknownVersion(("COUNTED", 4), 3)),
+        (("TALLIED", 4), [RENAMED], {"TALLIED": 4, "COUNTED": 4}, UnknownVersion(("COUNTED", 5), 4)),
         (("MOVED", 1), [], {"COUNTED": 3}, UnknownType()),
         (
             ("TALLIED", 4),

@@ -17,6 +17,10 @@ from eventstore.store import EventStore
 S = TypeVar("S")
 
 
+NAME_MAX_BYTES = 512
+"""A name is a part of a key, and of what each snapshot is marked with."""
+
+
 class Projection(Generic[S]):
     """A view of single aggregates, such as an item's movements per week; as fresh as a load. Threads may share it.
 
@@ -88,6 +92,7 @@ def checked_name(name: str) -> str:
     Raises:
         InvalidInputError: It cannot.
     """
-    if not isinstance(name, str) or not name or "/" in name:
+    validation.check_text_key(name, "name", NAME_MAX_BYTES)
+    if "/" in name:
         raise InvalidInputError("name", f"is {name!r}; give text without `/`")
     return name

@@ -51,7 +51,8 @@ class ReadModel(Generic[S]):
             initial: The state before the first event, or a function that makes one.
             evolve: Returns the state after an event; one that does not matter leaves it as it is.
             version: Raise it whenever `evolve` or the state's shape changes: the model then starts from nothing, to
-                be fed from the beginning.
+                be fed from the beginning. Each version has a row of its own, so that the one before can be fed on
+                until the new one has caught up; remove its row when nobody needs it any more.
             codec: As in `Repository`.
             state_type: As in `Repository`.
 
@@ -63,7 +64,7 @@ class ReadModel(Generic[S]):
         rule = Fold(f"read-model/{checked_name(name)}", checked_version(version, "version"), initial, evolve)
         self._rule = rule
         self._context = store.context
-        self._key = snapshot_row.read_model_key(name)
+        self._key = snapshot_row.read_model_key(name, version)
         start = rule.start()
         self._codec: StateCodec[S] = codec or JsonStateCodec(type(start) if state_type is None else state_type)
         self._state = start

@@ -8,10 +8,12 @@ from eventstore import limits, validation
 from eventstore.errors import IdempotencyConflictError, InvalidInputError, WrongExpectedVersionError
 from eventstore.event_codec import AppendableEvent
 from eventstore.model import AggregateRef, AppendResult
+from eventstore.repository import fold_name as fold_names
 from eventstore.repository import repeated_commands
 from eventstore.repository.folding import Evolve, Fold
 from eventstore.repository.loader import Loaded, StateLoader
 from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
+from eventstore.repository.snapshot_row import aggregate_key
 from eventstore.repository.state_codec import JsonStateCodec, StateCodec
 from eventstore.repository.stats import RepositoryStats
 from eventstore.store import EventStore
@@ -58,6 +60,7 @@ class Repository(Generic[S]):
         initial: S | Callable[[], S],
         evolve: Evolve[S],
         fold_version: int = 1,
+        fold_name: str | None = None,
         snapshots: SnapshotPolicy = NEVER,
         cache: CachePolicy | None = None,
         codec: StateCodec[S] | None = None,
@@ -72,6 +75,8 @@ class Repository(Generic[S]):
             evolve: Returns the state after an event.
             fold_version: Kept with each snapshot, like the name of `evolve`. Raise it whenever `evolve`, an upcaster or
                 the state's shape changes, so that older snapshots are ignored.
+            fold_name: Kept with each snapshot in place of the name of `evolve`. Needed for snapshots when `evolve` has
+                no name of its own: a lambda, a partial, a closure, a method of an object.
             snapshots: When a snapshot is written.
             cache: How many states are kept in memory; 1,000, asked for newer events each time, when left out.
             codec: States as text; `JsonStateCodec` when left out.
@@ -80,7 +85,8 @@ class Repository(Generic[S]):
         Raises:
             InvalidInputError: An argument cannot be meant.
         """
-        rule = Fold(_name(aggregate_type, evolve), checked_version(fold_version), initial, evolve, aggregate_type)
+        name = fold_names.fold_name(aggregate_type, evolve, fold_name, is_kept=snapshots.reads)
+        rule = Fold(name, checked_version(fold_version), initial, evolve, aggregate_type)
         if codec is None:
             codec = JsonStateCodec(type(rule.start()) if state_type is None else state_type)
         self._store = store
@@ -119,9 +125,9 @@ class Repository(Generic[S]):
         """
         validation.check_aggregate_id(aggregate_id)
         if as_of_sequence is None and as_of_ms is None:
-            return self._loader.load(aggregate_id, aggregate_id)
+            return self._loader.load(aggregate_id, aggregate_key(aggregate_id))
         check_as_of(as_of_sequence, as_of_ms)
-        return self._loader.load_as_of(aggregate_id, aggregate_id, as_of_sequence, as_of_ms)
+        return self._loader.load_as_of(aggregate_id, aggregate_key(aggregate_id), as_of_sequence, as_of_ms)
 
     def transact(
         self,
@@ -164,7 +170,7 @@ class Repository(Generic[S]):
             if idempotency_key is None
             else repeated_commands.first_result(self._store.context, aggregate, idempotency_key)
         )
-        loaded = self._loader.load(aggregate_id, aggregate_id)
+        loaded = self._loader.load(aggregate_id, aggregate_key(aggregate_id))
         if first is not None:
             return Transacted(loaded, (), first, 0)
         attempt = 1
@@ -210,14 +216,8 @@ class Repository(Generic[S]):
         context = self._store.context
         context.runtime.sleep(context.options.append_backoff.delay_seconds(attempt, context.runtime.uniform()))
         if conflict.actual < loaded.version:  # memory or snapshot know events that do not exist: a table was replaced
-            return self._loader.load_anew(aggregate_id, aggregate_id)
-        return self._loader.load(aggregate_id, aggregate_id, newest=True)
-
-
-def _name(aggregate_type: str, evolve: object) -> str:
-    """Return the name of a fold: two programs with folds of their own must not take each other's snapshots."""
-    function = getattr(evolve, "__qualname__", type(evolve).__qualname__)
-    return f"{aggregate_type}/{getattr(evolve, '__module__', '')}.{function}"
+            return self._loader.load_anew(aggregate_id, aggregate_key(aggregate_id))
+        return self._loader.load(aggregate_id, aggregate_key(aggregate_id), newest=True)
 
 
 def check_as_of(sequence: int | None, at_ms: int | None) -> None:

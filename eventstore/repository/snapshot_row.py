@@ -15,7 +15,7 @@ class Snapshot:
     """A folded state at rest.
 
     Attributes:
-        key: Whose state: an aggregate's id, or what `projection_key` makes.
+        key: Whose state, as `aggregate_key`, `projection_key` or `read_model_key` makes it.
         version: Sequence number of the last event in it.
         fold: Stamp of the fold that made it.
         epoch: The store's epoch when it was made.
@@ -90,17 +90,31 @@ def usable(item: Mapping[str, Any], table: str, *, fold: str, epoch: int) -> Sna
     return snapshot if snapshot.fold == fold and snapshot.epoch == epoch and snapshot.version > 0 else None
 
 
-def projection_key(name: str, key: str) -> str:
-    """Return the key of a projection's state, which must not meet the snapshot of the aggregate itself."""
-    full = f"projection/{name}/{key}"
-    if len(full.encode()) <= limits.PARTITION_KEY_MAX_BYTES:
-        return full
-    return f"projection/{hashlib.sha256(full.encode()).hexdigest()}"
+_AGGREGATE, _PROJECTION, _READ_MODEL = "aggregate/", "projection/", "read-model/"
 
 
-def read_model_key(name: str) -> str:
-    """Return the key of a read model's row."""
-    return f"read-model/{name}"
+def aggregate_key(aggregate_id: str) -> str:
+    """Return the key of an aggregate's state: its id, unless that looks like a key of another kind."""
+    if aggregate_id.startswith((_AGGREGATE, _PROJECTION, _READ_MODEL)):
+        return _bounded(_AGGREGATE, aggregate_id)
+    return aggregate_id
+
+
+def projection_key(name: str, aggregate_id: str) -> str:
+    """Return the key of a projection's state; the name has no `/`."""
+    return _bounded(_PROJECTION, f"{name}/{aggregate_id}")
+
+
+def read_model_key(name: str, version: int) -> str:
+    """Return the key of a read model's row. Each version has its own, so that two can be fed side by side."""
+    return _bounded(_READ_MODEL, f"{name}@{version}")
+
+
+def _bounded(kind: str, rest: str) -> str:
+    """Return a key; a digest, which holds no `/` or `@`, stands for what would be too long."""
+    if len((kind + rest).encode()) <= limits.PARTITION_KEY_MAX_BYTES:
+        return kind + rest
+    return kind + hashlib.sha256((kind + rest).encode()).hexdigest()
 
 
 SWAP_CONDITION = "attribute_not_exists(aggregateId) OR fold <> :fold OR epoch < :epoch OR sequenceNumber = :replaces"

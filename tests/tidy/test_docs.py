@@ -16,7 +16,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 import eventstore
-from eventstore import AggregateRef, EventStore, NewEvent, Repository, SnapshotPolicy, TableNames, errors
+from eventstore import AggregateRef, EventStore, NewEvent, RecordedEvent, Repository, SnapshotPolicy, TableNames, errors
 from eventstore.backoff import Backoff
 from eventstore.cli.output.envelope import ExitCode, exit_code_of
 from eventstore.dynamodb import tables
@@ -306,6 +306,10 @@ def test_readiness_checks_are_documented() -> None:
     assert shown == {check.name: check.required for check in checks}
 
 
+def counted(number: int, _event: RecordedEvent) -> int:
+    return number + 1
+
+
 @pytest.fixture(scope="module")
 def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     """Give what product code leaves in each table: attribute → types, from one row of each kind at least."""
@@ -321,7 +325,7 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
         )
     ]
     policy = SnapshotPolicy.every(1)
-    Repository(store, aggregate_type="Order", initial=0, evolve=lambda n, _: n + 1, snapshots=policy).load("small")
+    Repository(store, aggregate_type="Order", initial=0, evolve=counted, snapshots=policy).load("small")
     writer = OutboxWriter(client, names, runtime, Backoff())
     writer.park(rows[0], "bus", Park("a reason", "a_class"))
     writer.note({rows[0]: ["index"]})

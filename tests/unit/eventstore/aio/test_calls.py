@@ -308,10 +308,11 @@ def test_schemas_are_checked() -> None:
     """
     types = EventTypes()
     types.add_plain("COUNTED", 2)
-    blocking_store = in_memory_store(events=types)
+    last_year = in_memory_store()
+    last_year.append(ITEM, [counted()], expected_version=0)
+    blocking_store = in_memory_store(events=types, database=last_year.database)
 
     async def body(store: AsyncEventStore) -> None:
-        await store.append(ITEM, [counted()], expected_version=0)
         report = await store.schema_check()
         assert [(each.event_type, each.schema_version) for each in report.findings] == [
             ("COUNTED", 1),

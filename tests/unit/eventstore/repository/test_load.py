@@ -207,6 +207,7 @@ def test_a_changed_fold_makes_its_own_snapshots(stocks: EventStore, database: In
         stocks,
         snapshots=SnapshotPolicy.every(3),
         fold_version=2,
+        fold_name="doubled",
         evolve=lambda stock, event: Stock(stock.quantity + 2 * event.data["by"]),
     )
 
@@ -279,6 +280,7 @@ def test_states_too_large_for_a_row_are_counted(
         aggregate_type="ITEM",
         initial=Text(),
         evolve=lambda _, event: Text("x" * 410_000),
+        fold_name="long text",
         snapshots=SnapshotPolicy.every(1),
     )
 
@@ -297,6 +299,7 @@ def test_states_that_do_not_come_back_equal_are_not_snapshotted(stocks: EventSto
         aggregate_type="ITEM",
         initial=None,
         evolve=lambda _, event: Stock(1, (1,)),
+        fold_name="one",
         snapshots=SnapshotPolicy.every(1),
     )
     named: Repository[Any] = Repository(
@@ -304,6 +307,7 @@ def test_states_that_do_not_come_back_equal_are_not_snapshotted(stocks: EventSto
         aggregate_type="ITEM",
         initial=None,
         evolve=lambda _, event: Stock(1, (1,)),
+        fold_name="one",
         snapshots=SnapshotPolicy.every(1),
         state_type=Stock | None,
     )

@@ -104,7 +104,7 @@ def test_a_read_model_goes_on_where_it_was_saved(stocks: EventStore, fill: Fill)
 
 def test_another_version_of_a_read_model_starts_from_nothing(stocks: EventStore, fill: Fill) -> None:
     """
-    It replaces what the version before has saved.
+    It leaves alone what the version before has saved, so that both can be fed while one takes over from the other.
     """
     fill(5)
     old = model(stocks)
@@ -115,6 +115,47 @@ def test_another_version_of_a_read_model_starts_from_nothing(stocks: EventStore,
     assert new.state == {}
     new.feed(stocks.load("item-1"))
     assert new.save() is True
+    fill(9)
+    old.feed(stocks.load("item-1"))
+    assert old.save() is True
+    assert (model(stocks).state, model(stocks, version=2).state) == ({"item-1": 14}, {"item-1": 5})
+
+
+@pytest.mark.parametrize(
+    "item", ["read-model/totals", "read-model/totals@1", "projection/largest/item-1", "aggregate/read-model/totals@1"]
+)
+def test_no_aggregate_meets_the_row_of_a_view(
+    stocks: EventStore, database: InMemoryDynamoDB, fill: Fill, item: str
+) -> None:
+    """
+    Whatever an aggregate is called: its snapshot has a row of its own, and so have the views.
+    """
+    every = SnapshotPolicy.every(1)
+    fill(5)
+    view = model(stocks)
+    view.feed(stocks.load("item-1"))
+    view.save()
+    Projection(stocks, "largest", initial=0, evolve=largest, snapshots=every).load("item-1")
+    fill(7, 7, item=item)
+    Repository(stocks, aggregate_type="ITEM", initial=Stock(), evolve=evolve, snapshots=every).load(item)
+    again = Repository(stocks, aggregate_type="ITEM", initial=Stock(), evolve=evolve, snapshots=every)
+
+    assert model(stocks).state == {"item-1": 5}
+    assert Projection(stocks, "largest", initial=0, evolve=largest, snapshots=every).load("item-1").origin == "snapshot"
+    assert again.load(item) == Loaded(Stock(14, (1, 2)), 2, "snapshot", 0)
+    assert len(database.client().scan(TableName="inventory_snapshots")["Items"]) == 3
+
+
+def test_long_ids_that_look_like_keys_have_snapshots_too(stocks: EventStore, fill: Fill) -> None:
+    """
+    With what tells them apart the key would be over 2,048 bytes, so a digest stands for it.
+    """
+    every = SnapshotPolicy.every(1)
+    item = "read-model/" + "i" * 2037
+    fill(5, item=item)
+    for origin in ("events", "snapshot"):
+        items = Repository(stocks, aggregate_type="ITEM", initial=Stock(), evolve=evolve, snapshots=every)
+        assert items.load(item) == Loaded(Stock(5, (1,)), 1, origin, 1 if origin == "events" else 0)  # type: ignore[arg-type]
 
 
 def test_two_feeders_are_found_out(stocks: EventStore, fill: Fill) -> None:
@@ -173,7 +214,7 @@ def test_a_saved_model_that_cannot_be_read_says_what_to_do(
     view.save()
     database.client().update_item(
         TableName="inventory_snapshots",
-        Key={"aggregateId": {"S": "read-model/totals"}},
+        Key={"aggregateId": {"S": "read-model/totals@1"}},
         UpdateExpression="SET #state = :x",
         ExpressionAttributeNames={"#state": "state"},
         ExpressionAttributeValues={":x": {"S": "[]"}},
@@ -182,7 +223,7 @@ def test_a_saved_model_that_cannot_be_read_says_what_to_do(
         model(stocks)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", None])
+@pytest.mark.parametrize("name", ["", "a/b", None, "\ud800", "n" * 513])
 def test_names_that_cannot_be_keys_are_refused(stocks: EventStore, name: Any) -> None:
     """
     A name becomes a part of a key.

@@ -87,10 +87,10 @@ class IdempotencyConflictError(InvalidInputError):
         aggregate_id: The key's scope.
         key: The key.
         stored_commit_id: The commit that was stored under it.
-        stored_digest: Digest of that commit's content.
-        given_commit_id: The commit that was refused now.
-        given_digest: Digest of its content. Where both digests are the same, the commit itself is a repeat, but other
-            appends of the same `append_many` are not.
+        stored_digest: Digest of that commit's content, or the fingerprint of the command that led to it.
+        given_commit_id: The commit that was refused now; None where the command was refused.
+        given_digest: Digest of its content, or the command's fingerprint. Where both are the same, the commit itself is
+            a repeat, but other appends of the same `append_many` are not.
     """
 
     def __init__(
@@ -100,14 +100,17 @@ class IdempotencyConflictError(InvalidInputError):
         *,
         stored_commit_id: str,
         stored_digest: str,
-        given_commit_id: str,
+        given_commit_id: str | None,
         given_digest: str,
     ) -> None:
-        what = (
-            "which was not stored together with the other appends of this call"
-            if stored_digest == given_digest
-            else f"whose content has the digest {stored_digest}, not {given_digest} as of commit {given_commit_id} now"
-        )
+        if given_commit_id is None:
+            what = f"which another command led to: its fingerprint is {stored_digest}, not {given_digest}"
+        elif stored_digest == given_digest:
+            what = "which was not stored together with the other appends of this call"
+        else:
+            what = (
+                f"whose content has the digest {stored_digest}, not {given_digest} as of commit {given_commit_id} now"
+            )
         super().__init__(
             "idempotency_key",
             f"{key!r} of aggregate {aggregate_id!r} stands for commit {stored_commit_id}, {what}",

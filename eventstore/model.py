@@ -158,12 +158,14 @@ class Append:
         events: 1 to 98, oldest first, 97 with a key: `NewEvent`s, or what the store's `EventTypes` take.
         expected_version: How many events the aggregate has, or `EXISTS`, or `ANY`.
         idempotency_key: Makes it safe to repeat the command at any time; the key's scope is the aggregate.
+        command_fingerprint: What the key stands for besides the events, as in `EventStore.append`.
     """
 
     aggregate: AggregateRef
     events: Sequence[Any]
     expected_version: int | Expectation
     idempotency_key: str | None = None
+    command_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

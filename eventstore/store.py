@@ -98,6 +98,7 @@ class EventStore:
         *,
         expected_version: int | Expectation,
         idempotency_key: str | None = None,
+        command_fingerprint: str | None = None,
         deadline_seconds: float | None = None,
     ) -> AppendResult:
         """Append events to one aggregate, all or none; they are owed to bus and index from that moment on.
@@ -109,7 +110,9 @@ class EventStore:
 
         With an `idempotency_key` a repeat is safe for ever, also from another process, and at a later version: it gets
         the first result, `already_stored`, whatever else has changed since. What counts as the same is types, schema
-        versions and payloads; ids, times and metadata may differ. It costs one more row written.
+        versions and payloads; ids, times and metadata may differ. Where these differ, the stored events are read, and
+        what upcasters and registered classes make of both is compared, without fields that equal their defaults: a
+        repeat is answered after a deploy that added such a field or raised a version. It costs one more row written.
 
         Args:
             aggregate: The aggregate; created by its first append.
@@ -118,6 +121,8 @@ class EventStore:
             expected_version: How many events the caller believes the aggregate has, `NO_EVENTS` (0) for a new one; or
                 `EXISTS`, or `ANY`.
             idempotency_key: 1 to 1,024 bytes of UTF-8; scope: the aggregate.
+            command_fingerprint: What the key stands for besides the events, such as a digest of the command: text of 1
+                to 1,024 bytes, kept with the key. A repeat under another one is refused, also with the same events.
             deadline_seconds: Nothing is sent after this time, more than 0; by default
                 `StoreOptions.append_deadline_seconds`.
 
@@ -141,7 +146,7 @@ class EventStore:
 
         Source: limits of TransactWriteItems, AWS API reference; see `eventstore.limits`.
         """
-        one = Append(aggregate, events, expected_version, idempotency_key)
+        one = Append(aggregate, events, expected_version, idempotency_key, command_fingerprint)
         return self._appender.append([one], deadline_seconds=deadline_seconds, traceparent=current_traceparent())[0]
 
     def append_many(self, appends: Sequence[Append], *, deadline_seconds: float | None = None) -> list[AppendResult]:

@@ -28,6 +28,8 @@ def check_append(append: Append, field: str = "") -> None:
     _check_expectation(append.expected_version, f"{field}expected_version")
     if append.idempotency_key is not None:
         check_text_key(append.idempotency_key, f"{field}idempotency_key", limits.SORT_KEY_MAX_BYTES)
+    if append.command_fingerprint is not None:
+        check_fingerprint(append.command_fingerprint, append.idempotency_key, f"{field}command_fingerprint")
     events: object = append.events
     if isinstance(events, str | bytes) or not isinstance(events, Sequence):
         raise InvalidInputError(f"{field}events", f"is a {type(events).__name__}; give a list of events")
@@ -36,6 +38,17 @@ def check_append(append: Append, field: str = "") -> None:
         raise InvalidInputError(f"{field}events", f"is empty; an append stores 1 to {most} events")
     if len(append.events) > most:
         raise LimitExceededError(f"{field}events", limit=most, actual=len(append.events), unit="events")
+
+
+def check_fingerprint(fingerprint: str, key: str | None, field: str = "command_fingerprint") -> None:
+    """Check the fingerprint of a command.
+
+    Raises:
+        InvalidInputError: It is not 1 to 1,024 bytes of UTF-8, or there is no key that it could belong to.
+    """
+    check_text_key(fingerprint, field, limits.SORT_KEY_MAX_BYTES)
+    if key is None:
+        raise InvalidInputError(field, "is given without an idempotency_key, with which it would be kept")
 
 
 def check_events(aggregate: AggregateRef, events: Sequence[NewEvent], field: str = "") -> None:

@@ -76,6 +76,7 @@ class AsyncRepository(Generic[S]):
         command: C,
         *,
         idempotency_key: str | None = None,
+        command_fingerprint: str | None = None,
         attempts_max: int = TRANSACT_ATTEMPTS_MAX,
     ) -> Transacted[S]:
         """See `Repository.transact`; cancelled, its outcome is as unknown as that of `AsyncEventStore.append`."""
@@ -85,6 +86,7 @@ class AsyncRepository(Generic[S]):
                 decide,
                 command,
                 idempotency_key=idempotency_key,
+                command_fingerprint=command_fingerprint,
                 attempts_max=attempts_max,
             )
         )

@@ -128,6 +128,7 @@ class AsyncEventStore:
         *,
         expected_version: int | Expectation,
         idempotency_key: str | None = None,
+        command_fingerprint: str | None = None,
         deadline_seconds: float | None = None,
     ) -> AppendResult:
         """Append events to one aggregate, all or none; see `EventStore.append`.
@@ -142,6 +143,7 @@ class AsyncEventStore:
                 events,
                 expected_version=expected_version,
                 idempotency_key=idempotency_key,
+                command_fingerprint=command_fingerprint,
                 deadline_seconds=deadline_seconds,
             )
         )

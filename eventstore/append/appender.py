@@ -268,7 +268,7 @@ class Appender:
         """Return the first results of commits whose keys were used before; None when no key was."""
         if not rows:
             return None
-        key_rows.check(sent, rows)
+        key_rows.check(context, sent, rows)
         key_rows.wait_readable(context, rows.values())
         return [
             AppendResult(

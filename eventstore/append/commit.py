@@ -127,7 +127,7 @@ def prepare(append: Append, expected_version: int, stamp: Stamp, layout: Layout,
     actions.append(Action(Role.OUTBOX, _put(tables.outbox, outbox)))
     key = None
     if append.idempotency_key is not None:
-        key = idempotency.row_of(events, append.idempotency_key, stamp.now_ms)
+        key = idempotency.row_of(events, append.idempotency_key, append.command_fingerprint, stamp.now_ms)
         item = idempotency.encode(key)
         size += item_size(item)
         actions.append(Action(Role.KEY, _put(tables.idempotency, item)))

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 
+from eventstore.append.commit import PreparedCommit
+from eventstore.append.held_fields import without_defaults
 from eventstore.append.transaction import Transaction
 from eventstore.context import StoreContext
 from eventstore.dynamodb import transact_get
 from eventstore.errors import AggregateTypeError, CorruptRowError, IdempotencyConflictError
+from eventstore.event_codec import RowDecoder
+from eventstore.model import RecordedEvent
+from eventstore.read import history
+from eventstore.read.pages import Span
 from eventstore.rows import idempotency
-from eventstore.rows.idempotency import KeyRow
+from eventstore.rows.idempotency import KeyRow, digest_of_content
 from eventstore.rows.item import Item, row_key
 
 
@@ -32,18 +38,29 @@ def complete(context: StoreContext, sent: Transaction, items: Mapping[int, Item]
     return {index: idempotency.decode(item, table) for index, item in found.items()}
 
 
-def check(sent: Transaction, rows: Mapping[int, KeyRow]) -> None:
+def check(context: StoreContext, sent: Transaction, rows: Mapping[int, KeyRow]) -> None:
     """Check that every key stands for what is appended now.
+
+    Where the contents have another digest, the stored events are read, and what the program makes of both is compared:
+    a field with a default may have been added since, or the schema version raised.
 
     Raises:
         AggregateTypeError: The id belongs to another type.
-        IdempotencyConflictError: A key stands for other content, or only a part of the appends was stored before.
+        IdempotencyConflictError: A key stands for other content or for another command, or only a part of the appends
+            was stored before.
+        CorruptRowError: The key's commit is not stored, or this program cannot read it.
+        TryLaterError: DynamoDB did not answer in time.
     """
     for index, row in sorted(rows.items()):
         given = sent.commits[index]
         if row.aggregate_type != given.aggregate.type:
             raise AggregateTypeError(given.aggregate.id, expected=given.aggregate.type, actual=row.aggregate_type)
-    conflicting = [index for index, row in sorted(rows.items()) if row.digest != _given(sent, index).digest]
+        check_command(row, _given(sent, index).command)
+    conflicting = [
+        index
+        for index, row in sorted(rows.items())
+        if row.digest != _given(sent, index).digest and not _means_the_same(context, sent.commits[index], row)
+    ]
     if not conflicting and len(rows) < len(sent.commits):
         conflicting = sorted(rows)
     if conflicting:
@@ -56,6 +73,40 @@ def check(sent: Transaction, rows: Mapping[int, KeyRow]) -> None:
             given_commit_id=given_row.commit_id,
             given_digest=given_row.digest,
         )
+
+
+def check_command(row: KeyRow, given: str | None) -> None:
+    """Check that a key was used for the same command, where both commands are known.
+
+    Raises:
+        IdempotencyConflictError: It stands for another one.
+    """
+    if row.command is not None and given is not None and row.command != given:
+        raise IdempotencyConflictError(
+            row.aggregate_id,
+            row.key,
+            stored_commit_id=row.commit_id,
+            stored_digest=row.command,
+            given_commit_id=None,
+            given_digest=given,
+        )
+
+
+def _means_the_same(context: StoreContext, given: PreparedCommit, row: KeyRow) -> bool:
+    """Tell whether the program takes what is stored under a key for what is given now."""
+    decoder = context.decoder
+    if isinstance(decoder, RowDecoder):
+        return False  # it makes nothing of either but what is stored
+    wait_readable(context, [row])
+    stored = history.read(context, row.aggregate_id, Span(after=row.first - 1, until=row.last))
+    source = context.tables.events
+    now = [decoder.interpret(event, source) for event in given.events]
+    return digest_of_content(_contents(stored)) == digest_of_content(_contents(now))
+
+
+def _contents(events: Iterable[RecordedEvent]) -> list[object]:
+    """Return what events say to the program, without what the defaults of its classes say as well."""
+    return [[event.type, event.schema_version, without_defaults(event.data, event.payload)] for event in events]
 
 
 def wait_readable(context: StoreContext, rows: Iterable[KeyRow]) -> None:

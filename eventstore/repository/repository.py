@@ -49,6 +49,14 @@ class Transacted(Generic[S]):
         return self.before.version if self.result is None else self.result.version
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A command's key, and what tells the command from others."""
+
+    key: str
+    fingerprint: str
+
+
 class Repository(Generic[S]):
     """States of one aggregate type, folded from their events. Threads may share one repository."""
 
@@ -136,6 +144,7 @@ class Repository(Generic[S]):
         command: C,
         *,
         idempotency_key: str | None = None,
+        command_fingerprint: str | None = None,
         attempts_max: int = TRANSACT_ATTEMPTS_MAX,
     ) -> Transacted[S]:
         """Load, decide, append; after a conflict with another writer load the newest state and decide again.
@@ -148,6 +157,9 @@ class Repository(Generic[S]):
             command: What it is about.
             idempotency_key: Names the command for ever, within the aggregate: a repeat gets the first result and
                 decides nothing, whatever it would decide by now. A no-op leaves no trace, so its repeat is decided.
+            command_fingerprint: What tells this command from others under the same key, text of 1 to 1,024 bytes; a
+                digest of the command's type and fields when left out. Give one where fields differ from delivery to
+                delivery, such as a time of receipt, or leave those out with `field(compare=False)`.
             attempts_max: Decisions at most.
 
         Returns:
@@ -155,7 +167,9 @@ class Repository(Generic[S]):
 
         Raises:
             WrongExpectedVersionError: Other writers were faster each time. Nothing is stored; try later.
-            InvalidInputError: What was decided cannot be stored.
+            InvalidInputError: What was decided cannot be stored, or no fingerprint can be made of the command.
+            IdempotencyConflictError: The key stands for another command. Nothing is stored.
+            CorruptRowError: The key is there, and its commit is not.
             EventStoreError: As `load` and `EventStore.append`.
         """
         validation.check_aggregate_id(aggregate_id)
@@ -163,13 +177,13 @@ class Repository(Generic[S]):
             raise InvalidInputError("attempts_max", f"is {attempts_max!r}; one attempt at least")
         aggregate = AggregateRef(self._type, aggregate_id)
         validation.check_aggregate(aggregate)
+        if command_fingerprint is not None:
+            validation.check_fingerprint(command_fingerprint, idempotency_key)
+        first = named = None
         if idempotency_key is not None:
             validation.check_text_key(idempotency_key, "idempotency_key", limits.SORT_KEY_MAX_BYTES)
-        first = (
-            None
-            if idempotency_key is None
-            else repeated_commands.first_result(self._store.context, aggregate, idempotency_key)
-        )
+            named = _Named(idempotency_key, command_fingerprint or repeated_commands.fingerprint_of(command))
+            first = self._first_result(aggregate, named)
         loaded = self._loader.load(aggregate_id, aggregate_key(aggregate_id))
         if first is not None:
             return Transacted(loaded, (), first, 0)
@@ -179,7 +193,7 @@ class Repository(Generic[S]):
             if not events:
                 return Transacted(loaded, events, None, attempt)
             try:
-                stored, result = self._append(aggregate, events, loaded.version, idempotency_key)
+                stored, result = self._append(aggregate, events, loaded.version, named)
             except WrongExpectedVersionError as conflict:
                 self._loader.tally.add("conflicts")
                 if attempt == attempts_max:
@@ -194,16 +208,27 @@ class Repository(Generic[S]):
         aggregate: AggregateRef,
         events: tuple[AppendableEvent, ...],
         version: int,
-        key: str | None,
+        named: "_Named | None",
     ) -> tuple[tuple[AppendableEvent, ...], AppendResult]:
         """Append under the key; when the same command was faster elsewhere, its result is the answer."""
+        if named is None:
+            return events, self._store.append(aggregate, events, expected_version=version)
         try:
-            return events, self._store.append(aggregate, events, expected_version=version, idempotency_key=key)
+            return events, self._store.append(
+                aggregate,
+                events,
+                expected_version=version,
+                idempotency_key=named.key,
+                command_fingerprint=named.fingerprint,
+            )
         except IdempotencyConflictError:
-            first = None if key is None else repeated_commands.first_result(self._store.context, aggregate, key)
+            first = self._first_result(aggregate, named)
             if first is None:
                 raise
             return (), first
+
+    def _first_result(self, aggregate: AggregateRef, named: "_Named") -> AppendResult | None:
+        return repeated_commands.first_result(self._store.context, aggregate, named.key, named.fingerprint)
 
     def _reload(
         self,

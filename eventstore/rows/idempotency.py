@@ -25,6 +25,7 @@ class KeyRow:
         digest: Of its content; see `digest_of`.
         stored_at_ms: The writer's clock.
         epoch: The store's epoch.
+        command: Fingerprint of the command that led to it; None where the caller gave none.
     """
 
     aggregate_id: str
@@ -36,6 +37,7 @@ class KeyRow:
     digest: str
     stored_at_ms: int
     epoch: int
+    command: str | None = None
 
 
 def digest_of(events: Sequence[RecordedEvent]) -> str:
@@ -44,11 +46,15 @@ def digest_of(events: Sequence[RecordedEvent]) -> str:
     Ids, times and metadata are left out, since a repeat has others. The order of names inside a payload is left out as
     well: it is not content, and another process may build its dicts in another order.
     """
-    content = [[event.type, event.schema_version, jsontext.decode(event.data_json)] for event in events]
+    return digest_of_content([[event.type, event.schema_version, jsontext.decode(event.data_json)] for event in events])
+
+
+def digest_of_content(content: Sequence[object]) -> str:
+    """Return the digest of plain JSON values, in order; see `digest_of`."""
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
-def row_of(events: Sequence[RecordedEvent], key: str, stored_at_ms: int) -> KeyRow:
+def row_of(events: Sequence[RecordedEvent], key: str, command: str | None, stored_at_ms: int) -> KeyRow:
     """Return the row that a commit leaves for its key."""
     last = events[-1]
     return KeyRow(
@@ -61,13 +67,16 @@ def row_of(events: Sequence[RecordedEvent], key: str, stored_at_ms: int) -> KeyR
         digest=digest_of(events),
         stored_at_ms=stored_at_ms,
         epoch=last.epoch,
+        command=command,
     )
 
 
 def encode(row: KeyRow) -> dict[str, dict[str, str]]:
     """Return the item of a key."""
+    command = {} if row.command is None else {"command": {"S": row.command}}
     return {
         **key_of(row.aggregate_id, row.key),
+        **command,
         "aggregateType": {"S": row.aggregate_type},
         "commitId": {"S": row.commit_id},
         "firstSequence": {"N": str(row.first)},
@@ -95,6 +104,7 @@ def decode(item: Item, table: str) -> KeyRow:
         digest=row.text("digest"),
         stored_at_ms=row.integer("storedAt"),
         epoch=row.integer("epoch"),
+        command=row.text_or_none("command"),
     )
 
 

@@ -321,7 +321,13 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
         RowId(result.aggregate.id, 1, result.commit_id)
         for result in (
             store.append(AggregateRef("Order", "small"), [small], expected_version=0),
-            store.append(AggregateRef("Order", "large"), [large], expected_version=0, idempotency_key="a key"),
+            store.append(
+                AggregateRef("Order", "large"),
+                [large],
+                expected_version=0,
+                idempotency_key="a key",
+                command_fingerprint="a command",
+            ),
         )
     ]
     policy = SnapshotPolicy.every(1)

@@ -20,7 +20,9 @@ from eventstore import (
     Backoff,
     CorruptRowError,
     EventStore,
+    EventTypes,
     IdempotencyConflictError,
+    NewEvent,
     OutcomeUnknownError,
     RequestRefusedError,
     StoreOptions,
@@ -286,6 +288,28 @@ def key_of_other_content(bench: Bench) -> None:
     assert bench.stored() == [1]
 
 
+def key_of_the_same_meaning(bench: Bench) -> None:
+    first = bench.rival.append(ITEM, [event(1)], expected_version=0, idempotency_key="k")
+    types = EventTypes()
+    types.add_upcaster(lambda data: {"pieces": data["number"]}, event(1).type, 1)
+    bench.store = EventStore.open(bench.client, options=bench.store.context.options, events=types)  # type: ignore[arg-type]
+    given = NewEvent(event(1).type, {"pieces": 1}, schema_version=2)
+
+    repeat = bench.store.append(ITEM, [given], expected_version=1, idempotency_key="k")
+
+    assert (repeat.commit_id, repeat.already_stored) == (first.commit_id, True)
+    assert bench.stored() == [1]
+
+
+def key_of_another_command(bench: Bench) -> None:
+    bench.rival.append(ITEM, [event(1)], expected_version=0, idempotency_key="k", command_fingerprint="one")
+
+    with pytest.raises(IdempotencyConflictError, match="its fingerprint is one, not another"):
+        bench.store.append(ITEM, [event(1)], expected_version=1, idempotency_key="k", command_fingerprint="another")
+
+    assert bench.stored() == [1]
+
+
 def key_of_other_type(bench: Bench) -> None:
     bench.rival.append(ITEM, [event(1)], expected_version=0, idempotency_key="k")
 
@@ -493,7 +517,9 @@ CASES: Sequence[tuple[str, Callable[[Bench], None]]] = [
     ("key-used-unseen", key_used_unseen),
     ("key-of-a-commit-under-way", key_of_a_commit_under_way),
     ("key-of-a-lost-commit", key_of_a_lost_commit),
+    ("key-of-the-same-meaning", key_of_the_same_meaning),
     ("key-of-other-content", key_of_other_content),
+    ("key-of-another-command", key_of_another_command),
     ("key-of-other-type", key_of_other_type),
     ("some-keys-used", some_keys_used),
     ("validation-error", validation_error),

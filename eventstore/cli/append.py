@@ -7,6 +7,7 @@ import click
 from eventstore.cli.input import event_lines
 from eventstore.cli.input.event_lines import EventLine
 from eventstore.cli.input.expected import expectation
+from eventstore.cli.input.old_times import check_times, old_times_option
 from eventstore.cli.opened import open_store
 from eventstore.cli.output import envelope
 from eventstore.cli.output.streams import printable
@@ -31,6 +32,7 @@ from eventstore.model import AggregateRef, NewEvent
     default=None,
     help="Makes it safe to repeat the command at any time; the key's scope is the aggregate.",
 )
+@old_times_option
 @envelope.json_option
 @envelope.reports_errors
 def append(
@@ -40,6 +42,7 @@ def append(
     expected_version: int | Expectation,
     idempotency_key: str | None,
     *,
+    old_times: bool,
     as_json: bool,
 ) -> None:
     """Append the events in SOURCE (JSON lines; standard input by default) to one aggregate, all or none.
@@ -53,6 +56,8 @@ def append(
     reach, 5 the outcome is unknown: with a key run it again, without one look with `eventstore show` first.
     """
     events = parse_lines(source)
+    if not old_times:
+        check_times(events)
     aggregate = AggregateRef(aggregate_type, aggregate_id)
     result = open_store().append(aggregate, events, expected_version=expected_version, idempotency_key=idempotency_key)
     if as_json:

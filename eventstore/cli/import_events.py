@@ -11,8 +11,9 @@ import click
 
 from eventstore.append.bulk import CONCURRENCY_MAX
 from eventstore.cli.import_run import ImportReport, ImportRun
-from eventstore.cli.input import import_lines
-from eventstore.cli.input.import_lines import NAME_MAX_BYTES, Checked, Planned
+from eventstore.cli.input import import_lines, import_name
+from eventstore.cli.input.import_lines import Checked, Planned
+from eventstore.cli.input.old_times import old_times_option
 from eventstore.cli.opened import open_store
 from eventstore.cli.output import envelope, progress
 from eventstore.cli.output.streams import printable
@@ -32,11 +33,23 @@ from eventstore.system import SystemRuntime
 )
 @click.option("--dry-run", is_flag=True, help="Check the lines without sending anything; no server is needed.")
 @click.option("--from-line", type=click.IntRange(1), default=1, help="Skip the lines before this one.")
-@click.option("--name", default="", help="Part of every key; change it to store the same lines again.")
+@click.option(
+    "--name",
+    default=None,
+    help="Name of this import, a part of the keys of its lines; the file's name when left out.",
+)
+@old_times_option
 @envelope.json_option
 @envelope.reports_errors
 def import_events(
-    source: IO[bytes], concurrency: int, from_line: int, name: str, *, dry_run: bool, as_json: bool
+    source: IO[bytes],
+    concurrency: int,
+    from_line: int,
+    name: str | None,
+    *,
+    dry_run: bool,
+    old_times: bool,
+    as_json: bool,
 ) -> None:
     """Store many commits from SOURCE (JSON lines; standard input by default), each line one commit, all or none.
 
@@ -47,41 +60,39 @@ def import_events(
     All lines are checked before the first is sent. Lines of one aggregate are stored in their order; when one of them
     is refused, those after it are held back.
 
-    Run the same command again to resume: each line has an idempotency key, made of its content and of how many equal
-    lines stand before it, so that what is stored is not stored twice, also when other lines were fixed, added or taken
-    away. A line that equals one of an earlier import in everything counts as stored, unless --name differs.
+    Run the same command again to resume: each line has an idempotency key, made of the import's name, of its content
+    and of how many equal lines stand before it, so that what is stored is not stored twice, also when other lines were
+    fixed, added or taken away. A line that equals one of another import of the same name counts as stored; a run that
+    meets such lines names them. Input from a pipe needs a --name, unless all lines have keys of their own.
 
     Exit codes: 0 every line is stored, 1 lines were refused by the store, 2 lines, arguments, settings or tables are
     wrong (nothing is stored), 3 DynamoDB is out of reach at the start, 4 stopped part-way: run it again to resume.
     """
-    _check_name(name)
+    name = import_name.given(name)
     runtime = SystemRuntime()
     with tempfile.TemporaryFile() as spool:
         again = _seekable(source, spool)
         start = again.tell()
         with progress.shown("checking", runtime) as tell:
-            checked = import_lines.check(again, name, tell)
+            checked = import_lines.check(again, name or "", tell, old_times=old_times)
         if checked.bad:
             _refuse(checked, as_json=as_json)
         if dry_run:
             _report_dry_run(checked, as_json=as_json)
             return
+        if from_line > max(checked.last, 1):
+            raise click.BadParameter(f"the input ends with line {checked.last}", param_hint="--from-line")
+        if name is None and checked.without_key:
+            name = import_name.of_file(source)
+            if not as_json:
+                click.echo(f"Name of this import: {printable(name)!r}, after the file; --name gives another.", err=True)
         again.seek(start)
         store, stop = open_store(), runtime.flag()
         _stop_on_signals(stop)
         with progress.shown("storing", runtime, total=checked.lines) as tell:
-            lines = (line for line in import_lines.plan(again, name) if _is_wanted(line, from_line))
+            lines = (line for line in import_lines.plan(again, name or "") if _is_wanted(line, from_line))
             report = ImportRun(store, stop, tell).run(lines, concurrency)
-    _report(report, getattr(source, "name", "-"), as_json=as_json)
-
-
-def _check_name(name: str) -> None:
-    try:
-        fits = len(name.encode()) <= NAME_MAX_BYTES
-    except UnicodeEncodeError:
-        fits = False
-    if not fits:
-        raise click.BadParameter(f"is not a text of at most {NAME_MAX_BYTES} bytes", param_hint="--name")
+    _report(report, getattr(source, "name", "-"), name, as_json=as_json)
 
 
 def _seekable(source: IO[bytes], spool: IO[bytes]) -> IO[bytes]:
@@ -131,7 +142,7 @@ def _report_dry_run(checked: Checked, *, as_json: bool) -> None:
     click.echo(f"{checked.lines:,} lines with {checked.events:,} events can be sent. Nothing was.")
 
 
-def _report(report: ImportReport, source: str, *, as_json: bool) -> None:
+def _report(report: ImportReport, source: str, name: str | None, *, as_json: bool) -> None:
     status, code = ("failed", envelope.ExitCode.FOUND) if report.refused else ("ok", envelope.ExitCode.FINE)
     faults = list(_with_rest(report.faults, report.refused))
     if report.held_back:
@@ -147,16 +158,33 @@ def _report(report: ImportReport, source: str, *, as_json: bool) -> None:
             advice = [f"Next: {resume}; nothing is stored twice, also without --from-line."]
     if as_json:
         counts = ("stored", "already_stored", "events", "refused", "held_back", "next_line")
-        data = {name: getattr(report, name) for name in counts}
-        envelope.print_envelope(data, status=status, diagnostics=[*faults, *advice])
+        data = {"name": name, **{each: getattr(report, each) for each in counts}}
+        envelope.print_envelope(data, status=status, diagnostics=[*faults, *_already(report, name), *advice])
     else:
         known = f"; {report.already_stored:,} were there already" if report.already_stored else ""
         click.echo(f"{report.stored:,} commits with {report.events:,} events stored{known}.")
     for line in faults:
         click.echo(f"error: {line}", err=True)
+    for line in _already(report, name) if not as_json else ():
+        click.echo(f"warning: {line}", err=True)
     for line in advice:
         click.echo(line, err=True)
     raise SystemExit(int(code))
+
+
+def _already(report: ImportReport, name: str | None) -> Iterator[str]:
+    """Yield what to say of lines that were there already: on a first run they are lines that would be lost."""
+    if not report.already_stored:
+        return
+    ranges = [f"{first}" if first == last else f"{first} to {last}" for first, last in report.already_at]
+    shown = sum(last - first + 1 for first, last in report.already_at)
+    rest = " and others" if shown < report.already_stored else ""
+    import_ = "this import" if name is None else f"the import {printable(name)!r}"
+    yield (
+        f"{report.already_stored:,} lines were there already, and were not stored again: {', '.join(ranges)}{rest}."
+        f" That is right if {import_} was run before. If it was not, they are lines of another import, and missing now:"
+        " put them into a file of their own, and import it with a --name of its own"
+    )
 
 
 def _with_rest(faults: list[str] | tuple[str, ...], total: int) -> Iterator[str]:

@@ -23,7 +23,9 @@ class ImportReport:
 
     Attributes:
         stored: Lines stored now.
-        already_stored: Lines that an earlier attempt or run, or another process, had stored.
+        already_stored: Lines that were there already: stored by an earlier run, by another import of this name, or by
+            whoever else has used their keys.
+        already_at: Which ones, as ranges of line numbers; the first of them.
         events: Events of the lines stored now.
         refused: Lines that the store refused.
         faults: Why, the first of them; each names its line.
@@ -34,6 +36,7 @@ class ImportReport:
 
     stored: int = 0
     already_stored: int = 0
+    already_at: list[tuple[int, int]] = field(default_factory=list)
     events: int = 0
     refused: int = 0
     faults: list[str] = field(default_factory=list)
@@ -57,7 +60,7 @@ class ImportRun:
         self._tell = tell
         self._refused_ids: set[str] = set()
         self._numbers: deque[int] = deque()
-        self._read_to = 0
+        self._read_to = self._before = 0
         self._held = TryLaterError("not sent, because a line before it was not stored")
         self._report = ImportReport()
 
@@ -73,7 +76,9 @@ class ImportRun:
         report = self._report
         runtime = self._store.context.runtime
         for outcome in bulk.run(runtime, self._send, self._appends(lines), concurrency=concurrency, progress=None):
-            self._take(self._numbers.popleft(), outcome)
+            number = self._numbers.popleft()
+            self._take(number, outcome)
+            self._before = number
             done = report.stored + report.already_stored + report.refused + report.held_back
             self._tell(done, f"{done:,} lines, {report.events:,} events stored")
         if report.next_line is not None and not report.reason:
@@ -115,6 +120,7 @@ class ImportRun:
         if outcome.result is not None:
             if outcome.result.already_stored:
                 report.already_stored += 1
+                self._note_already(number)
                 return
             report.stored += 1
             report.events += len(outcome.append.events)
@@ -132,6 +138,14 @@ class ImportRun:
                 report.reason = f"{REFUSED_MAX:,} lines were refused"
         else:
             self._leave_off(number, str(error))
+
+    def _note_already(self, number: int) -> None:
+        """Note a line that was there already; one right behind another makes the range longer."""
+        ranges = self._report.already_at
+        if ranges and ranges[-1][1] == self._before:
+            ranges[-1] = (ranges[-1][0], number)
+        elif len(ranges) < FAULTS_SHOWN:
+            ranges.append((number, number))
 
     def _leave_off(self, number: int, reason: str) -> None:
         report = self._report

@@ -6,6 +6,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 
 from eventstore import jsontext
+from eventstore.cli.input import encodings
 from eventstore.errors import InvalidInputError, LimitExceededError
 from eventstore.model import NewEvent
 
@@ -32,7 +33,7 @@ class EventLine(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def numbered(source: IO[bytes], *, input_max_bytes: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank, with their numbers from 1; a byte-order mark is passed over.
+    """Yield the lines that are not blank, with their numbers from 1; a byte-order mark at their start is passed over.
 
     Args:
         source: The input; at most one line of it is in memory.
@@ -40,9 +41,10 @@ def numbered(source: IO[bytes], *, input_max_bytes: int | None = None) -> Iterat
 
     Raises:
         LimitExceededError: The input, or a line of it, is longer.
+        InvalidInputError: The input is something else than JSON lines in UTF-8.
     """
     left = LINE_MAX_BYTES if input_max_bytes is None else input_max_bytes
-    most, number = left, 0
+    most, number, is_first = left, 0, True
     while line := source.readline(left + 1):
         number += 1
         if len(line) > left:
@@ -50,9 +52,11 @@ def numbered(source: IO[bytes], *, input_max_bytes: int | None = None) -> Iterat
             raise LimitExceededError(field, limit=most, actual=most - left + len(line), unit="bytes")
         if input_max_bytes is not None:
             left -= len(line)
-        if number == 1:
-            line = line.removeprefix(_BYTE_ORDER_MARK)  # some editors write one
+        line = line.removeprefix(_BYTE_ORDER_MARK)  # some editors write one; files that are put together have several
         if line.strip():
+            if is_first:
+                encodings.check_first_line(line)
+                is_first = False
             yield number, line
 
 
@@ -67,4 +71,5 @@ def decode(line: bytes, number: int, kind: type[T], what: str) -> T:
     except RecursionError as error:
         raise InvalidInputError(f"line {number}", f"is not {what}: it is nested too deeply") from error
     except jsontext.FAULTS as error:
-        raise InvalidInputError(f"line {number}", f"is not {what}: {error}") from error
+        words = f"is not {what}: {error}{encodings.hint(line, error)}"
+        raise InvalidInputError(f"line {number}", words) from error

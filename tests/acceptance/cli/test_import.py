@@ -45,6 +45,8 @@ def test_a_key_stays_with_its_line():
     assert len(set(before)) == 3
     assert keys(added + one + "\n" + other + one) == [keys(added)[0], before[0], before[2], before[1]]
     assert set(keys(one, "again")).isdisjoint(before)
+    assert before[0] is not None
+    assert keys(one, "monday.jsonl")[0] == before[0].replace("import::", "import:monday.jsonl:")
     assert keys(line("A", 1, idempotency_key="mine")) == ["mine"]
     assert keys(line("A", 1, expected_version=7)) == before[:1]
 
@@ -181,6 +183,13 @@ def test_a_refused_line_holds_back_those_after_it(store):
     assert (numbers(store, "A"), numbers(store, "B")) == ([1, 2, 3], [1])
 
 
+ALREADY = (
+    "{count} lines were there already, and were not stored again: {lines}. That is right if {which} was run before."
+    " If it was not, they are lines of another import, and missing now: put them into a file of their own, and import"
+    " it with a --name of its own"
+)
+
+
 @pytest.mark.servers
 def test_stored_once(terminal, corner, tmp_path):
     """
@@ -190,14 +199,16 @@ def test_stored_once(terminal, corner, tmp_path):
     (tmp_path / "in.jsonl").write_text(text)
 
     first = terminal.run("eventstore", "import", "in.jsonl", "--concurrency", "3")
-    second = terminal.run("eventstore", "import", "--json", stdin=text.encode())
+    second = terminal.run("eventstore", "import", "--json", "--name", "in.jsonl", stdin=text.encode())
 
-    assert (first.code, first.out, first.err) == (0, "12 commits with 24 events stored.\n", "")
+    assert (first.code, first.out) == (0, "12 commits with 24 events stored.\n")
+    assert first.err == "Name of this import: 'in.jsonl', after the file; --name gives another.\n"
     assert second.code == 0
     assert second.document == {
         "version": 1,
         "status": "ok",
         "data": {
+            "name": "in.jsonl",
             "stored": 0,
             "already_stored": 12,
             "events": 0,
@@ -205,7 +216,7 @@ def test_stored_once(terminal, corner, tmp_path):
             "held_back": 0,
             "next_line": None,
         },
-        "diagnostics": [],
+        "diagnostics": [ALREADY.format(count=12, lines="1 to 12", which="the import 'in.jsonl'")],
     }
     assert numbers(corner.store(), "SKU-1") == [1, 101, 4, 104, 7, 107, 10, 110]
 
@@ -220,7 +231,7 @@ def test_refused_lines(terminal, corner):
     )
     text = (line("SKU-1", 1) + line("SKU-1", 2) + line("SKU-2", 3)).encode()
 
-    found = terminal.run("eventstore", "import", stdin=text)
+    found = terminal.run("eventstore", "import", "--name", "mine", stdin=text)
 
     assert (found.code, found.out) == (1, "1 commits with 1 events stored.\n")
     assert found.err.splitlines() == [
@@ -255,13 +266,14 @@ def test_killed_interrupted_and_resumed(terminal, corner, tmp_path):
         stopped = command.end()
     there = stored()
     data = stopped.document["data"]
-    fault, advice = stopped.document["diagnostics"]
+    fault, already, advice = stopped.document["diagnostics"]
     resumed = terminal.run(*arguments, f"--from-line={data['next_line']}")
 
     assert (killed.code, killed.out) == (-signal.SIGKILL, "")
     assert (stopped.code, stopped.document["status"]) == (4, "incomplete")
     assert fault == f"stopped before line {data['next_line']}: interrupted"
     assert f"--from-line {data['next_line']}" in advice
+    assert already.startswith(f"{data['already_stored']} lines were there already, and were not stored again: 1 to ")
     assert data["already_stored"] >= before
     assert data["already_stored"] + data["stored"] == there >= data["next_line"] - 1
     rest = resumed.document["data"]

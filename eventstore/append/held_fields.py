@@ -35,7 +35,7 @@ def held_fields(value: Any) -> list[HeldField] | None:
         return list(_of_struct(value))
     if dataclasses.is_dataclass(value):
         return list(_of_dataclass(value))
-    if hasattr(type(value), "__pydantic_fields__"):
+    if hasattr(type(value), "__pydantic_validator__") and hasattr(type(value), "model_fields"):
         return list(_of_model(value))
     return None
 
@@ -81,7 +81,7 @@ def _of_dataclass(value: Any) -> Iterator[HeldField]:
 
 
 def _of_model(value: Any) -> Iterator[HeldField]:
-    for name, field in type(value).__pydantic_fields__.items():
+    for name, field in type(value).model_fields.items():
         held = getattr(value, name)
         default = _NONE if field.is_required() else _made(partial(field.get_default, call_default_factory=True))
         names = (name, field.alias, field.serialization_alias)

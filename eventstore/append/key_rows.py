@@ -13,7 +13,7 @@ from eventstore.model import RecordedEvent
 from eventstore.read import history
 from eventstore.read.pages import Span
 from eventstore.rows import idempotency
-from eventstore.rows.idempotency import KeyRow, digest_of_content
+from eventstore.rows.idempotency import KeyRow, digest_of_content, exact
 from eventstore.rows.item import Item, row_key
 
 
@@ -106,7 +106,7 @@ def _means_the_same(context: StoreContext, given: PreparedCommit, row: KeyRow) -
 
 def _contents(events: Iterable[RecordedEvent]) -> list[object]:
     """Return what events say to the program, without what the defaults of its classes say as well."""
-    return [[event.type, event.schema_version, without_defaults(event.data, event.payload)] for event in events]
+    return [[each.type, each.schema_version, without_defaults(exact(each.data_json), each.payload)] for each in events]
 
 
 def wait_readable(context: StoreContext, rows: Iterable[KeyRow]) -> None:

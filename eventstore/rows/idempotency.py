@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 
-from eventstore import jsontext
 from eventstore.model import RecordedEvent
 from eventstore.rows.item import Item, ItemReader
 
@@ -46,7 +47,32 @@ def digest_of(events: Sequence[RecordedEvent]) -> str:
     Ids, times and metadata are left out, since a repeat has others. The order of names inside a payload is left out as
     well: it is not content, and another process may build its dicts in another order.
     """
-    return digest_of_content([[event.type, event.schema_version, jsontext.decode(event.data_json)] for event in events])
+    return digest_of_content([[event.type, event.schema_version, exact(event.data_json)] for event in events])
+
+
+def exact(text: str) -> Any:
+    """Return the value of a JSON text, in which a number that a float would round is kept as it is written.
+
+    Raises:
+        ValueError: The text is not JSON, or nested more deeply than can be decoded.
+    """
+    try:
+        return _EXACT.decode(text)
+    except (RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _number(text: str) -> float | msgspec.Raw:
+    number = float(text)
+    try:
+        if repr(number) == text or Decimal(repr(number)) == Decimal(text):
+            return number
+    except InvalidOperation:  # an exponent of twenty digits
+        pass
+    return msgspec.Raw(text.encode())
+
+
+_EXACT = msgspec.json.Decoder(float_hook=_number)
 
 
 def digest_of_content(content: Sequence[object]) -> str:

@@ -1,6 +1,7 @@
 """Idempotency keys: the same answer for ever, and what counts as the same content."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from eventstore import (
     LimitExceededError,
     NewEvent,
 )
+from eventstore.rows.idempotency import digest_of_content, exact
 from eventstore.testing import InMemoryDynamoDB
 
 from .conftest import ITEM, FaultyClient, event
@@ -162,3 +164,35 @@ def test_large_integers_differ_by_their_last_digit(store: EventStore) -> None:
     with pytest.raises(IdempotencyConflictError):
         store.append(ITEM, [event(2**70 + 1)], expected_version=1, idempotency_key="k")
     assert store.append(ITEM, [event(2**70)], expected_version=1, idempotency_key="k").already_stored
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1.5", "1.50", True),
+        ("1e2", "100.0", True),
+        ("0.1", "0.10000000000000000001", False),
+        ("12345678901234567890.123", "12345678901234567890.124", False),
+        ("1e-400", "0.0", False),
+        ("1e400", "1e401", False),
+        ("1e99999999999999999999", "1e99999999999999999998", False),
+        ("1", "1.0", False),
+    ],
+)
+def test_numbers_that_a_float_would_round_are_content(one: str, other: str, *, same: bool) -> None:
+    """
+    The digest tells apart what text tells apart, and takes two spellings of one float for one.
+    """
+    digests = [digest_of_content([exact(f'{{"a":[{text}]}}')]) for text in (one, other)]
+
+    assert (digests[0] == digests[1]) is same
+
+
+def test_the_digest_of_what_floats_can_say_has_not_changed(store: EventStore, rows: Rows) -> None:
+    """
+    It lies in tables: SHA-256 of types, versions and payloads as JSON, names sorted.
+    """
+    store.append(ITEM, [NewEvent("PLACED", {"b": 1.5, "a": [1, "x"]})], expected_version=0, idempotency_key="k")
+
+    (row,) = rows("inventory_idempotency")
+    assert row["digest"] == {"S": sha256(b'[["PLACED",1,{"a":[1,"x"],"b":1.5}]]').hexdigest()}

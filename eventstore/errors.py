@@ -336,8 +336,8 @@ class CorruptRowError(EventStoreError):
 class EventSchemaError(CorruptRowError):
     """The program cannot read an event of this type and schema version: register what the message names.
 
-    The row itself is sound. An upcaster is missing, an upcaster raised, the class does not take the
-    payload, or the registry is strict and does not know the type or the version.
+    The row itself is sound. A newer program wrote a version that this one does not know, an upcaster is missing, an
+    upcaster raised, the class does not take the payload, or the registry is strict and does not know the type.
 
     Attributes:
         event_type: The event's type where reading stopped.

@@ -16,6 +16,7 @@ from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import row_key
 from eventstore.rows.outbox import OutboxRow
 from relay.destination import BUS, CommitKey
+from relay.outbox.has_it import TEXTS, has_it
 from relay.outbox.row import Absent, Answer, Present, Unreadable, UnreadableRow, of_row
 
 _EARLIER_ROWS_MIN = 100
@@ -75,12 +76,13 @@ class OutboxReader:
         request: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "aggregateId = :id AND sequenceNumber BETWEEN :lowest AND :highest",
-            "FilterExpression": "NOT contains(delivered, :bus)",  # rows that only another destination lacks may be many
+            "FilterExpression": f"NOT {has_it(':bus')}",  # rows that only another destination lacks may be many
             "ExpressionAttributeValues": {
                 ":id": {"S": aggregate_id},
                 ":lowest": {"N": str(above + 1)},
                 ":highest": {"N": str(below - 1)},
                 ":bus": {"S": BUS},
+                **TEXTS,
             },
             "ConsistentRead": True,
             "Limit": max(limit, _EARLIER_ROWS_MIN),

@@ -24,6 +24,7 @@ from eventstore.rows import refused
 from eventstore.rows.item import row_key
 from eventstore.rows.refused import REFUSED, RefusedMark
 from relay.destination import Park
+from relay.outbox.has_it import TEXTS, has_it
 from relay.outbox.row import RowId
 from relay.outbox.same_commit import same_commit
 from relay.outbox.written import Done, Foreign, Later, Written
@@ -105,9 +106,8 @@ class OutboxWriter:
             },
         }
         ours, values = same_commit(row)
-        # What is not a set of texts was written by somebody else, and says of nobody that it has the commit.
-        lacks = f"{ours} AND NOT (attribute_type(delivered, :texts) AND contains(delivered, :name))"
-        given = {**values, ":name": {"S": name}, ":texts": {"S": "SS"}}
+        lacks = f"{ours} AND NOT {has_it(':name')}"
+        given = {**values, ":name": {"S": name}, **TEXTS}
         first = self._update(
             row,
             UpdateExpression="SET parked = :map",
@@ -142,8 +142,13 @@ class OutboxWriter:
                 row,
                 # The whole map: only the bus is ever marked, and what is not a map would be in the way for ever.
                 UpdateExpression=f"SET {REFUSED} = :map",
-                ConditionExpression=f"{ours} AND NOT contains(delivered, :name)",
-                ExpressionAttributeValues={**values, ":name": {"S": name}, ":map": refused.encode({name: mark})},
+                ConditionExpression=f"{ours} AND NOT {has_it(':name')}",
+                ExpressionAttributeValues={
+                    **values,
+                    **TEXTS,
+                    ":name": {"S": name},
+                    ":map": refused.encode({name: mark}),
+                },
             )
         except (NotAppliedError, OutcomeLostError) as error:
             return _later(error)

@@ -15,6 +15,7 @@ from relay.operating import audit_trail
 from relay.operating.audit_trail import AuditRecord
 from relay.operating.parked.mark import MARKS_AT_ONCE_MAX, Mark, MarkedRow
 from relay.operating.parked.reader import MarkReader
+from relay.outbox.has_it import TEXTS, has_it
 from relay.outbox.insisting import InsistingWriter
 from relay.outbox.reader import OutboxReader
 from relay.outbox.row import Absent, Present, RowId, is_settled
@@ -175,11 +176,11 @@ def _change(
     lacking = {f":lacks{index}": {"S": mark.destination} for index, mark in enumerate(marks)}
     values: dict[str, Mapping[str, Any]] = {f":mark{index}": dict(mark.stored) for index, mark in enumerate(marks)}
     ours, of_commit = same_commit(row.id)
-    values |= {**of_commit, **lacking}
+    values |= {**of_commit, **lacking, **TEXTS}
     conditions = [
         ours,
         *(f"parked.#mark{index} = :mark{index}" for index in range(len(marks))),
-        *(f"NOT contains(delivered, {name})" for name in lacking),  # who has it needs no drop, whatever its mark says
+        *(f"NOT {has_it(name)}" for name in lacking),  # who has it needs no drop, whatever its mark says
     ]
     action: dict[str, Any] = {
         "TableName": table,
@@ -191,7 +192,7 @@ def _change(
         others = sorted(frozenset(destinations) - {mark.destination for mark in marks})
         for index, name in enumerate(others):
             values[f":other{index}"] = {"S": name}
-            conditions.append(f"contains(delivered, :other{index})")
+            conditions.append(has_it(f":other{index}"))
         return {"Delete": {**action, "ConditionExpression": " AND ".join(conditions)}}
     values[":dropped"] = {"SS": sorted(mark.destination for mark in marks)}
     removed = ", ".join(f"parked.{name}" for name in names)
@@ -209,8 +210,8 @@ def _turn_check(table: str, before: CommitKey) -> dict[str, Any]:
         "ConditionCheck": {
             "TableName": table,
             "Key": row_key(*before),
-            "ConditionExpression": "attribute_not_exists(aggregateId) OR contains(delivered, :bus)",
-            "ExpressionAttributeValues": {":bus": {"S": BUS}},
+            "ConditionExpression": f"attribute_not_exists(aggregateId) OR {has_it(':bus')}",
+            "ExpressionAttributeValues": {":bus": {"S": BUS}, **TEXTS},
         },
     }
 

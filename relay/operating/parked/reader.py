@@ -11,6 +11,7 @@ from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import LAYOUT, row_key
 from relay.destination import BUS, CommitKey
 from relay.operating.parked.mark import MarkedRow, read
+from relay.outbox.has_it import TEXTS, has_it
 from relay.outbox.row import number_of
 
 PAGE_ROWS = 500
@@ -65,11 +66,12 @@ class MarkReader:
         return {
             "TableName": self._table,
             "KeyConditionExpression": "aggregateId = :id AND sequenceNumber > :number",
-            "FilterExpression": "NOT contains(delivered, :bus)",
+            "FilterExpression": f"NOT {has_it(':bus')}",
             "ExpressionAttributeValues": {
                 ":id": {"S": aggregate_id},
                 ":number": {"N": str(number)},
                 ":bus": {"S": BUS},
+                **TEXTS,
             },
             "ConsistentRead": True,
         }

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from eventstore import TableNames
+from eventstore.backoff import Backoff
 from relay.delivery.page import Fate
 from relay.destination import BUS, INDEX
+from relay.operating.parked.reader import MarkReader
 from relay.outbox.row import UnreadableRow, of_row
 
 from .conftest import Bench
@@ -57,6 +60,22 @@ def test_a_row_whose_deliveries_are_no_set_of_texts_is_parked(bench: Bench, deli
     assert page.is_dealt_with
     assert set(stored(bench, "a", "1")["parked"]["M"]) == {BUS, INDEX}
     assert bench.on_bus() == [("b", 1)]
+
+
+@pytest.mark.parametrize("delivered", [{"L": [{"S": "bus"}]}, {"S": "bus"}])
+def test_what_is_owed_is_found_whatever_stands_for_the_deliveries(bench: Bench, delivered: dict[str, Any]) -> None:
+    """
+    Queries agree with how a row is read, or a release would leave behind what a walk calls owed.
+    """
+    bench.append("a")
+    bench.append("a")
+    bench.break_row("a", 1, delivered=delivered)
+    bench.break_row("a", 2, delivered={"SS": ["bus"]})
+    marks = MarkReader(bench.client, TableNames(), bench.runtime, Backoff())
+
+    assert [row.last for row in bench.relay.outbox.earlier("a", 0, 9, 5)[0]] == [1]
+    assert marks.count_owed_to_bus("a", 0) == 1
+    assert marks.highest_owed_to_bus("a", 0) == 1
 
 
 def test_a_number_that_is_not_whole_is_unreadable_and_stops_nobody(bench: Bench) -> None:

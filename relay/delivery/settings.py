@@ -17,6 +17,7 @@ class FlowSettings:
             far they go.
         brought_max: Earlier commits that are brought along at a time; one of each aggregate in any case.
         read_max_bytes: Events read by key that are held before no more are read; one commit in any case.
+        alone_max: Aggregates that the bus refuses of which a commit is kept; others wait in the outbox, for the sweep.
         unsettled_max: Writes about rows that wait before nothing more is begun.
         side_max: Commits that only one side lacks and that wait for it here.
         side_patience_seconds: How long a commit that the bus has waits for a side before its row says so.
@@ -34,6 +35,7 @@ class FlowSettings:
     aggregate_max: int = 100
     brought_max: int = 5_000
     read_max_bytes: int = defaults.READ_MAX_BYTES
+    alone_max: int = 10_000
     unsettled_max: int = 500
     side_max: int = 1_000
     side_patience_seconds: float = defaults.SIDE_PATIENCE_SECONDS

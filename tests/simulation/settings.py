@@ -91,6 +91,7 @@ def draw(seed: str) -> WorldSettings:
             aggregate_max=pick((1, 2, 100)),
             brought_max=pick((1, 5, 5_000)),
             read_max_bytes=pick((1, 2_000, 1 << 24)),
+            alone_max=pick((1, 2, 10_000)),
             unsettled_max=pick((1, 5, 500)),
             side_max=pick((1, 3, 1_000)),
             side_patience_seconds=pick((0.0, 0.2, 1.0)),

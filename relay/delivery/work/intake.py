@@ -136,6 +136,7 @@ class Intake(Upkeep):
                 self._discard(aggregate, remember=False)
             self._memory.forget_all()
             self._refusals.clear()
+            self._alone.clear()
             self._progress.clear()
             self._settled.clear()
 

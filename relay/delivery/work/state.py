@@ -55,6 +55,7 @@ class InHand:
         self._progress: OrderedDict[RowId, int] = OrderedDict()
         self._settled: OrderedDict[RowId, None] = OrderedDict()
         self._refusals: OrderedDict[str, Refusal] = OrderedDict()
+        self._alone: OrderedDict[Aggregate, None] = OrderedDict()
         self._sides = {name: SideQueue(name) for name in sides}
         self._settling: deque[tuple[float, OwedCommit]] = deque()
         self._marks: deque[tuple[OwedCommit, str, Park]] = deque()

@@ -250,6 +250,18 @@ class Turns(Upkeep):
         if attempts >= _REFUSALS_NOTED_FROM:
             self._note_refusal(turn.commit, aggregate.refusal, now)
         self._delay(aggregate, now + pause, now)
+        self._bound_alone(aggregate)
+
+    def _bound_alone(self, aggregate: Aggregate) -> None:
+        """Let the outbox keep what was refused longest ago, when many aggregates are; its pause is remembered."""
+        self._alone[aggregate] = None
+        self._alone.move_to_end(aggregate)
+        if len(self._alone) > self._settings.alone_max:
+            oldest, _ = self._alone.popitem(last=False)
+            if self._is_here(oldest) and oldest.refusal is not None:
+                self._let_go(oldest, lambda _: True, Fate.REFUSED)
+                if not oldest.commits:
+                    self._discard(oldest)
 
     def _note_refusal(self, commit: OwedCommit, refusal: Refusal, now: float) -> None:
         """Let the row say for how long the bus is left alone with it, so that whoever else has it knows."""

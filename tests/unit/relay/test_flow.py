@@ -689,6 +689,27 @@ def test_a_refused_aggregate_takes_no_room_of_the_sources() -> None:
     assert world.flow.has_room(source)
 
 
+def test_of_many_refused_aggregates_some_wait_in_the_outbox() -> None:
+    """
+    Three of four at a time are too many: those refused longest ago are let go, and keep their pauses when they return.
+    """
+    world = FlowWorld(alone_max=2)
+    source = world.source()
+    world.hand_in(source, [row for name in "abcd" for row in world.append(name, 1)])
+    for turn in world.take():
+        world.flow.refused(turn, "nack")
+
+    assert sorted(each.key[0] for each in world.flow.held_up()) == ["c", "d"]
+    assert world.counts["brought"] == 2
+
+    world.hand_in(world.source(), [world.outbox["a", 1]])
+    assert world.take() == []
+    world.runtime.advance(2.0)
+    world.run()
+    assert sorted(world.on_bus) == [("a", 1), ("c", 1), ("d", 1)]
+    assert sorted(world.outbox) == [("b", 1)]
+
+
 def test_what_comes_for_a_refused_aggregate_waits_in_the_outbox() -> None:
     """
     Its page passes over it; it is brought when the aggregate goes on.

@@ -106,11 +106,13 @@ class Aggregate:
 
     def permits(self, last: int) -> tuple[Permit, ...]:
         """Return the permits of those who claim a commit: it, or one above it."""
-        return tuple(source.permit for source, up_to in self.claims.items() if up_to >= last)
+        return tuple([source.permit for source, up_to in self.claims.items() if up_to >= last])
 
     def beginners(self, last: int) -> tuple[Permit, ...]:
         """Return the permits of those among them who may begin something."""
-        return tuple(source.permit for source, up_to in self.claims.items() if up_to >= last and not source.is_draining)
+        return tuple(
+            [source.permit for source, up_to in self.claims.items() if up_to >= last and not source.is_draining]
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -114,7 +114,7 @@ class Asker(Service):
     def _ask_rows(self, questions: Questions) -> None:
         asked_at, mark = self._runtime.monotonic(), self._table.mark()
         keys = list(dict.fromkeys(key for _, keys in questions.asks for key in keys))
-        answers = self._reader.ask_once(keys)
+        answers = self._reader.ask_once(keys, questions.whole)
         is_news = any(isinstance(answers[key], Present) for key in answers.keys() - questions.in_hand)
         if is_news and not self._table.is_still(mark):
             return  # who asked is gone

@@ -4,7 +4,7 @@ Whether a row is there is asked by TransactGetItems alone: GetItem, Query and Ba
 transaction that is still being applied. Source: AWS, "Isolation levels" in "DynamoDB transactions: how it works".
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,21 @@ class OutboxReader:
         rows = transact_get.items(self._caller, [(self._table, row_key(*key)) for key in ordered])
         return {key: self._answer(row) for key, row in zip(ordered, rows, strict=True)}
 
-    def ask_once(self, keys: Sequence[CommitKey]) -> dict[CommitKey, Answer]:
+    def ask_once(self, keys: Sequence[CommitKey], whole: Collection[CommitKey] = ()) -> dict[CommitKey, Answer]:
         """Make one attempt at asking for rows, at most 100; those in conflict with a write are left out.
+
+        Args:
+            keys: Of the rows.
+            whole: Those of them whose events the caller has: they are not read again.
 
         Raises:
             EventStoreError: As `transact_get.items_once`; nothing is known.
         """
         rows = transact_get.items_once(self._caller, [(self._table, row_key(*key)) for key in keys])
-        return {keys[index]: self._answer(row) for index, row in rows.items()}
+        return {
+            keys[index]: self._answer(_without_events(row) if row and keys[index] in whole else row)
+            for index, row in rows.items()
+        }
 
     def earlier(self, aggregate_id: str, above: int, below: int, limit: int) -> tuple[list[OutboxRow], bool]:
         """Return an aggregate's commits owed to the bus, lowest first, and whether there are more.
@@ -121,3 +128,7 @@ class OutboxReader:
             return Absent()
         row = of_row(item, self._table)
         return Present(row) if isinstance(row, OutboxRow) else Unreadable(row.reason, row.is_newer)
+
+
+def _without_events(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in item.items() if name != "events"}

@@ -135,7 +135,7 @@ def _no_predecessor_check() -> Iterator[None]:
 def _predecessor_by_plain_read() -> Iterator[None]:
     """Whether a row is there is asked by GetItem, which may answer from before a transaction is applied."""
 
-    def ask_once(self: OutboxReader, keys: Any) -> dict[tuple[str, int], Answer]:
+    def ask_once(self: OutboxReader, keys: Any, _whole: Any = ()) -> dict[tuple[str, int], Answer]:
         answers: dict[tuple[str, int], Answer] = {}
         for key in keys:
             place: dict[str, Any] = {"TableName": self._table, "Key": row_key(*key), "ConsistentRead": True}

@@ -192,10 +192,11 @@ def _lost_wake_up() -> Iterator[None]:
     honest = Flow.answered
 
     def answered(self: Flow, *arguments: Any) -> None:
-        bells = self._bells
-        self._bells = {part: ring for part, ring in bells.items() if part != "bus"}
+        lock = self._lock
+        bells = lock._bells
+        lock._bells = {part: bell for part, bell in bells.items() if part != "bus"}
         honest(self, *arguments)
-        self._bells = bells
+        lock._bells = bells
 
     with patch.object(Flow, "answered", answered), patch.object(bus_pump, "LISTEN_MAX_SECONDS", 3_600.0):
         yield

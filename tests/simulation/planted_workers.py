@@ -232,7 +232,7 @@ def _parked_out_of_turn() -> Iterator[None]:
 
     def fill(self: BusPump) -> None:
         flow = self._flow
-        with flow._locked():
+        with flow._lock:
             for commit in [each for aggregate in flow._aggregates.values() for each in aggregate.owing]:
                 if commit.row.events is None:
                     flow._fetch(commit)

@@ -71,7 +71,7 @@ class Intake(Upkeep):
         self._meter.count(metrics.COMMITS_READ, source.kind, amount=len(rows))
         now = self._runtime.monotonic()
         for start in range(0, len(rows), _JOINED_TOGETHER_MAX):  # nobody waits for the lock for long
-            with self._locked():
+            with self._lock:
                 if source.is_obsolete():
                     page.pass_over(Fate.VOID, len(rows) - start)
                     return
@@ -81,7 +81,7 @@ class Intake(Upkeep):
     def drain(self, source: Source) -> None:
         """Begin nothing more for a source: what only it claims and what was not begun is let go."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             source.is_draining = True
             for aggregate in list(source.aggregates.values()):
                 if not any(not each.is_draining for each in aggregate.claims):
@@ -91,7 +91,7 @@ class Intake(Upkeep):
     def withdraw(self, source: Source) -> None:
         """Let go of all that a source claims; what is unanswered, or must be written down, stays until it is."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             source.is_draining = source.is_gone = True
             for aggregate in list(source.aggregates.values()):
                 self._disclaim(aggregate, source, Fate.WITHDRAWN)
@@ -99,7 +99,7 @@ class Intake(Upkeep):
 
     def in_hand(self, source: Source, limit: int) -> list[CommitKey]:
         """Return some of the commits that a source has in hand."""
-        with self._locked():
+        with self._lock:
             keys = [key for each in source.aggregates.values() for key in self._keys_of(each, source)]
         return keys[:limit]
 
@@ -108,7 +108,7 @@ class Intake(Upkeep):
 
         Those that wait alone are left out: nobody knows when they go on.
         """
-        with self._locked():
+        with self._lock:
             return frozenset(
                 commit.key
                 for aggregate in source.aggregates.values()
@@ -119,7 +119,7 @@ class Intake(Upkeep):
 
     def unfinished(self, source: Source, begun: Collection[CommitKey]) -> int:
         """Return how many of the commits that had been begun for a source the bus still lacks, or may lack."""
-        with self._locked():
+        with self._lock:
             return sum(commit.key in begun for aggregate in source.aggregates.values() for commit in aggregate.owing)
 
     def is_written_down(self) -> bool:
@@ -128,7 +128,7 @@ class Intake(Upkeep):
 
     def void(self) -> None:
         """Let go of everything, at once, and forget it: the tables are others than they were, and so is every row."""
-        with self._locked():
+        with self._lock:
             for aggregate in list(self._aggregates.values()):
                 for commit in list(aggregate.commits.values()):
                     self._remove(aggregate, commit, Fate.VOID)

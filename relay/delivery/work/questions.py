@@ -30,6 +30,7 @@ class Questions:
         fetches: Commits whose events are wanted, within `bytes_max`.
         bytes_max: Room for them.
         in_hand: Those of the rows asked for whose commits are in hand; the others are those before them.
+        whole: Those of them whose events are in hand as well.
     """
 
     asks: Sequence[tuple[Aggregate, tuple[CommitKey, ...]]]
@@ -37,6 +38,7 @@ class Questions:
     fetches: Sequence[OwedCommit]
     bytes_max: int
     in_hand: frozenset[CommitKey] = frozenset()
+    whole: frozenset[CommitKey] = frozenset()
 
     def is_empty(self) -> bool:
         """Tell whether nothing is in question."""
@@ -78,9 +80,9 @@ class Answers(Upkeep):
     def questions(self) -> Questions:
         """Return what is in question; it counts as asked until it is answered."""
         settings = self._settings
-        with self._locked():
+        with self._lock:
             asks: list[tuple[Aggregate, tuple[CommitKey, ...]]] = []
-            in_hand: set[CommitKey] = set()
+            in_hand: list[OwedCommit] = []
             asked = 0
             now = self._runtime.monotonic()
             while self._asking and asked < _ASKED_TOGETHER_MAX - 1:
@@ -88,7 +90,7 @@ class Answers(Upkeep):
                 step = order.next_step(aggregate.owing[0], aggregate.known, now) if aggregate.owing else order.REST
                 if isinstance(step, order.Ask) and aggregate.due_at <= now and aggregate.id not in self._turns:
                     asks.append((aggregate, step.keys))
-                    in_hand.add(aggregate.owing[0].key)
+                    in_hand.append(aggregate.owing[0])
                     asked += len(step.keys)
                 else:
                     aggregate.is_asked = False
@@ -104,7 +106,14 @@ class Answers(Upkeep):
                 room = settings.read_max_bytes - self._read_bytes
             if self._fetching and (room > 0 or self._read_bytes == 0):
                 fetches = list(self._fetching)[:_FETCHED_TOGETHER_MAX]
-            return Questions(asks, brings, fetches, max(0, room), frozenset(in_hand))
+            return Questions(
+                asks,
+                brings,
+                fetches,
+                max(0, room),
+                frozenset(each.key for each in in_hand),
+                frozenset(each.key for each in in_hand if each.row.events is not None),
+            )
 
     def answered(
         self,
@@ -114,7 +123,7 @@ class Answers(Upkeep):
     ) -> None:
         """Take what the outbox says of rows; keys without an answer, which are in conflict, are asked for again."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             for aggregate, keys in asks:
                 aggregate.is_asked = False
                 if self._aggregates.get(aggregate.id) is not aggregate:
@@ -130,7 +139,7 @@ class Answers(Upkeep):
         """Take the lowest commits owed of a stretch; `more` when there are others above them."""
         now = self._runtime.monotonic()
         aggregate = bring.aggregate
-        with self._locked():
+        with self._lock:
             aggregate.is_bringing = False
             if self._aggregates.get(aggregate.id) is not aggregate:
                 return
@@ -152,7 +161,7 @@ class Answers(Upkeep):
     def fetched(self, rows: Iterable[tuple[OwedCommit, OutboxRow]]) -> None:
         """Take commits with their events, or with a defect; those that come as they are wait for room."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             for commit, row in rows:
                 if commit.is_gone or (row.events is None and row.defect is None):
                     continue
@@ -171,7 +180,7 @@ class Answers(Upkeep):
     def unanswered(self, questions: Questions) -> None:
         """Ask again later: the outbox did not answer."""
         now, uniform = self._runtime.monotonic(), self._runtime.uniform()
-        with self._locked():
+        with self._lock:
             asked = {aggregate: None for aggregate, _ in questions.asks}
             brought = {bring.aggregate: None for bring in questions.brings}
             for aggregate in {

@@ -49,7 +49,7 @@ class Settlements(Upkeep):
             may_delete: Whether this worker is certain of the destinations in force.
         """
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             self._look_for_late(now)
             mark = self._next_mark()
             if mark is not None:
@@ -94,7 +94,7 @@ class Settlements(Upkeep):
     def deleted(self, commits: Iterable[OwedCommit]) -> None:
         """Note commits whose rows are gone."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             for commit in commits:
                 self._written()
                 if not commit.is_gone:
@@ -110,7 +110,7 @@ class Settlements(Upkeep):
     def noted(self, notes: Mapping[OwedCommit, frozenset[str]]) -> None:
         """Note what rows say of who has their commits, after a note was written."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             for commit, names in notes.items():
                 self._written()
                 if not commit.is_gone:
@@ -124,7 +124,7 @@ class Settlements(Upkeep):
     def is_foreign(self, commits: Iterable[OwedCommit]) -> None:
         """Note commits whose rows were settled by others, or belong to other commits now."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             for commit in commits:
                 self._written()
                 if not commit.is_gone:
@@ -137,7 +137,7 @@ class Settlements(Upkeep):
     def unwritten(self, commits: Iterable[OwedCommit]) -> None:
         """Write again later: it was refused for now, or it is unknown whether it happened."""
         now, uniform = self._runtime.monotonic(), self._runtime.uniform()
-        with self._locked():
+        with self._lock:
             for commit in commits:
                 commit.settle_failures += 1
                 pause = self._settings.settle.delay_seconds(commit.settle_failures, uniform)
@@ -146,7 +146,7 @@ class Settlements(Upkeep):
     def marked(self, commit: OwedCommit, name: str, verdict: Park, *, is_done: bool) -> None:
         """Note that a commit is parked; `is_done` is False when the row is gone, has it, or was parked already."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             commit.is_settling = False
             if commit.is_gone:
                 return
@@ -171,7 +171,7 @@ class Settlements(Upkeep):
     def unmarked(self, commit: OwedCommit, name: str, verdict: Park) -> None:
         """Park it later: DynamoDB did not answer, or nobody who claims it may park it for now."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             if commit.is_gone:
                 return
             aggregate = self._aggregates[commit.row.aggregate_id]
@@ -184,7 +184,7 @@ class Settlements(Upkeep):
 
     def permits_of(self, commit: OwedCommit) -> tuple[Permit, ...]:
         """Return the permits of those who claim a commit."""
-        with self._locked():
+        with self._lock:
             aggregate = self._aggregates.get(commit.row.aggregate_id)
             return () if aggregate is None or commit.is_gone else aggregate.permits(commit.last)
 

@@ -21,7 +21,7 @@ class SideWork(Upkeep):
 
     def take_for_side(self, name: str, commits_max: int) -> list[tuple[OwedCommit, tuple[Permit, ...]]]:
         """Return commits with their events that a side may take now, each with the permits of those who claim it."""
-        with self._locked():
+        with self._lock:
             taken = self._sides[name].take(commits_max)
             return [(each, self._aggregates[each.row.aggregate_id].permits(each.last)) for each in taken]
 
@@ -44,7 +44,7 @@ class SideWork(Upkeep):
             unsent: They were not handed over, since nobody who claims them may do so for now.
         """
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             side = self._sides[name]
             for commit in taken:
                 commit.delivered |= {name}
@@ -67,13 +67,13 @@ class SideWork(Upkeep):
     def close_side(self, name: str) -> None:
         """Hand a side nothing for now."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             for commit in self._sides[name].close():
                 self._settle(commit, now)
 
     def open_side(self, name: str) -> None:
         """Hand a side what is in hand and what comes."""
-        with self._locked():
+        with self._lock:
             side = self._sides[name]
             if not side.is_open:
                 side.is_open = True
@@ -102,6 +102,6 @@ class SideWork(Upkeep):
                 side.forget(commit)
                 self._settle(commit, now)
             elif len(side.waiting) == 1:
-                self._rung.add(side.name)
+                self._lock.ring(side.name)
 
         return offer

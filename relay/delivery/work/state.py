@@ -2,8 +2,7 @@
 
 import heapq
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import structlog
@@ -13,9 +12,10 @@ from eventstore.rows.refused import RefusedMark
 from relay.delivery.aggregate import Aggregate, Refusal, Turn
 from relay.delivery.commit import OwedCommit, body_size
 from relay.delivery.delivered import DeliveredMemory
-from relay.delivery.page import CommitPage, Fate
+from relay.delivery.page import Fate
 from relay.delivery.settings import FlowSettings
 from relay.delivery.sides import SideQueue
+from relay.delivery.work.bell_lock import BellLock
 from relay.destination import BUS, Park
 from relay.metrics import SILENT, Meter
 from relay.outbox.row import RowId
@@ -40,10 +40,7 @@ class InHand:
         self._runtime = runtime
         self._settings = settings
         self._meter = meter
-        self._lock = runtime.lock()
-        self._bells: dict[str, Callable[[], None]] = {}
-        self._rung: set[str] = set()
-        self._finished: list[CommitPage] = []
+        self._lock = BellLock(runtime)
         self._aggregates: dict[str, Aggregate] = {}
         self._ready: OrderedDict[Aggregate, None] = OrderedDict()
         self._turns: dict[str, Turn] = {}
@@ -69,7 +66,7 @@ class InHand:
 
     def on_work(self, part: str, ring: Callable[[], None]) -> None:
         """Let a part be called when there is new work for it: `bus`, `asker`, `settler`, or a side's name."""
-        self._bells[part] = ring
+        self._lock.on_ring(part, ring)
 
     @property
     def settings(self) -> FlowSettings:
@@ -83,7 +80,7 @@ class InHand:
 
     def counts(self) -> dict[str, int]:
         """Return how much is in hand: at rest every count is 0."""
-        with self._locked():
+        with self._lock:
             return {
                 "commits": self._commits,
                 "brought": self._brought,
@@ -97,27 +94,13 @@ class InHand:
                 **{f"side {name}": len(side.waiting) + len(side.under_way) for name, side in self._sides.items()},
             }
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the lock; ring afterwards for whom there is new work."""
-        with self._lock:
-            yield
-            rung, self._rung = self._rung, set()
-            finished, self._finished = self._finished, []
-        for part in sorted(rung):
-            ring = self._bells.get(part)
-            if ring is not None:
-                ring()
-        for page in finished:
-            page.ring()
-
     def _is_here(self, aggregate: Aggregate) -> bool:
         return self._aggregates.get(aggregate.id) is aggregate
 
     def _later(self, at: float, do: Callable[[float], None]) -> None:
         heapq.heappush(self._due, (at, next(self._ids), do))
         if self._due[0][0] == at:
-            self._rung.add("bus")
+            self._lock.ring("bus")
 
     def _reach(self, aggregate: Aggregate, number: int, at: float) -> None:
         if aggregate.reached(number, at):
@@ -138,5 +121,5 @@ class InHand:
         for page in commit.pages:
             page.release(fate)
             if page.held == 0:
-                self._finished.append(page)
+                self._lock.finish(page)
         commit.pages.clear()

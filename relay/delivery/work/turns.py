@@ -57,7 +57,7 @@ class Turns(Upkeep):
         now = self._runtime.monotonic()
         turns: list[Turn] = []
         full: list[Aggregate] = []
-        with self._locked():
+        with self._lock:
             for _ in range(len(self._ready)):
                 if len(turns) >= turns_max:
                     break
@@ -89,7 +89,7 @@ class Turns(Upkeep):
     def put_back(self, turn: Turn, seconds: float = _PERMIT_LOOK_SECONDS) -> None:
         """Take an event back that was not sent; it gets another turn after that time."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             self._end_turn(turn)
             if turn.commit.is_gone:
                 self._judge_if_here(turn.aggregate, now)
@@ -101,7 +101,7 @@ class Turns(Upkeep):
     def confirmed(self, turns: Collection[Turn]) -> None:
         """Note events that the bus has durably taken."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             for turn in turns:
                 self._confirm(turn, now)
             self._defects_in_a_row = 0
@@ -110,7 +110,7 @@ class Turns(Upkeep):
         """Note an event that the bus did not take: its aggregate waits alone, longer each time."""
         now = self._runtime.monotonic()
         uniform = self._runtime.uniform()
-        with self._locked():
+        with self._lock:
             self._end_turn(turn)
             if turn.commit.is_gone or BUS in turn.commit.delivered:
                 self._judge_if_here(turn.aggregate, now)
@@ -119,7 +119,7 @@ class Turns(Upkeep):
 
     def silent(self, turn: Turn) -> None:
         """Note that an event stays unanswered while others are answered: nobody waits for its aggregate."""
-        with self._locked():
+        with self._lock:
             if not turn.is_silent and not turn.commit.is_gone:
                 turn.is_silent = True
                 self._stand_alone(turn.aggregate, self._runtime.monotonic())
@@ -128,7 +128,7 @@ class Turns(Upkeep):
         """Note events whose answers will never come: the connection is gone, and they count as unsent."""
         now = self._runtime.monotonic()
         uniform = self._runtime.uniform()
-        with self._locked():
+        with self._lock:
             for turn in turns:
                 self._end_turn(turn)
                 if turn.commit.is_gone or BUS in turn.commit.delivered:
@@ -141,7 +141,7 @@ class Turns(Upkeep):
     def unsendable(self, turn: Turn, fault: Park) -> None:
         """Note that a commit can never be sent as it is; it is parked when it is known to be its turn."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             self._end_turn(turn)
             turn.commit.fault = fault
             if not turn.commit.is_gone:
@@ -150,7 +150,7 @@ class Turns(Upkeep):
     def hold_back(self, turn: Turn) -> bool:
         """Set a commit aside that this program fails on, which is its own fault; False when that goes on and on."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             self._end_turn(turn)
             self._defects_in_a_row += 1
             if not turn.commit.is_gone:
@@ -160,7 +160,7 @@ class Turns(Upkeep):
     def wake_due(self) -> float | None:
         """Look after what is due by now; return how many seconds until something else is, None when nothing will be."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             while self._due and self._due[0][0] <= now:
                 heapq.heappop(self._due)[2](now)
             return max(0.0, self._due[0][0] - now) if self._due else None
@@ -172,14 +172,14 @@ class Turns(Upkeep):
     def held_up(self) -> list[HeldUp]:
         """Return aggregates that wait alone, those that wait longest first, at most `HELD_UP_SHOWN_MAX`."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             found = [_held_up(each, now) for each in self._aggregates.values() if each.owing and each.is_alone]
         return sorted(found, key=lambda each: -each.since_seconds)[:HELD_UP_SHOWN_MAX]
 
     def count_held_up(self) -> dict[str, int]:
         """Return how many aggregates wait alone, by reason."""
         now = self._runtime.monotonic()
-        with self._locked():
+        with self._lock:
             return Counter(
                 _held_up(each, now).reason for each in self._aggregates.values() if each.owing and each.is_alone
             )
@@ -268,7 +268,7 @@ class Turns(Upkeep):
         now_ms = self._runtime.now_ms()
         since_ms, until_ms = (round(now_ms + 1000 * (at - now)) for at in (refusal.since, refusal.until))
         self._refused.append((commit, RefusedMark(refusal.attempts, since_ms, until_ms, refusal.reason)))
-        self._rung.add("settler")
+        self._lock.ring("settler")
 
     def _end_turn(self, turn: Turn) -> None:
         turn.commit.is_under_way = False

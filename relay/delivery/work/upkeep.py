@@ -66,7 +66,7 @@ class Upkeep(InHand):
             case order.Ask():
                 aggregate.is_asked = True
                 self._asking.append(aggregate)
-                self._rung.add("asker")
+                self._lock.ring("asker")
             case order.Fetch():
                 self._fetch(aggregate.owing[0])
             case order.Send():
@@ -86,7 +86,7 @@ class Upkeep(InHand):
         aggregate.is_ready = True
         self._ready[aggregate] = None
         if len(self._ready) == 1:
-            self._rung.add("bus")
+            self._lock.ring("bus")
 
     def _unready(self, aggregate: Aggregate) -> None:
         """Let an aggregate wait for no turn; while the bus is down nobody takes one."""
@@ -98,12 +98,12 @@ class Upkeep(InHand):
         if not aggregate.is_bringing:
             aggregate.is_bringing = True
             self._bringing.append(aggregate)
-            self._rung.add("asker")
+            self._lock.ring("asker")
 
     def _fetch(self, commit: OwedCommit) -> None:
         if commit not in self._fetching:
             self._fetching[commit] = None
-            self._rung.add("asker")
+            self._lock.ring("asker")
 
     def _delay(self, aggregate: Aggregate, until: float, now: float) -> None:
         if aggregate.refusal is not None:
@@ -136,7 +136,7 @@ class Upkeep(InHand):
         if not commit.is_settling:
             commit.is_settling = True
             self._marks.append((commit, name, verdict))
-            self._rung.add("settler")
+            self._lock.ring("settler")
         else:  # one write about a row at a time
             self._later(self._runtime.monotonic() + _LINGER_SECONDS, lambda _: self._mark(commit, name, verdict))
 
@@ -160,7 +160,7 @@ class Upkeep(InHand):
             if not commit.is_for_bus:
                 self._fetch(commit)
         elif len(side.waiting) == 1:
-            self._rung.add(side.name)
+            self._lock.ring(side.name)
 
     def _has(self, aggregate: Aggregate, commit: OwedCommit, names: frozenset[str], at: float) -> None:
         """Take it from its row that destinations have a commit."""
@@ -297,20 +297,20 @@ class Upkeep(InHand):
             self._unsettled += 1
             self._settling.append((now + _LINGER_SECONDS, commit))
             if len(self._settling) in {1, SETTLED_TOGETHER_MAX}:
-                self._rung.add("settler")
+                self._lock.ring("settler")
 
     def _written(self) -> None:
         """Count a write less that waits; what waited for that may go."""
         self._unsettled -= 1
         if self._unsettled == self._settings.unsettled_max - 1 and self._ready:
-            self._rung.add("bus")
+            self._lock.ring("bus")
 
     def _settling_again(self, commit: OwedCommit) -> Callable[[float], None]:
         """Return what puts a commit back among those whose rows something is to be written about."""
 
         def settle(now: float) -> None:
             self._settling.append((now, commit))
-            self._rung.add("settler")
+            self._lock.ring("settler")
 
         return settle
 
@@ -326,7 +326,7 @@ class Upkeep(InHand):
                 oldest.is_late = True
                 self._settle(oldest, now)
         if len(self._awaiting) == 1:
-            self._rung.add("settler")
+            self._lock.ring("settler")
 
     def _leave(self, commit: OwedCommit, now: float) -> None:
         """Let a commit go for which nothing can be done here now."""
@@ -382,7 +382,7 @@ class Upkeep(InHand):
         self._read_bytes -= commit.read_bytes
         self._read.pop(commit, None)
         if commit.read_bytes and self._fetching:
-            self._rung.add("asker")
+            self._lock.ring("asker")
         if commit.source is None:
             self._brought -= 1
         else:

@@ -120,7 +120,7 @@ def test_aggregates_that_wait_alone_are_reported(bench: Bench) -> None:
     assert decode(encode(made)) == made
 
     bench.broker.heal(QUEUE)
-    with flow._locked():
+    with flow._lock:
         flow._let_others_try(bench.runtime.monotonic())  # as when another that was refused is taken
     bench.rest()
     assert (say(bench).held_up, say(bench).held_up_count) == ((), 0)

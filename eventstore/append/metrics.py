@@ -1,6 +1,7 @@
 """Counts of what a store has done since it was opened."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from operator import add, attrgetter
 
 from eventstore.dynamodb.limiter import LimiterState
 from eventstore.ports import Runtime
@@ -37,6 +38,9 @@ class AppendCounts:
     gave_up: int = 0
 
 
+_numbers = attrgetter(*(each.name for each in fields(AppendCounts)))
+
+
 @dataclass(frozen=True, slots=True)
 class StoreMetrics:
     """A snapshot of a store's counts.
@@ -64,14 +68,7 @@ class Counters:
     def add(self, more: AppendCounts) -> None:
         """Add numbers."""
         with self._lock:
-            self._counts = replace(
-                self._counts,
-                **{
-                    each.name: getattr(self._counts, each.name) + amount
-                    for each in fields(more)
-                    if (amount := getattr(more, each.name))
-                },
-            )
+            self._counts = AppendCounts(*map(add, _numbers(self._counts), _numbers(more)))
 
     def snapshot(self) -> AppendCounts:
         """Return the numbers as they are now."""

@@ -20,14 +20,18 @@ def item_size(item: Item) -> int:
     Source: AWS, "DynamoDB Item sizes and formats": UTF-8 lengths of names and values; a number takes about one byte
     per two digits and one more; containers take three bytes and one per element.
     """
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+    return sum(_text_size(name) + _value_size(value) for name, value in item.items())
+
+
+def _text_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _value_size(value: Mapping[str, Any]) -> int:
     ((kind, content),) = value.items()
     match kind:
         case "S":
-            return len(content.encode())
+            return _text_size(content)
         case "N":
             return _number_size(content)
         case "B":

@@ -30,6 +30,9 @@ BATCH_GET_MAX_KEYS = 100
 BATCH_MAX_STATEMENTS = 25
 """Source: AWS, API reference of BatchExecuteStatement."""
 
+SCHEMA_VERSION_MAX = 2**31 - 1
+"""The search index holds it as an `integer`. Source: Elasticsearch, "Numeric field types"."""
+
 SEQUENCE_NUMBER_MAX = 10**15
 """Far above any history, below 2**53, so that every JSON reader keeps it exact."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from eventstore import jsontext
 from eventstore.errors import InvalidInputError
 from eventstore.expectation import Expectation
+from eventstore.payload.plain import EXACT, scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,16 @@ class AggregateRef:
     Attributes:
         type: Kind of aggregate, `[A-Za-z0-9_-]+`; it becomes the first half of a routing key.
         id: The aggregate's id, 1 to 2,048 bytes of UTF-8. An id belongs to one type for ever.
+
+    Members of an Enum and other subclasses of `str` become the plain text that they stand for.
     """
 
     type: str
     id: str
+
+    def __post_init__(self) -> None:
+        """Keep plain text."""
+        _make_plain(self, "type", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class NewEvent:
             are passed on to the bus. Inside of an OpenTelemetry span an append adds a missing `traceparent`.
         schema_version: Version of the payload's schema, 1 or more.
         timestamp_ms: When it happened, milliseconds since 1970 UTC; now when left out.
+
+    Members of an Enum and other subclasses of `str` and `int` become the plain values that they stand for.
     """
 
     type: str
@@ -41,6 +50,10 @@ class NewEvent:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = 1
     timestamp_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        """Keep plain values."""
+        _make_plain(self, "type", "schema_version", "timestamp_ms")
 
     @staticmethod
     def of(
@@ -167,6 +180,10 @@ class Append:
     idempotency_key: str | None = None
     command_fingerprint: str | None = None
 
+    def __post_init__(self) -> None:
+        """Keep plain values."""
+        _make_plain(self, "expected_version", "idempotency_key", "command_fingerprint")
+
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
@@ -217,6 +234,14 @@ class AppendResult:
             self.already_stored,
             self.attempts,
         )
+
+
+def _make_plain(record: object, *names: str) -> None:
+    """Replace the values of some fields by plain ones; what is no text or number at all is left for the checks."""
+    for name in names:
+        value = getattr(record, name)
+        if type(value) not in EXACT:
+            object.__setattr__(record, name, scalar(value))
 
 
 Waiter = Callable[[AppendResult, float, str | None], None]

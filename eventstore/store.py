@@ -268,7 +268,7 @@ class EventStore:
             CorruptRowError: A stored row cannot be read.
             TryLaterError: DynamoDB did not answer in time; reading again is safe.
         """
-        validation.check_named(aggregate)
+        aggregate = validation.check_named(aggregate)
         span = Span(after=after, until=until, backwards=backwards, limit=limit, consistent=consistent)
         return history.read(self._context, aggregate, span, on_corrupt)
 
@@ -304,7 +304,7 @@ class EventStore:
         Raises:
             As `read`.
         """
-        validation.check_named(aggregate)
+        aggregate = validation.check_named(aggregate)
         return history.current_version(self._context, aggregate)
 
     def read_type(
@@ -502,8 +502,7 @@ class EventStore:
         reader.check_count(event_ids_max, "event_ids_max")
         walk = Verifier(self._context, EventIds(event_ids_max), progress)
         if aggregate_id is not None:
-            validation.check_aggregate_id(aggregate_id)
-            return walk.one(aggregate_id)
+            return walk.one(validation.check_aggregate_id(aggregate_id))
         if since_ms is not None:
             return walk.since(walk.query_since(since_ms))
         return walk.everything()

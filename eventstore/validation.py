@@ -7,6 +7,7 @@ from eventstore import limits
 from eventstore.errors import InvalidInputError, LimitExceededError
 from eventstore.expectation import NO_EVENTS, Expectation
 from eventstore.model import AggregateRef, Append, NewEvent
+from eventstore.payload.plain import scalar
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 SECONDS_MAX = 86_400
@@ -58,7 +59,7 @@ def check_events(aggregate: AggregateRef, events: Sequence[NewEvent], field: str
         InvalidInputError: Names the field and what to change.
     """
     for index, event in enumerate(events):
-        _check_event(aggregate, event, f"{field}events[{index}]")
+        check_event(aggregate, event, f"{field}events[{index}]")
 
 
 def check_seconds(seconds: float, field: str) -> None:
@@ -96,34 +97,34 @@ def check_aggregate(aggregate: AggregateRef, field: str = "aggregate") -> None:
     check_aggregate_id(aggregate.id, f"{field}.id")
 
 
-def check_named(aggregate: AggregateRef | str) -> None:
-    """Check an aggregate that is named by its id, with or without its type.
+def check_named(aggregate: AggregateRef | str) -> AggregateRef | str:
+    """Check an aggregate that is named by its id, with or without its type; return it, its id plain text.
 
     Raises:
         InvalidInputError: Names the field and what to change.
     """
     if isinstance(aggregate, AggregateRef):
         check_aggregate(aggregate)
-    else:
-        check_aggregate_id(aggregate)
+        return aggregate
+    return check_aggregate_id(aggregate)
 
 
-def check_aggregate_id(aggregate_id: str, field: str = "aggregate.id") -> None:
-    """Check an aggregate's id.
-
-    Raises:
-        InvalidInputError: It is empty, too long, or no UTF-8.
-    """
-    check_text_key(aggregate_id, field, limits.PARTITION_KEY_MAX_BYTES)
-
-
-def check_text_key(text: str, field: str, bytes_max: int) -> None:
-    """Check a text that becomes part of a key.
+def check_aggregate_id(aggregate_id: str, field: str = "aggregate.id") -> str:
+    """Check an aggregate's id; return it as plain text.
 
     Raises:
         InvalidInputError: It is empty, too long, or no UTF-8.
     """
-    given: object = text
+    return check_text_key(aggregate_id, field, limits.PARTITION_KEY_MAX_BYTES)
+
+
+def check_text_key(text: str, field: str, bytes_max: int) -> str:
+    """Check a text that becomes part of a key; return it as plain text.
+
+    Raises:
+        InvalidInputError: It is empty, too long, or no UTF-8.
+    """
+    given: object = scalar(text)
     if not isinstance(given, str) or not given:
         raise InvalidInputError(field, "is empty or not text")
     try:
@@ -132,9 +133,15 @@ def check_text_key(text: str, field: str, bytes_max: int) -> None:
         raise InvalidInputError(field, "holds half of a surrogate pair") from error
     if size > bytes_max:
         raise LimitExceededError(field, limit=bytes_max, actual=size, unit="bytes")
+    return given
 
 
-def _check_event(aggregate: AggregateRef, event: NewEvent, field: str) -> None:
+def check_event(aggregate: AggregateRef, event: NewEvent, field: str) -> None:
+    """Check what can be checked of one event without encoding it.
+
+    Raises:
+        InvalidInputError: Names the field and what to change.
+    """
     _check_name(event.type, f"{field}.type")
     routing_key_bytes = len(aggregate.type) + 1 + len(event.type)
     if routing_key_bytes > limits.ROUTING_KEY_MAX_BYTES:
@@ -147,8 +154,7 @@ def _check_event(aggregate: AggregateRef, event: NewEvent, field: str) -> None:
     for name, value in (("data", event.data), ("metadata", event.metadata)):
         if not isinstance(value, Mapping):
             raise InvalidInputError(f"{field}.{name}", f"is a {type(value).__name__}; give a dict")
-    if isinstance(event.schema_version, bool) or not isinstance(event.schema_version, int) or event.schema_version < 1:
-        raise InvalidInputError(f"{field}.schema_version", f"is {event.schema_version!r}; it counts from 1")
+    check_schema_version(event.schema_version, f"{field}.schema_version")
     timestamp = event.timestamp_ms
     if timestamp is None:
         return
@@ -156,6 +162,18 @@ def _check_event(aggregate: AggregateRef, event: NewEvent, field: str) -> None:
         raise InvalidInputError(f"{field}.timestamp_ms", "is whole milliseconds since 1970-01-01 UTC")
     if not TIMESTAMP_MIN_MS <= timestamp <= TIMESTAMP_MAX_MS:
         raise InvalidInputError(f"{field}.timestamp_ms", f"is {timestamp}, outside of the years 1970 to 9999")
+
+
+def check_schema_version(version: int, field: str) -> None:
+    """Check a schema version.
+
+    Raises:
+        InvalidInputError: It is not a whole number from 1 to what the search index can hold.
+    """
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise InvalidInputError(field, f"is {version!r}; schema versions count from 1")
+    if version > limits.SCHEMA_VERSION_MAX:
+        raise InvalidInputError(field, f"is above {limits.SCHEMA_VERSION_MAX:,}; schema versions count from 1")
 
 
 def _check_name(name: str, field: str) -> None:

@@ -7,6 +7,7 @@ from eventstore.context import StoreContext
 from eventstore.dynamodb import transact_get
 from eventstore.errors import InvalidInputError, NotSettledError, ParkedError, TryLaterError
 from eventstore.model import AppendResult
+from eventstore.payload.plain import scalar
 from eventstore.rows import outbox as outbox_row
 from eventstore.rows.item import row_key
 from eventstore.rows.outbox import OutboxRow
@@ -22,7 +23,7 @@ def until_settled(
     destination: str | None = None,
 ) -> None:
     """Return when the destinations have a commit; see `EventStore.wait_settled`."""
-    deadline = Deadline(context.runtime, timeout_seconds)
+    deadline, destination = Deadline(context.runtime, timeout_seconds), scalar(destination)
     context = context.until(deadline)
     backoff, polls = context.options.settle_backoff, 0
     delivered: frozenset[str] = frozenset()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from eventstore.payload.plain import scalar
+
 PREFIX_DEFAULT = "inventory"
 
 
@@ -14,6 +16,10 @@ class TableNames:
     """
 
     prefix: str = PREFIX_DEFAULT
+
+    def __post_init__(self) -> None:
+        """Keep plain text."""
+        object.__setattr__(self, "prefix", scalar(self.prefix))
 
     @property
     def events(self) -> str:

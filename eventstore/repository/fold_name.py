@@ -25,8 +25,7 @@ def fold_name(aggregate_type: str, evolve: Callable[..., Any], given: str | None
         InvalidInputError: The step has no name of its own, and snapshots are wanted; or the given one cannot be one.
     """
     if given is not None:
-        check_text_key(given, "fold_name", NAME_MAX_BYTES)
-        return f"{aggregate_type}/{given}"
+        return f"{aggregate_type}/{check_text_key(given, 'fold_name', NAME_MAX_BYTES)}"
     name = str(getattr(evolve, "__qualname__", type(evolve).__qualname__))
     if is_kept and not _is_own(evolve, name):
         raise InvalidInputError(

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from eventstore import validation
 from eventstore.errors import InvalidInputError
+from eventstore.payload.plain import scalar
 from eventstore.repository.folding import Evolve, Fold
 from eventstore.repository.loader import Loaded, StateLoader
 from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
@@ -60,7 +61,8 @@ class Projection(Generic[S]):
             InvalidInputError: An argument cannot be meant.
         """
         self._name = checked_name(name)
-        rule = Fold(f"projection/{name}", checked_version(version, "version"), initial, evolve, aggregate_type)
+        kind = scalar(aggregate_type)
+        rule = Fold(f"projection/{self._name}", checked_version(version, "version"), initial, evolve, kind)
         if codec is None:
             codec = JsonStateCodec(type(rule.start()) if state_type is None else state_type)
         self._loader = StateLoader(store.context, rule, codec, snapshots, cache or CachePolicy())
@@ -78,7 +80,7 @@ class Projection(Generic[S]):
         as_of_ms: int | None = None,
     ) -> Loaded[S]:
         """Return the view of an aggregate; arguments and errors as in `Repository.load`."""
-        validation.check_aggregate_id(aggregate_id)
+        aggregate_id = validation.check_aggregate_id(aggregate_id)
         key = projection_key(self._name, aggregate_id)
         if as_of_sequence is None and as_of_ms is None:
             return self._loader.load(aggregate_id, key)
@@ -95,4 +97,5 @@ def checked_name(name: str) -> str:
     validation.check_text_key(name, "name", NAME_MAX_BYTES)
     if "/" in name:
         raise InvalidInputError("name", f"is {name!r}; give text without `/`")
-    return name
+    plain: str = scalar(name)
+    return plain

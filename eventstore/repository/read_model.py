@@ -7,6 +7,7 @@ from eventstore import jsontext, limits
 from eventstore.dynamodb.caller import Caller, Refused
 from eventstore.errors import CorruptRowError, DecideAgainError, LimitExceededError
 from eventstore.model import RecordedEvent
+from eventstore.payload.plain import scalar
 from eventstore.repository import snapshot_row
 from eventstore.repository.folding import Evolve, Fold, own
 from eventstore.repository.projection import checked_name
@@ -61,7 +62,8 @@ class ReadModel(Generic[S]):
             CorruptRowError: What was saved cannot be read. Raise the version and feed from the beginning.
             TryLaterError: DynamoDB did not answer in time.
         """
-        rule = Fold(f"read-model/{checked_name(name)}", checked_version(version, "version"), initial, evolve)
+        name = checked_name(name)
+        rule = Fold(f"read-model/{name}", checked_version(version, "version"), initial, evolve)
         self._rule = rule
         self._context = store.context
         self._key = snapshot_row.read_model_key(name, version)
@@ -84,7 +86,7 @@ class ReadModel(Generic[S]):
 
     def position_of(self, aggregate_id: str) -> Position | None:
         """Return the epoch and number of an aggregate's last event in the state."""
-        return self._positions.get(aggregate_id)
+        return self._positions.get(scalar(aggregate_id))
 
     def feed(self, events: Iterable[RecordedEvent]) -> int:
         """Apply events, each aggregate's oldest first; return how many were new.

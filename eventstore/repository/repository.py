@@ -8,6 +8,7 @@ from eventstore import limits, validation
 from eventstore.errors import IdempotencyConflictError, InvalidInputError, WrongExpectedVersionError
 from eventstore.event_codec import AppendableEvent
 from eventstore.model import AggregateRef, AppendResult
+from eventstore.payload.plain import scalar
 from eventstore.repository import fold_name as fold_names
 from eventstore.repository import repeated_commands
 from eventstore.repository.folding import Evolve, Fold
@@ -93,6 +94,7 @@ class Repository(Generic[S]):
         Raises:
             InvalidInputError: An argument cannot be meant.
         """
+        aggregate_type = scalar(aggregate_type)
         name = fold_names.fold_name(aggregate_type, evolve, fold_name, is_kept=snapshots.reads)
         rule = Fold(name, checked_version(fold_version), initial, evolve, aggregate_type)
         if codec is None:
@@ -131,7 +133,7 @@ class Repository(Generic[S]):
             EventSchemaError: Same as above; register what it names.
             TryLaterError: DynamoDB did not answer in time; loading again is safe.
         """
-        validation.check_aggregate_id(aggregate_id)
+        aggregate_id = validation.check_aggregate_id(aggregate_id)
         if as_of_sequence is None and as_of_ms is None:
             return self._loader.load(aggregate_id, aggregate_key(aggregate_id))
         check_as_of(as_of_sequence, as_of_ms)
@@ -172,7 +174,7 @@ class Repository(Generic[S]):
             CorruptRowError: The key is there, and its commit is not.
             EventStoreError: As `load` and `EventStore.append`.
         """
-        validation.check_aggregate_id(aggregate_id)
+        aggregate_id = validation.check_aggregate_id(aggregate_id)
         if isinstance(attempts_max, bool) or not isinstance(attempts_max, int) or attempts_max < 1:
             raise InvalidInputError("attempts_max", f"is {attempts_max!r}; one attempt at least")
         aggregate = AggregateRef(self._type, aggregate_id)
@@ -181,7 +183,7 @@ class Repository(Generic[S]):
             validation.check_fingerprint(command_fingerprint, idempotency_key)
         first = named = None
         if idempotency_key is not None:
-            validation.check_text_key(idempotency_key, "idempotency_key", limits.SORT_KEY_MAX_BYTES)
+            idempotency_key = validation.check_text_key(idempotency_key, "idempotency_key", limits.SORT_KEY_MAX_BYTES)
             named = _Named(idempotency_key, command_fingerprint or repeated_commands.fingerprint_of(command))
             first = self._first_result(aggregate, named)
         loaded = self._loader.load(aggregate_id, aggregate_key(aggregate_id))

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from eventstore.errors import InvalidInputError
+from eventstore.payload.plain import scalar
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class MsgspecCodec(Generic[T]):
 
     def to_plain(self, value: T) -> Any:
         """See `Codec`."""
-        return _with_lists(msgspec.to_builtins(value, str_keys=True, order="deterministic"))
+        return _with_lists(msgspec.to_builtins(value, str_keys=True, order="deterministic", enc_hook=_plain_scalar))
 
     def from_text(self, text: str) -> T:
         """See `Codec`."""
@@ -93,6 +94,14 @@ def codec_for(cls: type[T], field: str = "cls") -> Codec[T]:
     if dataclasses.is_dataclass(cls):
         return MsgspecCodec(cls)
     raise InvalidInputError(field, f"{cls.__name__} is neither a dataclass, nor a msgspec.Struct, nor a pydantic model")
+
+
+def _plain_scalar(value: Any) -> Any:
+    """Return the plain value of a subclass of text or a number, for whatever msgspec does not know."""
+    plain = scalar(value)
+    if plain is value:
+        raise TypeError(f"a {type(value).__name__} has no form in JSON")
+    return plain
 
 
 def _with_lists(value: Any) -> Any:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from eventstore.errors import InvalidInputError
+from eventstore.payload.plain import scalar
 from eventstore.schema import upcasting
 from eventstore.schema.codec import Codec, codec_for
 from eventstore.schema.json_schema import PayloadSchema
 from eventstore.schema.upcasting import Kind, Step, Upcast, Way
+from eventstore.validation import check_schema_version
 
 C = TypeVar("C", bound=type)
 
@@ -190,9 +192,8 @@ class EventTypes:
     def _kind(event_type: str, version: int) -> Kind:
         if not isinstance(event_type, str) or not event_type:
             raise InvalidInputError("event_type", f"is {event_type!r}; give the type's name")
-        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-            raise InvalidInputError("version", f"is {version!r}; schema versions count from 1")
-        return event_type, version
+        check_schema_version(version, "version")
+        return scalar(event_type), scalar(version)
 
 
 def _say(kind: Kind) -> str:

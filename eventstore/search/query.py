@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from eventstore import jsontext
 from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.payload.plain import scalar
 from eventstore.search import fields
 from eventstore.validation import TIMESTAMP_MAX_MS
 
@@ -189,7 +190,7 @@ class SearchQuery:
             if not isinstance(value, str) or not value:
                 raise InvalidInputError(name, f"is {value!r}; give text that is not empty")
             _check_text(value, name)
-        return self._and(OneOf(field, tuple(sorted(set(values)))))
+        return self._and(OneOf(field, tuple(sorted({scalar(value) for value in values}))))
 
     def _and(self, condition: Condition) -> "SearchQuery":
         if len(self.conditions) >= CONDITIONS_MAX:
@@ -201,14 +202,15 @@ def _path(path: str, name: str) -> str:
     if not isinstance(path, str) or not path.strip(".") or "\0" in path:
         raise InvalidInputError(name, f"has the path {path!r}; give names with dots between, such as price.amount")
     _check_text(path, name)
-    return path
+    plain: str = scalar(path)
+    return plain
 
 
 def _text_of(value: Scalar, field: str) -> str:
-    match value:
-        case str():
-            _check_keyword(value, field)
-            return value
+    match scalar(value):
+        case str(text):
+            _check_keyword(text, field)
+            return text
         case bool() | int():
             return jsontext.encode(value, field)
         case float():
@@ -231,19 +233,20 @@ def _check_text(text: str, field: str) -> None:
 
 
 def _bound(value: Bound | None, field: str) -> int | float | str | None:
-    match value:
+    plain: Bound | None = scalar(value)
+    match plain:
         case None | str():
-            return value
+            return plain
         case bool():
             raise InvalidInputError(field, "is a bool; give a number or a time")
         case int():
-            return value
+            return plain
         case float():
-            if not math.isfinite(value):
-                raise InvalidInputError(field, f"is {value}; leave the end open instead")
-            return value
+            if not math.isfinite(plain):
+                raise InvalidInputError(field, f"is {plain}; leave the end open instead")
+            return plain
         case datetime():
-            return to_ms(value, field)
+            return to_ms(plain, field)
         case _:
             raise InvalidInputError(field, f"is a {type(value).__name__}; give a number or a time")
 

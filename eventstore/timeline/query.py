@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from eventstore import jsontext
 from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.payload.plain import scalar
 from eventstore.rows.event import day_of
 from eventstore.timeline.place import Place
 from eventstore.validation import TIMESTAMP_MAX_MS, TIMESTAMP_MIN_MS
@@ -33,7 +34,7 @@ class ByType:
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
-        _check_name(self.event_type, "event_type")
+        object.__setattr__(self, "event_type", _checked_name(self.event_type, "event_type"))
         _check_range(self.from_ms, self.until_ms)
 
 
@@ -55,7 +56,7 @@ class ByAggregateType:
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
-        _check_name(self.aggregate_type, "aggregate_type")
+        object.__setattr__(self, "aggregate_type", _checked_name(self.aggregate_type, "aggregate_type"))
         _check_range(self.from_ms, self.until_ms)
 
 
@@ -175,13 +176,15 @@ def _days(from_ms: int, until_ms: int) -> range:
     return range(from_ms // DAY_MS, (until_ms - 1) // DAY_MS + 1)
 
 
-def _check_name(name: str, field: str) -> None:
+def _checked_name(name: str, field: str) -> str:
     if not isinstance(name, str) or not name:
         raise InvalidInputError(field, "is empty or not text")
     try:
         name.encode()
     except UnicodeEncodeError as error:
         raise InvalidInputError(field, "holds half of a surrogate pair") from error
+    plain: str = scalar(name)
+    return plain
 
 
 def _check_range(from_ms: int | None, until_ms: int | None) -> None:

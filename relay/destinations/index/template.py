@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eventstore import jsontext
+from eventstore.payload.plain import DEPTH_MAX
 from eventstore.search import fields
 from eventstore.search.fields import FieldKind, PromotedType
 from relay.destinations.index.settings import IndexSettings
@@ -13,7 +13,7 @@ VERSION = 2
 PRIORITY = 200
 """Above Elasticsearch's own templates, which use up to 100, so that a stray pattern does not win."""
 
-FLATTENED_DEPTH = jsontext.DEPTH_MAX + 8
+FLATTENED_DEPTH = DEPTH_MAX + 8
 """Elasticsearch refuses a deeper document (default 20); appends are checked against `DEPTH_MAX`."""
 
 

@@ -83,6 +83,25 @@ def world(database: InMemoryDynamoDB) -> World:
     return World(database)
 
 
+class Odd(str):
+    """Text with an equality of its own."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def test_a_destination_is_its_plain_text(world: World) -> None:
+    """
+    A name of a subclass of text means the destination of that text.
+    """
+    result = world.append()
+    world.deliver(result, "bus")
+    result.wait_settled(5.0, Odd("bus"))
+
+
 def test_it_returns_when_the_row_is_gone_and_the_index_has_refreshed(world: World) -> None:
     """
     A row that is gone is a commit that every destination has; searches show it a refresh later.

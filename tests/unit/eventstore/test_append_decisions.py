@@ -477,13 +477,13 @@ def deadline(bench: Bench) -> None:
     store = EventStore.open(bench.client, options=options)  # type: ignore[arg-type]
     bench.client.before = [throttle()]
     with pytest.raises(ThrottledError) as caught:
-        store.append(ITEM, [event()], expected_version=0, deadline_seconds=0.000_1)
+        store.append(ITEM, [event()], expected_version=0, deadline_seconds=0.05)
     assert caught.value.retry_after_seconds == 1000.0
     assert len(bench.client.sent) == 1
 
     bench.client.before = [lost()]
     with pytest.raises(OutcomeUnknownError):
-        store.append(ITEM, [event()], expected_version=0, deadline_seconds=0.000_1)
+        store.append(ITEM, [event()], expected_version=0, deadline_seconds=0.05)
 
 
 def queue_full(bench: Bench) -> None:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from eventstore.event_metadata import metadata
     from eventstore.expectation import ANY, EXISTS, NO_EVENTS, Expectation
     from eventstore.model import AggregateRef, Append, AppendResult, NewEvent, RecordedEvent, StoredForm, TypedEvent
+    from eventstore.payload.json_text import JsonText
     from eventstore.repository import (
         NEVER,
         CachePolicy,
@@ -112,6 +113,7 @@ __all__ = [
     "InvalidInputError",
     "InvalidTokenError",
     "JsonStateCodec",
+    "JsonText",
     "LimitExceededError",
     "LimiterState",
     "Loaded",
@@ -178,6 +180,7 @@ _NAMES_BY_MODULE = {
     "eventstore.event_metadata": "metadata",
     "eventstore.expectation": "ANY EXISTS NO_EVENTS Expectation",
     "eventstore.model": "AggregateRef Append AppendResult NewEvent RecordedEvent StoredForm TypedEvent",
+    "eventstore.payload.json_text": "JsonText",
     "eventstore.repository": (
         "NEVER CachePolicy JsonStateCodec Loaded Projection ReadModel Repository RepositoryStats "
         "SnapshotPolicy StateCodec Transacted"

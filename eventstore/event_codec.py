@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from eventstore import validation
 from eventstore.errors import CorruptRowError, InvalidInputError
-from eventstore.model import NewEvent, RecordedEvent, TypedEvent
+from eventstore.model import AggregateRef, NewEvent, RecordedEvent, TypedEvent
+from eventstore.payload.json_text import JsonText
 from eventstore.rows import event as event_row
 from eventstore.rows.item import Item
 
@@ -42,9 +44,28 @@ class PlainEncoder:
         )
 
 
-def new_events(encoder: EventEncoder, events: Iterable[AppendableEvent], field: str = "events") -> list[NewEvent]:
-    """Return the events of an append with plain payloads; see `EventEncoder`."""
-    return [encoder.encode(event, f"{field}[{index}]") for index, event in enumerate(events)]
+def storable(
+    encoder: EventEncoder, aggregate: AggregateRef, events: Iterable[AppendableEvent], field: str = ""
+) -> list[NewEvent]:
+    """Return the events of an append as they are to be stored: checked, their payloads JSON text.
+
+    Args:
+        encoder: Knows what is registered.
+        aggregate: The aggregate, checked.
+        events: What the caller gave.
+        field: Path of the append in the caller's arguments, such as `appends[1].`.
+
+    Raises:
+        InvalidInputError: One cannot be stored; it names the field and what to change.
+    """
+    return [_storable(encoder, aggregate, event, f"{field}events[{index}]") for index, event in enumerate(events)]
+
+
+def _storable(encoder: EventEncoder, aggregate: AggregateRef, given: AppendableEvent, field: str) -> NewEvent:
+    event = encoder.encode(given, field)
+    validation.check_event(aggregate, event, field)
+    data, metadata = JsonText.of(event.data, f"{field}.data"), JsonText.of(event.metadata, f"{field}.metadata")
+    return NewEvent(event.type, data, metadata, event.schema_version, event.timestamp_ms)
 
 
 OnCorrupt = Callable[[CorruptRowError], None] | None

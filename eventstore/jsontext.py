@@ -4,11 +4,10 @@ from typing import Any
 
 import msgspec
 
+from eventstore.payload.json_text import FAULTS
 from eventstore.payload.plain import plain
 
-FAULTS = (ValueError, RecursionError, OverflowError)
-"""What decoding text that somebody else wrote can raise: no JSON or no UTF-8 (`ValueError`), nested too deeply, or with
-a number beyond measure."""
+__all__ = ["FAULTS", "decode", "decode_digits", "encode"]
 
 
 def encode(value: object, field: str) -> str:
@@ -34,3 +33,18 @@ def decode(text: str | bytes) -> Any:
         return msgspec.json.decode(text)
     except (RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from error
+
+
+def decode_digits(text: str | bytes) -> Any:
+    """Return the value of a JSON text for comparisons: encoded again, its numbers have the digits of the text.
+
+    Raises:
+        ValueError: The text is not JSON, or nested more deeply than can be decoded.
+    """
+    try:
+        return _DIGITS.decode(text)
+    except (RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from error
+
+
+_DIGITS = msgspec.json.Decoder(float_hook=lambda digits: msgspec.Raw(digits.encode()))

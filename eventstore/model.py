@@ -36,7 +36,7 @@ class NewEvent:
 
     Attributes:
         type: What happened, `[A-Za-z0-9_-]+`; it becomes the second half of a routing key.
-        data: The payload, plain JSON.
+        data: The payload, plain JSON: a dict, or a `JsonText` where the digits of a text are to be kept.
         metadata: About the event, plain JSON, best made by `eventstore.metadata`; `correlation_id` and `traceparent`
             are passed on to the bus. Inside of an OpenTelemetry span an append adds a missing `traceparent`.
         schema_version: Version of the payload's schema, 1 or more.

@@ -111,10 +111,9 @@ class Appender:
         return results
 
     def _take(self, append: Append, field: str) -> Append:
-        """Return an append with plain events, checked as far as it can be without encoding them."""
+        """Return an append whose events are checked and encoded, so that only sizes are left to be looked at."""
         validation.check_append(append, field)
-        events = event_codec.new_events(self._context.encoder, append.events, f"{field}events")
-        validation.check_events(append.aggregate, events, field)
+        events = event_codec.storable(self._context.encoder, append.aggregate, append.events, field)
         return replace(append, events=events)
 
     def _rounds(

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from eventstore import jsontext, limits
+from eventstore import limits
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import LimitExceededError
 from eventstore.event_metadata import TRACEPARENT
 from eventstore.model import AggregateRef, Append, NewEvent, RecordedEvent
+from eventstore.payload.json_text import JsonText
 from eventstore.rows import event as event_row
 from eventstore.rows import idempotency
 from eventstore.rows import outbox as outbox_row
@@ -142,16 +143,16 @@ def _record(
     stamp: Stamp,
     index: int,
 ) -> RecordedEvent:
-    metadata = event.metadata
-    if stamp.traceparent is not None and TRACEPARENT not in metadata:
-        metadata = {**metadata, TRACEPARENT: stamp.traceparent}
+    metadata = JsonText.of(event.metadata, f"{field}.metadata")
+    if stamp.traceparent is not None:
+        metadata = metadata.adding(TRACEPARENT, stamp.traceparent)
     return RecordedEvent(
         aggregate_id=aggregate.id,
         aggregate_type=aggregate.type,
         sequence_number=span[0] + index,
         type=event.type,
-        data_json=jsontext.encode(event.data, f"{field}.data"),
-        metadata_json=jsontext.encode(metadata, f"{field}.metadata"),
+        data_json=JsonText.of(event.data, f"{field}.data").text,
+        metadata_json=metadata.text,
         schema_version=event.schema_version,
         timestamp_ms=stamp.now_ms if event.timestamp_ms is None else event.timestamp_ms,
         event_id=stamp.event_ids[index],

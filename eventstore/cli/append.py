@@ -88,5 +88,5 @@ def parse_lines(source: IO[bytes]) -> list[NewEvent]:
     for number, line in event_lines.numbered(source, input_max_bytes=event_lines.LINE_MAX_BYTES):
         if len(events) > COMMIT_MAX_EVENTS:
             break  # one too many is enough to be refused; a file of any size is not read to its end
-        events.append(event_lines.decode(line, number, EventLine, "an event").event())
+        events += event_lines.events_of([event_lines.decode(line, number, EventLine, "an event")], number)
     return events

@@ -1,1 +1,1 @@
-"""What is in an event: plain JSON values."""
+"""What is in an event: plain JSON values, and JSON text given as such."""

@@ -1,5 +1,6 @@
 """What callers append becomes events with plain payloads, checked against what is registered."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from eventstore.errors import InvalidInputError
@@ -28,7 +29,7 @@ class SchemaEncoder:
         self._check_readable(kind, field)
         schema = self._events.schema_of(kind)
         if schema is not None:
-            schema.check(plain.data, f"{field}.data")
+            schema.check(dict(plain.data) if isinstance(plain.data, Mapping) else plain.data, f"{field}.data")
         return plain
 
     def _check_readable(self, kind: Kind, field: str) -> None:

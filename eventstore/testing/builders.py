@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 
-from eventstore import validation
+from eventstore import event_codec, validation
 from eventstore.append import commit
 from eventstore.append.commit import Layout, Stamp
 from eventstore.dynamodb.table_names import TableNames
@@ -89,10 +89,8 @@ def checked(
         InvalidInputError: A store would refuse it; it names the field.
     """
     encoder: EventEncoder = PlainEncoder() if event_types is None else SchemaEncoder(event_types)
-    new = [encoder.encode(event, f"events[{index}]") for index, event in enumerate(events)]
-    validation.check_append(Append(aggregate, new, 0))
-    validation.check_events(aggregate, new)
-    return new
+    validation.check_append(Append(aggregate, events, 0))
+    return event_codec.storable(encoder, aggregate, events)
 
 
 def _numbered(

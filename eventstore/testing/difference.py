@@ -32,9 +32,9 @@ def event_lines(events: Iterable[NewEvent], *, metadata: Sequence[bool], times: 
     """
     lines = []
     for place, event in enumerate(events):
-        shown: dict[str, Any] = {"data": event.data}
+        shown: dict[str, Any] = {"data": dict(event.data)}
         if place < len(metadata) and metadata[place]:
-            shown["metadata"] = event.metadata
+            shown["metadata"] = dict(event.metadata)
         if place < len(times) and times[place]:
             shown["timestamp_ms"] = event.timestamp_ms
         text = json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)

@@ -52,6 +52,7 @@ EVENTSTORE = [
     "InvalidInputError",
     "InvalidTokenError",
     "JsonStateCodec",
+    "JsonText",
     "LimitExceededError",
     "LimiterState",
     "Loaded",

@@ -1,7 +1,7 @@
 """Events as lines of JSON: read one by one, within bounds, each fault with the number of its line."""
 
-from collections.abc import Iterator
-from typing import IO, Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -9,6 +9,8 @@ from eventstore import jsontext
 from eventstore.cli.input import encodings
 from eventstore.errors import InvalidInputError, LimitExceededError
 from eventstore.model import NewEvent
+from eventstore.payload import json_text
+from eventstore.payload.json_text import JsonText
 
 T = TypeVar("T")
 
@@ -19,17 +21,13 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EventLine(msgspec.Struct, forbid_unknown_fields=True):
-    """An event as JSON."""
+    """An event as JSON; payload and metadata are the text that was given, for their digits."""
 
     type: str
-    data: dict[str, Any]
-    metadata: dict[str, Any] = {}
+    data: msgspec.Raw
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
     schema_version: int = 1
     timestamp_ms: int | None = None
-
-    def event(self) -> NewEvent:
-        """Return the event it stands for."""
-        return NewEvent(self.type, self.data, self.metadata, self.schema_version, self.timestamp_ms)
 
 
 def numbered(source: IO[bytes], *, input_max_bytes: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -60,16 +58,45 @@ def numbered(source: IO[bytes], *, input_max_bytes: int | None = None) -> Iterat
             yield number, line
 
 
+def events_of(given: Iterable[EventLine], number: int) -> list[NewEvent]:
+    """Return the events of a line.
+
+    Raises:
+        InvalidInputError: A payload or its metadata is not a JSON object; the error names the line.
+    """
+    return [
+        NewEvent(
+            each.type,
+            _text(each.data, "data", number),
+            _text(each.metadata, "metadata", number),
+            each.schema_version,
+            each.timestamp_ms,
+        )
+        for each in given
+    ]
+
+
+def _text(raw: msgspec.Raw, name: str, number: int) -> JsonText:
+    try:
+        return JsonText(bytes(raw).decode())
+    except InvalidInputError as error:
+        raise InvalidInputError(f"line {number}", f"is not an event: its {name} {error.reason}") from error
+
+
 def decode(line: bytes, number: int, kind: type[T], what: str) -> T:
     """Return the value of a line.
 
     Raises:
-        InvalidInputError: It is none; the error names the line.
+        InvalidInputError: It is none, or an object in it has a name twice; the error names the line.
     """
     try:
-        return msgspec.json.decode(line, type=kind)
+        decoded = msgspec.json.decode(line, type=kind)
+        json_text.check_names(line, f"line {number}")
     except RecursionError as error:
         raise InvalidInputError(f"line {number}", f"is not {what}: it is nested too deeply") from error
+    except InvalidInputError:
+        raise
     except jsontext.FAULTS as error:
         words = f"is not {what}: {error}{encodings.hint(line, error)}"
         raise InvalidInputError(f"line {number}", words) from error
+    return decoded

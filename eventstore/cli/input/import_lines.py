@@ -7,7 +7,7 @@ from typing import IO
 
 import msgspec
 
-from eventstore import limits, validation
+from eventstore import jsontext, limits, validation
 from eventstore.append import commit, transaction
 from eventstore.cli.input import event_lines, expected
 from eventstore.cli.input.event_lines import EventLine
@@ -132,16 +132,17 @@ def _planned(line: bytes, number: int, name: str, times: dict[int, int]) -> Plan
     if (parsed.event is None) == (parsed.events is None):
         raise InvalidInputError(f"line {number}", "has neither `event` nor `events`, or both; give one of the two")
     given = parsed.events if parsed.event is None else [parsed.event]
+    events = event_lines.events_of(given or (), number)
     key = parsed.idempotency_key
     if key is None:
-        content = [parsed.aggregate_type, parsed.aggregate_id, given]
+        content = [parsed.aggregate_type, parsed.aggregate_id, jsontext.decode_digits(msgspec.json.encode(given))]
         digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest()
         place = int.from_bytes(digest[:8])  # should two contents share it, the second merely has another count
         times[place] = times.get(place, 0) + 1
         key = f"import:{name}:{digest.hex()[:40]}:{times[place]}"
     append = Append(
         AggregateRef(parsed.aggregate_type, parsed.aggregate_id),
-        [each.event() for each in given or ()],
+        events,
         expected.meant(parsed.expected_version),
         key,
     )

@@ -18,7 +18,7 @@ _ROOM_WIDTH = 72
 
 
 def as_dict(event: RecordedEvent) -> dict[str, Any]:
-    """Return an event for JSON output; the payload is the stored text itself.
+    """Return an event for JSON output; the payload is the stored text itself, on one line.
 
     Raises:
         CorruptRowError: The stored text is not JSON.
@@ -74,7 +74,7 @@ def shortened(text: str) -> str:
 
 def _raw(event: RecordedEvent, field: str, text: str) -> msgspec.Raw:
     try:
-        encoded = text.encode()
+        encoded = text.replace("\r", " ").replace("\n", " ").encode()  # between tokens, they are only space
         msgspec.json.decode(encoded, type=msgspec.Raw)
     except jsontext.FAULTS as error:
         key = f"{event.aggregate_id}/{event.sequence_number}"

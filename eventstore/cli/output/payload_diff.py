@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.model import RecordedEvent
 
 _PLAIN_NAME = re.compile(r"[^.\"\s]+")
@@ -41,7 +42,7 @@ class PayloadDiffs:
         Raises:
             ValueError: Its payload is not JSON.
         """
-        values = dict(_leaves(event.data, ""))
+        values = dict(_leaves(jsontext.decode_digits(event.data_json), ""))
         against, earlier = self._before.get(event.type, (None, {}))
         self._before[event.type] = (event.sequence_number, values)
         return PayloadDiff(

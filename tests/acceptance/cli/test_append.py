@@ -26,7 +26,8 @@ def test_from_standard_input_and_from_a_file(terminal, corner, tmp_path):
     """
     The lines become events in their order, digits and letters kept; blank lines and a byte-order mark are passed over.
     """
-    (tmp_path / "more.jsonl").write_bytes(b"\xef\xbb\xbf" + line(data={"price": 1.50, "name": "Öl"}).encode())
+    priced = '{"type": "PRICED", "data": {"price": 1.50, "name": "Öl"}}\n'
+    (tmp_path / "more.jsonl").write_bytes(b"\xef\xbb\xbf" + priced.encode())
 
     first = appending(
         terminal,
@@ -55,7 +56,7 @@ def test_from_standard_input_and_from_a_file(terminal, corner, tmp_path):
     assert [event.sequence_number for event in stored] == [1, 2, 3]
     assert (stored[0].metadata_json, stored[0].schema_version) == ('{"user":"ada"}', 2)
     assert stored[0].timestamp_ms == 1_700_000_000_000
-    assert stored[2].data_json == '{"price":1.5,"name":"Öl"}'
+    assert stored[2].data_json == '{"price": 1.50, "name": "Öl"}'
 
 
 @pytest.mark.servers
@@ -89,8 +90,14 @@ def test_another_writer_was_first(terminal, corner):
 UNREADABLE = {
     "no json": (line() + "{oops\n", "line 2: is not an event: JSON is malformed"),
     "no utf-8": (b'{"type": "A", "data": {"a": "\xff"}}\n', "line 1: is not an event: 'utf-8' codec"),
-    "a list": ("\n" + line(data=[1]), "line 2: is not an event: Expected `object`, got `array`"),
-    "a payload of text": (line(data="text"), "line 1: is not an event: Expected `object`, got `str`"),
+    "a list": (
+        "\n" + line(data=[1]),
+        "line 2: is not an event: its data is not a JSON object: Expected `object`, got `array`",
+    ),
+    "a payload of text": (
+        line(data="text"),
+        "line 1: is not an event: its data is not a JSON object: Expected `object`, got `str`",
+    ),
     "no type": ('{"data": {}}', "line 1: is not an event: Object missing required field `type`"),
     "another field": (line(colour="red"), "line 1: is not an event: Object contains unknown field `colour`"),
     "a time with a fraction": (line(timestamp_ms=1.5), "line 1: is not an event: Expected `int | null`, got `float`"),

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from eventstore import EventStore, TableNames, UnreachableError
+from eventstore import EventStore, NewEvent, TableNames, UnreachableError
 from eventstore.cli.import_run import ImportRun
 from eventstore.cli.input import import_lines
 from eventstore.cli.output import progress
@@ -226,9 +226,7 @@ def test_refused_lines(terminal, corner):
     """
     They are named, end the command with 1, and others are stored.
     """
-    corner.store().append(
-        import_lines.AggregateRef("ORDER", "SKU-1"), [import_lines.EventLine("A", {}).event()], expected_version=0
-    )
+    corner.store().append(import_lines.AggregateRef("ORDER", "SKU-1"), [NewEvent("A", {})], expected_version=0)
     text = (line("SKU-1", 1) + line("SKU-1", 2) + line("SKU-2", 3)).encode()
 
     found = terminal.run("eventstore", "import", "--name", "mine", stdin=text)

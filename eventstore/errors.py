@@ -324,6 +324,7 @@ class CorruptRowError(EventStoreError):
         table: Where it lies.
         key: Its key, as text.
         field: The attribute that cannot be read.
+        reason: What is wrong with it.
     """
 
     def __init__(self, table: str, *, key: str, field: str, reason: str) -> None:
@@ -331,6 +332,7 @@ class CorruptRowError(EventStoreError):
         self.table = table
         self.key = key
         self.field = field
+        self.reason = reason
 
 
 class EventSchemaError(CorruptRowError):

@@ -25,7 +25,23 @@ class EventEncoder(Protocol):
             field: Where it stands among the arguments, for errors.
 
         Raises:
-            InvalidInputError: It is not an event, or its payload breaks the registered JSON Schema.
+            InvalidInputError: It is not an event, or of no registered class.
+            NotJsonError: Its payload cannot be expressed in JSON.
+        """
+        ...
+
+    def prove(self, event: NewEvent, text: str, given: AppendableEvent, field: str) -> None:
+        """Check that the program will be able to read an event, as it is to be stored.
+
+        Args:
+            event: The event, its payload as it is read.
+            text: Its payload as it will be stored.
+            given: What the caller gave for it.
+            field: Where it stands among the arguments.
+
+        Raises:
+            InvalidInputError: Nothing registered can read it, its class would read it as something else, or its
+                payload breaks the registered JSON Schema.
         """
         ...
 
@@ -43,11 +59,15 @@ class PlainEncoder:
             f"is a {type(given).__name__}, and this store was opened without `EventTypes`; give a NewEvent",
         )
 
+    def prove(self, event: NewEvent, text: str, given: AppendableEvent, field: str) -> None:
+        """Accept the event: what is read as a plain dict can be; see `EventEncoder`."""
+        del event, text, given, field
+
 
 def storable(
     encoder: EventEncoder, aggregate: AggregateRef, events: Iterable[AppendableEvent], field: str = ""
 ) -> list[NewEvent]:
-    """Return the events of an append as they are to be stored: checked, their payloads JSON text.
+    """Return the events of an append as they are to be stored: checked, their payloads JSON text that can be read.
 
     Args:
         encoder: Knows what is registered.
@@ -65,7 +85,9 @@ def _storable(encoder: EventEncoder, aggregate: AggregateRef, given: AppendableE
     event = encoder.encode(given, field)
     validation.check_event(aggregate, event, field)
     data, metadata = JsonText.of(event.data, f"{field}.data"), JsonText.of(event.metadata, f"{field}.metadata")
-    return NewEvent(event.type, data, metadata, event.schema_version, event.timestamp_ms)
+    made = NewEvent(event.type, data, metadata, event.schema_version, event.timestamp_ms)
+    encoder.prove(made, data.text, given, field)
+    return made
 
 
 OnCorrupt = Callable[[CorruptRowError], None] | None

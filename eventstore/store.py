@@ -70,6 +70,7 @@ class EventStore:
             events: Event types with their upcasters, classes and JSON Schemas; plain dicts alone when left out.
 
         Raises:
+            InvalidInputError: A registered class could not be read back; it says what to change.
             TableMissingError: Run `eventstore init` first.
             UnreachableError: DynamoDB did not answer.
             AccessDeniedError: Check the credentials.
@@ -83,6 +84,7 @@ class EventStore:
             from eventstore.schema.decoder import SchemaDecoder
             from eventstore.schema.encoder import SchemaEncoder
 
+            events.build()
             context = replace(context, decoder=SchemaDecoder(events), encoder=SchemaEncoder(events))
         return cls(context)
 
@@ -131,7 +133,8 @@ class EventStore:
             until bus and index have it.
 
         Raises:
-            InvalidInputError: An argument cannot be stored; it names the field. Nothing was sent.
+            InvalidInputError: An argument cannot be stored, or could not be read back by its registered class; it names
+                the field. Nothing was sent.
             IdempotencyConflictError: The key stands for other content. Nothing was stored.
             WrongExpectedVersionError: Another writer came first. Load the aggregate and decide again.
             AggregateTypeError: The id belongs to another type. Use another id.

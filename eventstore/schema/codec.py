@@ -18,6 +18,15 @@ T = TypeVar("T")
 class Codec(Protocol[T]):
     """Encodes objects of one class as plain JSON values, and decodes them."""
 
+    def build(self) -> None:
+        """Make what decodes, once.
+
+        Raises:
+            NameError: An annotation names what is not there.
+            TypeError: The class cannot be told from JSON.
+        """
+        ...
+
     def to_plain(self, value: T) -> Any:
         """Return the object as dicts, lists and the like.
 
@@ -46,6 +55,10 @@ class MsgspecCodec(Generic[T]):
     def _decoder(self) -> "msgspec.json.Decoder[T]":
         return msgspec.json.Decoder(self._class)  # made at first use: annotations may name what comes later in a module
 
+    def build(self) -> None:
+        """See `Codec`."""
+        _ = self._decoder
+
     def to_plain(self, value: T) -> Any:
         """See `Codec`."""
         return _with_lists(msgspec.to_builtins(value, str_keys=True, order="deterministic", enc_hook=_plain_scalar))
@@ -61,10 +74,14 @@ class PydanticCodec(Generic[T]):
     def __init__(self, cls: type[T]) -> None:
         self._class: Any = cls
 
+    def build(self) -> None:
+        """See `Codec`."""
+        self._class.model_rebuild()
+
     def to_plain(self, value: T) -> Any:
         """See `Codec`."""
         model: Any = value
-        return model.model_dump(mode="json", by_alias=True)
+        return model.model_dump(mode="json", by_alias=True, warnings=False)  # what is read back is compared
 
     def from_text(self, text: str) -> T:
         """See `Codec`."""

@@ -1,12 +1,13 @@
 """What callers append becomes events with plain payloads, checked against what is registered."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from eventstore.errors import InvalidInputError
+from eventstore.errors import InvalidInputError, NotJsonError
 from eventstore.event_codec import AppendableEvent
 from eventstore.model import NewEvent, TypedEvent
+from eventstore.schema import comparison
 from eventstore.schema.event_types import EventTypes
+from eventstore.schema.read_back import ReadBack
 from eventstore.schema.upcasting import Kind, MissingUpcaster, UnknownVersion
 
 
@@ -15,6 +16,7 @@ class SchemaEncoder:
 
     def __init__(self, events: EventTypes) -> None:
         self._events = events
+        self._read_back = ReadBack(events)
 
     def encode(self, event: AppendableEvent, field: str) -> NewEvent:
         """Return the event with a plain payload; see `EventEncoder`."""
@@ -26,11 +28,17 @@ class SchemaEncoder:
             raise InvalidInputError(
                 f"{field}.type", f"{kind[0]!r} version {kind[1]} is not registered, and strict is on"
             )
-        self._check_readable(kind, field)
-        schema = self._events.schema_of(kind)
-        if schema is not None:
-            schema.check(dict(plain.data) if isinstance(plain.data, Mapping) else plain.data, f"{field}.data")
+        if self._events.latest_of(kind[0]) != kind[1]:
+            self._check_readable(kind, field)
         return plain
+
+    def prove(self, event: NewEvent, text: str, given: AppendableEvent, field: str) -> None:
+        """Check that the event can be read again; see `EventEncoder`."""
+        schema = self._events.schema_of((event.type, event.schema_version))
+        if schema is not None:
+            schema.check(dict(event.data), f"{field}.data")
+        payload = None if isinstance(given, NewEvent) else _typed(given).payload
+        self._read_back.check(event, text, payload, field)
 
     def _check_readable(self, kind: Kind, field: str) -> None:
         """Refuse a version of a registered type that this very program could not read back.
@@ -48,7 +56,7 @@ class SchemaEncoder:
         raise InvalidInputError(f"{field}.schema_version", reason)
 
     def _plain(self, event: Any, field: str) -> NewEvent:
-        typed = event if isinstance(event, TypedEvent) else TypedEvent(event)
+        typed = _typed(event)
         entry = self._events.entry_of(typed.payload)
         if entry is None:
             name = type(typed.payload).__name__
@@ -58,7 +66,12 @@ class SchemaEncoder:
         try:
             data = entry.codec.to_plain(typed.payload)
         except Exception as error:
-            raise InvalidInputError(
-                f"{field}.data", f"cannot be expressed in JSON: {type(error).__name__}: {error}"
+            place = comparison.place_of_fault(typed.payload, entry.codec.to_plain)
+            raise NotJsonError(
+                f"{field}.data{place}", f"cannot be expressed in JSON: {type(error).__name__}: {error}"
             ) from error
         return NewEvent(entry.kind[0], data, typed.metadata, entry.kind[1], typed.timestamp_ms)
+
+
+def _typed(event: Any) -> TypedEvent:
+    return event if isinstance(event, TypedEvent) else TypedEvent(event)

@@ -30,6 +30,30 @@ class EventClass:
     kind: Kind
     codec: Codec[Any]
 
+    def build(self, *, at_once: bool = True) -> None:
+        """Make the decoder of the class.
+
+        Args:
+            at_once: Whether annotations must be defined by now.
+
+        Raises:
+            InvalidInputError: There can be none; it says what to change.
+        """
+        try:
+            self.codec.build()
+        except NameError as error:  # of pydantic as well
+            if at_once:
+                reason = f"{self.say()}, has an annotation that is not there at"
+                cure = "import it outside of `if TYPE_CHECKING`, at the top of its module"
+                raise InvalidInputError("cls", f"{reason} run time: {_short(error)}; {cure}") from error
+        except Exception as error:
+            reason = f"{self.say()}, could not be read back: {_short(error)}"
+            raise InvalidInputError("cls", f"{reason}; change its annotations") from error
+
+    def say(self) -> str:
+        """Return the class with type and version, as a sentence names it."""
+        return f"{self.cls.__name__}, the class of {_say(self.kind)}"
+
 
 class EventTypes:
     """The event types of a program, handed to `EventStore.open(..., events=…)`.
@@ -70,7 +94,9 @@ class EventTypes:
         """Register a dataclass, msgspec.Struct or pydantic model as the shape of a type's payload at a version.
 
         Raises:
-            InvalidInputError: It is not such a class, or the class or the version has been registered before.
+            InvalidInputError: It is not such a class, its objects could not be read back from JSON, or the class or the
+                version has been registered before. Annotations that name what comes later in a module are looked at
+                when the store is opened.
         """
         kind = self._kind(event_type, version)
         if kind in self._classes:
@@ -78,8 +104,19 @@ class EventTypes:
         if cls in self._kinds:
             raise InvalidInputError("cls", f"{cls.__name__} is registered as {_say(self._kinds[cls].kind)} already")
         entry = EventClass(cls, kind, codec_for(cls))
+        entry.build(at_once=False)
         self._classes[kind] = self._kinds[cls] = entry
         self._know(kind)
+
+    def build(self) -> None:
+        """Make sure that every registered class can be read; `EventStore.open` does it, when all names are defined.
+
+        Raises:
+            InvalidInputError: One cannot: an annotation names what is not there at run time, or nothing can tell from
+                JSON which class is meant. It names the class and what to change.
+        """
+        for entry in self._classes.values():
+            entry.build()
 
     def add_plain(self, event_type: str, version: int = 1) -> None:
         """Register a type and version whose payload stays a plain dict."""
@@ -194,6 +231,10 @@ class EventTypes:
             raise InvalidInputError("event_type", f"is {event_type!r}; give the type's name")
         check_schema_version(version, "version")
         return scalar(event_type), scalar(version)
+
+
+def _short(error: Exception) -> str:
+    return str(error).partition("\n")[0]  # pydantic adds a link below
 
 
 def _say(kind: Kind) -> str:

@@ -43,8 +43,7 @@ def recorded(
         event_types: What the program knows about its events; plain dicts alone when left out.
 
     Raises:
-        InvalidInputError: No store would take it; it names the field.
-        EventSchemaError: Nothing registered can read it.
+        InvalidInputError: No store would take it, or nothing registered can read it; it names the field.
     """
     if isinstance(sequence_number, bool) or not isinstance(sequence_number, int) or sequence_number < 1:
         raise InvalidInputError("sequence_number", f"is {sequence_number!r}; sequence numbers count from 1")

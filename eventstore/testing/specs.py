@@ -56,8 +56,7 @@ class DeciderSpec(Generic[S, C]):
         """Begin an example with what has happened, oldest first; with nothing for a new aggregate.
 
         Raises:
-            InvalidInputError: No store would take an event; it names the field.
-            EventSchemaError: Nothing registered can read one.
+            InvalidInputError: No store would take an event, or nothing registered can read it; it names the field.
         """
         stored = history(*events, aggregate=self._aggregate, event_types=self._types)
         before = fold(self._rule, Folded(self._rule.start(), 0), stored)
@@ -261,8 +260,7 @@ class ProjectionSpec(Generic[S]):
             events: As for `DeciderSpec.given`; those of other aggregates by `recorded` or `history`.
 
         Raises:
-            InvalidInputError: No store would take an event; it names the field.
-            EventSchemaError: Nothing registered can read one.
+            InvalidInputError: No store would take an event, or nothing registered can read it; it names the field.
         """
         state = self._rule.start()
         applied: dict[str, tuple[int, int]] = {}

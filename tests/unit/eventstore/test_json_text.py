@@ -117,6 +117,7 @@ def test_registered_classes_read_the_digits(database: InMemoryDynamoDB, client: 
     for text, says in (
         ('{"amount":true}', "is not of type 'number'"),
         ('{"amount":0.5}', "less than"),
+        ("{}", "missing"),
     ):
         with pytest.raises(InvalidInputError, match=says):
             store.append(ITEM, [NewEvent("PRICED", JsonText(text))], expected_version=1)

@@ -17,8 +17,8 @@ def place_of_change(given: Any, read: Any) -> str | None:
     """Return where an object that was read from JSON differs from the one that was written; None where nowhere.
 
     A value counts as the same when its class says so, and when JSON holds it as it is and the annotation asks for
-    another type: text for a UUID, a list for a tuple, a dict for a dataclass. A field that its class leaves out on
-    purpose (`compare=False` of a dataclass, `exclude` of pydantic) does not count.
+    another type: text for a UUID, as a key too, a list for a tuple, a dict for a dataclass. A field that its class
+    leaves out on purpose (`compare=False` of a dataclass, `exclude` of pydantic) does not count.
 
     Args:
         given: What was written.
@@ -79,7 +79,7 @@ def _change_of_dict(given: dict[Any, Any], read: Any) -> str | None:
     if len(read) != len(given):
         return ""
     both = ((f".{key}", inner, read[key]) for key, inner in given.items() if key in read)
-    odd = next((key for key in given if key not in read and type(key) not in EXACT), None)
+    odd = next((key for key in given if key not in read and type(key) is not str), None)
     return _first(both) if odd is None else f".{odd}"
 
 

@@ -2,13 +2,19 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from eventstore.payload.plain import DEPTH_MAX, EXACT
+
+_LEAVES = EXACT | {Decimal, UUID, bytes, date, datetime, timedelta}
+"""Types whose equality says all, so that there is nothing to look into."""
 
 _MISSING = object()
 
@@ -57,7 +63,7 @@ def _change_of_fields(given: Any, read: Any, names: tuple[str, ...]) -> str | No
     extra: Any = getattr(given, "__pydantic_extra__", None)
     for name in (*names, *extra) if extra else names:
         one, other = getattr(given, name, _MISSING), getattr(read, name, _MISSING)
-        if one is not other and (type(one) not in EXACT or one != other):  # nearly all are plain, and the same
+        if one is not other and (type(one) not in _LEAVES or one != other):  # nearly all are such, and the same
             place = place_of_change(one, other)
             if place is not None:
                 return f".{name}{place}"

@@ -8,7 +8,6 @@ from eventstore.model import NewEvent, RecordedEvent
 from eventstore.schema.comparison import place_of_change
 from eventstore.schema.decoder import SchemaDecoder
 from eventstore.schema.event_types import EventClass, EventTypes
-from eventstore.schema.upcasting import Route, UnknownType
 
 _CURE = "give values of the annotated types, or change the class"
 _MSGSPEC_PLACE = re.compile(r" - at `\$([^`]*)`$")
@@ -34,10 +33,10 @@ class ReadBack:
             InvalidInputError: It cannot, or does not; `field` leads to the place.
         """
         kind = (event.type, event.schema_version)
-        way = self._events.way_from(kind)
-        if isinstance(way, UnknownType):
+        latest = self._events.latest_of(event.type)
+        if latest is None and not self._events.has_way_on(kind):
             return
-        if not isinstance(way, Route) or way.steps:
+        if latest != event.schema_version or self._events.has_way_on(kind):
             self._check_lifted(event, text, field)
             return
         entry = self._events.class_of(kind)

@@ -139,6 +139,12 @@ UNREADABLE: dict[str, tuple[Callable[[], object], str, str]] = {
         "as another value",
     ),
     "a dataclass in a plain dict": (lambda: Ordered([], {"line": Line("a")}), ".extras.line", "as another value"),
+    "a number as a key where anything may be": (
+        lambda: Ordered([Line("a", {1: "a"})]),
+        ".lines[0].note.1",
+        "as another",
+    ),
+    "a set where anything may be": (lambda: Ordered([Line("a", {1})]), ".lines[0].note", "as another value"),
     "an Enum where anything may be": (lambda: Ordered([Line("a", Colour.RED)]), ".lines[0].note", "as another value"),
     "a class that changes what it reads": (lambda: Doubled(2), ".quantity", "as another value"),
     "a model that checked nothing": (lambda: Needed.model_construct(quantity="x"), ".quantity", "Field required"),
@@ -219,6 +225,7 @@ class Wide:
     kinds: frozenset[str] = frozenset()
     colour: Colour = Colour.RED
     by_number: dict[int, str] = field(default_factory=dict)
+    by_ident: dict[uuid.UUID, int] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     cached: int = field(default=0, compare=False)
 
@@ -249,10 +256,21 @@ def kept() -> Kept:
     "given",
     [
         Wide(
-            tags=["a", "b"], price=3, ident=str(uuid.UUID(int=7)), kinds=["a"], by_number={1: "a"}, lines=[{"sku": "a"}]
-        ),  # type: ignore[arg-type, list-item]
+            tags=["a", "b"],  # type: ignore[arg-type]
+            price=3,
+            ident=str(uuid.UUID(int=7)),  # type: ignore[arg-type]
+            kinds=["a"],  # type: ignore[arg-type]
+            by_ident={str(uuid.UUID(int=7)): 1},  # type: ignore[dict-item]
+            lines=[{"sku": "a"}],  # type: ignore[list-item]
+        ),
         Wide(
-            ("a",), 1.5, Decimal("1.50"), uuid.UUID(int=7), frozenset("ab"), Colour.RED, {1: "a"}, [Line("a", [1, {}])]
+            tags=("a",),
+            price=1.5,
+            amount=Decimal("1.50"),
+            ident=uuid.UUID(int=7),
+            kinds=frozenset("ab"),
+            by_number={1: "a"},
+            lines=[Line("a", [1, {}])],
         ),
     ],
 )

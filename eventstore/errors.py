@@ -20,7 +20,7 @@ EventStoreError
 │   ├── TableMissingError
 │   ├── TableLayoutError
 │   ├── IndexMissingError        a read needs an index that was left out
-│   ├── EndpointError            no region, or an endpoint that is not a URL
+│   ├── EndpointError            no region, no URL, or a proxy or TLS handshake that fails
 │   ├── AccessDeniedError
 │   ├── MissingExtraError        an optional dependency is not installed
 │   └── SearchRefusedError       the search index refuses: wrong server, wrong mapping, or a raw body it does not take
@@ -219,8 +219,8 @@ class OutcomeUnknownError(EventStoreError):
     """The reply was lost and asking again did not help: the write has happened or not. Look before doing it again.
 
     Of an append: with an idempotency key, repeat the call. Without one, load the aggregate: where an event carries
-    `commit_id`, it is stored; otherwise decide again. Should the commit land after that look, the next append at that
-    version fails with `WrongExpectedVersionError`; nothing is doubled.
+    `commit_id`, it is stored; otherwise decide again. The message says which of the two to do. Should the commit land
+    after that look, the next append at that version fails with `WrongExpectedVersionError`; nothing is doubled.
 
     It is not a `TryLaterError`: a caller that simply repeats what may have happened can store it twice.
 
@@ -282,11 +282,11 @@ class IndexMissingError(SetUpError):
 
 
 class EndpointError(SetUpError):
-    """No client can be created: the region is unknown, or the endpoint is not a URL. Name them in the settings."""
+    """Nothing was sent, and nothing can be: region or endpoint are wrong, or proxy or TLS handshake fail."""
 
 
 class AccessDeniedError(SetUpError):
-    """The credentials are missing, wrong, or may not do this."""
+    """The credentials cannot be had, are wrong, or may not do this; the message says what to do."""
 
 
 class MissingExtraError(SetUpError):

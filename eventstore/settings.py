@@ -28,15 +28,19 @@ class StoreSettings(BaseSettings):
         aws_region: AWS region; unset leaves the choice to boto3.
         aws_access_key_id: Unset leaves the choice to boto3's chain.
         aws_secret_access_key: Same as above.
+        aws_session_token: Of temporary credentials; goes with both keys.
+        aws_profile: Of boto3's configuration files, in place of keys; unset leaves the choice to boto3.
         table_prefix: First part of every table's name.
     """
 
     model_config = SettingsConfigDict(env_prefix="EVENTSTORE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    dynamodb_endpoint_url: Annotated[str | None, Field(pattern=r"^https?://[^/\s]+/?$")] = None
+    dynamodb_endpoint_url: Annotated[str | None, Field(pattern=r"^https?://[^/\s@]+/?$")] = None
     aws_region: str | None = None
     aws_access_key_id: str | None = None
     aws_secret_access_key: SecretStr | None = None
+    aws_session_token: SecretStr | None = None
+    aws_profile: str | None = None
     table_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")] = PREFIX_DEFAULT
 
     @field_validator("dynamodb_endpoint_url")
@@ -53,13 +57,18 @@ class StoreSettings(BaseSettings):
     @property
     def endpoint(self) -> Endpoint:
         """Where DynamoDB is."""
-        secret = self.aws_secret_access_key
         return Endpoint(
             url=self.dynamodb_endpoint_url,
             region=self.aws_region,
             access_key_id=self.aws_access_key_id,
-            secret_access_key=None if secret is None else secret.get_secret_value(),
+            secret_access_key=_revealed(self.aws_secret_access_key),
+            session_token=_revealed(self.aws_session_token),
+            profile=self.aws_profile,
         )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def env_file() -> Path | None:
@@ -90,6 +99,12 @@ def load() -> StoreSettings:
         raise SettingsError(f"{env_file()} is not valid UTF-8: recreate it, or let `make up` do it") from error
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         raise SettingsError("set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID and EVENTSTORE_AWS_SECRET_ACCESS_KEY")
+    if settings.aws_session_token is not None and settings.aws_access_key_id is None:
+        raise SettingsError(
+            "EVENTSTORE_AWS_SESSION_TOKEN goes with EVENTSTORE_AWS_ACCESS_KEY_ID: set it and the secret"
+        )
+    if settings.aws_profile is not None and settings.aws_access_key_id is not None:
+        raise SettingsError("set either EVENTSTORE_AWS_PROFILE or the keys of EVENTSTORE_AWS_ACCESS_KEY_ID")
     return settings
 
 

@@ -15,7 +15,7 @@ from eventstore.append import await_delivery
 from eventstore.append.appender import Appender
 from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
-from eventstore.dynamodb import store_record
+from eventstore.dynamodb import replies, store_record
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import InvalidInputError
@@ -78,6 +78,7 @@ class EventStore:
         tables = tables or TableNames()
         options = options or StoreOptions()
         runtime = runtime or SystemRuntime()
+        replies.watch(client)
         record = store_record.load(Caller(client, runtime, options.read_backoff), tables)
         context = StoreContext(client, tables, record, options, runtime)
         if events is not None:

@@ -20,6 +20,7 @@ from eventstore.errors import (
     EventStoreError,
     OutcomeUnknownError,
     RequestRefusedError,
+    SetUpError,
     ThrottledError,
     TryLaterError,
     UnreachableError,
@@ -201,6 +202,8 @@ class Appender:
                     signal = Signal.THROTTLED
             finally:
                 self._limiter.leave(slot, signal)
+            if maybe_stored and isinstance(judged, verdict.SetUp | verdict.Defect):
+                raise _unknown(sent, error) from error  # it is of this attempt, and an earlier one may be stored
             if not isinstance(judged, Again):
                 decided = self._decide(self._context.until(deadline), judged, sent, error, attempts_before + attempt)
                 if decided is not None:
@@ -209,7 +212,9 @@ class Appender:
             last = judged
             maybe_stored = maybe_stored or judged.maybe_stored
             self._counters.add(_CAUSES[judged.cause])
-        raise self._gave_up(sent, last, attempt, maybe_stored=maybe_stored) from error
+        if maybe_stored and error is not None:
+            raise _unknown(sent, error) from error
+        raise self._gave_up(sent, last, attempt) from error
 
     def _decide(
         self,
@@ -291,8 +296,8 @@ class Appender:
         first = sent.commits[0].events[0]
         try:
             stored = await_delivery.stored_commit_id(context, first.aggregate_id, first.sequence_number)
-        except TryLaterError as error:
-            raise _unknown(sent) from error
+        except (TryLaterError, SetUpError) as error:
+            raise _unknown(sent, error) from error
         return stored == first.commit_id
 
     def _results(self, sent: Transaction, attempts: int, *, already_stored: bool) -> list[AppendResult]:
@@ -313,13 +318,9 @@ class Appender:
         validation.check_seconds(timeout_seconds, "timeout_seconds")
         await_delivery.until_settled(self._context, result, timeout_seconds, destination)
 
-    def _gave_up(
-        self, sent: Transaction, last: Again, attempts: int, *, maybe_stored: bool
-    ) -> TryLaterError | OutcomeUnknownError:
-        """Return what is known when no attempt was decided."""
+    def _gave_up(self, sent: Transaction, last: Again, attempts: int) -> TryLaterError:
+        """Return what is known when no attempt was decided, and none may have stored anything."""
         first = sent.commits[0]
-        if maybe_stored:
-            return _unknown(sent)
         if last.cause is Cause.UNREACHED:
             return UnreachableError(
                 f"the append to aggregate {first.aggregate.id!r} never reached DynamoDB in {attempts} attempts."
@@ -333,11 +334,16 @@ class Appender:
         )
 
 
-def _unknown(sent: Transaction) -> OutcomeUnknownError:
+def _unknown(sent: Transaction, error: Exception) -> OutcomeUnknownError:
+    """Return the error for commits that are stored or not; what to do about it depends on whether they have keys."""
     first = sent.commits[0]
+    cure = (
+        "repeat the call with the same idempotency key, which is safe"
+        if first.key is not None
+        else "load the aggregate, and decide again if no event carries this commit_id"
+    )
     return OutcomeUnknownError(
-        f"whether commit {first.commit_id} of aggregate {first.aggregate.id!r} is stored is unknown:"
-        " load the aggregate, and append again if no event carries this commit_id",
+        f"whether commit {first.commit_id} of aggregate {first.aggregate.id!r} is stored is unknown ({error}): {cure}",
         aggregate_id=first.aggregate.id,
         commit_id=first.commit_id,
     )

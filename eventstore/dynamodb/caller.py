@@ -175,7 +175,10 @@ class Caller:
             except NotAppliedError as error:
                 last = error
             except DynamoError as error:
-                raise self.public(error, request) from error
+                last = error
+                if not lost or is_repeatable:
+                    raise self.public(error, request) from error
+                break  # it is of this attempt, and an earlier one may have happened
         if lost and not is_repeatable:
             raise OutcomeUnknownError(f"whether {what} has happened is unknown; {if_unknown} ({last})") from last
         raise self.gave_up(last, what) from last

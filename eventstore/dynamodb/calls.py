@@ -6,30 +6,25 @@ No exception of a client library leaves this module.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
+from botocore.exceptions import ClientError
 
+from eventstore.dynamodb import failures
 from eventstore.dynamodb.errors import (
     DeniedError,
     DynamoError,
-    NotAppliedError,
     NotFoundError,
-    OutcomeLostError,
     RefusedError,
+    UnusableEndpointError,
     of_refusal,
 )
 from eventstore.errors import (
     AccessDeniedError,
+    EndpointError,
     EventStoreError,
     RequestRefusedError,
     TableMissingError,
 )
+from eventstore.transport.call_stage import CALL, Stage
 from eventstore.transport.time_limit import CURRENT
 
 
@@ -45,22 +40,30 @@ def call(
         request: Arguments of the call.
 
     Raises:
-        DynamoError: One of its kinds; never an exception of the client library.
+        DynamoError: One of its kinds; never an exception of the client library, or of what it is made of.
     """
     if within_seconds is not None:
         CURRENT.begin(within_seconds)
+    CALL.begin()
     try:
         return operation(**request)
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise DeniedError(str(error)) from error
     except ClientError as error:
-        raise of_refusal(error.response) from error
-    except (EndpointConnectionError, ConnectTimeoutError) as error:
-        raise NotAppliedError("Unreachable", str(error), reached=False) from error
-    except BotoCoreError as error:
-        raise OutcomeLostError(str(error)) from error
+        raise _of_client_error(error) from error
+    except Exception as error:
+        outcome = failures.outcome_of(error, CALL.stage)
+        if outcome is None:
+            raise
+        raise outcome from error
     finally:
+        CALL.end()
         CURRENT.ends_at = None
+
+
+def _of_client_error(error: ClientError) -> DynamoError:
+    """Return what a refusal means; one of another operation than the call's is of whoever gives out credentials."""
+    if CALL.stage is not Stage.UNSEEN and error.operation_name != CALL.operation:
+        return failures.of_provider(error)
+    return of_refusal(error.response)
 
 
 def tables_of(request: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,6 +88,10 @@ def public_error(error: DynamoError, *, table: str = "") -> EventStoreError:
             return TableMissingError(table or str(error))
         case DeniedError():
             return AccessDeniedError(f"{error}. Check the credentials and what they may do")
+        case UnusableEndpointError():
+            return EndpointError(
+                f"DynamoDB cannot be asked: {error}. Check endpoint, proxy (HTTPS_PROXY) and certificates"
+            )
         case RefusedError():
             return RequestRefusedError(error.code, error.message)
         case _:

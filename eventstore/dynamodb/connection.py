@@ -1,25 +1,24 @@
 """Clients for DynamoDB: address, credentials, and time-outs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
-from zlib import crc32
+from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ChecksumError
-from urllib3.util import Timeout
-
-from eventstore.errors import EndpointError
+from eventstore import checks
+from eventstore.dynamodb import failures, replies
+from eventstore.errors import AccessDeniedError, EndpointError, InvalidInputError
 from eventstore.ports import DynamoClient, StreamsClient
-from eventstore.transport.bounded_socket import bounded
-from eventstore.transport.time_limit import CURRENT
+from eventstore.transport import bounded_session
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
-_SECONDS_LEAST = 0.001
-"""urllib3 takes no time-out of 0."""
+CONNECTIONS_MAX = 1_000
+"""Files that a process may have open are 1,024 by default on Linux."""
+TIMEOUT_MAX_SECONDS = 3_600.0
+_SECRETS = frozenset({"secret_access_key", "session_token"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Endpoint:
     """Where DynamoDB is, and with which credentials.
 
@@ -28,12 +27,39 @@ class Endpoint:
         region: AWS region; None for boto3's own choice.
         access_key_id: None for boto3's own chain of credentials.
         secret_access_key: Same as above.
+        session_token: Of temporary credentials; goes with the two above.
+        profile: Of boto3's configuration files, in place of keys; None for boto3's own choice.
     """
 
     url: str | None = None
     region: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
+    session_token: str | None = None
+    profile: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            InvalidInputError: A key is given without the other, a token without keys, or a profile beside them.
+        """
+        for field in fields(self):
+            given: object = getattr(self, field.name)
+            if given is not None and not (isinstance(given, str) and given):
+                raise InvalidInputError(f"endpoint.{field.name}", "is empty or not text; leave it out, or give text")
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            missing = "access_key_id" if self.access_key_id is None else "secret_access_key"
+            raise InvalidInputError(f"endpoint.{missing}", "is missing; give both keys or none")
+        if self.session_token is not None and self.access_key_id is None:
+            raise InvalidInputError("endpoint.session_token", "is given without keys; it goes with both of them")
+        if self.profile is not None and self.access_key_id is not None:
+            raise InvalidInputError("endpoint.profile", "is given together with keys; choose one of them")
+
+    def __repr__(self) -> str:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = {name: "***" if value and name in _SECRETS else value for name, value in values.items()}
+        return f"Endpoint({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 def connect(
@@ -49,13 +75,16 @@ def connect(
 
     Args:
         endpoint: Where DynamoDB is.
-        connections_max: Connections that each client keeps, which is how many requests it has on their way at once.
+        connections_max: Connections that each client opens at most, 1 to 1,000; a request that finds none free waits.
         connect_timeout_seconds: How long a connection may take to come about.
         read_timeout_seconds: How long an answer may take; after that it counts as lost.
 
     Raises:
+        InvalidInputError: A bound cannot be one.
         EndpointError: The endpoint is not a URL, or no region is known.
+        AccessDeniedError: The credentials cannot be had: a profile, a file or a sign-in is missing or out of date.
     """
+    _check(endpoint, connections_max, connect_timeout_seconds, read_timeout_seconds)
     import boto3  # noqa: PLC0415 - a tenth of a second, which commands that only explain themselves do without
     from botocore.config import Config  # noqa: PLC0415 - as above
 
@@ -67,69 +96,50 @@ def connect(
         tcp_keepalive=True,
         parameter_validation=False,  # the shapes are ours and typed; checking them again doubles a request's cost
     )
-    session = boto3.session.Session(
-        region_name=endpoint.region,
-        aws_access_key_id=endpoint.access_key_id,
-        aws_secret_access_key=endpoint.secret_access_key,
-    )
     try:
+        session = boto3.session.Session(
+            region_name=endpoint.region,
+            aws_access_key_id=endpoint.access_key_id,
+            aws_secret_access_key=endpoint.secret_access_key,
+            aws_session_token=endpoint.session_token,
+            profile_name=endpoint.profile,
+        )
         clients: Any = (  # typed by stubs call by call; what we use of them is said in our ports
             session.client("dynamodb", endpoint_url=endpoint.url, config=config),
             session.client("dynamodbstreams", endpoint_url=endpoint.url, config=config),
         )
-    except (BotoCoreError, ValueError) as error:
-        reason = str(error).rstrip(".")
-        raise EndpointError(
-            f"no client for DynamoDB can be created: {reason}; check endpoint and region, which the commands read from"
-            " EVENTSTORE_DYNAMODB_ENDPOINT_URL and EVENTSTORE_AWS_REGION (`make up` writes both for local servers)",
-        ) from error
+    except Exception as error:  # what looks for settings and credentials runs programs and reads files of any content
+        raise _no_client(error) from error
     for client in clients:
-        client.meta.events.register("before-parse", _check_body)
-        _obey_time_limits(client, connect_timeout_seconds, read_timeout_seconds)
+        replies.watch(client, is_own=True)
+        bounded_session.bound(
+            client,
+            connections_max=connections_max,
+            connect_seconds=connect_timeout_seconds,
+            read_seconds=read_timeout_seconds,
+        )
     typed: tuple[DynamoClient, StreamsClient] = clients
     return typed
 
 
-class _CallTimeout(Timeout):
-    """The time-outs of a client, shortened to what the call of this thread may take.
-
-    urllib3 asks for a copy before each request.
-    """
-
-    def clone(self) -> Timeout:
-        """Return the time-outs of the request that is about to be sent."""
-        timeout = super().clone()
-        left = CURRENT.left_seconds()
-        if left is not None:
-            timeout.total = max(left, _SECONDS_LEAST)  # which shortens both others where they are longer
-        return timeout
+def _check(endpoint: Endpoint, connections_max: int, connect_seconds: float, read_seconds: float) -> None:
+    checks.check_count(connections_max, "connections_max", 1, CONNECTIONS_MAX)
+    checks.check_number(connect_seconds, "connect_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
+    checks.check_number(read_seconds, "read_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
+    try:
+        has_user = "@" in urlsplit(endpoint.url or "").netloc
+    except ValueError:
+        return  # boto3 says what is wrong with it
+    if has_user:
+        raise EndpointError("the endpoint's URL holds a user or a password: DynamoDB takes keys, give those instead")
 
 
-def _obey_time_limits(client: Any, connect_seconds: float, read_seconds: float) -> None:
-    """Have a client's requests end when the time of the call that makes them is over.
-
-    boto3 takes time-outs for a client, not for a call. Where a version of it keeps its connections otherwise, calls
-    last as long as the client's time-outs say; a test with a server that hangs would show it.
-    """
-    session = client._endpoint.http_session  # noqa: SLF001 - nothing public leads there
-    timeout = _CallTimeout(connect=float(connect_seconds), read=float(read_seconds))
-    session._timeout = timeout  # noqa: SLF001 - for connections through a proxy
-    session._manager.connection_pool_kw["timeout"] = timeout  # noqa: SLF001 - for all others
-    pools = session._pool_classes_by_scheme  # noqa: SLF001 - and for an answer that comes drop by drop
-    for scheme, pool in pools.items():
-        pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": bounded(pool.ConnectionCls)})
-
-
-def _check_body(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Refuse a reply whose body does not match its checksum.
-
-    A GetItem that was cut short looks like one of an absent item, so nothing else can tell. botocore checks this only
-    where it may try again itself, and our clients may not.
-
-    Raises:
-        ChecksumError: As for a reply that got lost.
-    """
-    expected = response_dict["headers"].get("x-amz-crc32")
-    actual = crc32(response_dict["body"])
-    if expected is not None and actual != int(expected):
-        raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=str(actual))
+def _no_client(error: Exception) -> EndpointError | AccessDeniedError:
+    """Return the library's error for a client that could not be made."""
+    reason = " ".join(str(error).split()).rstrip(".")
+    if failures.is_of_credentials(error):
+        return AccessDeniedError(f"no credentials for DynamoDB can be had: {reason}; {failures.cure_of(error)}")
+    return EndpointError(
+        f"no client for DynamoDB can be created: {reason}; check endpoint and region, which the commands read from"
+        " EVENTSTORE_DYNAMODB_ENDPOINT_URL and EVENTSTORE_AWS_REGION (`make up` writes both for local servers)",
+    )

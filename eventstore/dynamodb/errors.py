@@ -22,8 +22,19 @@ _DENIALS = frozenset(
         "MissingAuthenticationTokenException",
         "ExpiredTokenException",
         "IncompleteSignatureException",
+        "AccessDenied",
+        "ExpiredToken",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestExpired",
     },
 )
+"""Codes of DynamoDB, and those that all services of AWS have in common. Source: AWS, API reference, "Common Errors"."""
+
+_DENIAL_STATUSES = frozenset({401, 403})
 
 
 class DynamoError(Exception):
@@ -93,7 +104,11 @@ class RefusedError(DynamoError):
 
 
 class DeniedError(DynamoError):
-    """Credentials are missing, wrong, or not allowed to do this."""
+    """Credentials cannot be had, are wrong, or not allowed to do this."""
+
+
+class UnusableEndpointError(DynamoError):
+    """Nothing was sent, and nothing can be: the address, the proxy or the TLS handshake is not right."""
 
 
 _PASSING_CODES = frozenset(
@@ -146,7 +161,7 @@ def of_refusal(response: Mapping[str, Any]) -> DynamoError:
         return NotAppliedError(code, message, reached=True)
     if code == "ResourceNotFoundException":
         return NotFoundError(message)
-    if code in _DENIALS:
+    if code in _DENIALS or status in _DENIAL_STATUSES:
         return DeniedError(f"{code}: {message}")
     if status >= 500:  # noqa: PLR2004 - server errors begin here
         return OutcomeLostError(f"{code}: {message}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eventstore.backoff import Backoff, Deadline, pause
-from eventstore.dynamodb import store_record
+from eventstore.dynamodb import replies, store_record
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import (
@@ -123,6 +123,7 @@ def init(
         raise InvalidInputError("index_shards", f"is {index_shards}, not 1 to 64")
     tables = tables or TableNames()
     runtime = runtime or SystemRuntime()
+    replies.watch(client)
     requests = create_requests(load_template(), tables)
     caller = Caller(client, runtime, _BACKOFF)
     missing = [request for request in requests if not _check(caller, request)]
@@ -146,6 +147,7 @@ def check(client: DynamoClient, tables: TableNames, runtime: Runtime | None = No
         TableLayoutError: One has another layout.
         UnreachableError: DynamoDB did not answer.
     """
+    replies.watch(client)
     caller = Caller(client, runtime or SystemRuntime(), _BACKOFF)
     for request in create_requests(load_template(), tables):
         if not _check(caller, request):

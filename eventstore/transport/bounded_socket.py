@@ -4,6 +4,7 @@ import io
 import socket
 from typing import Any
 
+from eventstore.transport.call_stage import CALL
 from eventstore.transport.time_limit import CURRENT
 
 
@@ -32,6 +33,7 @@ class BoundedSocket:
     def sendall(self, data: Any, *flags: int) -> None:
         """Send all; see `socket.sendall`."""
         self._limit()
+        CALL.bytes_leave()
         self._inner.sendall(data, *flags)
 
     def makefile(self, mode: str = "r", buffering: int | None = None, **_: Any) -> Any:

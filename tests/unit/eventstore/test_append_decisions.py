@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+    SSLError,
+)
 
 from eventstore import (
     ANY,
@@ -19,6 +25,7 @@ from eventstore import (
     AppendResult,
     Backoff,
     CorruptRowError,
+    EndpointError,
     EventStore,
     EventTypes,
     IdempotencyConflictError,
@@ -424,6 +431,36 @@ def denied(bench: Bench) -> None:
     assert len(bench.client.sent) == 1
 
 
+def denied_after_a_lost_reply(bench: Bench) -> None:
+    for refused in ("ExpiredTokenException", "ValidationException"):
+        bench.client.before = [lost(), refusal(refused)]
+
+        with pytest.raises(OutcomeUnknownError, match=refused):
+            bench.append()
+
+
+def credentials_not_had(bench: Bench) -> None:
+    bench.client.before = [CredentialRetrievalError(provider="custom-process", error_msg="no ticket")]
+
+    with pytest.raises(AccessDeniedError, match="no ticket"):
+        bench.append()
+
+    assert len(bench.client.sent) == 1
+
+
+def endpoint_unusable(bench: Bench) -> None:
+    bench.client.before = [
+        ProxyConnectionError(proxy_url="http://proxy:3128"),
+        SSLError(endpoint_url="https://db", error="[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate"),
+    ]
+
+    for says in ("proxy:3128", "self-signed"):
+        with pytest.raises(EndpointError, match=says):
+            bench.append()
+
+    assert len(bench.client.sent) == 2
+
+
 def gave_up_throttled(bench: Bench) -> None:
     bench.client.before = [conflict(), throttle(), unreached(), throttle()]
 
@@ -531,6 +568,9 @@ CASES: Sequence[tuple[str, Callable[[Bench], None]]] = [
     ("left-over-outbox-row", left_over_outbox_row),
     ("table-missing", table_missing),
     ("denied", denied),
+    ("denied-after-a-lost-reply", denied_after_a_lost_reply),
+    ("credentials-not-had", credentials_not_had),
+    ("endpoint-unusable", endpoint_unusable),
     ("gave-up-throttled", gave_up_throttled),
     ("gave-up-unknown", gave_up_unknown),
     ("gave-up-not-reached", gave_up_not_reached),

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from eventstore import OutcomeUnknownError, RequestRefusedError, TableMissingError, ThrottledError, UnreachableError
+from eventstore import (
+    AccessDeniedError,
+    OutcomeUnknownError,
+    RequestRefusedError,
+    TableMissingError,
+    ThrottledError,
+    UnreachableError,
+)
 from eventstore.backoff import Backoff, Deadline
 from eventstore.dynamodb import batches, transact_get
 from eventstore.dynamodb.caller import Caller, Refused, Taken
@@ -310,3 +317,14 @@ def test_what_a_batch_leaves_undone_is_asked_for_again_while_it_brings_something
     with pytest.raises(ThrottledError, match="1 rows of t"):
         batches.get(caller(runtime, Client(batch_get_item=never)), "t", [two])
     assert len(never.requests) == BACKOFF.attempts_max
+
+
+def test_a_write_that_is_denied_after_a_lost_reply(runtime: ManualRuntime) -> None:
+    """
+    The refusal is of the last attempt; the one before it may have happened. A repeatable write has nothing to hide.
+    """
+    for is_repeatable, error in ((False, OutcomeUnknownError), (True, AccessDeniedError)):
+        operation = Script(lost(), refusal("AccessDeniedException"))
+        with pytest.raises(error, match="AccessDeniedException"):
+            caller(runtime).write(operation, what="a write", is_repeatable=is_repeatable, TableName="t")
+        assert len(operation.requests) == 2

@@ -1,0 +1,93 @@
+"""What a client is watched for: how far each call has come, and that only DynamoDB's own word counts as an answer."""
+
+from collections.abc import Mapping
+from typing import Any
+from zlib import crc32
+
+import msgspec
+from botocore.exceptions import BotoCoreError
+
+from eventstore.transport.call_stage import CALL, Stage
+
+CHECKSUM = "x-amz-crc32"
+_REFUSALS_FROM = 300
+_ANY_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class ForeignReplyError(BotoCoreError):
+    """A reply is not DynamoDB's, or not as DynamoDB sent it: what became of the request is unknown."""
+
+    fmt = "the reply (status {status}) is not DynamoDB's: {reason}"
+
+    def __init__(self, *, status: int, reason: str) -> None:
+        super().__init__(status=status, reason=reason)
+        self.status = status
+
+
+def fault_of(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
+    """Return why a reply cannot be what DynamoDB said, None when it can.
+
+    DynamoDB and DynamoDB Local send the checksum of every successful reply, and name the error in every refusal. A
+    `{}` of another server, or a GetItem that was cut short, looks like an answer otherwise.
+
+    Args:
+        status: HTTP status.
+        headers: By name in lower case.
+        body: As it came.
+    """
+    checksum = headers.get(CHECKSUM)
+    if checksum is not None and checksum.strip() != str(crc32(body)):
+        return "its checksum is of another body"
+    if checksum is None and status < _REFUSALS_FROM:
+        return f"it has no {CHECKSUM}"
+    try:
+        body.decode()
+        members = _ANY_OBJECT.decode(body)
+    except (UnicodeDecodeError, RecursionError, msgspec.DecodeError):
+        return "its body is not a JSON object"
+    if status >= _REFUSALS_FROM and "__type" not in members:
+        return "it is a refusal that names no error"
+    return None
+
+
+def watch(client: Any, *, is_own: bool = False) -> None:
+    """Have a client tell how far its calls have come, and refuse replies that are not DynamoDB's; safe to repeat.
+
+    Args:
+        client: boto3's; another one, such as a double in a test, is left as it is.
+        is_own: The library made it, and its connections tell when bytes leave.
+    """
+    events = getattr(getattr(client, "meta", None), "events", None)
+    if events is None:
+        return
+    watching = _Watching(is_own=is_own)
+    for event, handler in (
+        ("provide-client-params", watching.began),
+        ("before-send", watching.ready),
+        ("before-parse", watching.answered),
+    ):  # first of all: another handler of `before-send` may answer in place of the network
+        events.register_first(event, handler, unique_id=f"eventstore-{event}")
+
+
+class _Watching:
+    """Handlers of a client's events; see the developer guide of botocore, "Events"."""
+
+    def __init__(self, *, is_own: bool) -> None:
+        self._is_own = is_own
+
+    def began(self, model: Any, **_: Any) -> None:
+        CALL.stage, CALL.operation = Stage.BEGAN, model.name
+
+    def ready(self, **_: Any) -> None:
+        if CALL.stage >= Stage.READY:
+            CALL.stage = Stage.SENT_AGAIN
+        else:
+            CALL.stage = Stage.READY if self._is_own else Stage.SENT
+
+    def answered(self, response_dict: Mapping[str, Any], **_: Any) -> None:
+        if not (self._is_own or CALL.is_ours):
+            return
+        status = response_dict["status_code"]
+        reason = fault_of(status, response_dict["headers"], response_dict["body"])
+        if reason is not None:
+            raise ForeignReplyError(status=status, reason=reason)

@@ -147,16 +147,21 @@ class WrongExpectedVersionError(DecideAgainError):
     Attributes:
         aggregate_id: The aggregate.
         expected: The version the caller expected, or `EXISTS` where there are no events.
-        actual: The version found by a consistent read after the refusal.
+        actual: The version found by a consistent read after the refusal; None when that read failed, which is then
+            the error's cause. That it is not the expected one is sure all the same.
+        at_least: A version that the aggregate has reached: `actual`, or what the refusal itself has shown.
     """
 
-    def __init__(self, aggregate_id: str, *, expected: int | Expectation, actual: int) -> None:
-        super().__init__(
-            f"aggregate {aggregate_id!r} is at version {actual}, not {expected}: load it and decide again",
-        )
+    def __init__(
+        self, aggregate_id: str, *, expected: int | Expectation, actual: int | None, at_least: int = 0
+    ) -> None:
+        known = f"version {actual}" if actual is not None else f"version {at_least} or later" if at_least else None
+        is_at = f"is at {known}, not {expected}" if known else f"is not at version {expected}"
+        super().__init__(f"aggregate {aggregate_id!r} {is_at}: load it and decide again")
         self.aggregate_id = aggregate_id
         self.expected = expected
         self.actual = actual
+        self.at_least = at_least if actual is None else actual
 
 
 class AggregateTypeError(DecideAgainError):

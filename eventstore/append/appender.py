@@ -47,11 +47,11 @@ class _Stale:
     """Aggregates were not at the version that was sent.
 
     Attributes:
-        indices: Of their appends.
+        reached: By index of their appends, a version that each has reached; 0 when none is known.
         attempts: Requests sent until that was known.
     """
 
-    indices: tuple[int, ...]
+    reached: Mapping[int, int]
     attempts: int
 
 
@@ -142,8 +142,8 @@ class Appender:
                 return sent
             self._counters.add(AppendCounts(stale=1))
             attempts = sent.attempts
-            for index in sent.indices:
-                self._raise_unless_open(appends[index], deadline)
+            for index, at_least in sent.reached.items():
+                self._raise_unless_open(appends[index], at_least, deadline)
         raise ThrottledError(
             f"other writers kept getting ahead at aggregate {appends[0].aggregate.id!r}",
             retry_after_seconds=backoff.cap_seconds,
@@ -166,14 +166,21 @@ class Appender:
         )
         return commit.prepare(append, expected, stamp, self._layout, field=field)
 
-    def _raise_unless_open(self, append: Append, deadline: Deadline) -> None:
-        """Let an append continue when its version is left to us; it is read again. A number is the caller's choice."""
-        if isinstance(append.expected_version, int):
-            raise WrongExpectedVersionError(
-                append.aggregate.id,
-                expected=append.expected_version,
-                actual=history.current_version(self._context.until(deadline), append.aggregate.id),
-            )
+    def _raise_unless_open(self, append: Append, at_least: int, deadline: Deadline) -> None:
+        """Let an append continue when its version is left to us; it is read again. A number is the caller's choice.
+
+        The refusal is certain, whatever becomes of the read that only words it.
+        """
+        if not isinstance(append.expected_version, int):
+            return
+        actual, cause = None, None
+        try:
+            actual = history.current_version(self._context.until(deadline), append.aggregate.id)
+        except EventStoreError as error:
+            cause = error
+        raise WrongExpectedVersionError(
+            append.aggregate.id, expected=append.expected_version, actual=actual, at_least=at_least
+        ) from cause
 
     def _send(self, sent: Transaction, deadline: Deadline, attempts_before: int) -> list[AppendResult] | _Stale:
         """Send a transaction until it is decided, or attempts or time are used up."""
@@ -263,8 +270,8 @@ class Appender:
                 raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=actual) from error
             case verdict.LeftOver(_, item):
                 raise key_rows.left_over(context, item, describe_key(item)) from error
-            case verdict.OtherVersion(indices):
-                return _Stale(indices, attempts)
+            case verdict.OtherVersion(reached):
+                return _Stale(reached, attempts)
 
     def _by_keys(
         self, context: StoreContext, sent: Transaction, rows: Mapping[int, KeyRow], attempts: int

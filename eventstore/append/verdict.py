@@ -91,10 +91,10 @@ class OtherVersion:
     """Aggregates are not at the expected version.
 
     Attributes:
-        indices: Of the commits.
+        reached: By index of the commit, a version that its aggregate has reached; 0 when none was shown.
     """
 
-    indices: tuple[int, ...]
+    reached: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +191,20 @@ def _judge_conditions(failed: Sequence[_Failed], undecided: Collection[int], tra
         actual = _text(each.item, "aggregateType")
         if actual is not None and actual != transaction.commits[each.index].aggregate.type:
             return OtherType(each.index, actual)
-    stale = sorted({each.index for each in by_events})
-    if stale:
-        return OtherVersion(tuple(stale))
+    reached: dict[int, int] = {}
+    for each in by_events:
+        reached[each.index] = max(reached.get(each.index, 0), _sequence_number(each.item))
+    if reached:
+        return OtherVersion(dict(sorted(reached.items())))
     for each in failed:
         if each.index not in undecided:
             return LeftOver(each.index, each.item or {})
     return Again(Cause.CONFLICT)  # the outbox row is new, and its events are just being stored by somebody else
+
+
+def _sequence_number(item: Mapping[str, Any] | None) -> int:
+    """Return the number of a row that was in the way, 0 when none was shown."""
+    return int((item or {}).get("sequenceNumber", {}).get("N", 0))
 
 
 def _text(item: Mapping[str, Any] | None, attribute: str) -> str | None:

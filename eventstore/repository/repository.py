@@ -242,7 +242,8 @@ class Repository(Generic[S]):
         """Return the newest state, after a random pause, so that writers of one aggregate spread out."""
         context = self._store.context
         context.runtime.sleep(context.options.append_backoff.delay_seconds(attempt, context.runtime.uniform()))
-        if conflict.actual < loaded.version:  # memory or snapshot know events that do not exist: a table was replaced
+        if conflict.actual is not None and conflict.actual < loaded.version:
+            # Memory or snapshot know events that do not exist: a table was replaced.
             return self._loader.load_anew(aggregate_id, aggregate_key(aggregate_id))
         return self._loader.load(aggregate_id, aggregate_key(aggregate_id), newest=True)
 

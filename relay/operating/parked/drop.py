@@ -153,13 +153,19 @@ class Dropper:
         return isinstance(written, Taken)
 
     def _settle_if_complete(self, owed: RowId) -> bool:
-        """Delete the row when another destination took the commit at the same moment; the sweep would, later."""
-        row = self._marks.row(owed.key)
-        if row is None or row.id != owed:
-            return True
-        if not is_settled(row.delivered, self._destinations):
+        """Delete the row when another destination took the commit at the same moment; the sweep would, later.
+
+        The drop has happened: an error here must not make it look as if it had not.
+        """
+        try:
+            row = self._marks.row(owed.key)
+            if row is None or row.id != owed:
+                return True
+            if not is_settled(row.delivered, self._destinations):
+                return False
+            self._writer.delete([row.id])
+        except EventStoreError:
             return False
-        self._writer.delete([row.id])
         return True
 
 

@@ -4,9 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from eventstore import EventStore, OutcomeUnknownError, ThrottledError, UnreachableError, WrongExpectedVersionError
+from eventstore import (
+    AccessDeniedError,
+    Append,
+    EventStore,
+    OutcomeUnknownError,
+    RequestRefusedError,
+    TableMissingError,
+    ThrottledError,
+    UnreachableError,
+    WrongExpectedVersionError,
+)
 
 from .conftest import ITEM, FaultyClient, conflict, event, lost, throttle
 
@@ -161,3 +171,87 @@ def test_a_rival_between_two_attempts_wins(store: EventStore, client: FaultyClie
         store.append(ITEM, [event(1)], expected_version=0)
 
     assert [found.data["number"] for found in store.load("item-1")] == [99]
+
+
+class Unread:
+    """A client whose Query fails."""
+
+    def __init__(self, inner: Any, fault: Exception) -> None:
+        self.inner = inner
+        self.fault = fault
+
+    def query(self, **request: Any) -> Any:
+        raise self.fault
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        (throttle(), ThrottledError),
+        (lost(), UnreachableError),
+        (ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Query"), AccessDeniedError),
+        (ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "Query"), TableMissingError),
+        (ClientError({"Error": {"Code": "ValidationException", "Message": "no"}}, "Query"), RequestRefusedError),
+    ],
+    ids=["throttled", "lost", "denied", "no table", "refused"],
+)
+def test_a_conflict_is_one_whatever_becomes_of_the_look(
+    store: EventStore, client: FaultyClient, fault: Exception, cause: type[Exception]
+) -> None:
+    """
+    The version could not be read; that it is not the expected one is known from the refusal, and so is a bound of it.
+    """
+    store.append(ITEM, [event(), event(), event()], expected_version=0)
+    client.inner = Unread(client.inner, fault)
+
+    with pytest.raises(WrongExpectedVersionError) as behind:
+        store.append(ITEM, [event()], expected_version=1)
+    with pytest.raises(WrongExpectedVersionError) as ahead:
+        store.append_many([Append(ITEM, [event()], 7)])
+
+    assert (behind.value.actual, behind.value.at_least, behind.value.expected) == (None, 2, 1)
+    assert str(behind.value) == "aggregate 'item-1' is at version 2 or later, not 1: load it and decide again"
+    assert isinstance(behind.value.__cause__, cause)
+    assert (ahead.value.actual, ahead.value.at_least, ahead.value.expected) == (None, 0, 7)
+    assert str(ahead.value) == "aggregate 'item-1' is not at version 7: load it and decide again"
+    assert store.metrics().counts.refused == 2
+
+
+def test_what_to_do_about_an_unknown_outcome_depends_on_the_key(store: EventStore, client: FaultyClient) -> None:
+    """
+    With a key the call may simply be repeated; without one it may not, and the message must not say so.
+    """
+    client.after = [lost()] * 4
+    with pytest.raises(OutcomeUnknownError) as bare:
+        store.append(ITEM, [event()], expected_version=0)
+    client.after = [lost()] * 4
+    with pytest.raises(OutcomeUnknownError) as keyed:
+        store.append(ITEM, [event()], expected_version=1, idempotency_key="k")
+
+    assert "load the aggregate, and decide again if no event carries this commit_id" in str(bare.value)
+    assert "repeat the call with the same idempotency key" in str(keyed.value)
+    assert "key" not in str(bare.value)
+    assert "load" not in str(keyed.value)
+
+
+def test_a_look_that_is_denied_leaves_the_outcome_unknown(store: EventStore, client: FaultyClient) -> None:
+    """
+    The token stands for other bytes, and the table may not be asked whether the commit is there.
+    """
+    client.before = [ClientError({"Error": {"Code": "IdempotentParameterMismatchException", "Message": "no"}}, "any")]
+    inner = client.inner
+
+    class Denied:
+        def transact_get_items(self, **request: Any) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "TransactGetItems")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(inner, name)
+
+    client.inner = Denied()
+
+    with pytest.raises(OutcomeUnknownError, match="AccessDenied"):
+        store.append(ITEM, [event()], expected_version=0)

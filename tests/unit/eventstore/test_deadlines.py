@@ -24,6 +24,7 @@ from eventstore import (
     ThrottledError,
     TryLaterError,
     UnreachableError,
+    WrongExpectedVersionError,
     connect,
     init_tables,
 )
@@ -151,11 +152,15 @@ def test_an_append_whose_first_read_hangs(stuck: Stuck, expected: object) -> Non
 
 def test_an_append_that_is_refused_and_whose_look_hangs(stuck: Stuck) -> None:
     """
-    Another writer came first, and the read that would say the version hangs: nothing is stored.
+    Another writer came first, and the read that would say the version hangs: that it is another one is sure.
     """
     stuck.store.append(ITEM, [event()], expected_version=0)
     stuck.passage.hangs = {"Query"}
-    in_time(append(stuck.store), UnreachableError)
+
+    error = in_time(append(stuck.store), WrongExpectedVersionError)
+
+    assert isinstance(error, WrongExpectedVersionError)
+    assert (error.actual, error.at_least) == (None, 1)
 
 
 def test_a_repeated_key_whose_row_cannot_be_read(stuck: Stuck) -> None:

@@ -463,3 +463,27 @@ def test_a_mark_as_old_releases_wrote_it(night: Night) -> None:
     night.change("a", 1, parked={"M": {"bus": {"S": "bad"}}}, delivered={"SS": ["index"]})
 
     assert drop(night, "a", 1).settled
+
+
+def test_a_drop_has_happened_whatever_becomes_of_the_look_behind_it(night: Night) -> None:
+    """
+    The row that another destination is owed is looked at once more, and DynamoDB does not answer: it was dropped.
+    """
+    night.append("a")
+    night.park("a", 1, "bus")
+    written = False
+
+    def fall_silent(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        nonlocal written
+        if written:
+            raise ServiceError("ThrottlingException", "Rate exceeded")
+        written = operation == "TransactWriteItems"
+        return effect()
+
+    night.way.trap = fall_silent
+    done = drop(night, "a", 1, "bus")
+    night.way.trap = None
+
+    assert not done.settled
+    assert marks_of(night.item("a", 1)) == []
+    assert len(night.audits()) == 1

@@ -86,6 +86,6 @@ def in_memory_store(
     runtime: Runtime = ManualRuntime() if clock is None else clock
     database = database or InMemoryDynamoDB(clock=runtime)
     names, client = table_names or TableNames(), database.client()
-    tables.init(client, names, runtime, index_shards=index_shards)
+    tables.init(client, names, runtime, index_shards=index_shards, protect=False)
     store = EventStore.open(client, names, options=options, runtime=runtime, events=events)
     return InMemoryEventStore(store.context, database, runtime)

@@ -65,7 +65,7 @@ class RealWorld:
         self.client, _ = connect(
             Endpoint(chosen.dynamodb_endpoint_url, chosen.aws_region or "eu-central-1", run, "local"),
         )
-        store_tables.init(self.client, self.tables, runtime)
+        store_tables.init(self.client, self.tables, runtime, protect=False)
         self._rabbitmq_url = settings.rabbitmq_url.get_secret_value()
         self._elasticsearch_url = settings.elasticsearch_url.get_secret_value()
         try:

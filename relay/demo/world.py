@@ -81,7 +81,7 @@ class EmbeddedWorld:
         database = InMemoryDynamoDB()
         self.tables = TableNames()
         self.client: DynamoClient = database.client()
-        store_tables.init(self.client, self.tables, runtime)
+        store_tables.init(self.client, self.tables, runtime, protect=False)
         broker, index = InMemoryBroker(runtime=runtime), InMemoryIndex(runtime)
         self.consumer: Consumer = broker.consumer("demo")
         self.index: IndexReader = index

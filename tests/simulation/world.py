@@ -262,7 +262,7 @@ class World:
     def live(self) -> None:
         """Live through a storm and the calm after it."""
         with self._passage.direct():
-            tables.init(self._passage.database.client(), TableNames(), self._runtime)
+            tables.init(self._passage.database.client(), TableNames(), self._runtime, protect=False)
         self._join("everything", None)
         self._join("one type", "MOVED")
         self.scheduler.on_step = self._processes.strike

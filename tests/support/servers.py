@@ -89,5 +89,5 @@ def make_corner(**elsewhere: str) -> Corner:
         "RELAY_NAME_PREFIX": run,
     }
     client, _ = connect(Endpoint(found["EVENTSTORE_DYNAMODB_ENDPOINT_URL"], "eu-central-1", run, "local"))
-    tables.init(client, TableNames(), SystemRuntime())
+    tables.init(client, TableNames(), SystemRuntime(), protect=False)
     return Corner(run, environment, client)

@@ -84,7 +84,7 @@ class Scene(AbstractContextManager["Scene"]):
 
     def make_tables(self) -> None:
         """Make the tables that are absent, and open the store anew: nobody's numbers are remembered."""
-        tables.init(self.client, TableNames(), self.runtime)
+        tables.init(self.client, TableNames(), self.runtime, protect=False)
         self.open_store(self.runtime)
         self.versions: dict[str, int] = {}
         self.appended_at: dict[EventKey, float] = {}

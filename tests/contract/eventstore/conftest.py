@@ -59,7 +59,7 @@ def open_store(client: Any) -> Iterator[Callable[..., EventStore]]:
     def open_store(client: Any = client, index_shards: int = 3) -> EventStore:
         names = TableNames(f"t{uuid.uuid4().hex[:12]}")
         made.append(names.prefix)
-        init_tables(client, names, index_shards=index_shards)
+        init_tables(client, names, index_shards=index_shards, protect=False)
         return EventStore.open(client, names)
 
     yield open_store

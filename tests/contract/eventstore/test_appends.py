@@ -29,7 +29,7 @@ from eventstore import (
 def names(client: Any) -> Iterator[TableNames]:
     """Give tables that the tests of this module share."""
     made = TableNames(f"t{uuid.uuid4().hex[:12]}")
-    init_tables(client, made)
+    init_tables(client, made, protect=False)
     yield made
     for table in (made.events, made.outbox, made.relay, made.snapshots, made.idempotency):
         client.delete_table(TableName=table)

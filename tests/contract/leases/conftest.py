@@ -33,7 +33,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
             if os.environ.get("CI"):
                 pytest.fail(f"{problem}: {error}")
             pytest.skip(f"{problem}: {error}")
-    tables.init(found, TableNames(), SystemRuntime())
+    tables.init(found, TableNames(), SystemRuntime(), protect=False)
     yield found
     for table in ("events", "outbox", "relay", "snapshots", "idempotency"):
         found.delete_table(TableName=f"inventory_{table}")

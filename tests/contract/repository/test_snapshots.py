@@ -44,7 +44,7 @@ def local() -> Iterator[Any]:
             pytest.fail(message)
         pytest.skip(message)
     client, _ = connect(Endpoint(url, "eu-central-1", f"snapshots{uuid.uuid4().hex[:8]}", "local"))
-    init_tables(client, TABLES, SystemRuntime())
+    init_tables(client, TABLES, SystemRuntime(), protect=False)
     yield client
     for name in client.list_tables()["TableNames"]:  # type: ignore[attr-defined]
         client.delete_table(TableName=name)  # type: ignore[attr-defined]

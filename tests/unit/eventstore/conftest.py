@@ -69,7 +69,7 @@ class FaultyClient:
 @pytest.fixture
 def database() -> InMemoryDynamoDB:
     database = InMemoryDynamoDB()
-    tables.init(database.client(), TableNames(), SystemRuntime())
+    tables.init(database.client(), TableNames(), SystemRuntime(), protect=False)
     return database
 
 

@@ -206,7 +206,7 @@ def bench() -> Iterator[Bench]:
     way = Way()
     database = InMemoryDynamoDB(passage=way)
     client = database.client()
-    tables.init(client, TableNames(), runtime)
+    tables.init(client, TableNames(), runtime, protect=False)
     broker, index = InMemoryBroker(runtime=runtime), InMemoryIndex(runtime)
     broker.queue(QUEUE)
     relays: list[Relay] = []

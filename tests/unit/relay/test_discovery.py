@@ -109,7 +109,7 @@ def test_an_outbox_that_was_made_anew_is_told_once(looking: Looking) -> None:
     looking.look()
     assert looking.replaced == []
     looking.bench.client.delete_table(TableName=OUTBOX)
-    tables.init(looking.bench.client, TableNames(), looking.bench.runtime)
+    tables.init(looking.bench.client, TableNames(), looking.bench.runtime, protect=False)
     looking.look()
     looking.look()
 

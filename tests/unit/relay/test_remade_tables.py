@@ -22,7 +22,7 @@ def remake(bench: Bench) -> None:
     """Drop all tables and make them again, empty, as a restore under the same names does."""
     for name in bench.client.list_tables()["TableNames"]:
         bench.client.delete_table(TableName=name)
-    tables.init(bench.client, TableNames(), bench.runtime)
+    tables.init(bench.client, TableNames(), bench.runtime, protect=False)
     bench.store = EventStore.open(bench.client)
 
 

@@ -211,7 +211,7 @@ def night(monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
     way = Way()
     database = InMemoryDynamoDB(passage=way)
     client, streams = database.client(), database.streams_client()
-    tables.init(client, TableNames(), runtime)
+    tables.init(client, TableNames(), runtime, protect=False)
     broker, index = InMemoryBroker(runtime=runtime), InMemoryIndex(runtime)
     broker.queue(QUEUE)
     made = Night(client, streams, way, EventStore.open(client), broker, index, runtime)

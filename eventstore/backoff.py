@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from eventstore import checks
 from eventstore.ports import Clock, Runtime
+
+ATTEMPTS_MAX = 1_000
+SECONDS_MAX = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,14 +15,24 @@ class Backoff:
     """Exponential back-off with full jitter, bounded in delay and in attempts.
 
     Attributes:
-        attempts_max: Attempts in all, the first included.
-        base_seconds: Upper bound of the first delay; doubles with each attempt.
-        cap_seconds: No delay is longer.
+        attempts_max: Attempts in all, the first included; 1 to 1,000.
+        base_seconds: Upper bound of the first delay, 0 to 86,400; doubles with each attempt.
+        cap_seconds: No delay is longer; 0 to 86,400.
     """
 
     attempts_max: int = 8
     base_seconds: float = 0.05
     cap_seconds: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing would be asked, or waited for.
+
+        Raises:
+            InvalidInputError: Names the number and its bounds.
+        """
+        checks.check_count(self.attempts_max, "backoff.attempts_max", 1, ATTEMPTS_MAX)
+        checks.check_number(self.base_seconds, "backoff.base_seconds", least=0, most=SECONDS_MAX)
+        checks.check_number(self.cap_seconds, "backoff.cap_seconds", least=0, most=SECONDS_MAX)
 
     def ceiling_seconds(self, attempt: int) -> float:
         """Return the longest delay after that attempt (1 is the first)."""

@@ -1,7 +1,5 @@
 """Checks of numbers that set bounds, where they are given: counts, times, factors. Pure."""
 
-import math
-
 from eventstore.errors import InvalidInputError
 
 
@@ -30,8 +28,9 @@ def check_number(
     Raises:
         InvalidInputError: It is none, not finite, or out of bounds.
     """
-    is_number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
-    if is_number and given <= most and (least is None or given >= least) and (above is None or given > above):  # type: ignore[operator]
-        return
+    if isinstance(given, int | float) and not isinstance(given, bool) and given <= most:
+        is_enough = (least is None or given >= least) and (above is None or given > above)
+        if is_enough and given == given:  # noqa: PLR0124 - NaN is not
+            return
     bounds = f"{least:,g} or more" if above is None else f"more than {above:,g}"
     raise InvalidInputError(field, f"is {given!r}; give a number, {bounds} and at most {most:,g}")

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 
-from eventstore import limits
-from eventstore.backoff import Backoff, Deadline
+from eventstore import checks, limits
+from eventstore.backoff import SECONDS_MAX, Backoff, Deadline
 from eventstore.dynamodb.aimd import AimdSettings
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.store_record import StoreRecord
 from eventstore.dynamodb.table_names import TableNames
+from eventstore.errors import InvalidInputError
 from eventstore.event_codec import EventDecoder, EventEncoder, PlainEncoder, RowDecoder
 from eventstore.ports import DynamoClient, Runtime
+
+LIMITER_QUEUE_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,9 @@ class StoreOptions:
     """How a store behaves.
 
     Attributes:
-        embed_max_bytes: An outbox row up to this size carries its events, which spares the relay a read. Above 1,024
-            it costs more write units and makes delivery of large events a little faster.
+        embed_max_bytes: An outbox row up to this size carries its events, which spares the relay a read; 0 to 409,600,
+            what an item can hold. Above 1,024 it costs more write units and makes delivery of large events a little
+            faster.
         append_backoff: Attempts of one append, and the delays between them.
         read_backoff: Attempts of one read call, and the delays between them.
         append_deadline_seconds: Time of an append that names none. With a client that `connect` made, the call ends
@@ -26,7 +30,7 @@ class StoreOptions:
         contention_backoff: Rounds of an append whose version is left to the store (`EXISTS`, `ANY`), and the delays
             between them.
         limiter: How many requests of appends may be on their way at once, and how throttles change that.
-        limiter_queue_max: Appends that may wait for their turn; more are turned away at once.
+        limiter_queue_max: Appends that may wait for their turn, 0 to 1,000,000; more are turned away at once.
         settle_backoff: Delays between two looks of `wait_settled`.
         index_refresh_seconds: The index's `refresh_interval`: how late searches show what the index has taken.
     """
@@ -42,6 +46,22 @@ class StoreOptions:
     limiter_queue_max: int = 1024
     settle_backoff: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.05, cap_seconds=1.0))
     index_refresh_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, where it is given.
+
+        Raises:
+            InvalidInputError: Names the option and its bounds.
+        """
+        for name in ("append_backoff", "read_backoff", "contention_backoff", "settle_backoff"):
+            if not isinstance(getattr(self, name), Backoff):
+                raise InvalidInputError(f"options.{name}", "is no Backoff; give one")
+        if not isinstance(self.limiter, AimdSettings):
+            raise InvalidInputError("options.limiter", "is no AimdSettings; give one")
+        checks.check_count(self.embed_max_bytes, "options.embed_max_bytes", 0, limits.ITEM_MAX_BYTES)
+        checks.check_count(self.limiter_queue_max, "options.limiter_queue_max", 0, LIMITER_QUEUE_MAX)
+        checks.check_number(self.append_deadline_seconds, "options.append_deadline_seconds", above=0, most=SECONDS_MAX)
+        checks.check_number(self.index_refresh_seconds, "options.index_refresh_seconds", least=0, most=SECONDS_MAX)
 
 
 @dataclass(frozen=True, slots=True)

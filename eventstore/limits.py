@@ -24,6 +24,9 @@ ROUTING_KEY_MAX_BYTES = 255
 EMBED_MAX_BYTES_DEFAULT = 1024
 """An outbox row up to this size carries its events; DynamoDB counts writes in units of 1 KiB, so it costs nothing."""
 
+QUERY_MAX_ROWS = 100_000
+"""Rows that a Query is asked for at most: a page of 1 MB holds fewer, and DynamoDB Local takes no number of 32 bits."""
+
 BATCH_GET_MAX_KEYS = 100
 """Source: AWS, API reference of BatchGetItem."""
 

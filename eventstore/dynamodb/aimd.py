@@ -5,6 +5,11 @@ Additive increase, multiplicative decrease: writers that share a table converge 
 
 from dataclasses import dataclass, replace
 
+from eventstore import checks
+from eventstore.errors import InvalidInputError
+
+SLOTS_MAX = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class AimdSettings:
@@ -13,8 +18,8 @@ class AimdSettings:
     Attributes:
         start: Requests at once when the store is opened.
         minimum: Never fewer, at least 1.
-        maximum: Never more; by default as many as `eventstore.connect` keeps connections.
-        increase: Added for each round of as many successes as the limit allows at once.
+        maximum: Never more, at most 10,000; by default as many as a client of `eventstore.connect` has connections.
+        increase: Added for each round of as many successes as the limit allows at once; more than 0, at most 10,000.
         decrease: Factor after a throttle, between 0 and 1.
     """
 
@@ -28,14 +33,18 @@ class AimdSettings:
         """Refuse numbers that would block the limiter.
 
         Raises:
-            ValueError: Says what must hold.
+            InvalidInputError: Names the number and its bounds.
         """
-        if not 1 <= self.minimum <= self.start <= self.maximum:
-            raise ValueError("limiter: 1 <= minimum <= start <= maximum must hold")
-        if not 0.0 < self.decrease < 1.0:
-            raise ValueError("limiter: decrease must lie between 0 and 1")
-        if not self.increase > 0.0:
-            raise ValueError("limiter: increase must be more than 0")
+        for field in ("minimum", "start", "maximum"):
+            checks.check_count(getattr(self, field), f"limiter.{field}", 1, SLOTS_MAX)
+        if not self.minimum <= self.start <= self.maximum:
+            raise InvalidInputError(
+                "limiter.start", f"is {self.start}, not from minimum={self.minimum} to maximum={self.maximum}"
+            )
+        checks.check_number(self.increase, "limiter.increase", above=0, most=SLOTS_MAX)
+        checks.check_number(self.decrease, "limiter.decrease", above=0, most=1)
+        if self.decrease == 1:
+            raise InvalidInputError("limiter.decrease", "is 1, so that a throttle changes nothing; give less")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
 """Names of the tables of one store."""
 
+import re
 from dataclasses import dataclass
 
+from eventstore.errors import InvalidInputError
 from eventstore.payload.plain import scalar
 
 PREFIX_DEFAULT = "inventory"
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,200}")
+"""Names of tables are 3 to 255 of these. Source: AWS, "Naming rules" of Amazon DynamoDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +16,21 @@ class TableNames:
     """The five tables, all named after one prefix.
 
     Attributes:
-        prefix: First part of every name.
+        prefix: First part of every name; at most 200 letters, digits, `_`, `.` and `-`.
     """
 
     prefix: str = PREFIX_DEFAULT
 
     def __post_init__(self) -> None:
-        """Keep plain text."""
-        object.__setattr__(self, "prefix", scalar(self.prefix))
+        """Keep plain text, and refuse what cannot be part of a name.
+
+        Raises:
+            InvalidInputError: Says what can.
+        """
+        given: object = self.prefix
+        if not isinstance(given, str) or not _PREFIX.fullmatch(given):
+            raise InvalidInputError("tables.prefix", f"is {given!r}; use at most 200 letters, digits, '_', '.' and '-'")
+        object.__setattr__(self, "prefix", scalar(given))
 
     @property
     def events(self) -> str:

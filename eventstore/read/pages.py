@@ -50,18 +50,18 @@ def pages(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[list
     left = span.limit
     request = _request(context.tables, aggregate_id, span)
     if left is not None:
-        request["Limit"] = left
+        request["Limit"] = min(left, limits.QUERY_MAX_ROWS)
     for reply in context.caller.pages(context.client.query, request, needs="Items"):
         yield reply["Items"]
         if left is not None:
             left -= len(reply["Items"])
             if left == 0:
                 return
-            request["Limit"] = left
+            request["Limit"] = min(left, limits.QUERY_MAX_ROWS)
 
 
 def _request(tables: TableNames, aggregate_id: str, span: Span) -> dict[str, Any]:
-    until = limits.SEQUENCE_NUMBER_MAX if span.until is None else span.until
+    until = limits.SEQUENCE_NUMBER_MAX if span.until is None else min(span.until, limits.SEQUENCE_NUMBER_MAX)
     return {
         "TableName": tables.events,
         "KeyConditionExpression": "aggregateId = :id AND sequenceNumber BETWEEN :from AND :until",

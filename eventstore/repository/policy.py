@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from eventstore import checks
 from eventstore.errors import InvalidInputError
+
+COUNT_MAX = 1_000_000_000
+SECONDS_MAX = 1_000_000_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,19 @@ class SnapshotPolicy:
     every_events: int | None = None
     older_than_seconds: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse invalid values.
+
+        Raises:
+            InvalidInputError: Names the value and its bounds.
+        """
+        if self.every_events is not None and self.older_than_seconds is not None:
+            raise InvalidInputError("snapshots.older_than_seconds", "is given together with every_events; choose one")
+        if self.every_events is not None:
+            checks.check_count(self.every_events, "snapshots.every_events", 1, COUNT_MAX)
+        if self.older_than_seconds is not None:
+            checks.check_number(self.older_than_seconds, "snapshots.older_than_seconds", least=0, most=SECONDS_MAX)
+
     @classmethod
     def every(cls, events: int) -> "SnapshotPolicy":
         """Write a snapshot when there are this many events after the last one.
@@ -24,8 +41,7 @@ class SnapshotPolicy:
         Raises:
             InvalidInputError: The number is below 1.
         """
-        if isinstance(events, bool) or not isinstance(events, int) or events < 1:
-            raise InvalidInputError("events", f"is {events!r}; a snapshot every 1 or more events")
+        checks.check_count(events, "events", 1, COUNT_MAX)
         return cls(every_events=events)
 
     @classmethod
@@ -35,8 +51,7 @@ class SnapshotPolicy:
         Raises:
             InvalidInputError: The time is below 0.
         """
-        if not seconds >= 0:
-            raise InvalidInputError("seconds", f"is {seconds!r}; give 0 or more")
+        checks.check_number(seconds, "seconds", least=0, most=SECONDS_MAX)
         return cls(older_than_seconds=seconds)
 
     @property
@@ -88,7 +103,5 @@ class CachePolicy:
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 0:
-            raise InvalidInputError("size", f"is {self.size!r}; give 0 or more states")
-        if not self.max_staleness_seconds >= 0:
-            raise InvalidInputError("max_staleness_seconds", f"is {self.max_staleness_seconds!r}; give 0 or more")
+        checks.check_count(self.size, "size", 0, COUNT_MAX)
+        checks.check_number(self.max_staleness_seconds, "max_staleness_seconds", least=0, most=SECONDS_MAX)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from eventstore import checks
 from eventstore.backoff import Backoff
 from eventstore.dynamodb.table_names import PREFIX_DEFAULT
 from eventstore.errors import InvalidInputError
@@ -40,10 +41,10 @@ class SearchOptions:
         for path in self.promoted:
             if not PROMOTED_PATH.fullmatch(path):
                 raise InvalidInputError("options.promoted", f"has {path!r}, which is not a path such as price.amount")
-        if not 0 < self.timeout_seconds <= TIMEOUT_MAX_SECONDS:
-            raise InvalidInputError("options.timeout_seconds", f"is {self.timeout_seconds}; it is above 0, at most 300")
-        if not 1 <= self.keep_alive_seconds <= KEEP_ALIVE_MAX_SECONDS:
-            raise InvalidInputError("options.keep_alive_seconds", f"is {self.keep_alive_seconds}; it is 1 to 86,400")
+        if not isinstance(self.backoff, Backoff):
+            raise InvalidInputError("options.backoff", "is no Backoff; give one")
+        checks.check_number(self.timeout_seconds, "options.timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
+        checks.check_count(self.keep_alive_seconds, "options.keep_alive_seconds", 1, KEEP_ALIVE_MAX_SECONDS)
 
     @property
     def alias(self) -> str:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eventstore import limits
+from eventstore import checks, limits
 from eventstore.context import StoreContext
-from eventstore.errors import InvalidInputError
 from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.ports import Flag
@@ -31,10 +30,8 @@ class Following:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
-        if not 0 <= self.overlap_seconds <= OVERLAP_MAX_SECONDS:
-            raise InvalidInputError("overlap_seconds", f"is {self.overlap_seconds}, not 0 to {OVERLAP_MAX_SECONDS:.0f}")
-        if not 0 < self.poll_seconds <= OVERLAP_MAX_SECONDS:
-            raise InvalidInputError("poll_seconds", f"is {self.poll_seconds}, not more than 0 and at most an hour")
+        checks.check_number(self.overlap_seconds, "overlap_seconds", least=0, most=OVERLAP_MAX_SECONDS)
+        checks.check_number(self.poll_seconds, "poll_seconds", above=0, most=OVERLAP_MAX_SECONDS)
 
 
 def stream(

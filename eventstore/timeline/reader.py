@@ -1,5 +1,6 @@
 """Reads over many aggregates: lazily, or a page with a token at a time."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -43,6 +44,7 @@ def read(
     """
     if limit is not None:
         check_count(limit, "limit")
+        limit = min(limit, sys.maxsize)  # an iterator counts no further
     return whole_events.at(
         context, islice(places(context, query, limit=limit, on_corrupt=on_corrupt), limit), on_corrupt
     )

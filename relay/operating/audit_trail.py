@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from eventstore import limits
 from eventstore.backoff import Backoff
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
@@ -100,7 +101,7 @@ class AuditTrail:
             "ScanIndexForward": False,
             "ConsistentRead": True,
         }
-        request["Limit"] = limit
+        request["Limit"] = min(limit, limits.QUERY_MAX_ROWS)
         for reply in self._caller.pages(self._client.query, request, needs="Items"):
             for item in reply["Items"]:
                 try:
@@ -110,5 +111,5 @@ class AuditTrail:
             left = limit - len(records) - len(faults)
             if left <= 0:
                 break
-            request["Limit"] = left
+            request["Limit"] = min(left, limits.QUERY_MAX_ROWS)
         return records, faults

@@ -5,8 +5,11 @@
 Every append also writes an outbox row in the same transaction; the `relay` package tells the rest of the world.
 
 A name is loaded when it is first used, with what it needs and nothing else, so that importing this package is cheap.
+
+The library logs by `logging`, to `eventstore` and loggers below it, and is silent until a program sets logging up.
 """
 
+import logging
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -194,6 +197,8 @@ _NAMES_BY_MODULE = {
     "eventstore.verify.verifier": "WalkProgress",
 }
 """Where each public name is defined: the imports above, said again for the running program. A test compares the two."""
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # else warnings go to standard error, unasked
 
 _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
 _ORIGINALS = {"init_tables": "init"}

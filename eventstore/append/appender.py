@@ -1,5 +1,6 @@
 """Carries out appends: resolves expected versions, sends one frozen transaction until it is decided."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,8 @@ from eventstore.model import Append, AppendResult, Waiter
 from eventstore.read import history
 from eventstore.rows.idempotency import KeyRow
 from eventstore.rows.item import describe_key
+
+_LOG = logging.getLogger(__name__)
 
 _CAUSES = {
     Cause.THROTTLED: AppendCounts(throttles=1),
@@ -131,7 +134,14 @@ class Appender:
         taken for ever.
         """
         backoff, attempts = self._context.options.contention_backoff, 0
-        for _ in bounds.attempts(self._context.runtime, backoff, deadline):
+        for round_ in bounds.attempts(self._context.runtime, backoff, deadline):
+            if round_ > 1:
+                _LOG.info(
+                    "retry: round %d of %d at an append to aggregate %r, after: another writer was faster",
+                    round_,
+                    backoff.attempts_max,
+                    appends[0].aggregate.id,
+                )
             prepared = [
                 self._prepare(append, deadline, _field(index, many=many), traceparent)
                 for index, append in enumerate(appends)
@@ -196,6 +206,7 @@ class Appender:
             if slot is None:
                 break
             attempt += 1
+            self._note_retry(sent, attempt, error)
             signal = Signal.SAYS_NOTHING
             self._counters.add(AppendCounts(attempts=1))
             try:
@@ -222,6 +233,17 @@ class Appender:
         if maybe_stored and error is not None:
             raise _unknown(sent, error) from error
         raise self._gave_up(sent, last, attempt) from error
+
+    def _note_retry(self, sent: Transaction, attempt: int, error: DynamoError | None) -> None:
+        if attempt > 1:
+            _LOG.info(
+                "retry: attempt %d of %d at commit %s of aggregate %r, after: %s",
+                attempt,
+                self._context.options.append_backoff.attempts_max,
+                sent.commits[0].commit_id,
+                sent.commits[0].aggregate.id,
+                error,
+            )
 
     def _decide(
         self,

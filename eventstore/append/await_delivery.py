@@ -1,5 +1,6 @@
 """Waiting until destinations have a commit, so that a caller can read its own writes there."""
 
+import logging
 from typing import Any
 
 from eventstore.backoff import Deadline
@@ -11,6 +12,8 @@ from eventstore.payload.plain import scalar
 from eventstore.rows import outbox as outbox_row
 from eventstore.rows.item import row_key
 from eventstore.rows.outbox import OutboxRow
+
+_LOG = logging.getLogger(__name__)
 
 INDEX = "index"
 """The destination that shows what it has taken only after its next refresh."""
@@ -36,6 +39,7 @@ def until_settled(
             delivered = row.delivered if row is not None else delivered
         except TryLaterError as error:
             last = error
+            _LOG.info("retry: look for the delivery of commit %s, after: %s", result.commit_id, error)
         polls += 1
         left = deadline.left_seconds()
         if left <= 0:

@@ -23,7 +23,8 @@ def get(caller: Caller, table: str, keys: Sequence[Item]) -> list[Item]:
     found: list[Item] = []
     left: Sequence[Any] = keys
     while left:  # each turn brings rows, or raises
-        for _ in caller.attempts():
+        for attempt in caller.attempts():
+            caller.note_retry(attempt, "batch_get_item", "DynamoDB left rows unread")
             request = {table: {"Keys": left, "ConsistentRead": True}}
             reply = caller.read(caller.client.batch_get_item, needs="Responses", RequestItems=request)
             rows = reply["Responses"].get(table, [])

@@ -1,5 +1,6 @@
 """The one way to repeat a call to DynamoDB: reads, conditional writes, pages; bounded in attempts and in time."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,8 @@ from eventstore.ports import DynamoClient, Runtime
 
 Operation = Callable[..., Mapping[str, Any]]
 """Method of a client."""
+
+_LOG = logging.getLogger(__name__)
 
 _CONDITION = "ConditionalCheckFailed"
 _PASSING = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -84,6 +87,17 @@ class Caller:
         """Yield the number of each attempt, having waited before it."""
         return bounds.attempts(self.runtime, self.backoff, self.deadline)
 
+    def note_retry(self, attempt: int, what: str, last: object) -> None:
+        """Log that something is about to be tried again; nothing before the first attempt.
+
+        Args:
+            attempt: Its number, from 1.
+            what: That which is tried, in words without payloads.
+            last: How the attempt before it ended.
+        """
+        if attempt > 1:
+            _LOG.info("retry: attempt %d of %d at %s, after: %s", attempt, self.backoff.attempts_max, what, last)
+
     def once(self, operation: Operation, /, *, needs: str | None = None, **request: Any) -> Mapping[str, Any]:
         """Make one attempt within the time that is left, and return its reply.
 
@@ -118,7 +132,8 @@ class Caller:
             RequestRefusedError: A defect.
         """
         last: DynamoError | None = None
-        for _ in self.attempts():
+        for attempt in self.attempts():
+            self.note_retry(attempt, _called(operation), last)
             try:
                 return self.once(operation, needs=needs, **request)
             except (NotAppliedError, OutcomeLostError, TransactionCancelledError) as error:
@@ -160,7 +175,8 @@ class Caller:
         """
         last: DynamoError | None = None
         lost = False
-        for _ in self.attempts():
+        for attempt in self.attempts():
+            self.note_retry(attempt, what, last)
             try:
                 return Taken(self.once(operation, needs=needs, **request))
             except ConditionFailedError as error:
@@ -235,6 +251,10 @@ class Caller:
             except DynamoError:
                 return " or ".join(tables)
         return ", ".join(missing) or " or ".join(tables)
+
+
+def _called(operation: Operation) -> str:
+    return getattr(operation, "__name__", type(operation).__name__)
 
 
 def _raise_unless_passing(error: TransactionCancelledError) -> None:

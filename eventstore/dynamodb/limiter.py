@@ -1,5 +1,6 @@
 """Admission control for all appends of a store: as many as the table can take, the others wait in a bounded queue."""
 
+import logging
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -7,6 +8,8 @@ from enum import Enum
 from eventstore.dynamodb import aimd
 from eventstore.dynamodb.aimd import AimdSettings
 from eventstore.ports import Flag, Runtime
+
+_LOG = logging.getLogger(__name__)
 
 
 class Signal(Enum):
@@ -97,12 +100,16 @@ class Limiter:
         """Give a turn back, with what the request said about the load."""
         seconds = self._runtime.monotonic() - slot.began
         with self._lock:
+            before = self._rule
             self._rule = aimd.timed(self._rule, seconds)
             if signal is Signal.WENT_WELL:
                 self._rule = aimd.grown(self._rule, self._settings, self._in_flight)
             elif signal is Signal.THROTTLED:
                 self._rule = aimd.cut(self._rule, self._settings, slot.cuts)
+            after = self._rule
         self._give_back()
+        if after.cuts > before.cuts:
+            _LOG.warning("limit: from %d to %d requests at once, after a throttle", before.slots, after.slots)
 
     def retry_after_seconds(self) -> float:
         """Return when those that wait now will have had their turn."""

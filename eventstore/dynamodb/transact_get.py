@@ -89,7 +89,8 @@ def _together(caller: Caller, places: Sequence[Place], wanted: Sequence[int]) ->
     found: dict[int, Item | None] = {}
     left = wanted
     last: DynamoError | None = None
-    for _ in caller.attempts():
+    for attempt in caller.attempts():
+        caller.note_retry(attempt, "transact_get_items", last)
         try:
             return {**found, **_ask(caller, places, left)}
         except (TransactionCancelledError, RefusedError) as error:

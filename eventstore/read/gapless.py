@@ -6,6 +6,7 @@ by TransactGetItems, which no transaction under way can blur: rows that are ther
 good. Source: AWS, "DynamoDB transactions: how it works", isolation levels.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,8 @@ from eventstore.context import StoreContext
 from eventstore.dynamodb import transact_get
 from eventstore.read.pages import Span, pages
 from eventstore.rows.item import Item, row_key
+
+_LOG = logging.getLogger(__name__)
 
 LOOKS_MAX = 3
 """Looks at the same hole before its rows are asked for; with the default back-off they take at most 0.35 s together."""
@@ -149,6 +152,7 @@ class _Place:
 
     def look_again(self, context: StoreContext) -> None:
         self.looks += 1
+        _LOG.info("retry: look %d behind event %d, after: its commit was not seen whole", self.looks + 1, self.number)
         delay = context.options.read_backoff.delay_seconds(self.looks, context.runtime.uniform())
         if not pause(context.runtime, delay, context.deadline):
             self.looks = LOOKS_MAX  # there is no time for another look: ask at once

@@ -1,5 +1,6 @@
 """Aggregates as states: load one, decide, append what was decided."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -26,6 +27,8 @@ Decide = Callable[[S, C], Sequence[AppendableEvent]]
 """Returns the events that a command leads to in a state, none for a no-op. Pure: called again after a conflict."""
 
 TRANSACT_ATTEMPTS_MAX = 8
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,7 @@ class Repository(Generic[S]):
     ) -> Loaded[S]:
         """Return the newest state, after a random pause, so that writers of one aggregate spread out."""
         context = self._store.context
+        _LOG.info("retry: decision %d about aggregate %r, after: %s", attempt + 1, aggregate_id, conflict)
         context.runtime.sleep(context.options.append_backoff.delay_seconds(attempt, context.runtime.uniform()))
         if conflict.actual is not None and conflict.actual < loaded.version:
             # Memory or snapshot know events that do not exist: a table was replaced.

@@ -1,5 +1,6 @@
 """Reads and writes snapshots. Neither ever fails a load: without a snapshot the events are read."""
 
+import logging
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,6 +15,8 @@ from eventstore.repository.stats import RepositoryCounters
 from eventstore.rows.item import item_size
 
 S = TypeVar("S")
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +51,22 @@ class Snapshots(Generic[S]):
         table = self._context.tables.snapshots
         try:
             reply = calls.call(self._context.client.get_item, TableName=table, Key={"aggregateId": {"S": key}})
-        except DynamoError:
+        except DynamoError as error:
             self._tally.add("snapshots_unread")
+            _LOG.warning("snapshot of %r not read: %s", key, error)
             return None
         if "Item" not in reply:
             return None
+        fault: Exception | str = "it is of another fold, version of one, or epoch, or cannot be read"
         snapshot = snapshot_row.usable(reply["Item"], table, fold=self._fold, epoch=self._context.record.epoch)
         if snapshot is not None:
             try:
                 state = self._codec.decode(snapshot.state)
-            except Exception:  # noqa: BLE001 - a users' codec may raise anything
-                snapshot = None
+            except Exception as error:  # noqa: BLE001 - a users' codec may raise anything
+                snapshot, fault = None, error
         if snapshot is None:
             self._tally.add("snapshots_ignored")
+            _LOG.warning("snapshot of %r ignored: %s; the events are read instead", key, _words(fault))
             return None
         return Found(state, snapshot.version, snapshot.taken_at_ms)
 
@@ -68,21 +74,29 @@ class Snapshots(Generic[S]):
         """Store a snapshot unless a newer one is there, by one attempt; tell whether it was stored."""
         try:
             text = self._codec.encode(state)
-        except Exception:  # noqa: BLE001 - a users' codec may raise anything
+        except Exception as error:  # noqa: BLE001 - a users' codec may raise anything
             self._tally.add("snapshots_unencodable")
+            _LOG.warning("snapshot of %r not written: %s", key, _words(error))
             return False
         context = self._context
         snapshot = Snapshot(key, version, self._fold, context.record.epoch, context.runtime.now_ms(), text)
         if item_size(snapshot_row.encode(snapshot)) > limits.ITEM_MAX_BYTES:
             self._tally.add("snapshots_too_large")
+            _LOG.warning("snapshot of %r not written: it is larger than %d bytes", key, limits.ITEM_MAX_BYTES)
             return False
         try:
             calls.call(context.client.put_item, **snapshot_row.put_request(snapshot, context.tables.snapshots))
         except ConditionFailedError:
             self._tally.add("snapshots_superseded")
             return False
-        except DynamoError:
+        except DynamoError as error:
             self._tally.add("snapshots_failed")
+            _LOG.warning("snapshot of %r not written: %s", key, error)
             return False
         self._tally.add("snapshots_written")
         return True
+
+
+def _words(fault: Exception | str) -> str:
+    """Return what is wrong without what a codec may quote of the state: payloads stay out of logs."""
+    return fault if isinstance(fault, str) else f"its codec raised {type(fault).__name__}"

@@ -1,5 +1,6 @@
 """Calls to the index that retry within a bound, with outcomes as errors of the library."""
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ from eventstore.search.client import SearchCallError, SearchLostError, SearchSta
 from eventstore.transport.time_limit import SECONDS_MIN
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 _VIEW_GONE = "search_context_missing_exception"
 _INDEX_MISSING = "index_not_found_exception"
@@ -43,7 +46,9 @@ def ask(runtime: Runtime, backoff: Backoff, deadline: Deadline, operation: Calla
         AccessDeniedError: Credentials are missing, wrong, or not allowed to do this.
     """
     last: SearchCallError = SearchLostError("the time was over before it was asked")
-    for _ in attempts(runtime, backoff, deadline):
+    for attempt in attempts(runtime, backoff, deadline):
+        if attempt > 1:
+            _LOG.info("retry: attempt %d of %d at the search index, after: %s", attempt, backoff.attempts_max, last)
         try:
             return operation(max(deadline.left_seconds(), SECONDS_MIN))
         except SearchLostError as error:

@@ -232,7 +232,7 @@ class Appender:
             self._counters.add(_CAUSES[judged.cause])
         if maybe_stored and error is not None:
             raise _unknown(sent, error) from error
-        raise self._gave_up(sent, last, attempt) from error
+        raise self._gave_up(sent, last, attempt, error) from error
 
     def _note_retry(self, sent: Transaction, attempt: int, error: DynamoError | None) -> None:
         if attempt > 1:
@@ -347,13 +347,13 @@ class Appender:
         validation.check_seconds(timeout_seconds, "timeout_seconds")
         await_delivery.until_settled(self._context, result, timeout_seconds, destination)
 
-    def _gave_up(self, sent: Transaction, last: Again, attempts: int) -> TryLaterError:
+    def _gave_up(self, sent: Transaction, last: Again, attempts: int, error: DynamoError | None) -> TryLaterError:
         """Return what is known when no attempt was decided, and none may have stored anything."""
         first = sent.commits[0]
         if last.cause is Cause.UNREACHED:
             return UnreachableError(
-                f"the append to aggregate {first.aggregate.id!r} never reached DynamoDB in {attempts} attempts."
-                " Check the endpoint, or run `make up`",
+                f"the append to aggregate {first.aggregate.id!r} never reached DynamoDB in {attempts} attempts:"
+                f" {error}. Check the endpoint, or run `make up`",
             )
         waits = self._limiter.retry_after_seconds()
         why = f"was refused {attempts} times ({last.cause.value})" if attempts else "did not get its turn in time"

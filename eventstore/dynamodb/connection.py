@@ -1,5 +1,6 @@
 """Clients for DynamoDB: address, credentials, and time-outs."""
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,9 @@ CONNECTIONS_MAX = 1_000
 """Files that a process may have open are 1,024 by default on Linux."""
 TIMEOUT_MAX_SECONDS = 3_600.0
 _SECRETS = frozenset({"secret_access_key", "session_token"})
+_HEADERS = _SECRETS | {"access_key_id"}
+_HEADER = re.compile(r"[!-~]+")
+"""What keys and tokens consist of. One that was read with the line break behind it would be shown by an error."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,12 +46,16 @@ class Endpoint:
         """Refuse what contradicts itself.
 
         Raises:
-            InvalidInputError: A key is given without the other, a token without keys, or a profile beside them.
+            InvalidInputError: A key is given without the other, a token without keys, a profile beside them, or one
+                of them cannot be one.
         """
         for field in fields(self):
             given: object = getattr(self, field.name)
             if given is not None and not (isinstance(given, str) and given):
                 raise InvalidInputError(f"endpoint.{field.name}", "is empty or not text; leave it out, or give text")
+            if field.name in _HEADERS and given is not None and not _HEADER.fullmatch(str(given)):
+                reason = "holds space, a line break or a letter that is not ASCII; give it without"
+                raise InvalidInputError(f"endpoint.{field.name}", reason)
         if (self.access_key_id is None) != (self.secret_access_key is None):
             missing = "access_key_id" if self.access_key_id is None else "secret_access_key"
             raise InvalidInputError(f"endpoint.{missing}", "is missing; give both keys or none")
@@ -126,11 +134,16 @@ def _check(endpoint: Endpoint, connections_max: int, connect_seconds: float, rea
     checks.check_count(connections_max, "connections_max", 1, CONNECTIONS_MAX)
     checks.check_number(connect_seconds, "connect_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
     checks.check_number(read_seconds, "read_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
+    if endpoint.url is None:
+        return
     try:
-        has_user = "@" in urlsplit(endpoint.url or "").netloc
+        url = urlsplit(endpoint.url)
+        is_address = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
     except ValueError:
-        return  # boto3 says what is wrong with it
-    if has_user:
+        is_address = False
+    if not is_address:
+        raise EndpointError(f"the endpoint {endpoint.url!r} is no URL; give one like http://host:8000")
+    if "@" in url.netloc:
         raise EndpointError("the endpoint's URL holds a user or a password: DynamoDB takes keys, give those instead")
 
 

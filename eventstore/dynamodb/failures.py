@@ -4,15 +4,13 @@ What failed before a byte left has had no effect: credentials, a proxy and a TLS
 an address that does not answer may answer later. What failed after that is a lost reply.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from botocore import exceptions as botocore_errors
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
     HTTPClientError,
     SSLError,
 )
@@ -26,7 +24,7 @@ from eventstore.dynamodb.errors import (
     UnusableEndpointError,
 )
 from eventstore.dynamodb.replies import ForeignReplyError
-from eventstore.transport.bounded_session import NoConnectionFreeError
+from eventstore.transport import unsent
 from eventstore.transport.call_stage import Stage
 
 
@@ -49,12 +47,9 @@ _ADDRESSES = _kinds(
     *("InvalidProxiesConfigError", "InvalidEndpointConfigurationError", "ProxyConnectionError"),
 )
 _PARAMETERS = _kinds("ParamValidationError", "ValidationError")
-_UNREACHED = (EndpointConnectionError, ConnectTimeoutError, NoConnectionFreeError)
-_HANDSHAKE = ("CERTIFICATE_VERIFY", "HANDSHAKE", "WRONG_VERSION_NUMBER", "_PROTOCOL]", "HOSTNAME", "MISMATCH")
-"""Words of OpenSSL and urllib3 for what can only happen before a request is sent."""
-
 _BROKEN_OFF = "EOF"
-_PROVIDER_MODULES = frozenset({"botocore.credentials", "botocore.tokens", "botocore.configloader", "botocore.session"})
+_PROVIDER_MODULES = frozenset({"botocore.credentials", "botocore.tokens", "botocore.configloader"})
+_ADDRESS_MODULES = frozenset({"botocore.endpoint_provider", "botocore.regions", "botocore.httpsession", "urllib.parse"})
 _PROXY_ASKS = 407
 _SERVER_ERRORS = 500
 
@@ -72,14 +67,23 @@ def outcome_of(error: Exception, stage: Stage) -> DynamoError | None:
         return UnusableEndpointError(str(error)) if error.status == _PROXY_ASKS else OutcomeLostError(str(error))
     if stage is Stage.SENT_AGAIN:
         return OutcomeLostError(_words(error))
-    if isinstance(error, _CREDENTIALS):
+    return _by_kind(error, stage) or _by_stage(error, stage)
+
+
+def _by_kind(error: Exception, stage: Stage) -> DynamoError | None:
+    """Return what an exception means whose kind says that nothing was sent."""
+    if isinstance(error, _CREDENTIALS) or unsent.has_bad_header(error):
         return DeniedError(f"{_words(error)}; {cure_of(error)}")
     if isinstance(error, _ADDRESSES) or (isinstance(error, SSLError) and _is_of_handshake(error, stage)):
         return UnusableEndpointError(_words(error))
-    if isinstance(error, _UNREACHED):
-        return NotAppliedError("Unreachable", str(error), reached=False)
+    if isinstance(error, unsent.UNREACHED):
+        return NotAppliedError("Unreachable", _words(error), reached=False)
     if isinstance(error, _PARAMETERS):
         return RefusedError(type(error).__name__, _words(error))
+    return None
+
+
+def _by_stage(error: Exception, stage: Stage) -> DynamoError:
     match stage:
         case Stage.BEGAN:
             return _before_a_request(error)
@@ -116,9 +120,14 @@ def is_of_credentials(error: Exception) -> bool:
     """Tell whether something failed while credentials were looked for."""
     if isinstance(error, BotoCoreError):
         return isinstance(error, _CREDENTIALS)
+    return _came_through(error, _PROVIDER_MODULES)
+
+
+def _came_through(error: Exception, modules: Collection[str]) -> bool:
+    """Tell whether an exception was raised in one of some modules, or in what they called."""
     traceback = error.__traceback__
     while traceback is not None:  # ends with the frame that raised
-        if traceback.tb_frame.f_globals.get("__name__") in _PROVIDER_MODULES:
+        if traceback.tb_frame.f_globals.get("__name__") in modules:
             return True
         traceback = traceback.tb_next
     return False
@@ -129,24 +138,27 @@ def _before_a_request(error: Exception) -> DynamoError:
         return NotAppliedError("Unreachable", _words(error), reached=False)
     if isinstance(error, BotoCoreError) or is_of_credentials(error):
         return DeniedError(f"{_words(error)}; {cure_of(error)}")
+    if _came_through(error, _ADDRESS_MODULES):
+        return UnusableEndpointError(_words(error))
     return RefusedError(type(error).__name__, _words(error))
 
 
 def _before_a_byte(error: Exception) -> DynamoError:
     """Return what it means that no byte of a request could be handed to the network."""
-    if type(error) is HTTPClientError:
+    if type(error) is HTTPClientError or not isinstance(error, HTTPClientError | botocore_errors.ConnectionError):
         return UnusableEndpointError(_words(error))  # such as a file of certificates that is not there
     return NotAppliedError("Unreachable", _words(error), reached=False)
 
 
 def _is_of_handshake(error: SSLError, stage: Stage) -> bool:
     """Tell whether two sides cannot agree; a connection that ends in the middle of it may come about later."""
-    words = str(error.kwargs.get("error", "")).upper()  # without the address, which may hold any word
     if stage is Stage.READY:
-        return _BROKEN_OFF not in words
-    return any(word in words for word in _HANDSHAKE)
+        return _BROKEN_OFF not in unsent.tls_words(error)
+    return unsent.is_of_handshake(error)
 
 
 def _words(error: Exception) -> str:
+    if unsent.has_bad_header(error):
+        return "a key or token holds what no header may, such as a line break"
     words = " ".join(str(error).split()).rstrip(".")
     return words if isinstance(error, BotoCoreError | ClientError) else f"{type(error).__name__}: {words}"

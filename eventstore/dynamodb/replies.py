@@ -7,10 +7,13 @@ from zlib import crc32
 import msgspec
 from botocore.exceptions import BotoCoreError
 
+from eventstore.transport import unsent
 from eventstore.transport.call_stage import CALL, Stage
 
 CHECKSUM = "x-amz-crc32"
 _REFUSALS_FROM = 300
+_SERVER_ERRORS = 500
+_IN_PROGRESS = "TransactionInProgressException"
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -65,8 +68,16 @@ def watch(client: Any, *, is_own: bool = False) -> None:
         ("provide-client-params", watching.began),
         ("before-send", watching.ready),
         ("before-parse", watching.answered),
+        ("response-received", watching.received),
     ):  # first of all: another handler of `before-send` may answer in place of the network
         events.register_first(event, handler, unique_id=f"eventstore-{event}")
+
+
+def _is_refusal(reply: Mapping[str, Any]) -> bool:
+    """Tell whether DynamoDB has said that it did nothing, and nothing is under way."""
+    status: int = reply.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code: str = reply.get("Error", {}).get("Code", _IN_PROGRESS)
+    return _REFUSALS_FROM <= status < _SERVER_ERRORS and code != _IN_PROGRESS
 
 
 class _Watching:
@@ -83,6 +94,12 @@ class _Watching:
             CALL.stage = Stage.SENT_AGAIN
         else:
             CALL.stage = Stage.READY if self._is_own else Stage.SENT
+
+    def received(self, exception: Exception | None, parsed_response: Mapping[str, Any] | None, **_: Any) -> None:
+        """Note that an attempt certainly had no effect, so that another one by the client itself begins anew."""
+        is_certain = unsent.is_unsent(exception) if exception is not None else _is_refusal(parsed_response or {})
+        if is_certain and CALL.stage < Stage.SENT_AGAIN:
+            CALL.stage = Stage.BEGAN
 
     def answered(self, response_dict: Mapping[str, Any], **_: Any) -> None:
         if not (self._is_own or CALL.is_ours):

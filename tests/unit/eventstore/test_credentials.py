@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import eventstore.cli
@@ -160,11 +161,19 @@ def test_a_profile_that_is_not_there(given: dict[str, str], monkeypatch: pytest.
 
 
 def made_by_boto3(url: str) -> Any:
-    return boto3.Session().client("dynamodb", region_name=REGION, endpoint_url=url)
+    """Return a client that tries again itself, as those that programs make."""
+    again = Config(retries={"total_max_attempts": 3})
+    return boto3.Session().client("dynamodb", region_name=REGION, endpoint_url=url, config=again)
 
 
 def made_by_us(url: str) -> Any:
     return connect(Endpoint(url, REGION))[0]
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
 
 
 @pytest.mark.parametrize("make", [made_by_us, made_by_boto3], ids=["connect", "boto3"])
@@ -268,23 +277,45 @@ def saying() -> Iterator[Callable[[bytes], int]]:
 KEYS = {"access_key_id": "local", "secret_access_key": "local"}
 
 
+MAKERS = pytest.mark.parametrize("make", [made_by_us, made_by_boto3], ids=["connect", "boto3"])
+
+
+@MAKERS
+@pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("expected", [0, ANY])
 @pytest.mark.parametrize("words", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28"])
-def test_a_tls_handshake_that_fails(expected: object, words: bytes, saying: Callable[[bytes], int]) -> None:
+def test_a_tls_handshake_that_fails(
+    make: Callable[[str], Any], expected: object, words: bytes, saying: Callable[[bytes], int]
+) -> None:
     """
     A plain server behind `https`, or one that refuses the handshake: no byte of the request has left.
     """
-    url = f"https://127.0.0.1:{saying(words)}"
-
     with pytest.raises(EndpointError, match="certificates"):
-        appending(connect(Endpoint(url, REGION, **KEYS))[0], expected)()
+        appending(make(f"https://127.0.0.1:{saying(words)}"), expected)()
 
 
+@MAKERS
+@pytest.mark.usefixtures("keys")
+def test_a_port_where_nobody_listens(make: Callable[[str], Any]) -> None:
+    """
+    It was never reached, however often the client tries by itself.
+    """
+    with pytest.raises(UnreachableError, match="never reached"):
+        appending(make(f"http://127.0.0.1:{closed_port()}"))()
+
+
+@MAKERS
+@pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("expected", [0, ANY])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("words", [None, b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"])
 def test_a_proxy_that_cannot_be_used(
-    scheme: str, expected: object, words: bytes | None, saying: Callable[[bytes], int], monkeypatch: pytest.MonkeyPatch
+    make: Callable[[str], Any],
+    scheme: str,
+    expected: object,
+    words: bytes | None,
+    saying: Callable[[bytes], int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
     It is not there, or wants a password: it has passed nothing on.
@@ -293,7 +324,7 @@ def test_a_proxy_that_cannot_be_used(
     monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
 
     with pytest.raises(EndpointError, match="HTTPS_PROXY"):
-        appending(connect(Endpoint(f"{scheme}://db.invalid", REGION, **KEYS))[0], expected)()
+        appending(make(f"{scheme}://db.invalid"), expected)()
 
 
 def test_a_file_of_certificates_that_is_not_there(
@@ -390,6 +421,10 @@ def test_what_holds_secrets_does_not_show_them() -> None:
         ({"profile": "a", **KEYS}, "endpoint.profile"),
         ({"profile": ""}, "endpoint.profile"),
         ({"region": 7}, "endpoint.region"),
+        ({"access_key_id": "a\n", "secret_access_key": "sesame"}, "endpoint.access_key_id"),
+        ({"access_key_id": "a", "secret_access_key": "sesame\n"}, "endpoint.secret_access_key"),
+        ({**KEYS, "session_token": "sesame\r\nX: y"}, "endpoint.session_token"),
+        ({**KEYS, "session_token": "sésame"}, "endpoint.session_token"),
     ],
 )
 def test_an_endpoint_that_contradicts_itself(given: dict[str, Any], field: str) -> None:
@@ -401,6 +436,67 @@ def test_an_endpoint_that_contradicts_itself(given: dict[str, Any], field: str) 
 
     assert caught.value.field == field
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "not a url",
+            "ftp://db",
+            "http://",
+            "http://[::1",
+            "http://db:99999",
+            "http://db:abc",
+            "http://db:0",
+            "db:8000",
+        ),
+        *("http://ex ample", f"http://{'a' * 70}.example", "http:///path"),
+    ],
+)
+def test_an_address_that_is_none(url: str) -> None:
+    """
+    Said when the client is made, as what it is.
+    """
+    with pytest.raises(EndpointError):
+        connect(Endpoint(url, REGION, **KEYS))
+
+
+@pytest.mark.parametrize("region", ["eu central", "../x", "a" * 300, "eu-central-1\n"])
+def test_a_region_that_is_none(region: str) -> None:
+    """
+    The same.
+    """
+    with pytest.raises(EndpointError):
+        connect(Endpoint(None, region, **KEYS))
+
+
+@pytest.mark.parametrize("make", [made_by_us, made_by_boto3], ids=["connect", "boto3"])
+def test_a_token_of_the_environment_with_a_line_break(
+    make: Callable[[str], Any], server: AnsweringServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Read from a file with what stands behind it: the error does not show it, and nothing was sent.
+    """
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "sesame\nX: y")
+
+    with pytest.raises(AccessDeniedError) as caught:
+        appending(make(server.url))()
+
+    assert "sesame" not in str(caught.value)
+    assert server.asked == []
+
+
+def test_a_port_beyond_all_ports_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An address that boto3 finds by itself is an operator's as well.
+    """
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:99999")
+
+    with pytest.raises(EndpointError):
+        appending(connect(Endpoint(None, REGION, **KEYS))[0])()
 
 
 def test_a_url_with_a_password() -> None:

@@ -7,7 +7,14 @@ from typing import Any
 import structlog
 
 from eventstore.dynamodb import calls
-from eventstore.dynamodb.errors import DynamoError, NotAppliedError, NotFoundError, OutcomeLostError, RefusedError
+from eventstore.dynamodb.errors import (
+    DynamoError,
+    NotAppliedError,
+    NotFoundError,
+    OutcomeLostError,
+    RefusedError,
+    UnusableEndpointError,
+)
 from eventstore.ports import StreamsClient
 from eventstore.rows.outbox import OutboxRow
 from relay import metrics
@@ -85,8 +92,8 @@ class ShardReader:
             if self._iterator is None:
                 self._iterator = self._open()
             reply = calls.call(self._client.get_records, ShardIterator=self._iterator, Limit=PAGE_MAX_RECORDS)
-        except (NotAppliedError, OutcomeLostError) as error:
-            raise FeedUnavailableError(str(error)) from error
+        except (NotAppliedError, OutcomeLostError, UnusableEndpointError) as error:
+            raise FeedUnavailableError(str(error)) from error  # a proxy that is started again says nothing of the shard
         except RefusedError as error:
             self._recover(error)
             raise FeedUnavailableError(str(error)) from error

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ProxyConnectionError, ReadTimeoutError
 from structlog.testing import capture_logs
 
 from eventstore.system import SystemRuntime
@@ -91,6 +91,21 @@ def test_a_reply_cut_short_is_no_empty_page() -> None:
     shard = reader(client)
 
     with pytest.raises(FeedUnavailableError):
+        shard.next_page()
+
+    assert shard.next_page().position == Position(8)
+
+
+def test_a_proxy_that_is_down_is_no_lost_shard() -> None:
+    """
+    The way to DynamoDB is closed for a while: the same place is asked for again.
+    """
+    client = Script(
+        ProxyConnectionError(proxy_url="http://proxy:3128"), {"Records": [record("8")], "NextShardIterator": "n"}
+    )
+    shard = reader(client)
+
+    with pytest.raises(FeedUnavailableError, match="proxy:3128"):
         shard.next_page()
 
     assert shard.next_page().position == Position(8)

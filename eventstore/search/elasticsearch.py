@@ -11,6 +11,7 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from eventstore import jsontext
 from eventstore.errors import EndpointError
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
+from eventstore.transport.addresses import masked
 from eventstore.transport.bounded_socket import bounded
 from eventstore.transport.time_limit import CURRENT
 
@@ -114,7 +115,8 @@ class ElasticsearchSearch:
         try:
             self._client = Elasticsearch([url.strip() for url in urls.split(",")], **options)
         except ValueError as error:
-            raise EndpointError(f"no client for the search index can be created: {error}") from error
+            # not from the error itself, whose words hold the password
+            raise EndpointError(f"no client for the search index can be created: {masked(str(error))}") from None
 
     def search(self, alias: str | None, body: Mapping[str, Any], timeout_seconds: float) -> bytes:
         """See `SearchClient.search`."""

@@ -12,6 +12,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from eventstore import jsontext
+from eventstore.transport.addresses import masked
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.client import IndexClientError, IndexLostError, IndexRefusedError, TooLargeError
 from relay.destinations.index.settings import IndexSettings
@@ -195,7 +196,10 @@ def connect(urls: str, *, api_key: str | None = None, ca_certs: str | None = Non
         options["api_key"] = api_key
     if ca_certs is not None:
         options["ca_certs"] = ca_certs
-    return Elasticsearch([url.strip() for url in urls.split(",")], **options)
+    try:
+        return Elasticsearch([url.strip() for url in urls.split(",")], **options)
+    except ValueError as error:
+        raise ValueError(masked(str(error))) from None  # the error's own words hold the password
 
 
 def _refusal(error: ApiError) -> IndexClientError:

@@ -10,6 +10,7 @@ import pytest
 from eventstore.errors import EndpointError
 from eventstore.search.client import SearchLostError, SearchStatusError
 from eventstore.search.elasticsearch import ElasticsearchSearch
+from relay.destinations.index.elasticsearch import ElasticsearchClient
 
 PRODUCT = {"X-Elastic-Product": "Elasticsearch", "content-type": "application/json"}
 
@@ -160,3 +161,17 @@ def test_an_address_that_is_none(urls):
     """It is said when the client is made."""
     with pytest.raises(EndpointError, match="search index"):
         ElasticsearchSearch(urls)
+
+
+@pytest.mark.parametrize("connect", [ElasticsearchSearch, ElasticsearchClient], ids=["search", "relay"])
+@pytest.mark.parametrize(
+    "urls",
+    ["https://me:sesame@ho st:9200", "https://me:sesame@host:99999", "https://a:9200,https://me:ses@me@[::1"],
+)
+def test_an_address_that_is_none_keeps_its_password(connect, urls):
+    """What cannot be read as an address is shown, without what stands before the host."""
+    with pytest.raises(ValueError if connect is ElasticsearchClient else EndpointError) as caught:
+        connect(urls)
+
+    assert "ses" not in str(caught.value)
+    assert caught.value.__cause__ is None

@@ -1,6 +1,8 @@
 """The in-memory DynamoDB over HTTP, for any AWS client: `DevServer`.
 
-    DevServer   listens, and keeps a database for each access key id
+    DevServer   listens, and gives each connection a thread
+    databases   a database for each access key id in each region
+    http_body   bodies of requests, within bounds
     wire        bytes to requests, replies to bytes
 
 Signatures are not checked, and whoever reaches the port may do everything; it listens on loopback unless told
@@ -8,64 +10,36 @@ otherwise.
 """
 
 import re
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
 from itertools import count
+from logging import getLogger
 from random import Random
 from socket import AF_INET, AF_INET6, socket
 from socketserver import TCPServer
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Thread
 from typing import Any
 from zlib import crc32
 
-from botocore.exceptions import ParamValidationError
-
 from eventstore.testing import wire
+from eventstore.testing.databases import Databases
 from eventstore.testing.dynamodb import InMemoryDynamoDB, Weather
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from eventstore.testing.dynamodb.faults.journey import CAN_BE_CUT
+from eventstore.testing.dynamodb.faults.weather import DAY_MS
 from eventstore.testing.dynamodb.operations import OPERATIONS
-from eventstore.testing.dynamodb.parameters import check_parameters
+from eventstore.testing.http_body import UnframedError, check_length, read_body
 
-BODY_MAX_BYTES = 24 * 1024 * 1024
-"""A request has at most 16 MB (AWS, API reference of BatchWriteItem), and base64 makes binaries a third longer."""
+CONNECTIONS_MAX = 1024
+REFUSALS_MAX = 64
+"""So many connections beyond the bound are told that they are; further ones are closed without a word."""
 
-CONNECTIONS_MAX = 256
-DATABASES_MAX = 1000
 IDLE_TIMEOUT_SECONDS = 60.0
 
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]{1,128})/")
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]{1,128})/[^/,\s]*/([^/,\s]{1,64})/")
 _KNOWN = frozenset(OPERATIONS)
 _request_numbers = count(1)
-
-
-class Databases:
-    """A database for each access key id, made when it is first used.
-
-    Args:
-        make: Makes one; it is given how many there were before.
-    """
-
-    def __init__(self, make: Callable[[int], InMemoryDynamoDB]) -> None:
-        self._make = make
-        self._made: dict[str, InMemoryDynamoDB] = {}
-        self._lock = Lock()
-
-    def of(self, access_key_id: str) -> InMemoryDynamoDB:
-        """Return the database of an access key id.
-
-        Raises:
-            ServiceError: LimitExceededException; there are `DATABASES_MAX` already.
-        """
-        with self._lock:
-            found = self._made.get(access_key_id)
-            if found is None:
-                if len(self._made) >= DATABASES_MAX:
-                    detail = f"There are {DATABASES_MAX} databases already; use one of their access key ids"
-                    raise ServiceError("LimitExceededException", detail)
-                found = self._made[access_key_id] = self._make(len(self._made))
-            return found
+_log = getLogger(__name__)
 
 
 class DevServer:
@@ -77,6 +51,7 @@ class DevServer:
         weather: What goes wrong; nothing by default.
         seed: Decides when. Each database has a course of its own, by the order in which they are made.
         shard_count: Number of shards a stream starts with.
+        connections_max: How many connections may be open at a time; one more is answered with 503.
 
     Raises:
         OSError: The address is taken, or not one of this machine.
@@ -90,13 +65,16 @@ class DevServer:
         weather: Weather | None = None,
         seed: int = 0,
         shard_count: int = 1,
+        connections_max: int = CONNECTIONS_MAX,
     ) -> None:
-        def make(number: int) -> InMemoryDynamoDB:
+        def make(number: int, region: str) -> InMemoryDynamoDB:
             chance = Random(f"{seed}/{number}")  # noqa: S311 - repeatable
-            return InMemoryDynamoDB(weather=weather, random=chance, shard_count=shard_count)
+            return InMemoryDynamoDB(
+                weather=weather, random=chance, shard_count=shard_count, region=region, feed_kept_ms=DAY_MS
+            )
 
         self.databases = Databases(make)
-        self._server = _Server((host, port), self.databases)
+        self._server = _Server((host, port), self.databases, connections_max)
 
     @property
     def url(self) -> str:
@@ -124,14 +102,14 @@ class DevServer:
         self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+class _Server(HTTPServer):
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], databases: Databases) -> None:
+    def __init__(self, address: tuple[str, int], databases: Databases, connections_max: int) -> None:
         self.databases = databases
-        self._room = BoundedSemaphore(CONNECTIONS_MAX)
+        self.connections_max = connections_max
+        self._room = BoundedSemaphore(connections_max)
+        self._room_for_refusals = BoundedSemaphore(REFUSALS_MAX)
         self.address_family = AF_INET6 if ":" in address[0] else AF_INET
         super().__init__(address, _Handler)
 
@@ -141,22 +119,29 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a connection a thread, or close it when there are too many."""
-        if not self._room.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        """Give a connection a thread; when there are too many, one that refuses it."""
+        handler: type[_Handler] = _Handler
+        room = self._room
+        if not room.acquire(blocking=False):
+            handler, room = _RefusingHandler, self._room_for_refusals
+            if not room.acquire(blocking=False):
+                self.shutdown_request(request)
+                return
         try:
-            super().process_request(request, client_address)
-        except BaseException:
-            self._room.release()
-            raise
+            Thread(target=self._serve, args=(handler, room, request, client_address), daemon=True).start()
+        except RuntimeError:  # the machine has no thread left
+            room.release()
+            self.shutdown_request(request)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def _serve(self, handler: "type[_Handler]", room: BoundedSemaphore, request: Any, client_address: Any) -> None:
         """Serve one connection to its end."""
         try:
-            super().process_request_thread(request, client_address)
+            handler(request, client_address, self)
+        except Exception:  # noqa: BLE001 - said by `handle_error`, and the others are served on
+            self.handle_error(request, client_address)
         finally:
-            self._room.release()
+            self.shutdown_request(request)
+            room.release()
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         """Ignore a client that disconnected."""
@@ -173,12 +158,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer one call."""
         request_id = f"dev-{next(_request_numbers):012d}"
         try:
-            body = self._read_body()
+            body = read_body(self.headers, self.rfile)
             reply, is_cut = self._answer(body)
         except ServiceError as error:
+            self.close_connection |= isinstance(error, UnframedError)
             self._send(error.status, wire.write_error(error), request_id)
         except (ConnectionLostError, ConnectionError, TimeoutError):
             self.close_connection = True
+        except Exception:  # noqa: BLE001 - a defect of this server, which the client and the log are told of
+            _log.exception("%s: %s failed by a defect", request_id, self.headers.get("X-Amz-Target"))
+            self._send(500, wire.write_error(_defect(request_id)), request_id)
         else:
             self._send(200, wire.write_reply(reply), request_id, is_cut=is_cut)
 
@@ -186,18 +175,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer that the server is up, for clients that wait for it."""
         self._send(200, b"healthy: dynamodb", "health")
 
-    def _read_body(self) -> bytes:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
-            self.close_connection = True  # where the next request begins is not known
-            raise ServiceError("SerializationException", "A request has a Content-Length", status=411)
-        if int(length) > BODY_MAX_BYTES:
+    do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
+
+    def handle_expect_100(self) -> bool:
+        """Let a client send its body, at once; refuse one that is too long before it is sent."""
+        try:
+            check_length(self.headers)
+        except UnframedError as error:
             self.close_connection = True
-            raise ServiceError("RequestEntityTooLarge", f"A body has at most {BODY_MAX_BYTES} bytes", status=413)
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            raise ConnectionError("the client went away")
-        return body
+            self._send(error.status, wire.write_error(error), "refused")
+            return False
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
 
     def _answer(self, body: bytes) -> tuple[dict[str, Any], bool]:
         """Return the reply, and whether its body is to be cut short."""
@@ -206,15 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         if credential is None:
             detail = "Request is missing Authentication Token; any access key id and secret will do"
             raise ServiceError("MissingAuthenticationTokenException", detail)
-        request = wire.read_request(body)
-        try:
-            check_parameters(operation, request)
-            reply = self.server.databases.of(credential[1]).call(operation, request)
-        except ParamValidationError as error:
-            raise ServiceError("ValidationException", str(error)) from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            detail = f"The request has not the shape of {operation}: {type(error).__name__}: {error}"
-            raise ServiceError("SerializationException", detail) from error
+        database = self.server.databases.of(credential[1], credential[2])
+        reply = database.call(operation, wire.read_request(operation, body))
         return reply, not reply and operation in CAN_BE_CUT
 
     def _send(self, status: int, body: bytes, request_id: str, *, is_cut: bool = False) -> None:
@@ -228,7 +211,38 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(sent)
+        if self.command != "HEAD":
+            self.wfile.write(sent)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
         """Log nothing."""
+
+
+def _defect(request_id: str) -> ServiceError:
+    return ServiceError("InternalServerError", f"The server has a defect; its log says more of {request_id}")
+
+
+class _RefusingHandler(_Handler):
+    """Tells a client that there are too many connections, whatever it wants."""
+
+    timeout = 5.0
+
+    def do_POST(self) -> None:
+        """Refuse one call, and end the connection."""
+        try:
+            read_body(self.headers, self.rfile)  # or else the client, which still sends, does not hear the answer
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+            return
+        except ServiceError:  # whatever is wrong with it, there is no room
+            pass
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        """Refuse, and end the connection."""
+        self.close_connection = True
+        detail = f"There are {self.server.connections_max} connections already; close some, or allow for more"
+        error = ServiceError("ServiceUnavailable", detail, status=503)
+        self._send(error.status, wire.write_error(error), "refused")
+
+    do_HEAD = do_GET  # noqa: N815 - as in the base class

@@ -49,7 +49,7 @@ def stuck_server() -> Iterator[tuple[str, Passage]]:
     """Yield the address of a server that keeps well until its passage is told otherwise."""
     passage = Passage()
     server = DevServer()
-    server._server.databases = Databases(lambda _: InMemoryDynamoDB(passage=passage))
+    server._server.databases = Databases(lambda *_: InMemoryDynamoDB(passage=passage))
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:

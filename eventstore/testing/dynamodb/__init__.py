@@ -2,6 +2,7 @@
 
     database    `InMemoryDynamoDB`: one engine behind one door (`call`), clients, operations on shards
     client      the surfaces of boto3's two low-level clients
+    requests    what each call may say: checked for callers in this process, decoded from the wire
     operations  what each call does, by its name on the wire
     engine      the state: tables, feeds, tokens; and the commit
     writes      Put, Update, Delete, ConditionCheck, alone or in a transaction

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventstore.testing.dynamodb.errors import validation
+from eventstore.testing.dynamodb.storage.index import SecondaryIndex
+from eventstore.testing.dynamodb.table import Table
 
 WRITE_UNIT_BYTES = 1024
 READ_UNIT_BYTES = 4096
@@ -36,7 +38,7 @@ class CapacityTally:
         factor: What every unit is multiplied by.
     """
 
-    __slots__ = ("_detail", "_factor", "_indexes", "_tables")
+    __slots__ = ("_detail", "_factor", "_indexes", "_local", "_tables")
 
     def __init__(self, request: Mapping[str, Any], factor: float = 1) -> None:
         self._detail = request.get("ReturnConsumedCapacity") or _NONE
@@ -45,26 +47,33 @@ class CapacityTally:
         self._factor = factor
         self._tables: defaultdict[str, float] = defaultdict(float)
         self._indexes: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self._local: set[tuple[str, str]] = set()
 
     @property
     def is_wanted(self) -> bool:
         """Tell whether the units are reported."""
         return self._detail != _NONE
 
-    def write(self, table: str, size_bytes: int, index_sizes: Mapping[str, list[int]]) -> None:
+    def write(self, table: Table, size_bytes: int, index_sizes: Mapping[str, list[int]]) -> None:
         """Count the write of one item, and the writes to indexes that it caused."""
-        self._tables[table] += _units(size_bytes, WRITE_UNIT_BYTES) * self._factor
-        for index, sizes in index_sizes.items():
-            self._indexes[table, index] += sum(_units(size, WRITE_UNIT_BYTES) for size in sizes) * self._factor
+        self._tables[table.name] += _units(size_bytes, WRITE_UNIT_BYTES) * self._factor
+        for name, sizes in index_sizes.items():
+            units = sum(_units(size, WRITE_UNIT_BYTES) for size in sizes) * self._factor
+            self._count(table.name, table.indexes[name], units)
 
-    def read(self, table: str, size_bytes: int, index: str | None = None, *, factor: float = 1) -> None:
+    def read(self, table: str, size_bytes: int, index: SecondaryIndex | None = None, *, factor: float = 1) -> None:
         """Count a read of that many bytes; `factor` on top of the request's own."""
         units = _units(size_bytes, READ_UNIT_BYTES) * self._factor * factor
         if index is None:
             self._tables[table] += units
         else:
             self._tables[table] += 0
-            self._indexes[table, index] += units
+            self._count(table, index, units)
+
+    def _count(self, table: str, index: SecondaryIndex, units: float) -> None:
+        self._indexes[table, index.name] += units
+        if index.is_local:
+            self._local.add((table, index.name))
 
     def report(self) -> list[dict[str, Any]]:
         """Return `ConsumedCapacity` of each table, in the order of first use."""
@@ -75,8 +84,14 @@ class CapacityTally:
         report: dict[str, Any] = {"TableName": table, "CapacityUnits": self._tables[table] + sum(indexes.values())}
         if self._detail == _INDEXES:
             report["Table"] = {"CapacityUnits": self._tables[table]}
-            if indexes:
-                report["GlobalSecondaryIndexes"] = {name: {"CapacityUnits": units} for name, units in indexes.items()}
+            for member, is_local in (("LocalSecondaryIndexes", True), ("GlobalSecondaryIndexes", False)):
+                told = {
+                    name: {"CapacityUnits": units}
+                    for name, units in indexes.items()
+                    if ((table, name) in self._local) == is_local
+                }
+                if told:
+                    report[member] = told
         return report
 
     def add_to(self, reply: dict[str, Any]) -> dict[str, Any]:

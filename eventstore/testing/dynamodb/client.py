@@ -13,7 +13,7 @@ from eventstore.testing.dynamodb.client_errors import (
     response_metadata,
 )
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
-from eventstore.testing.dynamodb.parameters import check_parameters
+from eventstore.testing.dynamodb.requests.check import check_parameters
 
 Reply: TypeAlias = dict[str, Any]
 Call: TypeAlias = Callable[[str, Mapping[str, Any]], Reply]
@@ -81,9 +81,21 @@ class DynamoDBClient(_Client):
         """See DeleteTable; the table is gone at once."""
         return self._call("DeleteTable", request)
 
+    def describe_continuous_backups(self, **request: Any) -> Reply:
+        """See DescribeContinuousBackups."""
+        return self._call("DescribeContinuousBackups", request)
+
+    def describe_limits(self, **request: Any) -> Reply:
+        """See DescribeLimits."""
+        return self._call("DescribeLimits", request)
+
     def describe_table(self, **request: Any) -> Reply:
         """See DescribeTable."""
         return self._call("DescribeTable", request)
+
+    def describe_time_to_live(self, **request: Any) -> Reply:
+        """See DescribeTimeToLive."""
+        return self._call("DescribeTimeToLive", request)
 
     def get_item(self, **request: Any) -> Reply:
         """See GetItem."""
@@ -92,6 +104,10 @@ class DynamoDBClient(_Client):
     def list_tables(self, **request: Any) -> Reply:
         """See ListTables."""
         return self._call("ListTables", request)
+
+    def list_tags_of_resource(self, **request: Any) -> Reply:
+        """See ListTagsOfResource."""
+        return self._call("ListTagsOfResource", request)
 
     def put_item(self, **request: Any) -> Reply:
         """See PutItem."""
@@ -105,6 +121,10 @@ class DynamoDBClient(_Client):
         """See Scan."""
         return self._call("Scan", request)
 
+    def tag_resource(self, **request: Any) -> Reply:
+        """See TagResource."""
+        return self._call("TagResource", request)
+
     def transact_get_items(self, **request: Any) -> Reply:
         """See TransactGetItems."""
         return self._call("TransactGetItems", request)
@@ -113,13 +133,25 @@ class DynamoDBClient(_Client):
         """See TransactWriteItems."""
         return self._call("TransactWriteItems", request)
 
+    def untag_resource(self, **request: Any) -> Reply:
+        """See UntagResource."""
+        return self._call("UntagResource", request)
+
+    def update_continuous_backups(self, **request: Any) -> Reply:
+        """See UpdateContinuousBackups; nothing can be restored."""
+        return self._call("UpdateContinuousBackups", request)
+
     def update_item(self, **request: Any) -> Reply:
         """See UpdateItem."""
         return self._call("UpdateItem", request)
 
     def update_table(self, **request: Any) -> Reply:
-        """See UpdateTable; only streams and protection against deletion can be changed."""
+        """See UpdateTable; an index is ready, or gone, at once."""
         return self._call("UpdateTable", request)
+
+    def update_time_to_live(self, **request: Any) -> Reply:
+        """See UpdateTimeToLive; no item expires."""
+        return self._call("UpdateTimeToLive", request)
 
     def get_waiter(self, waiter_name: str) -> "TableWaiter":
         """Return the waiter `table_exists` or `table_not_exists`."""

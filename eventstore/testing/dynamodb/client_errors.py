@@ -17,6 +17,7 @@ MODELLED_CODES = frozenset(
         "RequestLimitExceeded",
         "ResourceInUseException",
         "ResourceNotFoundException",
+        "TableNotFoundException",
         "ThrottlingException",
         "TransactionCanceledException",
         "TransactionConflictException",

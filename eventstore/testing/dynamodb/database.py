@@ -61,6 +61,8 @@ class InMemoryDynamoDB:
         passage: What stands between a call and its effect; nothing by default.
         weather: What goes wrong, and how often; nothing by default.
         random: Decides when; seeded with 0 by default.
+        feed_kept_ms: From which age on records are removed from the streams, and streams that are closed forgotten,
+            beside what the weather says; nothing is removed by default. AWS keeps them for 24 hours.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class InMemoryDynamoDB:
         passage: Passage | None = None,
         weather: Weather | None = None,
         random: Random | None = None,
+        feed_kept_ms: int | None = None,
     ) -> None:
         self._clock = clock or SystemRuntime()
         self._random = random or Random(0)  # noqa: S311 - faults are to be repeatable
@@ -82,6 +85,7 @@ class InMemoryDynamoDB:
             region=region,
             placing=placing or InCommitOrder(),
             shard_count=shard_count,
+            feed_kept_ms=feed_kept_ms,
         )
         self._lock = lock or Lock()
         self._passage = passage or OpenPassage()

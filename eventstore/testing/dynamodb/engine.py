@@ -19,6 +19,7 @@ from eventstore.testing.dynamodb.table import Table
 from eventstore.testing.dynamodb.tokens import Tokens
 
 ACCOUNT = "000000000000"
+TRIM_PAUSE_MS = 60_000
 
 
 def moment(ms: int) -> datetime:
@@ -34,12 +35,21 @@ class Engine:
         region: Named in addresses and records.
         placing: How records enter feeds.
         shard_count: How many shards a feed starts with.
+        feed_kept_ms: From which age on records, and feeds that are closed, are removed; None when never.
 
     Attributes:
         faults: What goes wrong; None while nothing ever does.
     """
 
-    def __init__(self, clock: WallClock, *, region: str, placing: Placing, shard_count: int) -> None:
+    def __init__(
+        self,
+        clock: WallClock,
+        *,
+        region: str,
+        placing: Placing,
+        shard_count: int,
+        feed_kept_ms: int | None = None,
+    ) -> None:
         self.region = region
         self.tables: dict[str, Table] = {}
         self.feeds: dict[str, Feed] = {}
@@ -49,6 +59,8 @@ class Engine:
         self._clock = clock
         self._placing = placing
         self._shard_count = shard_count
+        self._feed_kept_ms = feed_kept_ms
+        self._trimmed_ms = 0
 
     def now_ms(self) -> int:
         """Return the time of day in milliseconds."""
@@ -65,10 +77,15 @@ class Engine:
 
     def feed(self, arn: str) -> Feed:
         """Return a feed by address; also a closed one."""
-        found = self.feeds.get(arn)
+        found = self.all_feeds().get(arn)
         if found is None:
             raise stream_not_found(f"Stream: {arn}")
         return found
+
+    def all_feeds(self) -> Mapping[str, Feed]:
+        """Return all feeds by address, closed ones too."""
+        self._trim_feeds()
+        return self.feeds
 
     def table_arn(self, name: str) -> str:
         """Return the address of a table of this name."""
@@ -96,6 +113,7 @@ class Engine:
 
         The order of the changes is the order in which they reach the feeds, unless `Placing` decides otherwise.
         """
+        self._trim_feeds()
         if self.faults is not None:
             return self.faults.commit(changes, token, is_transaction=is_transaction)
         written: list[Mapping[str, list[int]]] = []
@@ -112,6 +130,7 @@ class Engine:
 
     def open_feed(self, table: Table, view_type: str) -> None:
         """Give a table a new feed."""
+        self._trim_feeds()
         created_ms = self.now_ms()
         while (arn := self._feed_arn(table, created_ms)) in self.feeds:
             created_ms += 1  # a label is a time in milliseconds, and two feeds of one table differ in it
@@ -136,6 +155,16 @@ class Engine:
                 self.faults.close_feed()
             table.feed.disable(self.now_ms())
             table.feed = None
+
+    def _trim_feeds(self) -> None:
+        """Remove what is too old from the feeds; looked at once a minute."""
+        if self._feed_kept_ms is None or (now_ms := self.now_ms()) - self._trimmed_ms < TRIM_PAUSE_MS:
+            return
+        self._trimmed_ms = now_ms
+        before_ms = now_ms - self._feed_kept_ms
+        for feed in self.feeds.values():
+            feed.trim(before_ms)
+        self.feeds = {arn: feed for arn, feed in self.feeds.items() if feed.is_enabled or feed.shards}
 
     def _feed_arn(self, table: Table, created_ms: int) -> str:
         return f"{table.arn}/stream/{_label(created_ms)}"

@@ -21,6 +21,12 @@ ITEM_MAX_BYTES = 400 * 1024
 NESTING_MAX_LEVELS = 32
 """Source: AWS, "Quotas in Amazon DynamoDB", attribute depth."""
 
+OF_A_REQUEST = -1
+"""The level of a value in ExpressionAttributeValues: it may nest one level deeper than what is stored."""
+
+NAME_MAX_BYTES = 64 * 1024 - 1
+"""Of an attribute. Source: AWS, "Quotas in Amazon DynamoDB", attribute names; 65,536 are refused in fact."""
+
 TYPES = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"})
 _CONTAINER_BYTES = 3
 _ELEMENT_BYTES = 1
@@ -43,12 +49,25 @@ def read_item(item: Mapping[str, Mapping[str, Any]]) -> tuple[Item, int]:
     size = 0
     for name, value in item.items():
         copy[name], value_size = read_value(value)
-        size += value_size + (len(name) if name.isascii() else len(name.encode()))
+        size += value_size + attribute_name_bytes(name)
     return copy, size
 
 
-def read_value(value: Mapping[str, Any], level: int = 0) -> Read:
+def attribute_name_bytes(name: str) -> int:
+    """Return the size of an attribute's name, or refuse it."""
+    size = len(name) if name.isascii() else len(name.encode())
+    if not 1 <= size <= NAME_MAX_BYTES:
+        what = f"Attribute name is too large, must be less than {NAME_MAX_BYTES + 1} bytes" if size else None
+        raise validation(what or "Empty attribute name")
+    return size
+
+
+def read_value(value: Mapping[str, Any] | None, level: int = 0) -> Read:
     """Return a checked copy of one value, numbers canonical, and its size in bytes."""
+    if value.__class__ is not dict and not isinstance(value, Mapping):
+        if value is None:
+            raise validation("The supplied Item contains a null AttributeValue")
+        raise _wrong_shape("AttributeValue", value)
     if len(value) != 1:
         what = "is empty, must contain" if not value else "has more than one datatypes set, must contain"
         raise validation(f"Supplied AttributeValue {what} exactly one of the supported datatypes")
@@ -108,7 +127,7 @@ def _read_map(content: object, level: int) -> Read:
     _check_level(level)
     read = {name: read_value(value, level + 1) for name, value in content.items()}
     size = _CONTAINER_BYTES + sum(
-        text_bytes(name) + value_size + _ELEMENT_BYTES for name, (_, value_size) in read.items()
+        attribute_name_bytes(name) + value_size + _ELEMENT_BYTES for name, (_, value_size) in read.items()
     )
     return {"M": {name: value for name, (value, _) in read.items()}}, size
 

@@ -12,6 +12,7 @@ from eventstore.testing.dynamodb.errors import conditional_check_failed, transac
 from eventstore.testing.dynamodb.expressions import updates
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
 from eventstore.testing.dynamodb.expressions.compiled import Compiled
+from eventstore.testing.dynamodb.expressions.operands import Path
 from eventstore.testing.dynamodb.storage.items import Change, StoredItem
 from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
@@ -92,14 +93,14 @@ class Put(Write):
         self.size_bytes = size
         schema = table.schema
         schema.check_present(attributes)
-        table.check_indexes_not_empty(attributes)
+        table.check_indexes_of_new(attributes)
         if schema.has_types(attributes):
             self.key = schema.key_of(attributes)
 
     def checked_key(self) -> Key:
         """Return the key, or refuse its type, or the item's index keys."""
         self.table.schema.check_types(self._item.attributes)
-        self.table.check_indexes(self._item.attributes)
+        self.table.check_index_types(self._item.attributes)
         return super().checked_key()
 
     def result(self, _old: StoredItem | None) -> StoredItem | None:
@@ -137,15 +138,15 @@ class Update(KeyedWrite):
         self.size_bytes += self._arguments.values_bytes
 
     @property
-    def touched(self) -> list[str]:
-        """The attributes that the update names as targets."""
-        return [] if self._update is None else [action.path.top for action in self._update.tree]
+    def targets(self) -> tuple[Path, ...]:
+        """The places that the update names as targets."""
+        return () if self._update is None else tuple(action.path for action in self._update.tree)
 
     def checked_key(self) -> Key:
         """Return the key, or refuse an update of it."""
-        for name in self.touched:
-            if name in self.table.schema.names:
-                detail = f"Cannot update attribute {name}. This attribute is part of the key"
+        for target in self.targets:
+            if target.top in self.table.schema.names:
+                detail = f"Cannot update attribute {target.top}. This attribute is part of the key"
                 raise validation(f"One or more parameter values were invalid: {detail}")
         return super().checked_key()
 
@@ -155,6 +156,8 @@ class Update(KeyedWrite):
         if self._update is None:
             return old or StoredItem(before, item_bytes(before))
         after = updates.carry_out(self._update.tree, before, self._arguments.values)
+        if old is None and updates.only_removes(self._update.tree):
+            return None
         size = item_bytes(after)
         if size > ITEM_MAX_BYTES:
             raise validation("Item size to update has exceeded the maximum allowed size")

@@ -45,6 +45,7 @@ def test_a_batch_puts_and_deletes(client):
         pytest.param([put_request(thing("ann", 1)), put_request({"owner_id": S("ann")})], id="incomplete-key"),
         pytest.param([put_request(thing("ann", 1)), put_request(thing("ann", 2, colour=N(1)))], id="index-key-type"),
         pytest.param([{**put_request(thing("ann", 1)), **delete_request("ann", 2)}], id="put-and-delete-in-one"),
+        pytest.param([put_request(thing("ann", 1)), put_request(thing("b", 1, colour=S("x" * 2049)))], id="index-key"),
     ],
 )
 def test_an_unfit_batch_is_refused_whole(client, requests):
@@ -87,6 +88,8 @@ def test_a_batch_reads_from_several_tables(client):
         pytest.param({THINGS: {"Keys": [key("ann", number) for number in range(101)]}}, id="101"),
         pytest.param({THINGS: {"Keys": [key("ann", 1), key("ann", 1)]}}, id="one-item-twice"),
         pytest.param({THINGS: {"Keys": [{"owner_id": S("ann")}]}}, id="incomplete-key"),
+        pytest.param({THINGS: {"Keys": []}}, id="no-keys"),
+        pytest.param({THINGS: {"Keys": [key("ann", 1)]}, "others": {"Keys": []}}, id="no-keys-of-one"),
     ],
 )
 def test_an_unfit_read_is_refused(client, request_items):

@@ -17,6 +17,10 @@ ITEM = thing(
     octets={"B": b"\x01\x02"},
 )
 
+NESTED_32 = N(1)
+for _ in range(32):
+    NESTED_32 = {"L": [NESTED_32]}
+
 
 @pytest.fixture(autouse=True)
 def things(client):
@@ -84,6 +88,29 @@ def check(client, expression, values, names=None):
         ("not body in (:v) and amount between :low and :high or size(body) = :s",
          {":v": S("x"), ":low": N(1), ":high": N(2), ":s": N(9)}),
         ("(body = :v)", {":v": S("bee")}),
+        ("(size(body)) = :v", {":v": N(3)}),
+        ("(body) = (:v)", {":v": S("bee")}),
+        ("NOT (body) = :v", {":v": S("x")}),
+        ("((size(body)) = :v)", {":v": N(3)}),
+        ("(body = :v) AND (amount) >= (:w)", {":v": S("bee"), ":w": N(1)}),
+        ("(body) BETWEEN (:v) AND (:w)", {":v": S("a"), ":w": S("c")}),
+        ("(body) IN ((:v), :w)", {":v": S("bee"), ":w": S("x")}),
+        ("size((body)) = :v", {":v": N(3)}),
+        ("contains((body), (:v))", {":v": S("ee")}),
+        ("attribute_exists((body))", {}),
+        ("begins_with(:v, body)", {":v": S("beetle")}),
+        ("contains(:v, body)", {":v": {"SS": ["bee", "x"]}}),
+        ("attribute_type(:v, :w)", {":v": S("x"), ":w": S("S")}),
+        ("size(:v) > size(body)", {":v": S("four")}),
+        ("NOT (NOT (NOT (absent = :v)))", {":v": S("x")}),
+        ("amount IN (:v) OR (absent = :v AND (body = :v OR (body = :w)))", {":v": N("1.5"), ":w": S("x")}),
+        ("NOT " * 298 + "body = :v", {":v": S("bee")}),
+        ("NOT (" * 298 + "body = :v" + ")" * 298, {":v": S("bee")}),
+        ("(body = :v AND " * 149 + "body = :v" + ")" * 149, {":v": S("bee")}),
+        (" OR ".join(["body = :v"] * 150), {":v": S("bee")}),
+        ("absent" + ".x" * 31 + " <> :v", {":v": N(1)}),
+        ("absent[2147483647] <> :v", {":v": N(1)}),
+        ("absent <> :v", {":v": NESTED_32}),
     ],
 )  # fmt: skip
 def test_it_holds(client, expression, values):
@@ -121,6 +148,10 @@ def test_it_holds(client, expression, values):
         ("deep.parts[9] = :v", {":v": S("p")}),
         ("attribute_exists(body) AND attribute_exists(absent)", {}),
         ("attribute_exists(absent) OR attribute_exists(gone)", {}),
+        ("begins_with(:v, body)", {":v": S("be")}),
+        ("contains(:v, body)", {":v": N(1)}),
+        ("attribute_type(:v, :w)", {":v": S("x"), ":w": S("N")}),
+        ("NOT " * 299 + "body = :v", {":v": S("bee")}),
     ],
 )
 def test_it_does_not_hold(client, expression, values):
@@ -166,6 +197,33 @@ def test_it_does_not_hold(client, expression, values):
         ("body = body", {}),
         ("contains(body, body)", {}),
         ("if_not_exists(body, :v)", {":v": S("x")}),
+        ("((body)) = :v", {":v": S("bee")}),
+        ("((size(body))) = :v", {":v": N(3)}),
+        ("(((body = :v)))", {":v": S("bee")}),
+        ("(NOT body) = :v", {":v": S("bee")}),
+        ("(body)", {}),
+        ("(body = :v) = :v", {":v": S("bee")}),
+        ("body = :v AND (amount)", {":v": S("bee")}),
+        ("size(size(body)) = :v", {":v": N(3)}),
+        ("size(" * 680 + "body", {}),
+        ("size(" * 680 + "body" + ")" * 680 + " = :v", {":v": N(3)}),
+        ("size((" * 300 + "body" + "))" * 300 + " = :v", {":v": N(3)}),
+        ("(" * 100 + "body = :v" + ")" * 100, {":v": S("bee")}),
+        ("begins_with(body, size(body))", {}),
+        ("begins_with(:v, body)", {":v": N(1)}),
+        ("size(:v) = :v", {":v": N(1)}),
+        ("size(:v) <> :w", {":v": {"BOOL": True}, ":w": N(1)}),
+        ("body BETWEEN body AND :v", {":v": S("c")}),
+        ("body IN (:v, body)", {":v": S("c")}),
+        (" OR ".join(["body = :v"] * 151), {":v": S("bee")}),
+        (" AND ".join(["size(body) = :v"] * 101), {":v": N(3)}),
+        ("NOT " * 300 + "body = :v", {":v": S("bee")}),
+        ("absent" + ".x" * 32 + " <> :v", {":v": N(1)}),
+        ("absent" + "[0]" * 32 + " <> :v", {":v": N(1)}),
+        ("absent[2147483648] <> :v", {":v": N(1)}),
+        ("deep.parts[00] = :v", {":v": S("p")}),
+        ("body <> :v", {":v": {"L": [NESTED_32]}}),
+        ("body = :" + "v" * 255, {":" + "v" * 255: S("bee")}),
     ],
 )
 def test_it_is_refused(client, expression, values):
@@ -195,6 +253,19 @@ def test_an_unused_name_is_refused(client):
     Names that no expression uses are a mistake.
     """
     assert code(lambda: check(client, "attribute_exists(body)", {}, {"#x": "y"})) == "ValidationException"
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [("#" + "n" * 255, "body"), ("#n", ""), ("#n", "x" * 65_536)],
+)
+def test_a_name_has_bounds(client, name, attribute):
+    """
+    A `#name` has up to 255 characters, and stands for 1 to 65,535 bytes.
+    """
+    assert code(lambda: check(client, f"attribute_exists({name})", {}, {name: attribute})) == "ValidationException"
+    check(client, f"attribute_exists({name[:255]})", {}, {name[:255]: "body"})
+    check(client, f"attribute_not_exists({name[:255]})", {}, {name[:255]: "x" * 65_535})
 
 
 def test_names_and_values_need_an_expression(client):

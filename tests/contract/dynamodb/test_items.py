@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.contract.dynamodb.shapes import THINGS, N, S, code, create_things, get, key, put, refusal, thing
+from tests.contract.dynamodb.shapes import BY_COLOUR, THINGS, N, S, code, create_things, get, key, put, refusal, thing
+
+QUOTAS_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"
+GET_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html"
 
 
 @pytest.fixture(autouse=True)
@@ -201,6 +204,10 @@ def test_the_exception_has_the_class_of_its_code(client):
         pytest.param(thing("ann", 1, bad=N("1" * 39)), id="39-digits"),
         pytest.param(thing("ann", 1, bad=N("1E126")), id="overflow"),
         pytest.param(thing("ann", 1, bad=N("1E-131")), id="underflow"),
+        pytest.param(thing("ann", 1, **{"": N(1)}), id="empty-name"),
+        pytest.param(thing("ann", 1, deep={"M": {"parts": {"L": [{"M": {"": N(1)}}]}}}), id="empty-name-within"),
+        pytest.param(thing("ann", 1, colour=S("x" * 2049)), id="long-index-key"),
+        pytest.param(thing("ann", 1, colour=S("x" * 2049), weight=N(1)), id="long-index-key-of-an-entry"),
     ],
 )  # fmt: skip
 def test_an_unfit_item_is_refused(client, item):
@@ -209,6 +216,21 @@ def test_an_unfit_item_is_refused(client, item):
     """
     assert code(lambda: client.put_item(TableName=THINGS, Item=item)) == "ValidationException"
     assert client.scan(TableName=THINGS)["Count"] == 0
+
+
+@pytest.mark.local_differs(
+    page=QUOTAS_PAGE, does="fails with an InternalFailure at an attribute's name of 65,535 bytes"
+)
+def test_a_name_has_less_than_64_kib(client):
+    """
+    The name of an attribute may have 65,535 bytes and no more, wherever it stands.
+    """
+    put(client, thing("ann", 1, **{"é" * 32_767 + "e": N(1)}))
+    unfit = [{"é" * 32_768: N(1)}, {"deep": {"M": {"x" * 65_536: N(1)}}}]
+
+    assert [code(lambda more=more: put(client, thing("ann", 2, **more))) for more in unfit] == [
+        "ValidationException"
+    ] * 2
 
 
 def test_an_item_may_have_400_kb(client):
@@ -263,3 +285,70 @@ def test_put_returns_old_values_or_nothing(client, returned):
     assert code(lambda: client.put_item(TableName=THINGS, Item=thing("a", 1), ReturnValues=returned)) == (
         "ValidationException"
     )
+
+
+@pytest.mark.parametrize(
+    "projection",
+    [
+        "",
+        "deep, deep.x",
+        "deep.parts[0], deep.parts",
+        "note, note",
+        "deep.x, deep[0]",
+        "(note)",
+        "note,",
+        "deep" + ".x" * 32,
+        "size(note)",
+    ],
+)
+def test_an_unfit_projection_is_refused(client, projection):
+    """
+    Paths of at most 32 levels, none of which leads to, through or past another.
+    """
+    refused = [
+        lambda: client.get_item(TableName=THINGS, Key=key("ann", 1), ProjectionExpression=projection),
+        lambda: client.scan(TableName=THINGS, ProjectionExpression=projection),
+        lambda: client.batch_get_item(
+            RequestItems={THINGS: {"Keys": [key("ann", 1)], "ProjectionExpression": projection}}
+        ),
+        lambda: client.transact_get_items(
+            TransactItems=[{"Get": {"TableName": THINGS, "Key": key("ann", 1), "ProjectionExpression": projection}}]
+        ),
+    ]
+
+    assert [code(call) for call in refused] == ["ValidationException"] * 4
+
+
+def test_attributes_to_get(client):
+    """
+    The older form of a projection: names of attributes, whole ones, where no expression is beside it.
+    """
+    put(client, thing("ann", 1, note=S("a"), deep={"M": {"x": N(1)}}, **{"deep.x": N(2)}))
+
+    def read(*names, **further):
+        return client.get_item(TableName=THINGS, Key=key("ann", 1), AttributesToGet=list(names), **further)["Item"]
+
+    assert read("note", "absent") == {"note": S("a")}
+    assert read("deep.x") == {"deep.x": N(2)}
+    assert client.scan(TableName=THINGS, AttributesToGet=["note"])["Items"] == [{"note": S("a")}]
+    in_batch = {THINGS: {"Keys": [key("ann", 1)], "AttributesToGet": ["note"]}}
+    assert client.batch_get_item(RequestItems=in_batch)["Responses"][THINGS] == [{"note": S("a")}]
+    refused = [
+        lambda: read("note", "note"),
+        lambda: read(""),
+        lambda: read("note", ProjectionExpression="note"),
+        lambda: client.scan(TableName=THINGS, AttributesToGet=["note"], Select="COUNT"),
+        lambda: client.scan(TableName=THINGS, AttributesToGet=["note"], FilterExpression="attribute_exists(note)"),
+        lambda: client.scan(TableName=THINGS, AttributesToGet=["note"], IndexName=BY_COLOUR),
+    ]
+    assert [code(call) for call in refused] == ["ValidationException"] * 6
+
+
+@pytest.mark.local_differs(page=GET_PAGE, does="takes an empty list for none")
+def test_attributes_to_get_are_at_least_one(client):
+    """
+    An empty list is refused, so that it is not taken for everything.
+    """
+    read = lambda: client.get_item(TableName=THINGS, Key=key("ann", 1), AttributesToGet=[])  # noqa: E731
+
+    assert code(read) == "ValidationException"

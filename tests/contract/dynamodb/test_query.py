@@ -38,6 +38,14 @@ def query(client, condition="owner_id = :o", values=None, **further):
         ("owner_id = :o AND num BETWEEN :n AND :m", {":n": N(2), ":m": N(4)}, ["2", "3", "4"]),
         ("num >= :n AND owner_id = :o", {":n": N(6)}, ["6"]),
         ("(owner_id = :o) AND (num > :n)", {":n": N(6)}, []),
+        (":o = owner_id", {}, ["1", "2", "3", "4", "5", "6"]),
+        (":o = owner_id AND :n = num", {":n": N(3)}, ["3"]),
+        ("owner_id = :o AND :n > num", {":n": N(3)}, ["1", "2"]),
+        ("owner_id = :o AND :n >= num", {":n": N(3)}, ["1", "2", "3"]),
+        ("owner_id = :o AND :n < num", {":n": N(4)}, ["5", "6"]),
+        (":n <= num AND :o = owner_id", {":n": N(5)}, ["5", "6"]),
+        ("((:o = owner_id) AND ((num) <= (:n)))", {":n": N(2)}, ["1", "2"]),
+        ("(owner_id) = (:o) AND (num) BETWEEN (:n) AND (:n)", {":n": N(2)}, ["2"]),
     ],
 )
 def test_it_finds_a_range(client, condition, values, found):

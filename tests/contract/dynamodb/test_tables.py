@@ -12,6 +12,15 @@ STRING_ID = {
 }
 
 
+def by(name, partition, projected=None):
+    """Return a global index, of all attributes or of those that are named."""
+    projection = {"ProjectionType": "ALL"}
+    if projected is not None:
+        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": projected}
+    key_schema = [{"AttributeName": partition, "KeyType": "HASH"}]
+    return {"IndexName": name, "KeySchema": key_schema, "Projection": projection}
+
+
 def test_a_table_is_described_as_it_was_made(client):
     """
     Keys, indexes, billing and protection come back.
@@ -181,6 +190,52 @@ def test_a_view_type_is_one_of_four(client):
         pytest.param({"KeySchema": [{"AttributeName": "id", "KeyType": "RANGE"}]}, id="no-partition-key"),
         pytest.param({"BillingMode": "PROVISIONED"}, id="no-throughput"),
         pytest.param({"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "BOOL"}]}, id="key-type"),
+        pytest.param(
+            {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}] * 2}, id="definition-twice"
+        ),
+        pytest.param(
+            {
+                "AttributeDefinitions": [
+                    {"AttributeName": "id", "AttributeType": "S"},
+                    {"AttributeName": "id", "AttributeType": "N"},
+                ]
+            },
+            id="two-types",
+        ),
+        pytest.param(
+            {
+                "AttributeDefinitions": [{"AttributeName": "", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "", "KeyType": "HASH"}],
+            },
+            id="key-without-name",
+        ),
+        pytest.param(
+            {
+                "AttributeDefinitions": [{"AttributeName": "x" * 256, "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "x" * 256, "KeyType": "HASH"}],
+            },
+            id="long-name-of-key",
+        ),
+        pytest.param(
+            {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 1}},
+            id="no-unit",
+        ),
+        pytest.param({"GlobalSecondaryIndexes": []}, id="no-index"),
+        pytest.param({"GlobalSecondaryIndexes": [by("a", "id"), by("a", "id")]}, id="index-name"),
+        pytest.param({"GlobalSecondaryIndexes": [by("abc", "id"), by("abc", "id")]}, id="index-twice"),
+        pytest.param({"GlobalSecondaryIndexes": [by(f"by-{number}", "id") for number in range(21)]}, id="21-indexes"),
+        pytest.param({"GlobalSecondaryIndexes": [by("abc", "id", [])]}, id="nothing-projected"),
+        pytest.param({"GlobalSecondaryIndexes": [by("abc", "id", ["x", "x"])]}, id="projected-twice"),
+        pytest.param({"GlobalSecondaryIndexes": [by("abc", "id", ["x" * 256])]}, id="long-name-projected"),
+        pytest.param(
+            {
+                "GlobalSecondaryIndexes": [
+                    by(f"by-{number}", "id", [f"{number}-{other}" for other in range(17)]) for number in range(6)
+                ]
+            },
+            id="102-projected",
+        ),
+        pytest.param({"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"}}, id="no-stream"),
     ],
 )
 def test_an_unfit_table_is_refused(client, changes):

@@ -4,6 +4,17 @@ import pytest
 
 from tests.contract.dynamodb.shapes import THINGS, N, S, code, create_things, get, key, put, refusal, thing
 
+UPDATE_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html"
+
+
+def nested(levels):
+    """Return a number in so many lists."""
+    value = N(1)
+    for _ in range(levels):
+        value = {"L": [value]}
+    return value
+
+
 BEFORE = {
     "body": S("b"),
     "amount": N("1.5"),
@@ -58,6 +69,20 @@ def with_sets_sorted(item):
         ("REMOVE deep.parts[0], deep.parts[2]", {}, {"deep": {"M": {"x": N(1), "parts": {"L": [S("q")]}}}}),
         ("REMOVE deep.x", {}, {"deep": {"M": {"parts": {"L": [S("p"), S("q"), S("r")]}}}}),
         ("REMOVE absent, deep.absent", {}, {}),
+        ("SET deep.parts[9] = :v, deep.parts[3] = :w", {":v": S("9"), ":w": S("3")},
+         {"deep": {"M": {"x": N(1), "parts": {"L": [S("p"), S("q"), S("r"), S("3"), S("9")]}}}}),
+        ("SET deep.parts[7] = :v, deep.parts[0] = :w REMOVE deep.parts[1]", {":v": S("7"), ":w": S("0")},
+         {"deep": {"M": {"x": N(1), "parts": {"L": [S("0"), S("r"), S("7")]}}}}),
+        ("SET amount = (amount) + (:v)", {":v": N(1)}, {"amount": N("2.5")}),
+        ("SET amount = ((amount) - :v)", {":v": N(1)}, {"amount": N("0.5")}),
+        ("SET amount = (if_not_exists(absent, amount)) + :v", {":v": N(1)}, {"amount": N("2.5")}),
+        ("SET amount = (:v)", {":v": N(1)}, {"amount": N(1)}),
+        ("SET deep.parts = list_append((deep.parts), (:v))", {":v": {"L": [S("z")]}},
+         {"deep": {"M": {"x": N(1), "parts": {"L": [S("p"), S("q"), S("r"), S("z")]}}}}),
+        ("SET body = if_not_exists((absent), if_not_exists(gone, (amount)))", {}, {"body": N("1.5")}),
+        ("SET body = " + "if_not_exists(absent, " * 150 + "amount" + ")" * 150, {}, {"body": N("1.5")}),
+        ("SET deep.x = :v", {":v": nested(30)},
+         {"deep": {"M": {"x": nested(30), "parts": {"L": [S("p"), S("q"), S("r")]}}}}),
         ("ADD amount :v", {":v": N(2)}, {"amount": N("3.5")}),
         ("ADD fresh :v", {":v": N(2)}, {"fresh": N(2)}),
         ("ADD tags :v", {":v": {"SS": ["w", "u"]}}, {"tags": {"SS": ["u", "v", "w"]}}),
@@ -131,6 +156,22 @@ def test_it_removes_attributes(client, expression, values, gone):
         ("SET colour = :v", {":v": S("")}),
         ("SET weight = :v", {":v": S("heavy")}),
         ("SET body = :v", {":v": S("x" * 410_000)}),
+        ("SET amount = ((amount + :v))", {":v": N(1)}),
+        ("SET amount = ((amount)) + :v", {":v": N(1)}),
+        ("SET amount = (amount + :v) + :v", {":v": N(1)}),
+        ("SET body = if_not_exists(absent, amount + :v)", {":v": N(1)}),
+        ("SET (body) = :v", {":v": N(1)}),
+        ("SET body = list_append(list_append(deep.parts, :v), :v)", {":v": {"L": []}}),
+        ("SET body = list_append(deep.parts, list_append(deep.parts, :v))", {":v": {"L": []}}),
+        ("SET body = if_not_exists(absent, list_append(deep.parts, :v))", {":v": {"L": []}}),
+        ("SET body = if_not_exists(amount, amount)", {}),
+        ("SET deep.x = :v, deep[0] = :v", {":v": N(1)}),
+        ("SET deep.parts[2147483648] = :v", {":v": N(1)}),
+        ("SET deep" + ".x" * 32 + " = :v", {":v": N(1)}),
+        ("SET " + ", ".join(f"a{number} = amount + :v" for number in range(301)), {":v": N(1)}),
+        ("SET deep.x = :v", {":v": nested(31)}),
+        ("SET deep.parts = list_append(deep.parts, :v)", {":v": {"L": [nested(30)]}}),
+        ("SET colour = :v", {":v": S("x" * 2049)}),
     ],
 )
 def test_it_is_refused(client, expression, values):
@@ -145,13 +186,34 @@ def test_it_makes_what_is_absent(client):
     """
     An update of nothing creates the item, so marking a row needs a condition.
     """
-    update(client, "SET body = :v", {":v": S("new")}, number=2)
-    update(client, "REMOVE body", number=3)
+    update(client, "SET body = :v REMOVE amount", {":v": S("new")}, number=2)
     client.update_item(TableName=THINGS, Key=key("ann", 4))
 
     assert get(client, "ann", 2) == thing("ann", 2, body=S("new"))
-    assert get(client, "ann", 3) == thing("ann", 3)
     assert get(client, "ann", 4) == thing("ann", 4)
+
+
+@pytest.mark.local_differs(page=UPDATE_PAGE, does="makes an item with nothing but its key")
+@pytest.mark.parametrize("returned", ["NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"])
+def test_removing_from_what_is_absent_makes_nothing(client, returned):
+    """
+    An update that only removes has nothing to do where no item is.
+    """
+    replies = [
+        update(client, "REMOVE body", number=2, ReturnValues=returned),
+        update(client, "REMOVE body DELETE tags :v", {":v": {"SS": ["u"]}}, number=3, ReturnValues=returned),
+    ]
+
+    assert not any("Attributes" in reply for reply in replies)
+    assert client.scan(TableName=THINGS, Select="COUNT")["Count"] == 1
+
+
+def test_removing_a_part_of_what_is_absent_is_refused(client):
+    """
+    A path into nothing is invalid, as it is in an item that has nothing there.
+    """
+    assert code(lambda: update(client, "REMOVE deep.x", number=2)) == "ValidationException"
+    assert get(client, "ann", 2) is None
 
 
 def test_a_condition_keeps_it_from_making_what_is_absent(client):
@@ -187,3 +249,48 @@ def test_it_returns_what_was_asked_for(client, returned, attributes):
 
     found = reply.get("Attributes")
     assert (found and with_sets_sorted(found)) == attributes
+
+
+@pytest.mark.local_differs(page=UPDATE_PAGE, does="gives whole attributes, also of nested targets")
+@pytest.mark.parametrize(
+    ("expression", "returned", "attributes"),
+    [
+        ("SET deep.x = :v", "UPDATED_OLD", {"deep": {"M": {"x": N(1)}}}),
+        ("SET deep.x = :v", "UPDATED_NEW", {"deep": {"M": {"x": S("new")}}}),
+        ("SET deep.parts[1] = :v", "UPDATED_OLD", {"deep": {"M": {"parts": {"L": [S("q")]}}}}),
+        ("SET deep.parts[1] = :v, deep.x = :v", "UPDATED_NEW",
+         {"deep": {"M": {"x": S("new"), "parts": {"L": [S("new")]}}}}),
+        ("SET deep.x = :v, body = :v", "UPDATED_OLD", {"deep": {"M": {"x": N(1)}}, "body": S("b")}),
+        ("SET deep.fresh = :v", "UPDATED_NEW", {"deep": {"M": {"fresh": S("new")}}}),
+        ("REMOVE deep.parts[0], deep.parts[7]", "UPDATED_OLD", {"deep": {"M": {"parts": {"L": [S("p")]}}}}),
+        ("REMOVE deep.parts[0]", "UPDATED_NEW", {"deep": {"M": {"parts": {"L": [S("q")]}}}}),
+    ],
+)  # fmt: skip
+def test_of_a_nested_target_it_returns_no_more(client, expression, returned, attributes):
+    """
+    What lies at the target comes back, within the maps and lists that lead there, and nothing beside it.
+    """
+    values = {":v": S("new")} if ":v" in expression else None
+
+    reply = update(client, expression, values, ReturnValues=returned)
+
+    assert reply["Attributes"] == attributes
+
+
+@pytest.mark.parametrize(
+    ("expression", "returned"),
+    [
+        ("SET deep.fresh = :v", "UPDATED_OLD"),
+        ("SET deep.parts[9] = :v", "UPDATED_OLD"),
+        ("SET deep.parts[9] = :v", "UPDATED_NEW"),
+        ("REMOVE deep.x", "UPDATED_NEW"),
+        ("REMOVE deep.absent", "UPDATED_OLD"),
+    ],
+)
+def test_of_a_nested_target_where_nothing_lies_it_returns_nothing(client, expression, returned):
+    """
+    What was not there before, or is not there under this path afterwards, is left out.
+    """
+    values = {":v": S("new")} if ":v" in expression else None
+
+    assert "Attributes" not in update(client, expression, values, ReturnValues=returned)

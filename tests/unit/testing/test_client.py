@@ -1,11 +1,25 @@
 """The client surface: parameters, replies, exceptions, waiters."""
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError, ParamValidationError, WaiterError
+from botocore.session import Session
 
 from eventstore.testing import InMemoryDynamoDB
+from eventstore.testing.dynamodb import DynamoDBClient, DynamoDBStreamsClient
+from eventstore.testing.dynamodb.operations import OPERATIONS
+from eventstore.testing.dynamodb.requests.known import REQUESTS
+from eventstore.testing.dynamodb.requests.shapes import ITEM, ListOf, MapOf, Struct
+from eventstore.testing.wire import STREAMS_OPERATIONS
 
 KEY = {"id": {"S": "a"}}
+PUT = {"TableName": "things", "Item": KEY}
+GET = {"TableName": "things", "Key": KEY}
+MISSHAPEN = [
+    "text", 5, ["S"],
+    {"S": 5}, {"N": 5}, {"B": "text"}, {"BOOL": "true"}, {"L": "text"}, {"L": [5]}, {"M": []}, {"M": {"x": "y"}},
+    {"SS": "text"}, {"SS": [5]},
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -97,13 +111,91 @@ def test_parameters_are_checked_before_the_call(client, request_, named):
         client.put_item(**request_)
 
 
+@pytest.mark.parametrize(
+    ("operation", "request_", "named"),
+    [
+        ("transact_write_items", {"TransactItems": [{"Put": {**PUT, "ConditionExpresion": "x"}}]},
+         'Unknown parameter in TransactItems[0].Put: "ConditionExpresion", must be one of: TableName, Item, '),
+        ("transact_write_items", {"TransactItems": [{"Putt": {}}]}, 'Unknown parameter in TransactItems[0]: "Putt"'),
+        ("transact_write_items", {"TransactItems": [{"Delete": {"TableName": "things"}}]},
+         'Missing required parameter in TransactItems[0].Delete: "Key"'),
+        ("transact_get_items", {"TransactItems": [{"Get": {**GET, "ConsistentRead": True}}]},
+         'Unknown parameter in TransactItems[0].Get: "ConsistentRead"'),
+        ("batch_get_item", {"RequestItems": {"things": {"Keys": [KEY], "Consistent": True}}},
+         'Unknown parameter in RequestItems.things: "Consistent"'),
+        ("batch_write_item", {"RequestItems": {"things": [{"PutRequest": {"Items": KEY}}]}},
+         'Unknown parameter in RequestItems.things[0].PutRequest: "Items"'),
+        ("batch_execute_statement", {"Statements": [{"Statement": "x", "Parameter": []}]},
+         'Unknown parameter in Statements[0]: "Parameter"'),
+        ("update_table", {"TableName": "things", "StreamSpecification": {"StreamEnable": True}},
+         'Unknown parameter in StreamSpecification: "StreamEnable"'),
+        ("get_item", {"TableName": 5, "Key": KEY}, "Invalid type for parameter TableName, value: 5"),
+        ("get_item", {"TableName": "things", "Key": [KEY]}, "Invalid type for parameter Key"),
+        ("get_item", {**GET, "ConsistentRead": "no"}, "Invalid type for parameter ConsistentRead"),
+        ("scan", {"TableName": "things", "Limit": "5"}, "Invalid type for parameter Limit"),
+        ("scan", {"TableName": "things", "Limit": True}, "Invalid type for parameter Limit"),
+        ("transact_write_items", {"TransactItems": {"Put": {}}}, "Invalid type for parameter TransactItems"),
+    ],
+)  # fmt: skip
+def test_parameters_are_checked_at_any_depth(client, operation, request_, named):
+    """
+    What is misspelt, missing or of another type within a request is refused too, and nothing takes effect.
+    """
+    with pytest.raises(ParamValidationError) as refused:
+        getattr(client, operation)(**request_)
+
+    assert named in str(refused.value)
+    assert client.scan(TableName="things", Select="COUNT")["Count"] == 0
+
+
+def model_of(operation):
+    """Return the shape that botocore gives a request."""
+    service = "dynamodbstreams" if operation in STREAMS_OPERATIONS else "dynamodb"
+    return Session().get_service_model(service).operation_model(operation).input_shape
+
+
+def differences(ours, theirs, where):
+    """Yield where a shape of ours has other members than botocore's."""
+    if isinstance(ours, Struct):
+        if set(theirs.members) != set(ours.members) | ours.refused:
+            yield where, sorted(set(theirs.members) ^ (set(ours.members) | ours.refused))
+        if not set(theirs.required_members) <= ours.required:
+            yield where, sorted(set(theirs.required_members) - ours.required)
+        for name in set(ours.members) & set(theirs.members):
+            yield from differences(ours.members[name], theirs.members[name], f"{where}.{name}")
+    elif isinstance(ours, ListOf):
+        yield from differences(ours.member, theirs.member, f"{where}[]")
+    elif isinstance(ours, MapOf) and ours is not ITEM:
+        yield from differences(ours.member, theirs.value, f"{where}{{}}")
+
+
+@pytest.mark.parametrize("operation", sorted(REQUESTS))
+def test_requests_have_the_members_that_botocore_knows(operation):
+    """
+    No member is forgotten, at any depth: each is taken, or refused by name.
+    """
+    assert list(differences(REQUESTS[operation], model_of(operation), operation)) == []
+
+
+def test_every_operation_has_a_request_and_a_method():
+    """
+    What is carried out can be asked for, over the wire and in this process.
+    """
+    methods = {*vars(DynamoDBClient), *vars(DynamoDBStreamsClient)}
+
+    assert set(OPERATIONS) == set(REQUESTS)
+    assert {xform_name(operation) for operation in OPERATIONS} <= methods
+
+
 def test_a_value_of_the_wrong_shape_is_refused(client):
     """
     A number that is no text never gets as far as the table.
     """
-    for value in ({"S": 5}, {"N": 5}, {"B": "text"}, {"BOOL": "true"}, {"L": "text"}, {"M": []}, {"SS": "text"}):
+    for value in MISSHAPEN:
         with pytest.raises(ClientError, match="SerializationException"):
             client.put_item(TableName="things", Item={**KEY, "bad": value})
+        with pytest.raises(ClientError, match="SerializationException"):
+            client.transact_get_items(TransactItems=[{"Get": {"TableName": "things", "Key": {"id": value}}}])
 
 
 def test_replies_have_metadata(client):

@@ -3,14 +3,14 @@
 import pytest
 
 from eventstore.testing.dynamodb.errors import ServiceError
-from eventstore.testing.dynamodb.expressions.compiled import compile_condition, names_key
+from eventstore.testing.dynamodb.expressions.compiled import checked_names, compile_condition
 from eventstore.testing.dynamodb.expressions.reserved import RESERVED_WORDS
 
 LABEL = "ConditionExpression"
 
 
 def compile_(text, names=None):
-    return compile_condition(LABEL, text, names_key(names or {}))
+    return compile_condition(LABEL, text, checked_names(names or {}))
 
 
 def test_the_same_expression_is_compiled_once():
@@ -71,5 +71,9 @@ def test_deep_nesting_is_refused_and_not_followed():
     """
     An expression cannot exhaust the stack.
     """
-    with pytest.raises(ServiceError, match="nested too deeply"):
-        compile_("NOT " * 1000 + "a = :v")
+    for text in ("NOT " * 1000 + "a = :v", "(a = :v AND " * 300 + "a = :v"):
+        with pytest.raises(ServiceError, match="too many operators; operator count: 301"):
+            compile_(text)
+    for text in ("(" * 4000, "size(" * 680 + "a", "contains(" * 400 + "a"):
+        with pytest.raises(ServiceError, match="Invalid ConditionExpression"):
+            compile_(text)

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from eventstore.testing import InMemoryDynamoDB
+from eventstore.testing.dynamodb.faults.weather import DAY_MS
 
 NAMES = [f"name-{number}" for number in range(64)]
 
@@ -13,8 +14,8 @@ NAMES = [f"name-{number}" for number in range(64)]
 class Feed:
     """A table with a stream, read shard by shard."""
 
-    def __init__(self, shard_count: int = 1) -> None:
-        self.world = InMemoryDynamoDB(shard_count=shard_count)
+    def __init__(self, shard_count: int = 1, **options) -> None:
+        self.world = InMemoryDynamoDB(shard_count=shard_count, **options)
         self.client = self.world.client()
         self.streams = self.world.streams_client()
         self.client.create_table(
@@ -247,3 +248,68 @@ def test_a_table_without_stream_has_no_shards():
 
     with pytest.raises(ValueError, match="has no stream"):
         feed.world.rotate_shards("things")
+
+
+class Hands:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.ms = 1_735_689_600_000
+
+    def now_ms(self):
+        return self.ms
+
+    def pass_hours(self, hours):
+        self.ms += int(hours * 3_600_000)
+
+
+def test_records_are_kept_for_as_long_as_was_said():
+    """
+    Older ones go, the feed goes on, and a place among those that are gone is refused.
+    """
+    clock = Hands()
+    feed = Feed(clock=clock, feed_kept_ms=DAY_MS)
+    (shard,) = (one["ShardId"] for one in feed.shards())
+    early = feed.place(shard)
+    feed.put("a")
+    clock.pass_hours(23)
+    feed.put("b")
+    assert feed.read(shard)[0] == ["a", "b"]
+
+    clock.pass_hours(2)
+
+    assert feed.read(shard)[0] == ["b"]
+    with pytest.raises(ClientError, match="TrimmedDataAccessException"):
+        feed.streams.get_records(ShardIterator=early)
+    feed.put("c")
+    assert feed.read(shard)[0] == ["b", "c"]
+
+
+def test_the_feeds_of_deleted_tables_are_forgotten_in_time():
+    """
+    They stay readable for as long as was said, and no longer; so whoever makes tables again and again keeps no more.
+    """
+    clock = Hands()
+    feed = Feed(clock=clock, feed_kept_ms=DAY_MS)
+    feed.put(*NAMES)
+    feed.client.delete_table(TableName="things")
+    clock.pass_hours(23)
+    assert [stream["StreamArn"] for stream in feed.streams.list_streams()["Streams"]] == [feed.arn]
+
+    clock.pass_hours(2)
+
+    assert feed.streams.list_streams()["Streams"] == []
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        feed.streams.describe_stream(StreamArn=feed.arn)
+
+
+def test_nothing_is_removed_unasked():
+    """
+    In a test's own process a feed is whole, however much time goes by.
+    """
+    clock = Hands()
+    feed = Feed(clock=clock)
+    feed.put("a")
+    clock.pass_hours(1000)
+
+    assert feed.read(feed.shards()[0]["ShardId"])[0] == ["a"]

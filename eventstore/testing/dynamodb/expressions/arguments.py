@@ -1,6 +1,6 @@
 """The expressions of one request, with the names and values it brings; what is unused or undefined is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventstore.testing.dynamodb.errors import validation
@@ -8,20 +8,24 @@ from eventstore.testing.dynamodb.expressions import updates
 from eventstore.testing.dynamodb.expressions.compiled import (
     Compiled,
     Names,
+    check_placeholders,
+    checked_names,
     compile_condition,
     compile_projection,
     compile_update,
-    names_key,
 )
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.lexer import invalid
-from eventstore.testing.dynamodb.expressions.operands import Values
+from eventstore.testing.dynamodb.expressions.operands import Path, Values
 from eventstore.testing.dynamodb.expressions.projections import ItemProjection
 from eventstore.testing.dynamodb.expressions.updates import UpdateAction
-from eventstore.testing.dynamodb.values import read_value
+from eventstore.testing.dynamodb.values import OF_A_REQUEST, attribute_name_bytes, read_value
 
 _NAMES = "ExpressionAttributeNames"
 _VALUES = "ExpressionAttributeValues"
+_EXPRESSIONS = ("ProjectionExpression", "FilterExpression", "KeyConditionExpression")
+ATTRIBUTES_TO_GET = "AttributesToGet"
+"""The one parameter from before there were expressions that is taken: clients and tools still send it."""
 
 
 class Arguments:
@@ -40,14 +44,15 @@ class Arguments:
         self._request = request
         self._expressions: list[Compiled[Any]] = []
         names, values = request.get(_NAMES), request.get(_VALUES)
-        self._names: Names = () if names is None else names_key(names)
+        self._names: Names = () if names is None else checked_names(names)
         self.values: Values = {}
         self.values_bytes = 0
         for what, given in ((_NAMES, names), (_VALUES, values)):
             if given is not None and not given:
                 raise validation(f"{what} must not be empty")
         if values:
-            read = {name: read_value(value) for name, value in values.items()}
+            check_placeholders(_VALUES, values)
+            read = {name: read_value(value, OF_A_REQUEST) for name, value in values.items()}
             self.values = {name: value for name, (value, _) in read.items()}
             self.values_bytes = sum(size for _, size in read.values())
 
@@ -72,13 +77,24 @@ class Arguments:
         return compiled
 
     def projection(self) -> ItemProjection | None:
-        """Return the projection, if the request has one."""
-        text = self._request.get("ProjectionExpression")
+        """Return the projection, if the request has one, as an expression or as AttributesToGet."""
+        text, attributes = self._request.get("ProjectionExpression"), self._request.get(ATTRIBUTES_TO_GET)
+        if attributes is not None:
+            self._check_legacy_alone()
+            return _attributes(attributes)
         if text is None:
             return None
         compiled = compile_projection("ProjectionExpression", text, self._names)
         self._note(compiled)
         return compiled.tree
+
+    def _check_legacy_alone(self) -> None:
+        given = [name for name in _EXPRESSIONS if name in self._request]
+        if given:
+            raise validation(
+                "Can not use both expression and non-expression parameters in the same request:"
+                f" Non-expression parameters: {{{ATTRIBUTES_TO_GET}}} Expression parameters: {{{', '.join(given)}}}"
+            )
 
     def _note(self, compiled: Compiled[Any]) -> None:
         self._expressions.append(compiled)
@@ -102,3 +118,13 @@ class Arguments:
             given -= getattr(compiled, attribute)
         if given:
             raise validation(f"Value provided in {what} unused in expressions: keys: {{{', '.join(sorted(given))}}}")
+
+
+def _attributes(names: Sequence[str]) -> ItemProjection:
+    if not names:
+        raise validation(f"Value '[]' at '{ATTRIBUTES_TO_GET}' failed to satisfy constraint: length at least 1")
+    for name in names:
+        attribute_name_bytes(name)
+    if len(set(names)) != len(names):
+        raise validation(f"One or more parameter values were invalid: Duplicate value in {ATTRIBUTES_TO_GET}")
+    return ItemProjection(tuple(Path((name,)) for name in names))

@@ -5,14 +5,16 @@ cannot take; the service does that before it looks at any item. A comparison wit
 is false, but for `<>`, which is then true.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from eventstore.testing.dynamodb.expressions.lexer import invalid
-from eventstore.testing.dynamodb.expressions.operands import Operand, Path, Placeholder, Values
-from eventstore.testing.dynamodb.values import TYPES, AttributeValue, Item, equal, kind_of, precedes
+from eventstore.testing.dynamodb.expressions.operands import Operand, Path, Placeholder, SizeOf, Values
+from eventstore.testing.dynamodb.values import TYPES, Item, equal, kind_of, precedes
 
 _ORDERED = frozenset({"S", "N", "B"})
+_SIZED = TYPES - {"N", "BOOL", "NULL"}
 
 
 class Condition(Protocol):
@@ -27,14 +29,25 @@ class Condition(Protocol):
         ...
 
 
-def _refuse_type(label: str, operator: str, value: AttributeValue) -> None:
-    detail = f"operator or function: {operator}, operand type: {kind_of(value)}"
-    raise invalid(label, f"Incorrect operand type for operator or function; {detail}")
+def _kind(operand: Operand, values: Values) -> str | None:
+    """Return the type of an operand, where the request alone says it."""
+    if isinstance(operand, SizeOf):
+        return "N"
+    return kind_of(values[operand.name]) if isinstance(operand, Placeholder) else None
 
 
 def _check_types(label: str, operator: str, operand: Operand, values: Values, allowed: frozenset[str]) -> None:
-    if isinstance(operand, Placeholder) and kind_of(values[operand.name]) not in allowed:
-        _refuse_type(label, operator, values[operand.name])
+    kind = _kind(operand, values)
+    if kind is not None and kind not in allowed:
+        detail = f"operator or function: {operator}, operand type: {kind}"
+        raise invalid(label, f"Incorrect operand type for operator or function; {detail}")
+
+
+def _check_sizes(label: str, values: Values, *operands: Operand) -> None:
+    """Refuse the size of what has none."""
+    for operand in operands:
+        if isinstance(operand, SizeOf):
+            _check_types(label, "size", operand.operand, values, _SIZED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,7 @@ class Comparison:
 
     def check(self, label: str, values: Values) -> None:
         """Order needs texts, numbers or binaries."""
+        _check_sizes(label, values, self.left, self.right)
         if self.operator not in {"=", "<>"}:
             _check_types(label, self.operator, self.left, values, _ORDERED)
             _check_types(label, self.operator, self.right, values, _ORDERED)
@@ -83,6 +97,7 @@ class IsBetween:
 
     def check(self, label: str, values: Values) -> None:
         """Bounds have one type that has an order, and are in order."""
+        _check_sizes(label, values, self.operand, self.low, self.high)
         for operand in (self.operand, self.low, self.high):
             _check_types(label, "BETWEEN", operand, values, _ORDERED)
         if not (isinstance(self.low, Placeholder) and isinstance(self.high, Placeholder)):
@@ -112,6 +127,7 @@ class Among:
 
     def check(self, label: str, values: Values) -> None:
         """Any type will do."""
+        _check_sizes(label, values, self.operand, *self.choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +147,19 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class HasType:
-    """`attribute_type(path, :type)`."""
+    """`attribute_type(operand, :type)`."""
 
-    path: Path
+    operand: Operand
     kind: Placeholder
 
     def test(self, item: Item, values: Values) -> bool:
         """Look."""
-        found = self.path.find(item)
+        found = self.operand.value(item, values)
         return found is not None and kind_of(found) == values[self.kind.name]["S"]
 
     def check(self, label: str, values: Values) -> None:
         """The type is one of the tags."""
+        _check_sizes(label, values, self.operand)
         _check_types(label, "attribute_type", self.kind, values, frozenset({"S"}))
         name = values[self.kind.name]["S"]
         if name not in TYPES:
@@ -151,34 +168,35 @@ class HasType:
 
 @dataclass(frozen=True, slots=True)
 class BeginsWith:
-    """`begins_with(path, prefix)` for texts and binaries."""
+    """`begins_with(operand, prefix)` for texts and binaries."""
 
-    path: Path
+    operand: Operand
     prefix: Operand
 
     def test(self, item: Item, values: Values) -> bool:
         """Look."""
-        found, prefix = self.path.find(item), self.prefix.value(item, values)
+        found, prefix = self.operand.value(item, values), self.prefix.value(item, values)
         if found is None or prefix is None:
             return False
         kind = kind_of(found)
         return kind in {"S", "B"} and kind == kind_of(prefix) and bool(found[kind].startswith(prefix[kind]))
 
     def check(self, label: str, values: Values) -> None:
-        """A prefix is a text or binary."""
-        _check_types(label, "begins_with", self.prefix, values, frozenset({"S", "B"}))
+        """Both are texts or binaries."""
+        for operand in (self.operand, self.prefix):
+            _check_types(label, "begins_with", operand, values, frozenset({"S", "B"}))
 
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """`contains(path, operand)`: a part of a text or binary, a member of a set, an element of a list."""
+    """`contains(holder, operand)`: a part of a text or binary, a member of a set, an element of a list."""
 
-    path: Path
+    holder: Operand
     operand: Operand
 
     def test(self, item: Item, values: Values) -> bool:
         """Look."""
-        found, sought = self.path.find(item), self.operand.value(item, values)
+        found, sought = self.holder.value(item, values), self.operand.value(item, values)
         if found is None or sought is None:
             return False
         kind, sought_kind = kind_of(found), kind_of(sought)
@@ -190,17 +208,19 @@ class Contains:
 
     def check(self, label: str, values: Values) -> None:
         """Any type will do; another one is just not contained."""
+        _check_sizes(label, values, self.holder, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """`NOT condition`."""
+    """`NOT condition`, `NOT NOT condition` and so on."""
 
     condition: Condition
+    count: int = 1
 
     def test(self, item: Item, values: Values) -> bool:
-        """Turn it round."""
-        return not self.condition.test(item, values)
+        """Turn it round, as often as it says."""
+        return self.condition.test(item, values) != (self.count % 2 == 1)
 
     def check(self, label: str, values: Values) -> None:
         """Check what is turned round."""
@@ -239,16 +259,26 @@ class Either:
             condition.check(label, values)
 
 
-@dataclass(frozen=True, slots=True)
-class Parenthesized:
-    """`(condition)`; kept, since the service refuses redundant parentheses."""
+def negated(condition: Condition, count: int) -> Condition:
+    """Return a condition behind so many NOT."""
+    if count == 0:
+        return condition
+    if isinstance(condition, Not):
+        return Not(condition.condition, condition.count + count)
+    return Not(condition, count)
 
-    condition: Condition
 
-    def test(self, item: Item, values: Values) -> bool:
-        """Test what is inside."""
-        return self.condition.test(item, values)
+def all_of(conditions: Sequence[Condition]) -> Condition:
+    """Return conditions joined by AND; what is such a chain already becomes a part of this one."""
+    parts: list[Condition] = []
+    for condition in conditions:
+        parts.extend(condition.conditions if isinstance(condition, Every) else (condition,))
+    return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
-    def check(self, label: str, values: Values) -> None:
-        """Check what is inside."""
-        self.condition.check(label, values)
+
+def any_of(conditions: Sequence[Condition]) -> Condition:
+    """Return conditions joined by OR; what is such a chain already becomes a part of this one."""
+    parts: list[Condition] = []
+    for condition in conditions:
+        parts.extend(condition.conditions if isinstance(condition, Either) else (condition,))
+    return parts[0] if len(parts) == 1 else Either(tuple(parts))

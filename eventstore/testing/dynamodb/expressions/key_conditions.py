@@ -7,8 +7,8 @@ from eventstore.testing.dynamodb.expressions import conditions
 from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.operands import Operand, Path, Placeholder, Values
 from eventstore.testing.dynamodb.storage.rows import SortBounds
-from eventstore.testing.dynamodb.storage.schema import KeyAttribute, KeySchema
-from eventstore.testing.dynamodb.values import KeyPart, key_part, kind_of
+from eventstore.testing.dynamodb.storage.schema import SORT_KEY_MAX_BYTES, KeyAttribute, KeySchema
+from eventstore.testing.dynamodb.values import KeyPart, key_part, kind_of, value_bytes
 
 LABEL = "KeyConditionExpression"
 
@@ -27,7 +27,9 @@ def key_range(condition: Condition, schema: KeySchema, values: Values) -> KeyRan
     Raises:
         ServiceError: ValidationException; it is not one partition with at most one range of sort values.
     """
-    parts = _parts(condition)
+    parts = [
+        _turned(part) for part in (condition.conditions if isinstance(condition, conditions.Every) else (condition,))
+    ]
     partition: KeyPart | None = None
     bounds: SortBounds | None = None
     for part in parts:
@@ -46,12 +48,14 @@ def key_range(condition: Condition, schema: KeySchema, values: Values) -> KeyRan
     return KeyRange(partition, bounds or SortBounds())
 
 
-def _parts(condition: Condition) -> list[Condition]:
-    if isinstance(condition, conditions.Parenthesized):
-        return _parts(condition.condition)
-    if isinstance(condition, conditions.Every):
-        return [part for inner in condition.conditions for part in _parts(inner)]
-    return [condition]
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
+
+
+def _turned(part: Condition) -> Condition:
+    """Return a comparison with the attribute on its left: `:low <= sk` says `sk >= :low`."""
+    if isinstance(part, conditions.Comparison) and isinstance(part.left, Placeholder) and isinstance(part.right, Path):
+        return conditions.Comparison(_TURNED[part.operator], part.right, part.left)
+    return part
 
 
 def _unsupported(what: str) -> ServiceError:
@@ -64,10 +68,8 @@ def _path_of(part: Condition) -> Path:
         if part.operator == "<>":
             raise _unsupported("<>")
         operand = part.left
-    elif isinstance(part, conditions.IsBetween):
+    elif isinstance(part, conditions.IsBetween | conditions.BeginsWith):
         operand = part.operand
-    elif isinstance(part, conditions.BeginsWith):
-        operand = part.path
     else:
         names = {conditions.Either: "OR", conditions.Not: "NOT", conditions.Among: "IN"}
         raise _unsupported(names.get(type(part), type(part).__name__))
@@ -88,6 +90,9 @@ def _value(operand: Operand, attribute: KeyAttribute, values: Values) -> KeyPart
     if kind != "N" and not value[kind]:
         detail = f"The AttributeValue for a key attribute cannot contain an empty string value. Key: {attribute.name}"
         raise validation(f"One or more parameter values are not valid. {detail}")
+    if attribute.max_bytes == SORT_KEY_MAX_BYTES and kind != "N" and value_bytes(value) > attribute.max_bytes:
+        detail = f"Aggregated size of all range keys has exceeded the size limit of {attribute.max_bytes} bytes"
+        raise validation(f"One or more parameter values were invalid: {detail}")
     return key_part(value)
 
 

@@ -11,7 +11,7 @@ EXPRESSION_MAX_BYTES = 4096
 END = "<EOF>"
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<word>[A-Za-z][A-Za-z0-9_]*)|(?P<alias>#[A-Za-z0-9_]+)|(?P<value>:[A-Za-z0-9_]+)|(?P<number>[0-9]+)"
+    r"\s*(?:(?P<word>[A-Za-z][A-Za-z0-9_]*)|(?P<alias>#[A-Za-z0-9_]+)|(?P<value>:[A-Za-z0-9_]+)|(?P<number>0|[1-9][0-9]*)"
     r"|(?P<sign><>|<=|>=|[=<>()\[\],.+-])|(?P<other>\S))"
 )
 
@@ -66,10 +66,14 @@ class TokenStream:
 
     def take_sign(self, text: str) -> bool:
         """Go on if the token at the place is this sign; tell whether it was."""
-        if self.current.kind == "sign" and self.current.text == text:
+        if self.is_sign(text):
             self._place += 1
             return True
         return False
+
+    def is_sign(self, text: str) -> bool:
+        """Tell whether the token at the place is this sign."""
+        return self.current.kind == "sign" and self.current.text == text
 
     def take_keyword(self, keyword: str) -> bool:
         """Go on if the token at the place is this keyword, in any case; tell whether it was."""

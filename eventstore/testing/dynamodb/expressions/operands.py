@@ -48,6 +48,13 @@ class Path:
         """Tell whether one path leads to or through the other."""
         return all(mine == theirs for mine, theirs in zip(self.parts, other.parts, strict=False))
 
+    def conflicts(self, other: "Path") -> bool:
+        """Tell whether one path takes for a map what the other takes for a list."""
+        for mine, theirs in zip(self.parts, other.parts, strict=False):
+            if mine != theirs:
+                return isinstance(mine, str) != isinstance(theirs, str)
+        return False
+
     def __str__(self) -> str:
         return f"[{', '.join(f'[{part}]' if isinstance(part, int) else part for part in self.parts)}]"
 
@@ -74,16 +81,16 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class SizeOf:
-    """`size(path)`: length of a text or binary, count of a set, list or map; numbers and flags have none.
+    """`size(operand)`: length of a text or binary, count of a set, list or map; numbers and flags have none.
 
     AWS says "the length of the string"; UTF-16 units are what DynamoDB Local counts.
     """
 
-    path: Path
+    operand: Path | Placeholder
 
-    def value(self, item: Item, _values: Values) -> AttributeValue | None:
+    def value(self, item: Item, values: Values) -> AttributeValue | None:
         """Return it as a number."""
-        found = self.path.find(item)
+        found = self.operand.value(item, values)
         if found is None:
             return None
         kind = kind_of(found)

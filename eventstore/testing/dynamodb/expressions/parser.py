@@ -1,7 +1,9 @@
-"""What all expressions share when they are parsed: names, placeholders, document paths."""
+"""What all expressions share when they are parsed: names, placeholders, document paths, and how much they may hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
+from eventstore.testing.dynamodb.errors import ServiceError
 from eventstore.testing.dynamodb.expressions.lexer import TokenStream
 from eventstore.testing.dynamodb.expressions.operands import Path, Placeholder
 from eventstore.testing.dynamodb.expressions.reserved import RESERVED_WORDS
@@ -10,6 +12,13 @@ FUNCTIONS = frozenset(
     {"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size"}
     | {"if_not_exists", "list_append"}
 )
+
+OPERATORS_MAX = 300
+"""Comparators, functions, AND, OR, NOT, + and -. Source: AWS, "Quotas in Amazon DynamoDB", expression parameters."""
+
+PATH_LEVELS_MAX = 32
+INDEX_MAX = 2**31 - 1
+"""Sources: AWS, same page, attribute depth; DynamoDB Local refuses a greater index."""
 
 
 class Parser:
@@ -27,6 +36,31 @@ class Parser:
         self.values_used: set[str] = set()
         self.paths: list[Path] = []
         self._names = names
+        self._operators = 0
+
+    def count_operator(self) -> None:
+        """Count one operator or function; refuse one too many."""
+        self._operators += 1
+        if self._operators > OPERATORS_MAX:
+            raise self.tokens.invalid(f"The expression contains too many operators; operator count: {self._operators}")
+
+    def refuse_redundant_parentheses(self) -> ServiceError:
+        """Return the refusal of parentheses around parentheses."""
+        return self.tokens.invalid("The expression has redundant parentheses;")
+
+    def check_apart(self, paths: Sequence[Path]) -> None:
+        """Refuse paths that lead to or through each other, or that take one thing for a map and for a list."""
+        for one, other in combinations(paths, 2):
+            word = "overlap" if one.overlaps(other) else "conflict" if one.conflicts(other) else None
+            if word is not None:
+                detail = f"Two document paths {word} with each other; must remove or rewrite one of these paths"
+                raise self.tokens.invalid(f"{detail}; path one: {one}, path two: {other}")
+
+    def check_distinct(self, operator: str, first: object, others: Sequence[object]) -> None:
+        """Refuse an operator or function that is given one path twice, the first time in the first place."""
+        if isinstance(first, Path) and first in others:
+            detail = "The first operand must be distinct from the remaining operands for this operator or function"
+            raise self.tokens.invalid(f"{detail}; operator: {operator}, first operand: {first}")
 
     def path(self) -> Path:
         """Parse a document path: `a`, `#a`, `a.b`, `a[0]`."""
@@ -35,14 +69,23 @@ class Parser:
             if self.tokens.take_sign("."):
                 parts.append(self._name())
             elif self.tokens.take_sign("["):
-                if self.tokens.current.kind != "number":
-                    raise self.tokens.unexpected()
-                parts.append(int(self.tokens.take().text))
+                parts.append(self._index())
                 self.tokens.expect_sign("]")
             else:
+                if len(parts) > PATH_LEVELS_MAX:
+                    detail = f"The document path has too many nesting levels; nesting levels: {len(parts)}"
+                    raise self.tokens.invalid(detail)
                 path = Path(tuple(parts))
                 self.paths.append(path)
                 return path
+
+    def _index(self) -> int:
+        if self.tokens.current.kind != "number":
+            raise self.tokens.unexpected()
+        text = self.tokens.take().text
+        if len(text) > len(str(INDEX_MAX)) or int(text) > INDEX_MAX:
+            raise self.tokens.invalid(f"List index is not within the allowable range; index: [{text}]")
+        return int(text)
 
     def _name(self) -> str:
         token = self.tokens.current
@@ -76,5 +119,6 @@ class Parser:
         name = self.tokens.take().text
         if name not in FUNCTIONS:
             raise self.tokens.invalid(f"Invalid function name; function: {name}")
+        self.count_operator()
         self.tokens.expect_sign("(")
         return name

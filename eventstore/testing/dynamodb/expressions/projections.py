@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from eventstore.testing.dynamodb.expressions.operands import Path
 from eventstore.testing.dynamodb.expressions.parser import Parser
@@ -56,8 +55,5 @@ class ProjectionParser(Parser):
         while self.tokens.take_sign(","):
             paths.append(self.path())
         self.tokens.expect_end()
-        for one, other in combinations(paths, 2):
-            if one.overlaps(other):
-                detail = "Two document paths overlap with each other; must remove or rewrite one of these paths"
-                raise self.tokens.invalid(f"{detail}; path one: {one}, path two: {other}")
+        self.check_apart(paths)
         return ItemProjection(tuple(paths))

@@ -1,7 +1,6 @@
 """Parses updates: SET, REMOVE, ADD and DELETE sections, each at most once."""
 
 from collections.abc import Callable
-from itertools import combinations
 
 from eventstore.testing.dynamodb.expressions import updates
 from eventstore.testing.dynamodb.expressions.operands import Operand, Path, Placeholder
@@ -35,19 +34,13 @@ class UpdateParser(Parser):
             actions.append(section())
             while self.tokens.take_sign(","):
                 actions.append(section())
-        self._check_overlaps(actions)
+        self.check_apart([action.path for action in actions])
         return tuple(actions)
-
-    def _check_overlaps(self, actions: list[UpdateAction]) -> None:
-        for one, other in combinations([action.path for action in actions], 2):
-            if one.overlaps(other):
-                detail = "Two document paths overlap with each other; must remove or rewrite one of these paths"
-                raise self.tokens.invalid(f"{detail}; path one: {one}, path two: {other}")
 
     def _set(self) -> UpdateAction:
         path = self.path()
         self.tokens.expect_sign("=")
-        return updates.SetAction(path, self._sum())
+        return updates.SetAction(path, self._value())
 
     def _remove(self) -> UpdateAction:
         return updates.RemoveAction(self.path())
@@ -64,16 +57,38 @@ class UpdateParser(Parser):
             raise self.tokens.unexpected()
         return placeholder
 
-    def _sum(self) -> Operand:
-        if self.tokens.take_sign("("):
-            inner = self._sum()
-            self.tokens.expect_sign(")")
+    def _value(self) -> Operand:
+        """Parse `a`, `a + b` or `a - b`; each operand may stand in parentheses, and so may the whole."""
+        if not self.tokens.take_sign("("):
+            return self._sum(self._operand())
+        is_wrapped = self.tokens.is_sign("(")
+        inner = self._sum(self._wrapped_operand())
+        self.tokens.expect_sign(")")
+        if isinstance(inner, updates.Arithmetic):
             return inner
-        left = self._operand()
+        if is_wrapped:
+            raise self.refuse_redundant_parentheses()
+        return self._sum(inner)
+
+    def _sum(self, left: Operand) -> Operand:
         for operator in ("+", "-"):
             if self.tokens.take_sign(operator):
-                return updates.Arithmetic(operator, left, self._operand())
+                self.count_operator()
+                right = self._wrapped_operand()
+                for operand in (left, right):
+                    self._refuse_list_append(operand)
+                return updates.Arithmetic(operator, left, right)
         return left
+
+    def _wrapped_operand(self) -> Operand:
+        """Parse an operand that may stand in parentheses."""
+        if not self.tokens.take_sign("("):
+            return self._operand()
+        if self.tokens.is_sign("("):
+            raise self.refuse_redundant_parentheses()
+        operand = self._operand()
+        self.tokens.expect_sign(")")
+        return operand
 
     def _operand(self) -> Operand:
         placeholder = self.placeholder()
@@ -84,13 +99,22 @@ class UpdateParser(Parser):
             return self.path()
         if function not in {"if_not_exists", "list_append"}:
             raise self.tokens.invalid(f"The function is not allowed in an update expression; function: {function}")
-        first = self._operand()
+        first = self._wrapped_operand()
+        self._refuse_list_append(first)
         self.tokens.expect_sign(",")
-        second = self._operand()
+        second = self._wrapped_operand()
+        self._refuse_list_append(second)
         self.tokens.expect_sign(")")
         if function == "list_append":
             return updates.ListAppend(first, second)
         if not isinstance(first, Path):
             detail = f"operator or function: {function}"
             raise self.tokens.invalid(f"Operator or function requires a document path; {detail}")
+        self.check_distinct(function, first, [second])
         return updates.IfNotExists(first, second)
+
+    def _refuse_list_append(self, operand: Operand) -> None:
+        """Refuse `list_append` anywhere but as the whole value of a SET."""
+        if isinstance(operand, updates.ListAppend):
+            detail = "The function is not allowed to be used this way in an expression; function: list_append"
+            raise self.tokens.invalid(detail)

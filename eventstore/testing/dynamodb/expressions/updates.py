@@ -201,17 +201,27 @@ def carry_out(actions: Sequence[UpdateAction], item: Item, values: Values) -> It
     outcomes = [(action.path, action.outcome(item, values)) for action in actions]
     updated = dict(item)
     removed = [path for path, outcome in outcomes if outcome is None]
-    for path, outcome in outcomes:
+    for path, outcome in sorted(outcomes, key=lambda one: _place(one[0])):
         if outcome is not None:
             _put(updated, path, outcome)
-    for path in sorted(removed, key=_later_elements_first):
+    for path in sorted(removed, key=_place, reverse=True):
         _remove(updated, path)
     return updated
 
 
-def _later_elements_first(path: Path) -> int:
+def only_removes(actions: Sequence[UpdateAction]) -> bool:
+    """Tell whether there is nothing in an update but removals; such a one makes no item.
+
+    Source: AWS, API reference of UpdateItem, AttributeUpdates: "If no item with the specified Key is found … DELETE -
+    Nothing happens".
+    """
+    return all(isinstance(action, RemoveAction | DeleteAction) for action in actions)
+
+
+def _place(path: Path) -> int:
+    """Return the place in a list that a path ends with: what goes behind a list's end is appended in this order."""
     last = path.parts[-1]
-    return -last if isinstance(last, int) else 0
+    return last if isinstance(last, int) else -1
 
 
 def _put(item: Item, path: Path, value: AttributeValue) -> None:

@@ -81,6 +81,9 @@ class Faults:
             if not sizes:
                 continue
             written[index.name] = sizes
+            if index.is_local:  # it can be read consistently, so it is never behind its table
+                index.apply(change)
+                continue
             due_ms = visible_ms
             if self.chance.meets("delay_index"):
                 due_ms += self.chance.whole(1, self.chance.weather.index_delay_ms_max)

@@ -8,7 +8,13 @@ from eventstore.testing.dynamodb.faults.chance import Chance
 from eventstore.testing.dynamodb.faults.hiding import CONFLICT
 from eventstore.testing.dynamodb.faults.statements import BATCH_STATEMENTS, THROTTLED, with_server_errors
 
-UNTROUBLED = frozenset({"CreateTable", "DeleteTable", "ListTables", "UpdateTable"})
+UNTROUBLED = frozenset(
+    {
+        "CreateTable", "DeleteTable", "ListTables", "UpdateTable", "DescribeLimits",
+        "DescribeTimeToLive", "UpdateTimeToLive", "DescribeContinuousBackups", "UpdateContinuousBackups",
+        "ListTagsOfResource", "TagResource", "UntagResource",
+    }
+)  # fmt: skip
 """Set-up meets no faults, so that a test can make its tables."""
 
 _STREAMS = frozenset({"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"})

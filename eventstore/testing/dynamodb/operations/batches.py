@@ -60,7 +60,7 @@ def batch_write_item(engine: Engine, request: Request) -> Reply:
             continue
         change = write.change()
         (index_sizes,) = engine.commit([change])
-        tally.write(write.table.name, change.larger_bytes, index_sizes)
+        tally.write(write.table, change.larger_bytes, index_sizes)
     return tally.add_list_to({"UnprocessedItems": unprocessed})
 
 
@@ -84,11 +84,14 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
     """Carry out BatchGetItem; what goes beyond 16 MB stays unprocessed, as on AWS."""
     if not request["RequestItems"]:
         raise validation("BatchGetItem must have some requests set")
-    if sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values()) > BATCH_GET_MAX:
+    for name, wanted in request["RequestItems"].items():
+        if not wanted["Keys"]:
+            raise validation(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
+    count = sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values())
+    if count > BATCH_GET_MAX:
         raise validation("Too many items requested for the BatchGetItem call")
     tally = CapacityTally(request)
     left_bytes = BATCH_GET_MAX_BYTES
-    count = sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values())
     put_off: frozenset[int] = frozenset()
     if engine.faults is not None and count > 1 and engine.faults.chance.meets("unprocessed"):
         put_off = engine.faults.chance.some(count)

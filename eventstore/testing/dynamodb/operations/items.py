@@ -7,8 +7,9 @@ from eventstore.testing.dynamodb.capacity import EVENTUAL_FACTOR, CapacityTally
 from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import validation
 from eventstore.testing.dynamodb.expressions.arguments import Arguments
+from eventstore.testing.dynamodb.expressions.projections import ItemProjection
 from eventstore.testing.dynamodb.storage.items import Change
-from eventstore.testing.dynamodb.values import Item, copy_item, copy_value
+from eventstore.testing.dynamodb.values import Item, copy_item
 from eventstore.testing.dynamodb.writes import Delete, Put, Update, Write
 
 Request = Mapping[str, Any]
@@ -19,7 +20,7 @@ def _write(engine: Engine, request: Request, write: Write, returned: Callable[[C
     tally = CapacityTally(request)
     change = write.change()
     (index_sizes,) = engine.commit([change])
-    tally.write(write.table.name, change.larger_bytes, index_sizes)
+    tally.write(write.table, change.larger_bytes, index_sizes)
     reply: Reply = {}
     attributes = returned(change)
     if attributes:
@@ -61,17 +62,15 @@ def delete_item(engine: Engine, request: Request) -> Reply:
 
 
 def update_item(engine: Engine, request: Request) -> Reply:
-    """Carry out UpdateItem; UPDATED_OLD and UPDATED_NEW give whole attributes, also of nested targets."""
+    """Carry out UpdateItem; UPDATED_OLD and UPDATED_NEW give what lies at the targets, of nested ones no more."""
     update = Update(engine.table(request["TableName"]), request)
-
-    def touched(item: Item) -> Item:
-        return {name: copy_value(item[name]) for name in update.touched if name in item}
+    targets = ItemProjection(update.targets)
 
     def updated_old(change: Change) -> Item | None:
-        return None if change.old is None else touched(change.old.attributes)
+        return None if change.old is None else targets.of(change.old.attributes)
 
     def updated_new(change: Change) -> Item | None:
-        return None if change.new is None else touched(change.new.attributes)
+        return None if change.new is None else targets.of(change.new.attributes)
 
     choices = {
         "NONE": _nothing,

@@ -57,6 +57,12 @@ class ReadSource:
             return self.table.schema.key_of(attributes)
         return partition, self.index.sort_of(attributes)
 
+    def whole(self, stored: StoredItem) -> StoredItem:
+        """Return the table's item behind an entry of a local index; it is there, since both change together."""
+        found = self.table.get(self.table.schema.key_of(stored.attributes))
+        assert found is not None, "a local index has no item that the table lacks"
+        return found
+
     def leading(self, sort: Any) -> KeyPart:
         """Return the part of a sort value that key conditions speak about."""
         part: KeyPart = sort if self.index is None else sort[0]
@@ -65,12 +71,13 @@ class ReadSource:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a read gives back, and when its page ends."""
+    """What a read gives back, and when its page ends; `fetches` when items of a local index are had from the table."""
 
     limit: int | None
     condition: Compiled[Condition] | None
     projection: ItemProjection | None
     counts_only: bool
+    fetches: bool
     arguments: Arguments
 
 
@@ -80,7 +87,7 @@ def _source(engine: Engine, request: Request) -> ReadSource:
     if name is None:
         return ReadSource(table, None)
     index = table.index(name)
-    if request.get("ConsistentRead"):
+    if request.get("ConsistentRead") and not index.is_local:
         raise validation("Consistent reads are not supported on global secondary indexes")
     return ReadSource(table, index)
 
@@ -95,27 +102,34 @@ def _wanted(request: Request, source: ReadSource, arguments: Arguments) -> Wante
     condition = arguments.condition("FilterExpression")
     projection = arguments.projection()
     if projection is not None and select not in {None, "SPECIFIC_ATTRIBUTES"}:
-        raise validation(f"Cannot specify the ProjectionExpression when choosing to get {select}")
+        raise validation(f"Cannot specify the ProjectionExpression or AttributesToGet when choosing to get {select}")
     if select == "SPECIFIC_ATTRIBUTES" and projection is None:
         raise validation("Must specify the ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
     if source.index is None and select == "ALL_PROJECTED_ATTRIBUTES":
         raise validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+    fetches = False
     if source.index is not None and source.index.projected is not None:
-        _check_projected(source.index, select, condition, projection)
-    return Wanted(limit, condition, projection, select == "COUNT", arguments)
+        fetches = _goes_beyond(source.index, source.index.projected, select, projection)
+        _check_filtered(source.index, source.index.projected, condition)
+    return Wanted(limit, condition, projection, select == "COUNT", fetches, arguments)
 
 
-def _check_projected(
-    index: SecondaryIndex, select: str | None, condition: Compiled[Condition] | None, projection: ItemProjection | None
-) -> None:
+def _goes_beyond(
+    index: SecondaryIndex, projected: frozenset[str], select: str | None, projection: ItemProjection | None
+) -> bool:
+    """Tell whether more is asked for than the index keeps; only a local one can give that."""
     invalid = "One or more parameter values were invalid"
-    projected = index.projected or frozenset()
-    if select == "ALL_ATTRIBUTES":
+    missing = sorted({path.top for path in projection.paths} - projected) if projection else []
+    if not index.is_local and select == "ALL_ATTRIBUTES":
         detail = f"is not supported for global secondary index {index.name} because its projection type is not ALL"
         raise validation(f"{invalid}: Select type ALL_ATTRIBUTES {detail}")
-    missing = sorted({path.top for path in projection.paths} - projected) if projection else []
-    if missing:
+    if not index.is_local and missing:
         raise validation(f"{invalid}: Global secondary index {index.name} does not project [{', '.join(missing)}]")
+    return bool(missing) or select == "ALL_ATTRIBUTES"
+
+
+def _check_filtered(index: SecondaryIndex, projected: frozenset[str], condition: Compiled[Condition] | None) -> None:
+    invalid = "One or more parameter values were invalid"
     missing = sorted({path.top for path in condition.paths} - projected) if condition else []
     if missing:
         detail = f"does not project one or more filter attributes: [{', '.join(missing)}]"
@@ -133,12 +147,17 @@ def _read_page(items: Iterator[StoredItem], source: ReadSource, wanted: Wanted, 
         if wanted.condition is None or wanted.condition.tree.test(stored.attributes, values):
             count += 1
             if not wanted.counts_only:
+                attributes = stored.attributes
+                if wanted.fetches:
+                    whole = source.whole(stored)
+                    attributes = whole.attributes
+                    tally.read(source.table.name, whole.size_bytes)
                 projection = wanted.projection
-                found.append(copy_item(stored.attributes) if projection is None else projection.of(stored.attributes))
+                found.append(copy_item(attributes) if projection is None else projection.of(attributes))
         if scanned == wanted.limit or size >= PAGE_MAX_BYTES:
             last = stored
             break
-    tally.read(source.table.name, size, None if source.index is None else source.index.name)
+    tally.read(source.table.name, size, source.index)
     reply: Reply = {} if wanted.counts_only else {"Items": found}
     reply |= {"Count": count, "ScannedCount": scanned}
     if last is not None:

@@ -101,10 +101,10 @@ def _carry_out(engine: Engine, one: ItemWrite, tally: CapacityTally) -> Reply:
     except ServiceError as error:
         if error.code == CONDITION_FAILED:
             found = table.get(one.write.checked_key())
-            tally.write(table.name, 0 if found is None else found.size_bytes, {})
+            tally.write(table, 0 if found is None else found.size_bytes, {})
         return {"Error": reason_of(error)}
     (index_sizes,) = engine.commit([change])
-    tally.write(table.name, change.larger_bytes, index_sizes)
+    tally.write(table, change.larger_bytes, index_sizes)
     if not one.returns_item or change.new is None:
         return {}
     return {"Item": copy_item(change.new.attributes)}

@@ -41,7 +41,9 @@ def list_streams(engine: Engine, request: Request) -> Reply:
     limit = _limit(request, LIST_MAX)
     start = request.get("ExclusiveStartStreamArn", "")
     name = request.get("TableName")
-    feeds = [feed for arn, feed in sorted(engine.feeds.items()) if arn > start and name in {None, feed.table_name}]
+    feeds = [
+        feed for arn, feed in sorted(engine.all_feeds().items()) if arn > start and name in {None, feed.table_name}
+    ]
     reply: Reply = {
         "Streams": [
             {"StreamArn": feed.arn, "TableName": feed.table_name, "StreamLabel": feed.label} for feed in feeds[:limit]

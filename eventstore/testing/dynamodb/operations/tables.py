@@ -1,136 +1,74 @@
-"""CreateTable, DeleteTable, DescribeTable, ListTables and UpdateTable. Tables are ready at once."""
+"""CreateTable, DeleteTable, DescribeTable, ListTables and UpdateTable. Tables and indexes are ready at once."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventstore.testing.dynamodb.engine import Engine, moment
-from eventstore.testing.dynamodb.errors import resource_in_use, validation
-from eventstore.testing.dynamodb.feed.feed import VIEW_TYPES
-from eventstore.testing.dynamodb.storage.index import SecondaryIndex
-from eventstore.testing.dynamodb.storage.schema import KEY_TYPES, KeySchema, read_key_schema
+from eventstore.testing.dynamodb.engine import Engine
+from eventstore.testing.dynamodb.errors import ServiceError, resource_in_use, validation
+from eventstore.testing.dynamodb.operations import definitions
+from eventstore.testing.dynamodb.operations.definitions import PAY_PER_REQUEST, PROVISIONED
+from eventstore.testing.dynamodb.operations.descriptions import describe
+from eventstore.testing.dynamodb.operations.tags import check_tags
+from eventstore.testing.dynamodb.storage.schema import read_key_schema
 from eventstore.testing.dynamodb.table import Table
 
-INDEXES_MAX = 20
 LIST_MAX = 100
 
-_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}\Z")
-_INVALID = "One or more parameter values were invalid"
+_SETTINGS = ("TableClass", "OnDemandThroughput", "SSESpecification", "DeletionProtectionEnabled")
+"""What is kept and told as it was said, and has no effect here but the protection."""
 
 Request = Mapping[str, Any]
 Reply = dict[str, Any]
 
 
-def _check_name(name: str) -> str:
-    if _NAME.match(name) is None:
-        raise validation(
-            "Invalid table/index name. Table/index names must be between 3 and 255 characters long, and may contain"
-            " only the characters a-z, A-Z, 0-9, '_', '-', and '.'"
-        )
-    return name
-
-
 def create_table(engine: Engine, request: Request) -> Reply:
     """Carry out CreateTable."""
-    name = _check_name(request["TableName"])
-    if "LocalSecondaryIndexes" in request:
-        raise validation("The in-memory DynamoDB has no local secondary indexes")
-    types = {entry["AttributeName"]: entry["AttributeType"] for entry in request["AttributeDefinitions"]}
-    if not set(types.values()) <= KEY_TYPES:
-        raise validation(f"{_INVALID}: AttributeType of a key attribute is S, N or B")
+    name = definitions.check_name(request["TableName"])
+    types = definitions.read_types(request["AttributeDefinitions"])
     schema = read_key_schema(request["KeySchema"], types)
-    _check_billing(request)
-    indexes = _read_indexes(request.get("GlobalSecondaryIndexes"), schema, types)
-    used = {name for one in (schema, *(index.schema for index in indexes.values())) for name in one.names}
-    if used != set(types):
-        detail = (
-            f"Number of attributes in KeySchema does not exactly match number of attributes defined: {sorted(types)}"
-        )
-        raise validation(f"{_INVALID}: {detail}")
-    view_type = _read_view_type(request.get("StreamSpecification"))
+    mode = request.get("BillingMode", PROVISIONED)
+    throughput = request.get("ProvisionedThroughput")
+    definitions.check_billing(mode, throughput, request.get("GlobalSecondaryIndexes") or ())
+    indexes = definitions.read_indexes(request, schema, types)
+    definitions.check_all_used(types, (schema, *(index.schema for index in indexes.values())))
+    view_type = definitions.read_view_type(request.get("StreamSpecification"))
+    tags = check_tags(request.get("Tags") or ())
     if name in engine.tables:
         raise resource_in_use(f"Table already exists: {name}")
-    definition = {
-        "AttributeDefinitions": request["AttributeDefinitions"],
-        "KeySchema": request["KeySchema"],
-        "BillingMode": request.get("BillingMode", "PROVISIONED"),
-        "ProvisionedThroughput": request.get("ProvisionedThroughput", {}),
-        "DeletionProtectionEnabled": request.get("DeletionProtectionEnabled", False),
-    }
+    settings = {"DeletionProtectionEnabled": False, "BillingMode": mode, **_settings(request)}
+    if throughput is not None:
+        settings["ProvisionedThroughput"] = throughput
     table = Table(
         name=name,
         arn=engine.table_arn(name),
         schema=schema,
+        key_schema=request["KeySchema"],
+        types=types,
         indexes=indexes,
-        definition=definition,
+        settings=settings,
         created_ms=engine.now_ms(),
         table_id=engine.next_table_id(),
     )
+    table.tags.update(tags)
     engine.tables[name] = table
     if view_type is not None:
         engine.open_feed(table, view_type)
-    return {"TableDescription": _describe(table)}
+    return {"TableDescription": describe(table)}
 
 
-def _check_billing(request: Request) -> None:
-    mode = request.get("BillingMode", "PROVISIONED")
-    if mode not in {"PROVISIONED", "PAY_PER_REQUEST"}:
-        raise validation(f"Value '{mode}' at 'billingMode' failed to satisfy constraint")
-    if mode == "PROVISIONED" and "ProvisionedThroughput" not in request:
-        detail = "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
-        raise validation(f"{_INVALID}: {detail}")
-    if mode == "PAY_PER_REQUEST" and "ProvisionedThroughput" in request:
-        detail = "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
-        raise validation(f"{_INVALID}: {detail}")
-
-
-def _read_indexes(
-    definitions: list[Mapping[str, Any]] | None, table_schema: KeySchema, types: Mapping[str, str]
-) -> dict[str, SecondaryIndex]:
-    if definitions is None:
-        return {}
-    if not 1 <= len(definitions) <= INDEXES_MAX:
-        raise validation(f"{_INVALID}: List of GlobalSecondaryIndexes has 1 to {INDEXES_MAX} members")
-    indexes: dict[str, SecondaryIndex] = {}
-    for definition in definitions:
-        name = _check_name(definition["IndexName"])
-        if name in indexes:
-            raise validation(f"{_INVALID}: Duplicate index name: {name}")
-        schema = read_key_schema(definition["KeySchema"], types)
-        indexes[name] = SecondaryIndex(
-            name, schema, table_schema, _read_projection(definition["Projection"]), definition
-        )
-    return indexes
-
-
-def _read_projection(projection: Mapping[str, Any]) -> frozenset[str] | None:
-    kind = projection.get("ProjectionType")
-    further = projection.get("NonKeyAttributes")
-    if kind not in {"ALL", "KEYS_ONLY", "INCLUDE"}:
-        raise validation(f"{_INVALID}: Unknown ProjectionType: {kind}")
-    if (kind == "INCLUDE") != bool(further):
-        raise validation(f"{_INVALID}: ProjectionType is {kind}, and NonKeyAttributes go with INCLUDE")
-    return None if kind == "ALL" else frozenset(further or ())
-
-
-def _read_view_type(specification: Mapping[str, Any] | None) -> str | None:
-    if specification is None or not specification.get("StreamEnabled"):
-        return None
-    view_type: str | None = specification.get("StreamViewType")
-    if view_type not in VIEW_TYPES:
-        raise validation(f"{_INVALID}: StreamViewType is one of {', '.join(sorted(VIEW_TYPES))}")
-    return view_type
+def _settings(request: Request) -> dict[str, Any]:
+    return {name: request[name] for name in _SETTINGS if name in request}
 
 
 def delete_table(engine: Engine, request: Request) -> Reply:
     """Carry out DeleteTable."""
     table = engine.table(request["TableName"])
-    if table.definition["DeletionProtectionEnabled"]:
+    if table.settings["DeletionProtectionEnabled"]:
         raise validation(
             "Resource cannot be deleted as it is currently protected against deletion."
             " Disable deletion protection first."
         )
-    description = _describe(table)
+    description = describe(table)
     engine.close_feed(table)
     del engine.tables[table.name]
     return {"TableDescription": {**description, "TableStatus": "DELETING"}}
@@ -138,7 +76,7 @@ def delete_table(engine: Engine, request: Request) -> Reply:
 
 def describe_table(engine: Engine, request: Request) -> Reply:
     """Carry out DescribeTable."""
-    return {"Table": _describe(engine.table(request["TableName"]))}
+    return {"Table": describe(engine.table(request["TableName"]))}
 
 
 def list_tables(engine: Engine, request: Request) -> Reply:
@@ -155,66 +93,99 @@ def list_tables(engine: Engine, request: Request) -> Reply:
 
 
 def update_table(engine: Engine, request: Request) -> Reply:
-    """Carry out UpdateTable, as far as it turns a feed on or off, or protection against deletion."""
+    """Carry out UpdateTable; what is refused changes nothing."""
     table = engine.table(request["TableName"])
-    unsupported = request.keys() - {"TableName", "StreamSpecification", "DeletionProtectionEnabled"}
-    if unsupported:
-        raise validation(f"The in-memory DynamoDB cannot update {', '.join(sorted(unsupported))}")
-    if "DeletionProtectionEnabled" in request:
-        table.definition["DeletionProtectionEnabled"] = request["DeletionProtectionEnabled"]
+    changes = {name: said for name, said in request.items() if said not in ([], {})}.keys()
+    if not changes - {"TableName", "AttributeDefinitions"}:
+        raise validation("Nothing to update")
+    index_updates = request.get("GlobalSecondaryIndexUpdates") or ()
+    throughputs = _throughputs(table, index_updates)
+    mode = request.get("BillingMode", table.settings["BillingMode"])
+    _check_billing(table, request, mode, throughputs)
     specification = request.get("StreamSpecification")
-    if specification is not None:
-        view_type = _read_view_type(specification)
-        if view_type is None and table.feed is None:
-            raise validation("Table has no stream to disable")
-        if view_type is None:
-            engine.close_feed(table)
-        elif table.feed is not None:
-            raise validation("Table already has an enabled stream")
+    view_type = definitions.read_view_type(specification)
+    if specification is not None and (view_type is None) == (table.feed is None):
+        refused = "Table has no stream to disable" if view_type is None else "Table already has an enabled stream"
+        raise validation(refused)
+    _update_indexes(table, index_updates, request)
+
+    table.settings.update({**_settings(request), "BillingMode": mode})
+    if mode == PAY_PER_REQUEST:
+        table.settings.pop("ProvisionedThroughput", None)
+    elif "ProvisionedThroughput" in request:
+        table.settings["ProvisionedThroughput"] = request["ProvisionedThroughput"]
+    for name, throughput in throughputs.items():
+        table.indexes[name].definition["ProvisionedThroughput"] = throughput
+    if specification is not None and view_type is None:
+        engine.close_feed(table)
+    elif view_type is not None:
+        engine.open_feed(table, view_type)
+    return {"TableDescription": describe(table)}
+
+
+def _throughputs(table: Table, updates: Sequence[Request]) -> dict[str, Request]:
+    """Return the throughputs that indexes are to have."""
+    throughputs: dict[str, Request] = {}
+    for update in updates:
+        if len(update) != 1:
+            raise validation("A member of GlobalSecondaryIndexUpdates is one of Create, Update and Delete")
+        change = update.get("Update")
+        if change is None:
+            continue
+        _check_there(table, change["IndexName"])
+        if "ProvisionedThroughput" in change:
+            throughputs[change["IndexName"]] = change["ProvisionedThroughput"]
+    return throughputs
+
+
+def _check_there(table: Table, name: str) -> None:
+    found = table.indexes.get(name)
+    if found is None or found.is_local:
+        message = f"Requested resource not found: Index: {name} of table: {table.name} not found"
+        raise ServiceError("ResourceNotFoundException", message)
+
+
+def _check_billing(table: Table, request: Request, mode: str, throughputs: Mapping[str, Request]) -> None:
+    if "BillingMode" not in request and "ProvisionedThroughput" not in request and not throughputs:
+        return
+    throughput = request.get("ProvisionedThroughput")
+    if mode == PROVISIONED and throughput is None:
+        throughput = table.settings.get("ProvisionedThroughput")
+    indexes = [
+        {
+            "IndexName": index.name,
+            "ProvisionedThroughput": throughputs.get(index.name) or index.definition.get("ProvisionedThroughput"),
+        }
+        for index in table.indexes.values()
+        if not index.is_local
+    ]
+    definitions.check_billing(mode, throughput, indexes)
+
+
+def _update_indexes(table: Table, updates: Sequence[Request], request: Request) -> None:
+    """Make or delete one index."""
+    changes = [update for update in updates if "Update" not in update]
+    if len(changes) > 1:
+        message = "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+        raise ServiceError("LimitExceededException", message)
+    for change in changes:
+        if "Delete" in change:
+            _check_there(table, change["Delete"]["IndexName"])
+            table.remove_index(change["Delete"]["IndexName"])
         else:
-            engine.open_feed(table, view_type)
-    return {"TableDescription": _describe(table)}
+            _create_index(table, change["Create"], request.get("AttributeDefinitions") or ())
 
 
-def _describe(table: Table) -> Reply:
-    definition = table.definition
-    throughput = definition["ProvisionedThroughput"]
-    description: Reply = {
-        "TableName": table.name,
-        "TableArn": table.arn,
-        "TableId": table.table_id,
-        "TableStatus": "ACTIVE",
-        "CreationDateTime": moment(table.created_ms),
-        "AttributeDefinitions": [dict(entry) for entry in definition["AttributeDefinitions"]],
-        "KeySchema": [dict(entry) for entry in definition["KeySchema"]],
-        "ItemCount": table.rows.count,
-        "TableSizeBytes": table.rows.size_bytes,
-        "ProvisionedThroughput": {
-            "NumberOfDecreasesToday": 0,
-            "ReadCapacityUnits": throughput.get("ReadCapacityUnits", 0),
-            "WriteCapacityUnits": throughput.get("WriteCapacityUnits", 0),
-        },
-        "DeletionProtectionEnabled": definition["DeletionProtectionEnabled"],
-    }
-    if definition["BillingMode"] == "PAY_PER_REQUEST":
-        description["BillingModeSummary"] = {"BillingMode": "PAY_PER_REQUEST"}
-    if table.indexes:
-        description["GlobalSecondaryIndexes"] = [_describe_index(table, index) for index in table.indexes.values()]
-    if table.feed is not None:
-        description["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.feed.view_type}
-    latest = table.latest_feed
-    if latest is not None:
-        description |= {"LatestStreamArn": latest.arn, "LatestStreamLabel": latest.label}
-    return description
-
-
-def _describe_index(table: Table, index: SecondaryIndex) -> Reply:
-    return {
-        "IndexName": index.name,
-        "IndexArn": f"{table.arn}/index/{index.name}",
-        "IndexStatus": "ACTIVE",
-        "KeySchema": [dict(entry) for entry in index.definition["KeySchema"]],
-        "Projection": dict(index.definition["Projection"]),
-        "ItemCount": index.rows.count,
-        "IndexSizeBytes": index.rows.size_bytes,
-    }
+def _create_index(table: Table, definition: Request, attributes: Sequence[Mapping[str, str]]) -> None:
+    types = definitions.read_types(attributes)
+    for name, kind in types.items():
+        if table.types.get(name, kind) != kind:
+            detail = f"{name} is defined already, with the type {table.types[name]}"
+            raise validation(f"One or more parameter values were invalid: {detail}")
+    if definition["IndexName"] in table.indexes:
+        raise validation(f"Attempting to create an index which already exists: {definition['IndexName']}")
+    if sum(not index.is_local for index in table.indexes.values()) >= definitions.GLOBAL_INDEXES_MAX:
+        raise ServiceError("LimitExceededException", f"A table has {definitions.GLOBAL_INDEXES_MAX} global indexes")
+    if table.settings["BillingMode"] == PROVISIONED:
+        definitions.check_billing(PROVISIONED, table.settings["ProvisionedThroughput"], [definition])
+    table.add_index(definitions.read_index(definition, table.schema, types), types)

@@ -87,7 +87,7 @@ def transact_write_items(engine: Engine, request: Request) -> Reply:
     changes = _decide(writes)
     written = engine.commit(changes, token=token, is_transaction=True)
     for change, index_sizes in zip(changes, written, strict=True):
-        tally.write(change.table.name, change.larger_bytes, index_sizes)
+        tally.write(change.table, change.larger_bytes, index_sizes)
     if token is not None:
         engine.tokens.keep(token, digest, engine.now_ms())
     return tally.add_list_to({})
@@ -144,6 +144,8 @@ def _read_get(engine: Engine, request: Request) -> Get:
     try:
         return Get(table, table.schema.read_key(request["Key"]), projection)
     except ServiceError as error:
+        if error.code != "ValidationException":  # what cannot be read is the mistake of the whole request
+            raise
         raise _UnfitKeyError(error.code, error.message) from error
 
 

@@ -1,11 +1,15 @@
-"""A global secondary index: a projection of a table's items under another key."""
+"""A secondary index: a projection of a table's items under another key.
+
+A local one has the table's partition key, and is as the table is at any moment. So it can be read consistently, and
+what it does not keep can be had from the table.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from eventstore.testing.dynamodb.errors import validation
+from eventstore.testing.dynamodb.errors import ServiceError, validation
 from eventstore.testing.dynamodb.storage.items import Change, StoredItem
 from eventstore.testing.dynamodb.storage.rows import Rows
 from eventstore.testing.dynamodb.storage.schema import NO_SORT_KEY, KeySchema
@@ -24,14 +28,15 @@ class IndexEntry:
 
 
 class SecondaryIndex:
-    """One global secondary index.
+    """One secondary index.
 
     Args:
         name: Its name.
         schema: Its key.
         table_schema: The key of its table; always projected.
         projected: Names of further attributes it keeps; None for all.
-        definition: What CreateTable said of it.
+        definition: What was said of it when it was made.
+        is_local: Whether it is a local one.
     """
 
     def __init__(
@@ -41,20 +46,32 @@ class SecondaryIndex:
         table_schema: KeySchema,
         projected: frozenset[str] | None,
         definition: Mapping[str, Any],
+        *,
+        is_local: bool = False,
     ) -> None:
         self.name = name
         self.schema = schema
-        self.definition = definition
+        self.definition = dict(definition)
+        self.is_local = is_local
         self.rows = Rows(leading=itemgetter(0))
         self._table_schema = table_schema
         keys = dict.fromkeys((*table_schema.names, *schema.names))
         self.key_names = tuple(keys)
         self.projected = None if projected is None else frozenset(keys) | projected
 
+    def can_hold(self, item: Item) -> bool:
+        """Tell whether an item that was stored before the index was made can stand in it; others are passed over."""
+        try:
+            self.check(item)
+        except ServiceError:
+            return False
+        return True
+
     def check(self, item: Item) -> None:
-        """Refuse an item whose index key attributes, where present, have a wrong type or are empty."""
+        """Refuse an item whose index key attributes, where present, have a wrong type, or are empty or too long."""
         self.check_types(item)
         self.check_not_empty(item)
+        self.check_size(item)
 
     def check_types(self, item: Item) -> None:
         """Refuse an item with an index key attribute of a wrong type."""
@@ -83,6 +100,14 @@ class SecondaryIndex:
                     f" supported. The AttributeValue for a key attribute cannot contain an empty {word} value."
                     f" IndexName: {self.name}, IndexKey: {attribute.name}"
                 )
+
+    def check_size(self, item: Item) -> None:
+        """Refuse an item with an index key attribute that is too long, whether it would stand in the index or not."""
+        for attribute in self.schema.attributes:
+            value = item.get(attribute.name)
+            if value is not None and "N" not in value and value_bytes(value) > attribute.max_bytes:
+                detail = f"IndexName: {self.name}, IndexKey: {attribute.name}, at most {attribute.max_bytes} bytes"
+                raise validation(f"{_INVALID}: Size limit exceeded. {detail}")
 
     def entry(self, stored: StoredItem | None) -> IndexEntry | None:
         """Return the item's entry; None when it lacks a part of the index's key, and so is not in the index."""

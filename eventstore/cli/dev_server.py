@@ -12,6 +12,7 @@ from eventstore.errors import EndpointError
 
 PORT_DEFAULT = 8000
 SHARDS_MAX = 64
+CONNECTIONS_DEFAULT, CONNECTIONS_LIMIT = 1024, 16_384
 
 
 @click.command("dev-server")
@@ -36,11 +37,18 @@ SHARDS_MAX = 64
     show_default=True,
     help="Number of shards a stream starts with.",
 )
+@click.option(
+    "--connections",
+    type=click.IntRange(1, CONNECTIONS_LIMIT),
+    default=CONNECTIONS_DEFAULT,
+    show_default=True,
+    help="Number of connections at a time; each has a thread.",
+)
 @envelope.reports_errors
-def dev_server(port: int, host: str, seed: int, shards: int, *, rough: bool) -> None:
+def dev_server(port: int, host: str, seed: int, shards: int, connections: int, *, rough: bool) -> None:
     """Serve an in-memory DynamoDB, with streams, to any AWS client, until interrupted.
 
-    Every access key id has its own database; any secret is accepted. Nothing is kept when the server ends.
+    Every access key id has its own database in each region; any secret is accepted. Nothing is kept when it ends.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 the address is in use or does not belong to this machine.
     """
@@ -49,7 +57,7 @@ def dev_server(port: int, host: str, seed: int, shards: int, *, rough: bool) -> 
 
     try:
         weather = Weather.rough() if rough else None
-        server = DevServer(port, host=host, weather=weather, seed=seed, shard_count=shards)
+        server = DevServer(port, host=host, weather=weather, seed=seed, shard_count=shards, connections_max=connections)
     except OSError as error:
         reason = printable(str(error))
         raise EndpointError(f"cannot listen on {host}, port {port}: {reason}; choose another --port") from error

@@ -25,6 +25,8 @@ from eventstore.search.settings import SearchSettings
 from eventstore.settings import StoreSettings
 from eventstore.system import SystemRuntime
 from eventstore.testing import InMemoryDynamoDB
+from eventstore.testing.dynamodb.operations import OPERATIONS
+from eventstore.testing.dynamodb.requests.known import REQUESTS
 from relay.delivery.page import Fate
 from relay.destination import Park
 from relay.leases.fleet import Fleet, FleetSettings, Pause, WorkerRecord, WorkerState, lease_key
@@ -394,6 +396,18 @@ def test_indexes_and_keys_of_tables_are_documented() -> None:
         for row in rows(REFERENCE / "tables.md", "table or index")
     }
     assert shown == expected
+
+
+def test_operations_of_the_in_memory_dynamodb_are_documented() -> None:
+    """The page lists what is carried out and nothing else, and names every parameter that AWS calls legacy."""
+    page = REFERENCE / "dev-server.md"
+    legacy = {"Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter", "ConditionalOperator"}
+
+    documented = [name for row in rows(page, "operation") for name in code(row["operation"])]
+    assert documented == sorted(OPERATIONS)
+    refused = {name for request in REQUESTS.values() for name in request.refused}
+    assert legacy <= refused
+    assert legacy <= set(code(page.read_text("utf-8")))
 
 
 def test_version_in_the_changelog_is_that_of_the_package() -> None:

@@ -1,14 +1,12 @@
 """A search index in memory: the part of Elasticsearch's Query DSL that `eventstore.search` speaks, views, faults.
 
-What it knows not it refuses as Elasticsearch refuses nonsense, so that a test never passes by being ignored. Words are
-found as runs of letters and digits, whatever their case; Elasticsearch's own analysis knows more about languages.
+What it knows not it refuses as Elasticsearch refuses nonsense, so that a test never passes by being ignored. Words and
+typed values are read as Elasticsearch reads them (`search_words`, `search_types`).
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -20,18 +18,14 @@ from eventstore.search import document, fields
 from eventstore.search.client import SearchCallError, SearchStatusError
 from eventstore.search.fields import FieldKind, PromotedType, alias_of
 from eventstore.system import SystemRuntime
+from eventstore.testing import search_types
+from eventstore.testing.search_types import NumberText
+from eventstore.testing.search_words import words
 
 Source = tuple[str, bytes]
 """A document's id, and its JSON text."""
 
-_WORD = re.compile(r"\w+")
 _DAY_MS = 86_400_000
-
-
-class _NumberText(str):
-    """A number as it is written in a document."""
-
-    __slots__ = ()
 
 
 @dataclass(slots=True)
@@ -231,7 +225,8 @@ class InMemorySearch:
             case "match", dict():
                 ((field, wanted),) = content.items()
                 _only(wanted, "query", "operator")
-                return any(_words(wanted["query"]) <= _words(text) for text in self._texts(each, field))
+                sought = words(wanted["query"])  # without any, nothing is found
+                return bool(sought) and any(sought <= words(text) for text in self._texts(each, field))
             case _:
                 raise _unknown(f"[{kind}] query")
 
@@ -242,7 +237,7 @@ class InMemorySearch:
         root, _, path = field.partition(".")
         if fields.kind_of(root) is FieldKind.FLATTENED and path:
             leaves = _leaves(each.content.get(root), "")
-            return {value for name, value in leaves if name == path and len(value) <= fields.KEYWORD_MAX_CHARACTERS}
+            return {value for name, value in leaves if name == path and _is_findable(value)}
         raise _unknown(f"terms of the field [{field}]")
 
     def _ordered(self, each: _Document, field: str) -> Iterator[float]:
@@ -254,7 +249,7 @@ class InMemorySearch:
         if kind is None or path == field or kind is PromotedType.TEXT:
             raise _unknown(f"ranges of the field [{field}]")
         for value in self._copies(each, path):
-            number = _number(value, kind)
+            number = search_types.read(value, kind)
             if number is not None:
                 yield number
 
@@ -263,7 +258,10 @@ class InMemorySearch:
         if self._promoted.get(path) is not PromotedType.TEXT or path == field:
             raise _unknown(f"words of the field [{field}]")
         for value in self._copies(each, path):
-            yield str(value)
+            if not isinstance(value, bool):
+                yield value
+            else:
+                yield "true" if value else "false"
 
     def _copies(self, each: _Document, path: str) -> list[Any]:
         copies = each.content.get(fields.PROMOTED, {}).get(path)
@@ -282,7 +280,7 @@ class InMemorySearch:
                 return {
                     "doc_count_error_upper_bound": 0,
                     "sum_other_doc_count": sum(count for _, count in ranked[size:]),
-                    "buckets": [{"key": value, "doc_count": count} for value, count in ranked[:size]],
+                    "buckets": [{"key": str(value), "doc_count": count} for value, count in ranked[:size]],
                 }
             case {"date_histogram": {"field": fields.TIMESTAMP, "calendar_interval": "day"}}:
                 for each in met:
@@ -290,7 +288,7 @@ class InMemorySearch:
                     counts[day] = counts.get(day, 0) + 1
                 return {
                     "buckets": [
-                        {"key": day * _DAY_MS, "key_as_string": _day(day), "doc_count": count}
+                        {"key": day * _DAY_MS, "key_as_string": search_types.day_text(day), "doc_count": count}
                         for day, count in sorted(counts.items(), reverse=True)
                     ],
                 }
@@ -299,7 +297,7 @@ class InMemorySearch:
 
 
 def _parse(source: bytes) -> Mapping[str, Any]:
-    content: Mapping[str, Any] = json.loads(source, parse_float=_NumberText, parse_int=_NumberText)
+    content: Mapping[str, Any] = json.loads(source, parse_float=NumberText, parse_int=NumberText)
     return content
 
 
@@ -350,28 +348,8 @@ def _within(value: float, ends: Mapping[str, Any]) -> bool:
     return value >= ends.get("gte", value) and ("lt" not in ends or value < ends["lt"])
 
 
-def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.lower()))
-
-
-def _number(value: Any, kind: PromotedType) -> float | None:
-    """Return a promoted value as its type says; None for one that does not fit, which is findable as a keyword only."""
-    if isinstance(value, bool):
-        return None
-    try:
-        match kind:
-            case PromotedType.DOUBLE:
-                return float(value)
-            case PromotedType.LONG:
-                return int(float(value)) if "." in value or "e" in value.lower() else int(value)
-            case _:
-                if isinstance(value, _NumberText):
-                    return int(value)
-                moment = datetime.fromisoformat(value)
-                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
-    except ValueError:
-        return None
-
-
-def _day(day: int) -> str:
-    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
+def _is_findable(text: str) -> bool:
+    """Tell whether a value is short enough to be indexed; Elasticsearch counts as Java does."""
+    if text.isascii():
+        return len(text) <= fields.KEYWORD_MAX_CHARACTERS
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2 <= fields.KEYWORD_MAX_CHARACTERS

@@ -1,6 +1,7 @@
 """`eventstore dev-server` as a process: other commands work on it, and it ends when it is told to."""
 
 import signal
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -56,6 +57,21 @@ def test_streams_of_several_shards(bare):
 
     assert len(shards) == 3
     assert not any("EndingSequenceNumber" in shard["SequenceNumberRange"] for shard in shards)
+
+
+def test_its_connections_are_bounded(bare):
+    """
+    With `--connections` there are so many at a time; one more is told so, in words.
+    """
+    with bare.start("eventstore", "dev-server", "--port", "0", "--connections", "1") as command:
+        command.until_said("http://127.0.0.1:")
+        address = urlsplit(command.out.strip())
+        with socket.create_connection((address.hostname, address.port), timeout=30) as first:
+            first.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert first.recv(1000).startswith(b"HTTP/1.1 200")
+            with socket.create_connection((address.hostname, address.port), timeout=30) as second:
+                second.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert second.recv(1000).startswith(b"HTTP/1.1 503")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -29,6 +29,7 @@ GET_RECORDS_PAGE = (
     "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html"
 )  # fmt: skip
 
+UPDATE_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html"
 STREAMS_PAGE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"
 pytestmark = pytest.mark.aws_differs(
     page=STREAMS_PAGE, does="starts a feed with a shard per partition, and keeps the order of each item only"
@@ -128,6 +129,17 @@ class TestRecords:
         records = read_feed(streams, horizon, 2)
 
         assert [record["dynamodb"]["Keys"] for record in records] == [key("ann", 1), key("end", 1)]
+
+    @pytest.mark.local_differs(page=UPDATE_PAGE, does="makes an item with nothing but its key, and a record of it")
+    def test_removing_from_what_is_absent_leaves_nothing(self, client, streams, horizon):
+        """
+        Neither an item nor a record, alone and in a transaction.
+        """
+        client.update_item(TableName=THINGS, Key=key("ann", 1), UpdateExpression="REMOVE note")
+        client.transact_write_items(TransactItems=[update_action("ann", 2, "REMOVE note")])
+        put(client, thing("ann", 3))
+
+        assert [record["dynamodb"]["Keys"] for record in read_feed(streams, horizon, 1)] == [key("ann", 3)]
 
     def test_a_transaction_leaves_one_record_per_change(self, client, streams, horizon):
         """

@@ -139,7 +139,10 @@ def count(state: int, _: Any) -> int:
 
 
 class Picky(JsonStateCodec):
-    """A codec that cannot read what it wrote, and quotes it."""
+    """A codec that can neither write nor read, and quotes what it was given."""
+
+    def encode(self, state: int) -> str:
+        raise ValueError(f"sesame {state}")
 
     def decode(self, text: str) -> int:
         raise ValueError(f"sesame {text}")

@@ -32,12 +32,32 @@ EventStoreError
 """
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 from eventstore.expectation import Expectation
 
 
-class EventStoreError(Exception):
-    """Base of every error this library raises."""
+class Portable:
+    """What errors inherit beside `Exception`, so that pickle and copy carry them, whatever their constructor takes.
+
+    An exception is rebuilt by handing its message to its constructor, which fails for one that takes something else.
+    In a process pool such a failure breaks the pool, and the caller never hears of the error itself.
+    """
+
+    if TYPE_CHECKING:
+        args: tuple[Any, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild it from message and attributes, without its constructor."""
+        return _rebuilt, (type(self), self.args), self.__dict__
+
+
+def _rebuilt(cls: type[Exception], args: tuple[Any, ...]) -> Exception:
+    return cls.__new__(cls, *args)
+
+
+class EventStoreError(Portable, Exception):
+    """Base of every error this library raises. It survives `pickle` and `copy`: attributes included, causes not."""
 
 
 class InvalidInputError(EventStoreError, ValueError):

@@ -1,12 +1,12 @@
 """The library's values: aggregates, events before and after they are stored, and an append's result."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 from eventstore import jsontext
-from eventstore.errors import InvalidInputError
+from eventstore.errors import EventSchemaError, InvalidInputError
 from eventstore.expectation import Expectation
 from eventstore.payload.plain import EXACT, scalar
 
@@ -101,7 +101,7 @@ class StoredForm:
 
 @dataclass(frozen=True)
 class RecordedEvent:
-    """A stored event.
+    """A stored event. It goes to other processes with its typed payload, which is made before it leaves.
 
     Attributes:
         aggregate_id: Its aggregate.
@@ -118,7 +118,8 @@ class RecordedEvent:
         commit_last: Last sequence number of that append.
         epoch: The store's epoch when it was stored; raised when the store is restored from a backup.
         upcast_from: What is stored, when upcasters changed type, version or payload; None otherwise.
-        payload_reader: Makes the typed payload; None when no class is registered.
+        payload_reader: Makes the typed payload; None when no class is registered. It is no field: neither compared,
+            shown, nor part of `dataclasses.asdict`.
     """
 
     aggregate_id: str
@@ -135,7 +136,22 @@ class RecordedEvent:
     commit_last: int
     epoch: int
     upcast_from: StoredForm | None = None
-    payload_reader: "Callable[[RecordedEvent], Any] | None" = field(default=None, compare=False, repr=False)
+    payload_reader: "InitVar[Callable[[RecordedEvent], Any] | None]" = None
+
+    def __post_init__(self, payload_reader: "Callable[[RecordedEvent], Any] | None") -> None:
+        """Keep the reader under its name, where `dataclasses.replace` finds it."""
+        if payload_reader is not None:
+            self.__dict__["payload_reader"] = payload_reader
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the reader behind, which leads to everything that is registered, and take what it makes along."""
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        if self._reader is not None:
+            try:
+                state["payload_reader"] = _PayloadMade(self.payload, None)
+            except EventSchemaError as error:
+                state["payload_reader"] = _PayloadMade(None, error)
+        return state
 
     @property
     def stored(self) -> StoredForm:
@@ -149,7 +165,11 @@ class RecordedEvent:
         Raises:
             EventSchemaError: The class does not take the stored payload.
         """
-        return self.data if self.payload_reader is None else self.payload_reader(self)
+        return self.data if self._reader is None else self._reader(self)
+
+    @property
+    def _reader(self) -> "Callable[[RecordedEvent], Any] | None":
+        return self.__dict__.get("payload_reader")
 
     @cached_property
     def data(self) -> Any:
@@ -160,6 +180,19 @@ class RecordedEvent:
     def metadata(self) -> Any:
         """The metadata, decoded at the first look."""
         return jsontext.decode(self.metadata_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _PayloadMade:
+    """What a reader made of an event, for where the reader is not."""
+
+    payload: Any
+    error: EventSchemaError | None
+
+    def __call__(self, _: RecordedEvent) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +218,7 @@ class Append:
         _make_plain(self, "expected_version", "idempotency_key", "command_fingerprint")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AppendResult:
     """What an append did.
 
@@ -198,7 +231,8 @@ class AppendResult:
         already_stored: An earlier attempt, or an earlier call with the same idempotency key, had stored it; nothing
             was stored twice.
         attempts: Requests sent for it, 1 when all went well.
-        waiter: The way back to the store, for `wait_settled`; neither compared nor shown.
+        waiter: The way back to the store, for `wait_settled`. It is no field: neither compared, shown, nor part of
+            `dataclasses.asdict`.
     """
 
     aggregate: AggregateRef
@@ -207,7 +241,12 @@ class AppendResult:
     version: int
     already_stored: bool
     attempts: int
-    waiter: "Waiter | None" = field(default=None, compare=False, repr=False)
+    waiter: "InitVar[Waiter | None]" = None
+
+    def __post_init__(self, waiter: "Waiter | None") -> None:
+        """Keep the way back under its name, where `dataclasses.replace` finds it."""
+        if waiter is not None:
+            self.__dict__["waiter"] = waiter
 
     def wait_settled(self, timeout_seconds: float, destination: str | None = None) -> None:
         """Return when bus and index have the commit, or the named one of them; see `EventStore.wait_settled`.
@@ -218,22 +257,22 @@ class AppendResult:
             InvalidInputError: The result comes from another process.
             As `EventStore.wait_settled`.
         """
-        if self.waiter is None:
+        waiter: Waiter | None = self.__dict__.get("waiter")
+        if waiter is None:
             raise InvalidInputError(
                 "result", "comes from another process and has lost its store: use EventStore.wait_settled"
             )
-        self.waiter(self, timeout_seconds, destination)
+        waiter(self, timeout_seconds, destination)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle without the reference to the store, which holds connections."""
-        return AppendResult, (
-            self.aggregate,
-            self.commit_id,
-            self.first_sequence,
-            self.version,
-            self.already_stored,
-            self.attempts,
-        )
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the way back behind: it leads to connections."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def __copy__(self) -> "AppendResult":
+        return self  # nothing in it changes, and a copy would have lost its store
+
+    def __deepcopy__(self, memo: object) -> "AppendResult":
+        return self
 
 
 def _make_plain(record: object, *names: str) -> None:

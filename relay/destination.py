@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from eventstore.errors import Portable
 from eventstore.model import RecordedEvent
 from eventstore.rows.outbox import OutboxRow
 from relay.permit import DeliveryDeadline
@@ -114,7 +115,7 @@ class Destination(Protocol):
         ...
 
 
-class BusLostError(Exception):
+class BusLostError(Portable, Exception):
     """The bus cannot be used now: its connection is released, and what was unanswered counts as unsent.
 
     Attributes:

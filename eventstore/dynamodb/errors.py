@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eventstore.errors import Portable
+
 _THROTTLES = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -37,7 +39,7 @@ _DENIALS = frozenset(
 _DENIAL_STATUSES = frozenset({401, 403})
 
 
-class DynamoError(Exception):
+class DynamoError(Portable, Exception):
     """A call did not do what it was asked; what is known of its effect is the class's meaning."""
 
 

@@ -8,8 +8,10 @@ SearchCallError
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from eventstore.errors import Portable
 
-class SearchCallError(Exception):
+
+class SearchCallError(Portable, Exception):
     """Base of what one call can end in; never leaves the library."""
 
 

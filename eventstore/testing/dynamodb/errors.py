@@ -9,6 +9,8 @@ Every refusal that the service makes goes through here, so that one place knows 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eventstore.errors import Portable
+
 CONDITION_FAILED = "ConditionalCheckFailedException"
 TRANSACTION_CANCELLED_MESSAGE = "Transaction cancelled, please refer cancellation reasons for specific reasons"
 
@@ -20,7 +22,7 @@ _REASON_CODES: Mapping[str, str] = {
 }
 
 
-class ServiceError(Exception):
+class ServiceError(Portable, Exception):
     """A refusal by the service.
 
     Attributes:
@@ -38,7 +40,7 @@ class ServiceError(Exception):
         self.members = dict(members or {})
 
 
-class ConnectionLostError(Exception):
+class ConnectionLostError(Portable, Exception):
     """The connection broke: nobody on this side knows whether the call took effect."""
 
     def __init__(self, when: str) -> None:

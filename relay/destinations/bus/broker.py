@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from eventstore.errors import Portable
 
-class BrokerError(Exception):
+
+class BrokerError(Portable, Exception):
     """Base of what can go wrong with a broker. After any of them the session is unusable."""
 
 

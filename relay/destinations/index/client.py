@@ -9,10 +9,11 @@ IndexClientError
 from collections.abc import Sequence
 from typing import Protocol
 
+from eventstore.errors import Portable
 from relay.destinations.index.bulk_item import ItemVerdict
 
 
-class IndexClientError(Exception):
+class IndexClientError(Portable, Exception):
     """Base of what can go wrong with a whole request to an index."""
 
 

@@ -27,6 +27,7 @@ from eventstore.ports import DynamoClient, Flag, Runtime
 from eventstore.read import history
 from eventstore.read.pages import Span
 from eventstore.system import SystemRuntime
+from eventstore.transport import forks
 
 if TYPE_CHECKING:
     from eventstore.append.bulk import AppendOutcome, OnBulkProgress
@@ -43,7 +44,11 @@ if TYPE_CHECKING:
 
 
 class EventStore:
-    """Stores events once and in order, each commit together with its outbox row. Threads may share one store."""
+    """Stores events once and in order, each commit together with its outbox row.
+
+    Threads may share one store. It may be opened before a fork: each process then has connections and a limiter of its
+    own.
+    """
 
     def __init__(self, context: StoreContext) -> None:
         """Prefer `EventStore.open`, which reads the settings in force from the tables."""
@@ -79,6 +84,7 @@ class EventStore:
         options = options or StoreOptions()
         runtime = runtime or SystemRuntime()
         replies.watch(client)
+        forks.renew_connections(client)
         record = store_record.load(Caller(client, runtime, options.read_backoff), tables)
         context = StoreContext(client, tables, record, options, runtime)
         if events is not None:

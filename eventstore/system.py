@@ -9,9 +9,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
+from eventstore.transport import forks
+
 T = TypeVar("T")
 
 _MONOTONIC_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME counts suspended time; Linux only
+
+
+def _freed(lock: threading.Lock) -> None:
+    lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - as Python's own modules do
 
 
 class SystemFlag:
@@ -115,8 +121,10 @@ class SystemRuntime:
         return os.urandom(count)
 
     def lock(self) -> AbstractContextManager[object]:
-        """Return a new lock."""
-        return threading.Lock()
+        """Return a new lock; in a forked process it is free, whichever thread held it at the fork."""
+        lock = threading.Lock()
+        forks.renew_in_child(lock, _freed)
+        return lock
 
     def flag(self) -> SystemFlag:
         """Return a new flag, not raised."""

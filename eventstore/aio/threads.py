@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from eventstore.errors import InvalidInputError, ThrottledError
 from eventstore.ports import Flag
+from eventstore.transport import forks
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ class _Turn:
 
 
 class Threads:
-    """One pool. Tasks of several event loops may share it.
+    """One pool. Tasks of several event loops may share it; a forked process begins its own.
 
     A call has a thread to itself from its start to its end, also when the task that awaits it was cancelled: so no
     more calls are ever under way than there are threads, and what waits can still be called off.
@@ -70,12 +71,19 @@ class Threads:
     """
 
     def __init__(self, name: str, count: int, waiting_max: int) -> None:
-        self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._name = name
+        self._count = count
         self._waiting_max = waiting_max
-        self._lock = threading.Lock()
-        self._free = count
-        self._turns: deque[_Turn] = deque()
         self._is_closed = False
+        self._begin()
+        forks.renew_in_child(self, Threads._begin)
+
+    def _begin(self) -> None:
+        """Begin with no thread and no turn: a forked process has none of those that were started before."""
+        self._executor = ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
+        self._lock = threading.Lock()
+        self._free = self._count
+        self._turns: deque[_Turn] = deque()
 
     async def run(self, call: Callable[[], T], stop: Flag | None = None) -> T:
         """Carry out a blocking call in a thread, with the context variables of the task.

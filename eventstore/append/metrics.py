@@ -5,6 +5,7 @@ from operator import add, attrgetter
 
 from eventstore.dynamodb.limiter import LimiterState
 from eventstore.ports import Runtime
+from eventstore.transport import forks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class StoreMetrics:
 
 
 class Counters:
-    """Counts for a store; threads share it.
+    """Counts for a store; threads share it, and a forked process begins its own, so that sums count nothing twice.
 
     Args:
         runtime: Gives the lock.
@@ -63,6 +64,10 @@ class Counters:
 
     def __init__(self, runtime: Runtime) -> None:
         self._lock = runtime.lock()
+        self._begin()
+        forks.renew_in_child(self, Counters._begin)
+
+    def _begin(self) -> None:
         self._counts = AppendCounts()
 
     def add(self, more: AppendCounts) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from eventstore.dynamodb import failures
+from eventstore.dynamodb import answers, failures
 from eventstore.dynamodb.errors import (
     DeniedError,
     DynamoError,
@@ -46,7 +46,7 @@ def call(
         CURRENT.begin(within_seconds)
     CALL.begin()
     try:
-        return operation(**request)
+        reply = operation(**request)
     except ClientError as error:
         raise _of_client_error(error) from error
     except Exception as error:
@@ -57,6 +57,8 @@ def call(
     finally:
         CALL.end()
         CURRENT.ends_at = None
+    answers.check(request, reply)
+    return reply
 
 
 def _of_client_error(error: ClientError) -> DynamoError:

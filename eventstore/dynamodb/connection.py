@@ -9,7 +9,7 @@ from eventstore import checks
 from eventstore.dynamodb import failures, replies
 from eventstore.errors import AccessDeniedError, EndpointError, InvalidInputError
 from eventstore.ports import DynamoClient, StreamsClient
-from eventstore.transport import bounded_session
+from eventstore.transport import bounded_session, forks
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
@@ -126,6 +126,7 @@ def connect(
             connect_seconds=connect_timeout_seconds,
             read_seconds=read_timeout_seconds,
         )
+        forks.renew_connections(client)
     typed: tuple[DynamoClient, StreamsClient] = clients
     return typed
 

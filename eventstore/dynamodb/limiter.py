@@ -8,6 +8,7 @@ from enum import Enum
 from eventstore.dynamodb import aimd
 from eventstore.dynamodb.aimd import AimdSettings
 from eventstore.ports import Flag, Runtime
+from eventstore.transport import forks
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Slot:
 
 
 class Limiter:
-    """Admits requests first come, first served. Threads share it.
+    """Admits requests first come, first served. Threads share it; a forked process begins its own.
 
     Args:
         runtime: Clock, locks and waiting.
@@ -72,7 +73,12 @@ class Limiter:
         self._settings = settings
         self._queue_max = queue_max
         self._lock = runtime.lock()
-        self._rule = aimd.begin(settings)
+        self._begin()
+        forks.renew_in_child(self, Limiter._begin)
+
+    def _begin(self) -> None:
+        """Begin with nothing under way: in a forked process the threads that were are gone."""
+        self._rule = aimd.begin(self._settings)
         self._in_flight = 0
         self._turned_away = 0
         self._queue: deque[_Waiter] = deque()

@@ -4,6 +4,8 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 
+from eventstore.transport import forks
+
 
 @dataclass(frozen=True, slots=True)
 class RepositoryStats:
@@ -44,10 +46,14 @@ _NAMES = frozenset(each.name for each in fields(RepositoryStats))
 
 
 class RepositoryCounters:
-    """Counts that threads share."""
+    """Counts that threads share; a forked process begins its own, so that sums count nothing twice."""
 
     def __init__(self, lock: AbstractContextManager[object]) -> None:
         self._lock = lock
+        self._begin()
+        forks.renew_in_child(self, RepositoryCounters._begin)
+
+    def _begin(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def add(self, name: str, count: int = 1) -> None:

@@ -11,6 +11,7 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from eventstore import jsontext
 from eventstore.errors import EndpointError
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
+from eventstore.transport import forks
 from eventstore.transport.addresses import masked
 from eventstore.transport.bounded_socket import bounded
 from eventstore.transport.time_limit import CURRENT
@@ -40,12 +41,13 @@ class _Verbatim(Serializer):
 
 
 class _BoundedNode(Urllib3HttpNode):
-    """A node whose calls end in time, also when the answer drips in."""
+    """A node whose calls end in time, also when the answer drips in; a forked process opens connections of its own."""
 
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
         pool: Any = self.pool
         pool.ConnectionCls = bounded(pool.ConnectionCls)
+        forks.renew_in_child(pool, _without_connections)
 
     def perform_request(self, *given: Any, **named: Any) -> Any:
         """Make a call within its time-out; see the base class."""
@@ -54,6 +56,13 @@ class _BoundedNode(Urllib3HttpNode):
             return super().perform_request(*given, **named)
         finally:
             CURRENT.ends_at = None
+
+
+def _without_connections(pool: Any) -> None:
+    forks.leave_to_parent(pool.pool)
+    pool.pool = type(pool.pool)(pool.pool.maxsize)
+    for _ in range(pool.pool.maxsize):
+        pool.pool.put(None)
 
 
 class _Cause(msgspec.Struct):

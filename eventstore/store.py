@@ -30,7 +30,7 @@ from eventstore.system import SystemRuntime
 from eventstore.transport import forks
 
 if TYPE_CHECKING:
-    from eventstore.append.bulk import AppendOutcome, OnBulkProgress
+    from eventstore.append.bulk import AppendOutcome, OnBulkProgress, Send
     from eventstore.schema import EventTypes, SchemaReport
     from eventstore.schema.check import OnScanned
     from eventstore.search.client import SearchClient
@@ -197,11 +197,14 @@ class EventStore:
     ) -> Iterator[AppendOutcome]:
         """Append many independent commits, several at a time; a refusal affects only one of them. For imports.
 
-        Outcomes come in input order. Appends of one aggregate are sent one after the other, in their order, also when
-        one before them was refused. At most four appends per unit of concurrency are read ahead, so that an input of
-        any length takes little memory. Nothing is sent until the iterator is used; one that is closed early waits for
-        what is on its way, and sends no more. An error of the input itself is raised behind the outcomes of what was
-        read before it. Give each append an idempotency key, and an import that was stopped can simply be run again.
+        Outcomes come in input order, each as soon as it and those before it are known, also while the input has
+        nothing to give: it is read in a thread of its own, with the caller's context variables. Appends of one
+        aggregate are sent one after the other, in their order, also when one before them was refused. At most four
+        appends per unit of concurrency are read ahead, so that an input of any length takes little memory. Nothing is
+        sent until the iterator is used; one that is closed early waits for what is on its way, and sends no more: what
+        the input gives after that is dropped. An error of the input, and one that is no `EventStoreError`, is raised
+        behind the outcomes of all that was sent. Give each append an idempotency key, and an import that was stopped
+        can simply be run again.
 
         Args:
             appends: Any number.
@@ -218,13 +221,19 @@ class EventStore:
         """
         from eventstore.append import bulk
 
+        return bulk.run(
+            self._context.runtime, self._sender(deadline_seconds), appends, concurrency=concurrency, progress=progress
+        )
+
+    def _sender(self, deadline_seconds: float | None) -> Send:
+        """Return what carries out one of many appends."""
         if deadline_seconds is not None:
             validation.check_seconds(deadline_seconds, "deadline_seconds")
 
         def send(append: Append, traceparent: str | None) -> AppendResult:
             return self._appender.append([append], deadline_seconds=deadline_seconds, traceparent=traceparent)[0]
 
-        return bulk.run(self._context.runtime, send, appends, concurrency=concurrency, progress=progress)
+        return send
 
     def wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None = None) -> None:
         """Return when bus and index have a commit, so that the caller can read its own writes there.

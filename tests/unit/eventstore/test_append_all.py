@@ -1,5 +1,7 @@
 """Many independent appends: order, bounds, and outcomes one by one."""
 
+import contextvars
+import queue
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +19,7 @@ from eventstore import (
     WrongExpectedVersionError,
 )
 from eventstore.testing import InMemoryDynamoDB
+from tests.support.waiting import until
 
 from .conftest import ITEM, event
 
@@ -227,3 +230,110 @@ def test_a_defect_is_raised(store: EventStore, client: Any) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(store.append_all([Append(ITEM, [event()], 0)]))
+
+
+def test_an_outcome_does_not_wait_for_the_next_input(store: EventStore) -> None:
+    """
+    A pipeline that is fed by a queue acknowledges each message before the next one comes, also the last.
+    """
+    messages: queue.Queue[int | None] = queue.Queue()
+
+    def fed() -> Iterator[Append]:
+        while (number := messages.get(timeout=10)) is not None:
+            yield Append(item(number), [event(number)], 0)
+
+    outcomes = store.append_all(fed())
+    for number in range(3):
+        messages.put(number)
+        assert next(outcomes).index == number
+    messages.put(None)
+
+    assert list(outcomes) == []
+
+
+def test_a_run_is_closed_while_its_input_has_nothing(store: EventStore) -> None:
+    """
+    An input that gives nothing does not hold up the end; what it gives afterwards is not sent.
+    """
+    gate, given = threading.Event(), threading.Event()
+
+    def stalled() -> Iterator[Append]:
+        yield Append(item(1), [event()], 0)
+        gate.wait(20)
+        given.set()
+        yield Append(item(2), [event()], 0)
+
+    outcomes = store.append_all(stalled())
+    assert next(outcomes).error is None
+    outcomes.close()  # type: ignore[attr-defined]
+    assert not given.is_set()
+    gate.set()
+    assert given.wait(10)
+    until(lambda: not [each for each in threading.enumerate() if each.name == "append-input"], "the reader has ended")
+
+    assert store.current_version("item-2") == 0
+
+
+class Unspeakable:
+    """A value that is nothing, and cannot even be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Append(AggregateRef("ITEM", Unspeakable()), [event()], 0),  # type: ignore[arg-type]
+        Append(AggregateRef("ITEM", ["item-1"]), [event()], 0),  # type: ignore[arg-type]
+        Append(AggregateRef("ITEM", "\ud800"), [event()], 0),
+        Append(None, [event()], 0),  # type: ignore[arg-type]
+        Append(item(9), 5, 0),  # type: ignore[arg-type]
+        Append(item(9), [event(value=object())], 0),
+        Append(item(9), [None], 0),
+        Append(item(9), [event()], None),  # type: ignore[arg-type]
+        Append(item(9), [event()], 0, 7),  # type: ignore[arg-type]
+        None,
+    ],
+    ids=range(10),
+)
+def test_a_bad_value_is_an_outcome_like_others(store: EventStore, bad: Any) -> None:
+    """
+    Whatever the input gives, it concerns its own place alone: what is before and behind it is stored and said.
+    """
+    good = [Append(item(number), [event(number)], 0) for number in range(6)]
+
+    outcomes = list(store.append_all([*good[:3], bad, *good[3:]], concurrency=2))
+
+    assert [type(outcome.error) for outcome in outcomes[:3] + outcomes[4:]] == [type(None)] * 6
+    assert isinstance(outcomes[3].error, InvalidInputError)
+
+
+def test_a_defect_is_raised_behind_the_outcomes_of_all_that_was_sent(store: EventStore, client: Any) -> None:
+    """
+    Nothing that is stored lacks its outcome when an unexpected exception ends the run.
+    """
+    client.before = [None, ZeroDivisionError("defect")]
+    found: list[int] = []
+
+    appends = [Append(item(number), [event(number)], 0) for number in range(9)]
+    outcomes = store.append_all(appends, concurrency=1)
+    with pytest.raises(ZeroDivisionError):
+        found.extend(outcome.index for outcome in outcomes)
+
+    assert found == [number for number in range(9) if store.current_version(f"item-{number}")]
+    assert found[0] == 0
+
+
+def test_the_input_is_read_in_the_callers_context(store: EventStore) -> None:
+    """
+    A generator sees the caller's context variables, as it does where it is simply iterated.
+    """
+    user: contextvars.ContextVar[str] = contextvars.ContextVar("user")
+    user.set("ann")
+
+    outcomes = list(store.append_all(Append(item(1), [event(user=user.get())], 0) for _ in range(1)))
+
+    assert outcomes[0].append.events[0].data["user"] == "ann"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eventstore.aio.stream import PAGE_ITEMS, AsyncStream, paged
+from eventstore.aio.stream import PAGE_ITEMS, AsyncStream, ThreadedPages
 from eventstore.aio.threads import Threads
 from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
@@ -49,7 +49,7 @@ class AsyncEventSearch:
     ) -> AsyncStream[RecordedEvent]:
         """See `EventSearch.events`. The view is released when the stream ends or is closed."""
         events = self._search.events(query, limit=limit, page_size=page_size, on_corrupt=on_corrupt)
-        return AsyncStream(paged(self._threads, events, self._clock, size=min(page_size, PAGE_ITEMS)))
+        return AsyncStream(ThreadedPages(self._threads, events, self._clock, size=min(page_size, PAGE_ITEMS)))
 
     async def page(
         self,

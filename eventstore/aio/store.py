@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from itertools import takewhile
 from types import TracebackType
 from typing import Self, TypeVar
 
-from eventstore import limits
+from eventstore import limits, validation
 from eventstore.aio import async_source
-from eventstore.aio.following import follow as follow_events
+from eventstore.aio.following import FollowedPages
 from eventstore.aio.search import AsyncEventSearch
-from eventstore.aio.stream import AsyncStream, paged
+from eventstore.aio.stream import AsyncStream, ThreadedPages
 from eventstore.aio.threads import ThreadPools, Threads
+from eventstore.append import await_delivery, bulk
 from eventstore.append.bulk import AppendOutcome, OnBulkProgress
 from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
@@ -177,20 +179,25 @@ class AsyncEventStore:
         stop = self.context.runtime.flag()
         if not isinstance(appends, Iterable):
             appends = async_source.blocking(appends, asyncio.get_running_loop(), stop)
-        outcomes = self._store.append_all(
+        outcomes = bulk.run_with_pauses(
+            self.context.runtime,
+            self._store._sender(deadline_seconds),  # noqa: SLF001 - the same store, for tasks
             appends,
             concurrency=concurrency,
-            deadline_seconds=deadline_seconds,
             progress=progress,
         )
-        return AsyncStream(paged(self._long, outcomes, self.context.runtime, size=OUTCOMES_PER_PAGE, stop=stop))
+        return AsyncStream(ThreadedPages(self._long, outcomes, self.context.runtime, size=OUTCOMES_PER_PAGE, stop=stop))
 
     async def wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None = None) -> None:
         """See `EventStore.wait_settled`. Await this one: `result.wait_settled` would block the event loop.
 
-        It takes a thread of the pool for long calls, after a cancellation until `timeout_seconds` are over.
+        It takes a thread of the pool for long calls. Cancelled, it ends with the look that is under way.
         """
-        await self._long.run(lambda: self._store.wait_settled(result, timeout_seconds, destination))
+        validation.check_seconds(timeout_seconds, "timeout_seconds")
+        stop = self.context.runtime.flag()
+        await self._long.run(
+            lambda: await_delivery.until_settled(self.context, result, timeout_seconds, destination, stop), stop
+        )
 
     def metrics(self) -> StoreMetrics:
         """See `EventStore.metrics`."""
@@ -217,11 +224,13 @@ class AsyncEventStore:
             consistent=consistent,
             on_corrupt=on_corrupt,
         )
-        return AsyncStream(paged(self._calls, events, self.context.runtime))
+        return AsyncStream(ThreadedPages(self._calls, events, self.context.runtime))
 
     async def load(self, aggregate: AggregateRef | str) -> list[RecordedEvent]:
-        """See `EventStore.load`."""
-        return await self._calls.run(lambda: self._store.load(aggregate))
+        """See `EventStore.load`. Cancelled, it ends with the page that it is reading."""
+        stop = self.context.runtime.flag()
+        events = self._store.read(aggregate)
+        return await self._calls.run(lambda: list(takewhile(lambda _: not stop.is_set(), events)), stop)
 
     async def schema_check(self, *, scan: bool = True, on_scanned: OnScanned | None = None) -> SchemaReport:
         """See `EventStore.schema_check`. Cancelled, it ends with the page that it is reading."""
@@ -252,7 +261,7 @@ class AsyncEventStore:
             limit=limit,
             on_corrupt=on_corrupt,
         )
-        return AsyncStream(paged(self._calls, events, self.context.runtime))
+        return AsyncStream(ThreadedPages(self._calls, events, self.context.runtime))
 
     def read_aggregate_type(
         self,
@@ -273,7 +282,7 @@ class AsyncEventStore:
             limit=limit,
             on_corrupt=on_corrupt,
         )
-        return AsyncStream(paged(self._calls, events, self.context.runtime))
+        return AsyncStream(ThreadedPages(self._calls, events, self.context.runtime))
 
     def read_between(
         self,
@@ -286,7 +295,7 @@ class AsyncEventStore:
     ) -> AsyncStream[RecordedEvent]:
         """See `EventStore.read_between`."""
         events = self._store.read_between(from_ms, until_ms, backwards=backwards, limit=limit, on_corrupt=on_corrupt)
-        return AsyncStream(paged(self._calls, events, self.context.runtime))
+        return AsyncStream(ThreadedPages(self._calls, events, self.context.runtime))
 
     async def read_page(
         self,
@@ -318,9 +327,9 @@ class AsyncEventStore:
             from_ms, overlap_seconds=overlap_seconds, poll_seconds=poll_seconds, on_corrupt=on_corrupt
         )  # says at once what is wrong with the arguments, and sends nothing before it is used
         if not follow:
-            return AsyncStream(paged(self._calls, so_far, self.context.runtime))
+            return AsyncStream(ThreadedPages(self._calls, so_far, self.context.runtime))
         following = follower.Following(overlap_seconds, poll_seconds)
-        return AsyncStream(follow_events(self._calls, self.context, from_ms, following, on_corrupt))
+        return AsyncStream(FollowedPages(self._calls, self.context, from_ms, following, on_corrupt))
 
     def verify(
         self,
@@ -335,7 +344,7 @@ class AsyncEventStore:
         findings = self._store.verify(
             aggregate_id, since_ms=since_ms, event_ids_max=event_ids_max, progress=_ending(stop, progress)
         )
-        return AsyncStream(paged(self._long, findings, self.context.runtime, stop=stop))
+        return AsyncStream(ThreadedPages(self._long, findings, self.context.runtime, stop=stop))
 
     async def stats(self, *, progress: OnWalked = lambda _: None) -> StoreStats:
         """See `EventStore.stats`. Cancelled, it ends with the page that it is reading."""

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 from eventstore.errors import InvalidInputError, ThrottledError
 from eventstore.ports import Flag
@@ -58,6 +59,14 @@ class _Turn:
     future: "asyncio.Future[None]"
 
 
+class Held(Protocol):
+    """What keeps threads busy until it is released."""
+
+    def release(self) -> object:
+        """End it, after what is under way. Safe to repeat."""
+        ...
+
+
 class Threads:
     """One pool. Tasks of several event loops may share it; a forked process begins its own.
 
@@ -75,6 +84,7 @@ class Threads:
         self._count = count
         self._waiting_max = waiting_max
         self._is_closed = False
+        self._held: WeakSet[Held] = WeakSet()
         self._begin()
         forks.renew_in_child(self, Threads._begin)
 
@@ -120,8 +130,14 @@ class Threads:
         except RuntimeError:  # the pool is shut down
             return None
 
+    def release_at_end(self, held: "Held") -> None:
+        """Have something released when the pool is closed, unless it is forgotten before."""
+        self._held.add(held)
+
     async def aclose(self) -> None:
         """Refuse waiting and new calls, and wait for those in progress."""
+        for held in list(self._held):
+            held.release()
         with self._lock:
             self._is_closed = True
             turns = list(self._turns)

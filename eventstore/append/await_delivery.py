@@ -9,6 +9,7 @@ from eventstore.dynamodb import transact_get
 from eventstore.errors import InvalidInputError, NotSettledError, ParkedError, TryLaterError
 from eventstore.model import AppendResult
 from eventstore.payload.plain import scalar
+from eventstore.ports import Flag
 from eventstore.rows import outbox as outbox_row
 from eventstore.rows.item import row_key
 from eventstore.rows.outbox import OutboxRow
@@ -24,8 +25,17 @@ def until_settled(
     result: AppendResult,
     timeout_seconds: float,
     destination: str | None = None,
+    stop: Flag | None = None,
 ) -> None:
-    """Return when the destinations have a commit; see `EventStore.wait_settled`."""
+    """Return when the destinations have a commit; see `EventStore.wait_settled`.
+
+    Args:
+        context: The store.
+        result: Of the append.
+        timeout_seconds: In all.
+        destination: Its name; None for all.
+        stop: Ends the wait with the look that is under way, since nobody waits any more.
+    """
     deadline, destination = Deadline(context.runtime, timeout_seconds), scalar(destination)
     context = context.until(deadline)
     backoff, polls = context.options.settle_backoff, 0
@@ -42,7 +52,7 @@ def until_settled(
             _LOG.info("retry: look for the delivery of commit %s, after: %s", result.commit_id, error)
         polls += 1
         left = deadline.left_seconds()
-        if left <= 0:
+        if left <= 0 or (stop is not None and stop.is_set()):
             raise NotSettledError(
                 result.aggregate.id,
                 commit_id=result.commit_id,
@@ -51,9 +61,9 @@ def until_settled(
             ) from last
         # At least half of the ceiling: this is a wait for somebody else, not a collision to be spread.
         delay = backoff.ceiling_seconds(polls) * (0.5 + context.runtime.uniform() / 2)
-        context.runtime.sleep(min(delay, left))
+        _pause(context, min(delay, left), stop)
     if destination in (None, INDEX):
-        _wait_out_refresh(context, result, deadline, timeout_seconds)
+        _wait_out_refresh(context, result, deadline, timeout_seconds, stop)
 
 
 def stored_commit_id(context: StoreContext, aggregate_id: str, sequence_number: int) -> str | None:
@@ -93,10 +103,11 @@ def _wait_out_refresh(
     result: AppendResult,
     deadline: Deadline,
     timeout_seconds: float,
+    stop: Flag | None,
 ) -> None:
     """Wait until the index has shown what it took: one refresh interval, since nobody says when the last one was."""
     refresh, left = context.options.index_refresh_seconds, deadline.left_seconds()
-    context.runtime.sleep(min(refresh, left))
+    _pause(context, min(refresh, left), stop)
     if left < refresh:
         raise NotSettledError(
             result.aggregate.id,
@@ -104,6 +115,13 @@ def _wait_out_refresh(
             delivered=(INDEX,),
             reason=f"the index took it too late within {timeout_seconds:g} s to be sure that searches show it",
         )
+
+
+def _pause(context: StoreContext, seconds: float, stop: Flag | None) -> None:
+    if stop is None:
+        context.runtime.sleep(seconds)
+    else:
+        stop.wait(seconds)
 
 
 def _read_together(context: StoreContext, aggregate_id: str, sequence_number: int) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ from eventstore import (
     WrongExpectedVersionError,
 )
 from eventstore.aio import AsyncEventStore, AsyncStream, ThreadPools
-from eventstore.aio.stream import paged
+from eventstore.aio.stream import ThreadedPages
 from eventstore.aio.threads import Threads
 from eventstore.search import SearchQuery
 from eventstore.system import SystemRuntime
@@ -141,7 +141,7 @@ def test_at_most_one_page_is_fetched_ahead(threads: Threads, read: int) -> None:
     source = Source(1_000_000)
 
     async def body() -> None:
-        async with AsyncStream(paged(threads, source, ManualRuntime())) as items:
+        async with AsyncStream(ThreadedPages(threads, source, ManualRuntime())) as items:
             assert source.taken == 0
             for number in range(read):
                 assert await anext(items) == number
@@ -159,7 +159,7 @@ def test_the_next_page_is_fetched_while_one_is_used(threads: Threads) -> None:
     source = Source(1_000)
 
     async def body() -> None:
-        async with AsyncStream(paged(threads, source, ManualRuntime())) as items:
+        async with AsyncStream(ThreadedPages(threads, source, ManualRuntime())) as items:
             await anext(items)
             await asyncio.to_thread(until, lambda: source.taken == 200, "the second page is fetched")
 
@@ -180,7 +180,7 @@ def test_a_slow_source_is_not_waited_for_until_a_page_is_full(threads: Threads) 
             yield number
 
     async def body() -> None:
-        items = paged(threads, slow(), clock)
+        items = AsyncStream(ThreadedPages(threads, slow(), clock))
         assert await anext(items) == 0
         assert len(given) <= 2
         assert [each async for each in items] == [1, 2, 3, 4]
@@ -198,7 +198,7 @@ def test_an_error_comes_behind_what_was_read_before_it(threads: Threads, at: int
 
     async def body() -> None:
         with pytest.raises(LookupError, match=f"item {at}"):
-            await pour(AsyncStream(paged(threads, source, ManualRuntime())), found.append)
+            await pour(AsyncStream(ThreadedPages(threads, source, ManualRuntime())), found.append)
 
     asyncio.run(body())
     assert found == list(range(at))
@@ -213,7 +213,7 @@ def test_an_error_that_nobody_waits_for_is_quiet(threads: Threads) -> None:
 
     async def body() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-        items = AsyncStream(paged(threads, source, ManualRuntime()))
+        items = AsyncStream(ThreadedPages(threads, source, ManualRuntime()))
         await anext(items)
         await asyncio.to_thread(source.is_closed.wait, PATIENCE_SECONDS)
         await items.aclose()
@@ -250,7 +250,7 @@ def test_a_reader_that_is_forgotten_leaves_nothing(threads: Threads) -> None:
     source = Source(1_000)
 
     async def body() -> None:
-        async for _ in AsyncStream(paged(threads, source, ManualRuntime())):
+        async for _ in AsyncStream(ThreadedPages(threads, source, ManualRuntime())):
             break
         await asyncio.to_thread(until, source.is_closed.is_set, "the source is closed")
 

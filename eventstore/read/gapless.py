@@ -8,7 +8,7 @@ good. Source: AWS, "DynamoDB transactions: how it works", isolation levels.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from eventstore import limits
 from eventstore.backoff import pause
@@ -39,6 +39,8 @@ class Hole:
 def rows(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item | Hole]:
     """Yield the rows of a span in order, and a `Hole` where rows are missing for good.
 
+    A row whose number is not whole is yielded once, wherever it stands, and counts for nothing: its decoder refuses it.
+
     Raises:
         TryLaterError: DynamoDB did not answer, or did not say what is in a hole.
     """
@@ -51,6 +53,9 @@ def _forwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[
     while True:  # every turn moves on, or uses up one of the looks
         missing: Hole | None = None
         for item in _items(context, aggregate_id, replace(span, after=place.number, limit=place.left)):
+            if not _is_numbered(item):
+                yield from place.tell(item)
+                continue
             if _number(item) != place.number + 1:
                 missing = Hole(place.number + 1, _number(item) - 1)
                 break
@@ -77,6 +82,9 @@ def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator
     while until is None or until > span.after:  # every turn moves on, or uses up one of the looks
         missing: Hole | None = None
         for item in _items(context, aggregate_id, replace(span, until=until, limit=place.left)):
+            if not _is_numbered(item):
+                yield from place.tell(item)
+                continue
             top = until if begun else _lower(_commit_last(item), span.until)
             if top is not None and _number(item) != top:
                 missing = Hole(_number(item) + 1, top)
@@ -133,6 +141,14 @@ class _Place:
     left: int | None
     commit_last: int = 0
     looks: int = 0
+    told: set[str] = field(default_factory=set)
+
+    def tell(self, item: Item) -> Iterator[Item]:
+        """Yield a row that stands between the numbers, unless an earlier look has."""
+        text = item["sequenceNumber"]["N"]
+        if text not in self.told:
+            self.told.add(text)
+            yield item
 
     def take(self, item: Item) -> None:
         self.number, self.commit_last, self.looks = _number(item), _commit_last(item), 0
@@ -166,6 +182,10 @@ def _items(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Ite
 def _lower(commit_last: int, until: int | None) -> int:
     """Return where a commit ends within what was asked for."""
     return commit_last if until is None else min(commit_last, until)
+
+
+def _is_numbered(item: Item) -> bool:
+    return str(item["sequenceNumber"]["N"]).isdecimal()
 
 
 def _number(item: Item) -> int:

@@ -8,7 +8,7 @@ from eventstore.event_codec import OnCorrupt, decode_rows
 from eventstore.model import AggregateRef, RecordedEvent
 from eventstore.read import gapless
 from eventstore.read.pages import Span, pages
-from eventstore.rows.item import Item
+from eventstore.rows.item import Item, ItemReader
 
 
 def read(
@@ -45,11 +45,12 @@ def current_version(context: StoreContext, aggregate: AggregateRef | str) -> int
 
     Raises:
         AggregateTypeError: The aggregate was named with a type, and its last event has another.
+        CorruptRowError: The last row's number is not whole.
     """
     for items in pages(context, id_of(aggregate), Span(backwards=True, limit=1)):
         for item in items:
             _of_type(item, aggregate)
-            return int(item["sequenceNumber"]["N"])
+            return ItemReader(item, context.tables.events).integer("sequenceNumber")
     return 0
 
 

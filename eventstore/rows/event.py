@@ -46,10 +46,13 @@ def decode(item: Item, table: str) -> RecordedEvent:
     """
     row = ItemReader(item, table)
     row.check_layout(LAYOUT_KNOWN)
+    number = row.integer("sequenceNumber")
+    if number < 1:
+        raise row.corrupt("sequenceNumber", f"is {number}; sequence numbers count from 1")
     return RecordedEvent(
         aggregate_id=row.text("aggregateId"),
         aggregate_type=row.text("aggregateType"),
-        sequence_number=row.integer("sequenceNumber"),
+        sequence_number=number,
         type=row.text("eventType"),
         data_json=row.text("eventData"),
         metadata_json=row.text("metadata"),

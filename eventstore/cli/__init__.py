@@ -1,9 +1,15 @@
 """The command `eventstore`: set tables up, append and import, look at what is stored, and check it."""
 
-import click
+import sys
 
-from eventstore.cli.lazy_group import Lazy
-from eventstore.cli.program import Program
+try:
+    import click
+
+    from eventstore.cli.lazy_group import Lazy
+    from eventstore.cli.program import Program
+except KeyboardInterrupt:  # Ctrl-C before there is anything that could handle it
+    sys.stderr.write("error: interrupted\n")
+    sys.exit(4)
 
 _COMMANDS = {
     "append": Lazy(

@@ -72,6 +72,10 @@ class LazyGroup(click.Group):
         self._lazy = LazyCommands(lazy)
         super().__init__(commands=self._lazy, **extra)
 
+    def named(self, name: str) -> click.Command | None:
+        """Return a command of the group, imported now if it was not; None for any other word."""
+        return self._lazy.get(name)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
         names = self.list_commands(ctx)

@@ -63,8 +63,15 @@ def console(*, stderr: bool = False) -> "Console":
     """Return a console for people; it does not wrap when the output is not a terminal, or has no width."""
     from rich.console import Console  # noqa: PLC0415 - commands that print JSON, or lines alone, do without
 
+    class Piped(Console):
+        """A console that raises `BrokenPipeError`; rich would end the process with a code of its own."""
+
+        def on_broken_pipe(self) -> None:
+            """Raise what was caught."""
+            raise  # noqa: PLE0704 - rich calls it where it has caught the error
+
     stream = sys.stderr if stderr else sys.stdout
-    made = Console(file=stream, highlight=False)
+    made = Piped(file=stream, highlight=False)
     if not stream.isatty() or made.width < 1:
         made.width = _UNWRAPPED_WIDTH
     return made

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     )
     from eventstore.schema import EventTypes, SchemaFinding, SchemaReport
     from eventstore.store import EventStore
+    from eventstore.timeline.follower import EventStream
     from eventstore.timeline.query import ByAggregateType, ByTime, ByType
     from eventstore.timeline.reader import Page
     from eventstore.verify import Finding, FindingKind, Severity
@@ -107,6 +108,7 @@ __all__ = [
     "EventSchemaError",
     "EventStore",
     "EventStoreError",
+    "EventStream",
     "EventTypes",
     "Expectation",
     "Finding",
@@ -190,6 +192,7 @@ _NAMES_BY_MODULE = {
     ),
     "eventstore.schema": "EventTypes SchemaFinding SchemaReport",
     "eventstore.store": "EventStore",
+    "eventstore.timeline.follower": "EventStream",
     "eventstore.timeline.query": "ByAggregateType ByTime ByType",
     "eventstore.timeline.reader": "Page",
     "eventstore.verify": "Finding FindingKind Severity",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from eventstore.search.client import SearchClient
     from eventstore.search.event_search import EventSearch
     from eventstore.search.options import SearchOptions
+    from eventstore.timeline.follower import EventStream, OnTrouble
     from eventstore.timeline.query import EventQuery
     from eventstore.timeline.reader import Page
     from eventstore.verify import Finding
@@ -450,7 +451,8 @@ class EventStore:
         poll_seconds: float = limits.FOLLOW_POLL_SECONDS_DEFAULT,
         stop: Flag | None = None,
         on_corrupt: OnCorrupt = None,
-    ) -> Iterator[RecordedEvent]:
+        on_trouble: OnTrouble = None,
+    ) -> EventStream:
         """Read all events from a moment on, across days, up to now; with `follow`, also new ones.
 
         A follower looks again every `poll_seconds`, and each look begins `overlap_seconds` before the time of the one
@@ -459,6 +461,10 @@ class EventStore:
         less. An event that shows up later than the overlap, or is stored with an older timestamp, is not given; one
         from a clock that is ahead of ours by more than the overlap comes when its time has come. Among the events of
         different looks order is by arrival. For a feed that may miss nothing, consume the bus.
+
+        A follower outlives times in which DynamoDB does not answer: it continues with its next look. It outlives a wall
+        clock that is set back: it looks back as far as the clock now says, and gives none of the last 10,000 events
+        again. `EventStream.resume_ms` is the `from_ms` with which another stream goes on where this one is.
 
         A look costs a Query per write shard, twice as many around midnight UTC, and a BatchGetItem per 100 new events.
 
@@ -470,14 +476,21 @@ class EventStore:
             stop: Ends the stream, also while it waits.
             on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead. A follower
                 may tell of a corrupt entry of the index at each look.
+            on_trouble: Told of each look of a follower that DynamoDB did not answer.
+
+        Returns:
+            The events, and how far they have come.
 
         Raises:
+            TryLaterError: DynamoDB did not answer in time; only without `follow`.
             As `read_between`.
         """
         from eventstore.timeline import follower
 
         following = follower.Following(overlap_seconds, poll_seconds)
-        return follower.stream(self._context, from_ms, following if follow else None, stop, on_corrupt)
+        return follower.stream(
+            self._context, from_ms, following, follow=follow, stop=stop, on_corrupt=on_corrupt, on_trouble=on_trouble
+        )
 
     def verify(
         self,

@@ -5,6 +5,7 @@
 Values and errors are those of `eventstore`.
 """
 
+from eventstore.aio.following import AsyncEventStream
 from eventstore.aio.repository import AsyncProjection, AsyncRepository
 from eventstore.aio.search import AsyncEventSearch
 from eventstore.aio.store import AsyncEventStore
@@ -14,6 +15,7 @@ from eventstore.aio.threads import ThreadPools
 __all__ = [
     "AsyncEventSearch",
     "AsyncEventStore",
+    "AsyncEventStream",
     "AsyncProjection",
     "AsyncRepository",
     "AsyncStream",

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 from eventstore import limits, validation
 from eventstore.aio import async_source
-from eventstore.aio.following import FollowedPages
+from eventstore.aio.following import AsyncEventStream, FollowedPages
 from eventstore.aio.search import AsyncEventSearch
 from eventstore.aio.stream import AsyncStream, ThreadedPages
 from eventstore.aio.threads import ThreadPools, Threads
@@ -27,6 +27,7 @@ from eventstore.search.client import SearchClient
 from eventstore.search.options import SearchOptions
 from eventstore.store import EventStore
 from eventstore.timeline import follower
+from eventstore.timeline.follower import Following, OnTrouble
 from eventstore.timeline.query import EventQuery
 from eventstore.timeline.reader import Page
 from eventstore.verify import Finding
@@ -318,18 +319,18 @@ class AsyncEventStore:
         overlap_seconds: float = limits.FOLLOW_OVERLAP_SECONDS_DEFAULT,
         poll_seconds: float = limits.FOLLOW_POLL_SECONDS_DEFAULT,
         on_corrupt: OnCorrupt = None,
-    ) -> AsyncStream[RecordedEvent]:
+        on_trouble: OnTrouble = None,
+    ) -> AsyncEventStream:
         """See `EventStore.stream_events`. A follower ends when it is closed or cancelled.
 
         Between two looks it takes no thread; the pause is by the event loop's clock.
         """
-        so_far = self._store.stream_events(
-            from_ms, overlap_seconds=overlap_seconds, poll_seconds=poll_seconds, on_corrupt=on_corrupt
-        )  # says at once what is wrong with the arguments, and sends nothing before it is used
-        if not follow:
-            return AsyncStream(ThreadedPages(self._calls, so_far, self.context.runtime))
-        following = follower.Following(overlap_seconds, poll_seconds)
-        return AsyncStream(FollowedPages(self._calls, self.context, from_ms, following, on_corrupt))
+        following = Following(overlap_seconds, poll_seconds)
+        so_far = follower.stream(self.context, from_ms, following, follow=False, on_corrupt=on_corrupt)
+        if not follow:  # so far it only says what is wrong with the arguments, and sends nothing before it is used
+            return AsyncEventStream(ThreadedPages(self._calls, so_far.placed, self.context.runtime), from_ms)
+        pages = FollowedPages(self._calls, self.context, from_ms, following, on_corrupt, on_trouble)
+        return AsyncEventStream(pages, from_ms)
 
     def verify(
         self,

@@ -11,6 +11,8 @@ from eventstore.cli.opened import open_store
 from eventstore.cli.output import envelope
 from eventstore.cli.output.event_list import EventList
 from eventstore.cli.output.event_view import line
+from eventstore.cli.output.streams import printable
+from eventstore.errors import TryLaterError
 from eventstore.event_codec import OnCorrupt
 from eventstore.limits import FOLLOW_OVERLAP_SECONDS_DEFAULT
 from eventstore.model import RecordedEvent
@@ -90,7 +92,8 @@ def tail(
 
     With both types, events of one type are read until enough of them match the other.
 
-    --follow continues with events of the last ten seconds and later; events with older timestamps are not shown.
+    --follow continues with events of the last ten seconds and later; events with older timestamps are not shown. While
+    DynamoDB is out of reach it says so on standard error, and tries again.
 
     A row that cannot be read is named on standard error, and its neighbours are shown.
 
@@ -118,11 +121,16 @@ def tail(
         _print(seen[-limit:], listed, as_lines=as_lines)
         since_ms = max(0, now_ms - round(FOLLOW_OVERLAP_SECONDS_DEFAULT * 1000))
         known = {event.event_id for event in seen}
-        for event in store.stream_events(since_ms, follow=True, on_corrupt=listed.on_corrupt):
+        for event in store.stream_events(since_ms, follow=True, on_corrupt=listed.on_corrupt, on_trouble=_say):
             if wanted.takes(event) and event.event_id not in known:
                 _print([event], listed, as_lines=as_lines)
     except KeyboardInterrupt:
         return
+
+
+def _say(trouble: TryLaterError) -> None:
+    """Tell that nothing can be seen for the moment; the follower continues by itself."""
+    click.echo(f"note: {printable(' '.join(str(trouble).split()))}; trying again", err=True)
 
 
 def _parse_day(text: str) -> str:

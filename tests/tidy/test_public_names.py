@@ -43,6 +43,7 @@ EVENTSTORE = [
     "EventSchemaError",
     "EventStore",
     "EventStoreError",
+    "EventStream",
     "EventTypes",
     "Expectation",
     "Finding",
@@ -100,6 +101,7 @@ EVENTSTORE = [
 EVENTSTORE_AIO = [
     "AsyncEventSearch",
     "AsyncEventStore",
+    "AsyncEventStream",
     "AsyncProjection",
     "AsyncRepository",
     "AsyncStream",

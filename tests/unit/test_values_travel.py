@@ -273,6 +273,7 @@ def _records(store: EventStore) -> list[Any]:
 STAY_IN_THEIR_PROCESS = {
     "AsyncEventSearch",
     "AsyncEventStore",
+    "AsyncEventStream",
     "AsyncProjection",
     "AsyncRepository",
     "AsyncStream",
@@ -281,6 +282,7 @@ STAY_IN_THEIR_PROCESS = {
     "DynamoDBStreamsClient",
     "EventSearch",
     "EventStore",
+    "EventStream",
     "EventTypes",
     "InMemoryDynamoDB",
     "InMemoryEventStore",

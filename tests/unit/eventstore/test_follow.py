@@ -5,12 +5,21 @@ from typing import Any
 
 import pytest
 
-from eventstore import CorruptRowError, EventStore, InvalidInputError, LimitExceededError
+from eventstore import (
+    CorruptRowError,
+    EventStore,
+    InvalidInputError,
+    LimitExceededError,
+    StoreOptions,
+    TryLaterError,
+    UnreachableError,
+)
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.timeline import follower
 from eventstore.timeline.query import DAY_MS
 from eventstore.timeline.seen import Seen
 
+from .conftest import QUICK, lost
 from .worlds import Script, TurnedRuntime, Watched, append, keys
 
 MIDNIGHT = 1_700_006_400_000
@@ -223,3 +232,133 @@ def test_a_stream_from_the_beginning_of_time_is_refused(store: EventStore) -> No
     """
     with pytest.raises(LimitExceededError, match="days"):
         store.stream_events(0)
+
+
+def test_a_follower_outlives_a_clock_that_is_set_back(store: EventStore, clock: TurnedRuntime) -> None:
+    """
+    It gives what is stored by the new time at once, and nothing twice; not only when the old time is reached again.
+    """
+    clock.now = MIDNIGHT + 3600 * SECOND
+    append(store, "before", clock.now - SECOND)
+
+    def back() -> None:
+        clock.now = MIDNIGHT
+        append(store, "after", clock.now + SECOND)
+
+    def further() -> None:
+        clock.now = MIDNIGHT - DAY_MS
+        append(store, "long after", clock.now)
+
+    found = follow(store, back, further, lambda: None, from_ms=MIDNIGHT - 2 * DAY_MS)
+
+    assert found == [("before", 1), ("after", 1), ("long after", 1)]
+
+
+def append_250(store: EventStore, first_ms: int) -> None:
+    """Append 250 events to aggregate `a`, a millisecond apart."""
+    for start in range(first_ms, first_ms + 250, 50):
+        append(store, "a", *range(start, start + 50))
+
+
+class Failing:
+    """Passes calls on to a client; while it is out of order, those of one operation fail.
+
+    Attributes:
+        operation: Which calls fail.
+        after: How many of them are answered before; None for all.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.operation = "query"
+        self.after: int | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        passed_on: Callable[..., Any] = getattr(self._inner, name)
+        if name != self.operation or self.after is None:
+            return passed_on
+        if self.after > 0:
+            self.after -= 1
+            return passed_on
+
+        def fail(**_: Any) -> Any:
+            raise lost()
+
+        return fail
+
+
+@pytest.mark.parametrize(
+    ("operation", "after"),
+    [*(("query", after) for after in (0, 1, 3, 5)), *(("batch_get_item", after) for after in (0, 1, 2))],
+)
+def test_a_follower_outlives_an_outage(
+    database: InMemoryDynamoDB, clock: TurnedRuntime, operation: str, after: int
+) -> None:
+    """
+    Wherever in a look DynamoDB stops to answer: each event is given once, and the outage is told.
+    """
+    failing = Failing(database.client())
+    options = StoreOptions(read_backoff=QUICK)
+    store = EventStore.open(failing, runtime=clock, options=options)  # type: ignore[arg-type]
+    told: list[TryLaterError] = []
+    healthy = EventStore.open(database.client(), runtime=clock)
+    append_250(healthy, MIDNIGHT - 9_000)
+    failing.operation, failing.after = operation, after
+
+    def goes_on() -> None:
+        append(healthy, "late", MIDNIGHT - 8_900)
+
+    def is_well() -> None:
+        failing.after = None
+
+    found = follow(
+        store, goes_on, is_well, lambda: None, lambda: None, from_ms=MIDNIGHT - DAY_MS, on_trouble=told.append
+    )
+
+    assert sorted(found) == [*(("a", number) for number in range(1, 251)), ("late", 1)]
+    assert told
+    assert {type(error) for error in told} == {UnreachableError}
+
+
+def test_a_stream_that_does_not_follow_raises(database: InMemoryDynamoDB, clock: TurnedRuntime) -> None:
+    """
+    It has no next look, so an outage is its caller's; `resume_ms` says where to go on.
+    """
+    failing = Failing(database.client())
+    options = StoreOptions(read_backoff=QUICK)
+    store = EventStore.open(failing, runtime=clock, options=options)  # type: ignore[arg-type]
+    append_250(store, MIDNIGHT - 90_000)
+    failing.operation, failing.after = "batch_get_item", 2
+    stream = store.stream_events(MIDNIGHT - DAY_MS)
+    found = []
+
+    with pytest.raises(UnreachableError):
+        found.extend(event.sequence_number for event in stream)
+    failing.after = None
+
+    assert found == list(range(1, 201))
+    assert stream.resume_ms == MIDNIGHT - 90_000 + 199
+    assert keys(store.stream_events(stream.resume_ms)) == [("a", number) for number in range(200, 251)]
+
+
+def test_a_follower_is_resumed_by_another(store: EventStore, clock: TurnedRuntime) -> None:
+    """
+    Another one, of another process, misses nothing, also of what the index shows late; it repeats the overlap alone.
+    """
+    append(store, "old", MIDNIGHT - 3600 * SECOND)
+    append(store, "new", clock.now - SECOND)
+    stop = Script([])
+    stream = store.stream_events(MIDNIGHT - DAY_MS, follow=True, stop=stop)
+    assert stream.resume_ms == MIDNIGHT - DAY_MS
+
+    assert next(stream).aggregate_id == "old"
+    assert stream.resume_ms == MIDNIGHT - 3600 * SECOND
+    assert next(stream).aggregate_id == "new"
+    assert stream.resume_ms == clock.now - 10 * SECOND
+    stream.close()
+
+    append(store, "late", clock.now - 9 * SECOND)
+    append(store, "next", clock.now)
+    resumed = keys(store.stream_events(stream.resume_ms, follow=True, stop=Script([])))
+
+    assert resumed == [("late", 1), ("new", 1), ("next", 1)]

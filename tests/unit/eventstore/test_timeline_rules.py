@@ -201,7 +201,8 @@ def test_a_token_holds_a_place_and_nothing_else() -> None:
 def admitted(seen: Seen, horizon: int, *places: Place) -> list[Place]:
     """Return what is new in a pass."""
     seen.begin_pass(horizon)
-    found = [place for place in places if seen.admit(place)]
+    found = [place for place in places if seen.is_new(place)]
+    seen.give(found)
     seen.end_pass()
     return found
 
@@ -235,14 +236,55 @@ def test_what_stands_at_the_edge_of_two_looks_is_given_once() -> None:
 
 def test_a_follower_never_looks_further_back_than_its_beginning() -> None:
     """
-    Nor further back than it looked before, should the clock be set back.
+    Also when the clock is set back before it.
     """
     seen = Seen(100)
     admitted(seen, 50)
     assert seen.low_ms == 100
     admitted(seen, 200)
-    admitted(seen, 150)
-    assert seen.low_ms == 200
+    admitted(seen, 50)
+    assert seen.low_ms == 100
+
+
+def test_a_follower_looks_back_with_a_clock_that_is_set_back() -> None:
+    """
+    At once, and what it has given is given once, also where it would not have met it again.
+    """
+    seen = Seen(0)
+    assert admitted(seen, 35, A, B, C) == [A, B, C]
+    assert seen.low_ms == 35
+
+    assert seen.begin_pass(15) is None
+    assert seen.low_ms == 15
+    assert [place for place in (B, Place(25, "b", 1), C) if seen.is_new(place)] == [Place(25, "b", 1)]
+
+
+def test_a_pass_that_an_error_ended_goes_on_behind_what_was_given() -> None:
+    """
+    What was met and not given is new still; the next pass begins where the interrupted one's horizon was.
+    """
+    seen = Seen(0)
+    seen.begin_pass(15)
+    assert [seen.is_new(A), seen.is_new(B)] == [True, True]
+    seen.give([A])
+
+    assert seen.begin_pass(99) == A
+    assert seen.is_new(B)
+    seen.give([B])
+    seen.end_pass()
+
+    assert seen.low_ms == 15
+    assert admitted(seen, 99, B, C) == [C]
+
+
+def test_a_follower_is_resumed_before_all_that_may_still_come() -> None:
+    """
+    Within one pass it is the event's own time, near the present it is where the next pass begins.
+    """
+    seen = Seen(10)
+    seen.begin_pass(30)
+
+    assert [seen.resume_ms(at) for at in (5, 20, 30, 40)] == [10, 20, 30, 30]
 
 
 def test_a_follower_that_cannot_remember_more_gives_nothing_twice() -> None:

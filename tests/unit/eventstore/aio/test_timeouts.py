@@ -7,11 +7,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
-from eventstore import ANY, NO_EVENTS, AggregateRef, Append, EventStore, InvalidInputError, NewEvent
+from eventstore import (
+    ANY,
+    NO_EVENTS,
+    AggregateRef,
+    Append,
+    Backoff,
+    EventStore,
+    InvalidInputError,
+    NewEvent,
+    StoreOptions,
+    TryLaterError,
+    UnreachableError,
+)
 from eventstore.aio import AsyncEventStore, AsyncStream
 from eventstore.search import SearchQuery
 from eventstore.testing import InMemorySearch
+from tests.support.waiting import until
 
 from .conftest import ITEM, PATIENCE_SECONDS, Gate, counted
 from .test_streams import DAY_START_MS, run
@@ -241,3 +255,55 @@ def test_a_cancelled_load_reads_no_further_page(blocking_store: EventStore, gate
 
     run(blocking_store, body)
     assert len(gate.threads) == 1
+
+
+def test_a_follower_outlives_an_outage(blocking_store: EventStore, gate: Gate) -> None:
+    """
+    A look that DynamoDB does not answer is told, and continued; `resume_ms` is that of what the reader was given.
+    """
+    told: list[TryLaterError] = []
+    store = EventStore.open(Broken(blocking_store.context.client), options=OPTIONS)  # type: ignore[arg-type]
+    broken: Any = store.context.client
+    now_ms = store.context.runtime.now_ms()
+    blocking_store.append(
+        ITEM, [NewEvent("COUNTED", {}, timestamp_ms=now_ms - age) for age in (60_000, 40_000, 0)], expected_version=0
+    )
+
+    async def body(opened: AsyncEventStore) -> None:
+        del opened
+        async with AsyncEventStore(store) as reader:
+            broken.is_broken = True
+            stream = reader.stream_events(now_ms - 90_000, follow=True, poll_seconds=0.01, on_trouble=told.append)
+            coming = asyncio.ensure_future(anext(stream))
+            await asyncio.to_thread(until, lambda: len(told) > 1, "two looks failed")
+            assert stream.resume_ms == now_ms - 90_000
+            broken.is_broken = False
+            assert (await coming).sequence_number == 1
+            assert stream.resume_ms == now_ms - 60_000
+            assert [(await anext(stream)).sequence_number for _ in range(2)] == [2, 3]
+            assert now_ms - 10_000 <= stream.resume_ms <= now_ms
+            await stream.aclose()
+
+    run(blocking_store, body)
+    assert {type(error) for error in told} == {UnreachableError}
+
+
+class Broken:
+    """Passes calls on to a client, until it is broken: then no Query is answered."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.is_broken = False
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        operation: Callable[..., Any] = getattr(self._inner, name)
+
+        def call(**request: Any) -> Any:
+            if self.is_broken and name == "query":
+                raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+            return operation(**request)
+
+        return call
+
+
+OPTIONS = StoreOptions(read_backoff=Backoff(attempts_max=1))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eventstore import checks, limits
 from eventstore.context import StoreContext
-from eventstore.errors import InvalidInputError, TryLaterError
+from eventstore.errors import TryLaterError
 from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.ports import Flag

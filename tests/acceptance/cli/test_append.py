@@ -54,7 +54,7 @@ def test_from_standard_input_and_from_a_file(terminal, corner, tmp_path):
         "diagnostics": [],
     }
     assert [event.sequence_number for event in stored] == [1, 2, 3]
-    assert (stored[0].metadata_json, stored[0].schema_version) == ('{"user":"ada"}', 2)
+    assert (stored[0].metadata_json, stored[0].schema_version) == ('{"user": "ada"}', 2)
     assert stored[0].timestamp_ms == 1_700_000_000_000
     assert stored[2].data_json == '{"price": 1.50, "name": "Öl"}'
 

@@ -158,7 +158,7 @@ def test_ctrl_c_while_modules_load(at: str, times: int, line: str, documents: in
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
     server = DevServer()
-    client = server.databases.of("local").client()
+    client = server.databases.of("local", SETTINGS["EVENTSTORE_AWS_REGION"]).client()
     init_tables(client)
     store = EventStore.open(client)
     for number in range(30):

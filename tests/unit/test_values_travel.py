@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 import eventstore
 import relay
@@ -41,6 +42,7 @@ from eventstore import (
     IndexMissingError,
     InvalidInputError,
     InvalidTokenError,
+    JsonText,
     LimitExceededError,
     MissingExtraError,
     NewerRowError,
@@ -73,12 +75,14 @@ from eventstore.dynamodb.errors import (
     RefusedError,
     TransactionCancelledError,
 )
+from eventstore.payload.plain import _NotPlainError
 from eventstore.schema import SchemaFinding
 from eventstore.search import FacetCount, Facets, IndexLag, SearchOptions, SearchPage, SearchQuery
 from eventstore.search.client import SearchStatusError
 from eventstore.testing import InMemoryDynamoDB, Weather
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from eventstore.testing.dynamodb.operations.transactions import _UnfitKeyError
+from eventstore.testing.http_body import UnframedError
 from eventstore.verify import Finding, FindingKind, Severity
 from relay.destination import BusLostError
 from relay.destinations.bus.broker import MessageTooLargeError
@@ -113,11 +117,13 @@ def _all_modules(*packages: ModuleType) -> Iterator[ModuleType]:
 
 
 def _error_classes() -> set[type[Exception]]:
+    """Return all but those that an HTTP client is handed to raise, and that leave no call."""
     return {
         value
         for module in _all_modules(eventstore, relay)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Exception) and value.__module__ == module.__name__
+        if not issubclass(value, BotoCoreError)
     }
 
 
@@ -162,6 +168,8 @@ MADE_OF_MORE: list[Exception] = [
     BusLostError(None),
     MessageTooLargeError(1024),
     IndexRefusedError(403, "forbidden"),
+    _NotPlainError("is a set"),
+    UnframedError("SerializationException", "no", status=400),
     LeaseLostError("shard-1", worker_id="w1", term=3),
     LeaseFencedError("shard-1"),
     FleetSettingsError({"RELAY_SHARDS_MAX": ("4", "8")}, ["w1"]),
@@ -305,9 +313,18 @@ def test_every_public_class_is_a_record_here_or_stays_in_its_process(store: Even
     """
     values = {cls for cls in _public_classes() if not issubclass(cls, Enum)}
 
-    assert values == {type(record) for record in _records(store)} | {
+    assert values == {JsonText} | {type(record) for record in _records(store)} | {
         cls for cls in values if cls.__name__ in STAY_IN_THEIR_PROCESS
     }
+
+
+def test_a_payload_as_text_survives() -> None:
+    """
+    It is no record, but a mapping, and keeps its digits.
+    """
+    given = JsonText('{"price":12.50}')
+    for way, there in _ways(given).items():
+        assert (type(there), there.text, dict(there)) == (JsonText, '{"price":12.50}', {"price": 12.5}), way
 
 
 def test_every_record_survives(store: EventStore) -> None:

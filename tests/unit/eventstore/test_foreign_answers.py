@@ -182,6 +182,7 @@ def test_a_snapshot_of_another_aggregate_is_not_used(crossed: Crossed) -> None:
         aggregate_type="ITEM",
         initial=(),
         evolve=lambda state, event: (*state, event.data["of"]),
+        fold_name="owners",
         snapshots=SnapshotPolicy(every_events=1),
         state_type=tuple[str, ...],
     )

@@ -190,6 +190,8 @@ class FleetWatch:
         for held, process in self._beliefs.items():
             if held.key != key or process.has_crashed or (held._owner, held.term) == (row.owner, row.term):
                 continue
+            if (held.key, held._owner, held.term) not in self._granted:
+                continue  # given before the tables were made anew, and learned of only then
             if not held._is_over and self._scheduler.seconds < held._valid_until:
                 self._broken("a shard has one unfenced owner", f"{key}: {row.owner} takes it from {process.name}")
 

@@ -67,7 +67,7 @@ def test_runs_in_one_process_do_not_disturb_each_other() -> None:
     assert simulate(Plan(5)).trace == alone
 
 
-@pytest.mark.parametrize("name", ["settle-before-confirm", "idempotency-key-forgotten", "refused-event-overtaken"])
+@pytest.mark.parametrize("name", ["return-ignored", "idempotency-key-forgotten", "refused-event-overtaken"])
 def test_a_failing_run_shrinks(name: str) -> None:
     """A run with fewer aggregates, appends and faults and a shorter storm breaks the same promise."""
     with BUGS[name].plant():

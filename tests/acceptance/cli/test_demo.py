@@ -1,5 +1,6 @@
 """`relay demo` as a process: its figures, its input, its ends."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_the_real_stack_with_one_server_gone(terminal):
 
 def test_interrupted(bare):
     """
-    Ctrl-C ends it soon, with 4, without figures and without a traceback.
+    Ctrl-C ends it soon, with 4 and a document that says so, without figures and without a traceback.
     """
     drawn = bare.with_settings(FORCE_COLOR="1", TERM="xterm")  # so that progress is shown, and we know it has begun
     with drawn.start("relay", "demo", "--json", "--limit", "100000") as demo:
@@ -149,7 +150,12 @@ def test_interrupted(bare):
         finished = demo.end()
 
     assert finished.code == 4
-    assert finished.out == ""
+    assert json.loads(finished.out) == {
+        "version": 1,
+        "status": "error",
+        "data": None,
+        "diagnostics": ["interrupted"],
+    }
     assert finished.err.endswith("error: interrupted\n")
 
 

@@ -42,7 +42,10 @@ class Program(LazyGroup):
             envelope.fail(_advised(error, context), envelope.ExitCode.USAGE, as_json=_wants_envelope(context, given))
         except (click.Abort, KeyboardInterrupt):
             self._end("interrupted", envelope.ExitCode.PARTIAL, given)
-        except (OSError, _ReaderGoneError) as error:
+        except (BrokenPipeError, _ReaderGoneError):  # `| head` has seen enough: there is nothing to complain of
+            streams.abandon()
+            sys.exit(int(envelope.ExitCode.PARTIAL))
+        except OSError as error:
             self._end(str(error), envelope.ExitCode.PARTIAL, given)
         except Exception as defect:  # noqa: BLE001 - a person at a terminal is shown no traceback, whatever it is
             self._end(_reported(defect), envelope.ExitCode.DEFECT, given)

@@ -196,7 +196,7 @@ LINES = [
 
 def test_a_reader_that_has_gone(environment: dict[str, str], tmp_path: Path) -> None:
     """
-    A pipe whose reading end is closed, as by `| head`, ends every command with code 4 and without a traceback.
+    A pipe whose reading end is closed, as by `| head`, ends every command with code 4 and without a word.
     """
     found = {}
     for line in LINES:
@@ -218,4 +218,4 @@ def test_a_reader_that_has_gone(environment: dict[str, str], tmp_path: Path) -> 
             os.close(writing)
         found[line] = (done.returncode, done.stderr.strip())
 
-    assert found == dict.fromkeys(LINES, (4, "error: [Errno 32] Broken pipe"))
+    assert found == dict.fromkeys(LINES, (4, ""))

@@ -144,7 +144,7 @@ def test_a_reader_that_has_seen_enough(terminal, corner):
 
     found = end_all({name: terminal.shell(line, "eventstore", "show", "SKU-1", *more) for name, more in flags.items()})
 
-    assert {name: finished.err for name, finished in found.items()} == dict.fromkeys(flags, "code 1\n")
+    assert {name: finished.err for name, finished in found.items()} == dict.fromkeys(flags, "code 4\n")
 
 
 def test_as_of(terminal, history):

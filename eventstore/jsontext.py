@@ -7,7 +7,7 @@ import msgspec
 from eventstore.payload.json_text import FAULTS
 from eventstore.payload.plain import plain
 
-__all__ = ["FAULTS", "decode", "decode_digits", "encode"]
+__all__ = ["FAULTS", "decode", "decode_by", "decode_digits", "encode"]
 
 
 def encode(value: object, field: str) -> str:
@@ -29,10 +29,7 @@ def decode(text: str | bytes) -> Any:
     Raises:
         ValueError: The text is not JSON, or nested more deeply than can be decoded.
     """
-    try:
-        return msgspec.json.decode(text)
-    except (RecursionError, OverflowError) as error:
-        raise ValueError(str(error)) from error
+    return decode_by(_PLAIN, text)
 
 
 def decode_digits(text: str | bytes) -> Any:
@@ -41,10 +38,20 @@ def decode_digits(text: str | bytes) -> Any:
     Raises:
         ValueError: The text is not JSON, or nested more deeply than can be decoded.
     """
+    return decode_by(_DIGITS, text)
+
+
+def decode_by(decoder: msgspec.json.Decoder[Any], text: str | bytes) -> Any:
+    """Return what a decoder makes of a JSON text.
+
+    Raises:
+        ValueError: The text is not JSON, or nested more deeply than can be decoded.
+    """
     try:
-        return _DIGITS.decode(text)
+        return decoder.decode(text)
     except (RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from error
 
 
+_PLAIN = msgspec.json.Decoder()
 _DIGITS = msgspec.json.Decoder(float_hook=lambda digits: msgspec.Raw(digits.encode()))

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from eventstore import jsontext
 from eventstore.model import RecordedEvent
 from eventstore.rows.item import Item, ItemReader
 
@@ -56,10 +57,7 @@ def exact(text: str) -> Any:
     Raises:
         ValueError: The text is not JSON, or nested more deeply than can be decoded.
     """
-    try:
-        return _EXACT.decode(text)
-    except (RecursionError, OverflowError) as error:
-        raise ValueError(str(error)) from error
+    return jsontext.decode_by(_EXACT, text)
 
 
 def _number(text: str) -> float | msgspec.Raw:

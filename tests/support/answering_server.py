@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
     server: AnsweringServer
 
-    def do_POST(self) -> None:
+    def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.asked.append(self.headers.get("X-Amz-Target", "").rpartition(".")[2])
         self.server.hold()
@@ -57,6 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - the base class calls them so
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
         """Log nothing."""

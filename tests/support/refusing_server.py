@@ -1,11 +1,9 @@
 """A server on loopback that refuses every request in the same words, and counts them."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-JOIN_SECONDS = 10.0
+from tests.support.answering_server import Answer, AnsweringServer, answering_server
 
 NO_CREDENTIALS_DYNAMODB = (
     400,
@@ -20,55 +18,25 @@ NO_CREDENTIALS_ELASTICSEARCH = (
 """What Elasticsearch says of a wrong password, shortened."""
 
 
-class RefusingServer(ThreadingHTTPServer):
-    """Answers everything with one status and one body.
-
-    Attributes:
-        requests: How many it has answered.
-        url: Where it listens.
-    """
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, status: int, body: bytes) -> None:
-        self.answer = (status, body)
-        self.requests = 0
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+_HEADERS = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    server: RefusingServer
+class RefusingServer(AnsweringServer):
+    """Answers everything with one status and one body."""
 
-    def _refuse(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.requests += 1
-        status, body = self.server.answer
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("X-Elastic-Product", "Elasticsearch")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def refuse(self, status: int, body: bytes) -> None:
+        """Answer so from now on."""
+        self.answer = Answer(body, status, _HEADERS)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _refuse  # noqa: N815 - the base class calls them so
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Log nothing."""
+    @property
+    def requests(self) -> int:
+        """How many it has answered."""
+        return len(self.asked)
 
 
 @contextmanager
 def refusing_server(answer: tuple[int, bytes]) -> Iterator[RefusingServer]:
     """Give a server that refuses with this status and this body."""
-    server = RefusingServer(*answer)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="refusing", daemon=True)
-    thread.start()
-    try:
+    with answering_server(RefusingServer) as server:
+        server.refuse(*answer)
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(JOIN_SECONDS)

@@ -100,7 +100,7 @@ def is_outage(report: Report) -> bool:
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_odd_answers_while_it_is_prepared(server: RefusingServer, index: Index, status: int, body: bytes) -> None:
     """Nothing is taken and nothing parked; a refusal in odd words is still a refusal."""
-    server.answer = (status, body)
+    server.refuse(status, body)
 
     report = deliver(index, [chain("a", 1)], 5)
 
@@ -116,7 +116,7 @@ def test_odd_answers_to_a_bulk_request(server: RefusingServer, index: Index, bod
     client = index._client
     client.prepare(5.0)
     index._prepared = True
-    server.answer = (200, body)
+    server.refuse(200, body)
 
     assert is_outage(deliver(index, [chain("a", 1)], 5))
 
@@ -124,7 +124,7 @@ def test_odd_answers_to_a_bulk_request(server: RefusingServer, index: Index, bod
 @pytest.mark.parametrize("answer", [(413, b"<html>413</html>"), (413, b"{}"), (413, DEEP)])
 def test_an_index_that_takes_no_template(server: RefusingServer, index: Index, answer: tuple[int, bytes]) -> None:
     """The body is small, so that a limit before the index is far too low: a person must act, and nothing ends."""
-    server.answer = answer
+    server.refuse(*answer)
 
     report = deliver(index, [chain("a", 1)], 5)
 
@@ -184,7 +184,7 @@ def test_a_look_at_the_topology_survives_them(
     server: RefusingServer, client: ElasticsearchClient, status: int, body: bytes
 ) -> None:
     """`relay topology check` says what is wrong, or what it found."""
-    server.answer = (status, body)
+    server.refuse(status, body)
     topology = ElasticsearchTopology(client, IndexSettings())
 
     try:
@@ -211,7 +211,7 @@ def test_a_look_at_the_topology_survives_them(
 )
 def test_a_template_of_another_shape(server: RefusingServer, client: ElasticsearchClient, found: object) -> None:
     """Differences are looked for in whatever comes."""
-    server.answer = (200, json.dumps(found).encode())
+    server.refuse(200, json.dumps(found).encode())
 
     with pytest.raises(EventStoreError):
         ElasticsearchTopology(client, IndexSettings()).examine()
@@ -221,7 +221,7 @@ def test_a_template_of_another_shape(server: RefusingServer, client: Elasticsear
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_a_search_survives_them(server: RefusingServer, status: int, body: bytes) -> None:
     """The reading side knows the same two outcomes."""
-    server.answer = (status, body)
+    server.refuse(status, body)
     client = ElasticsearchSearch(server.url)
 
     for call in (lambda: client.count("x", {}, 5.0), lambda: client.open_view("x", 60, 5.0)):

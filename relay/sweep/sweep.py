@@ -223,7 +223,7 @@ class Sweep:
             kept = kept_from_bus(page.rows, blocked, now_ms)
             blocked = kept.blocked
             readable = [row for row in page.rows if isinstance(row, OutboxRow)]
-            rows = self._choose(readable, kept.keys, now_ms, age_seconds)
+            rows = self._choose(readable, kept.keys, now_ms, age_seconds) if self._has_room() else []
             if rows and not self._table.is_still(mark):
                 break  # of which table they were nobody can say
             progress = 0

@@ -24,6 +24,7 @@ COVERED_RUNS_MIN = 100
 """So many runs meet every kind of fault; fewer are not expected to."""
 
 _CHUNK = 5
+_PROGRESS_SECONDS = 20.0
 _FAILURES_SHOWN = 5
 
 
@@ -111,8 +112,16 @@ def _parser() -> argparse.ArgumentParser:
 def _run_many(first: Plan, runs: int, jobs: int) -> int:
     began = time.monotonic()
     tally = Tally()
+    said_at, done = began, 0
     for part in _spread([replace(first, seed=first.seed + number) for number in range(runs)], jobs):
         tally.merge(part)
+        done = min(done + _CHUNK, runs)
+        for seed, promise in part.failures:
+            print(f"seed {seed} broke a promise: {promise}", file=sys.stderr, flush=True)
+        if time.monotonic() - said_at > _PROGRESS_SECONDS:
+            said_at = time.monotonic()
+            rate = done / (said_at - began)
+            print(f"{done:,} of {runs:,} seeds, {rate:.1f} a second", file=sys.stderr, flush=True)
     seconds = time.monotonic() - began
     print("\n".join(tally.coverage.lines()))
     print(

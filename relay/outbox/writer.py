@@ -107,12 +107,14 @@ class OutboxWriter:
         }
         ours, values = same_commit(row)
         lacks = f"{ours} AND NOT {has_it(':name')}"
+        # A mark that equals ours to the millisecond is ours: the reply of the attempt before was lost.
         given = {**values, ":name": {"S": name}, **TEXTS}
         first = self._update(
             row,
             UpdateExpression="SET parked = :map",
             # What is not a map was written by somebody else, and would be in the way of every mark for ever.
-            ConditionExpression=f"{lacks} AND (attribute_not_exists(parked) OR NOT attribute_type(parked, :kind))",
+            ConditionExpression=f"{lacks} AND (attribute_not_exists(parked) OR NOT attribute_type(parked, :kind)"
+            " OR parked = :map)",
             ExpressionAttributeValues={**given, ":map": {"M": {name: mark}}, ":kind": {"S": "M"}},
         )
         if first:
@@ -120,7 +122,8 @@ class OutboxWriter:
         return self._update(
             row,
             UpdateExpression="SET parked.#name = :mark",
-            ConditionExpression=f"{lacks} AND attribute_exists(parked) AND attribute_not_exists(parked.#name)",
+            ConditionExpression=f"{lacks} AND attribute_exists(parked)"
+            " AND (attribute_not_exists(parked.#name) OR parked.#name = :mark)",
             ExpressionAttributeNames={"#name": name},
             ExpressionAttributeValues={**given, ":mark": mark},
         )

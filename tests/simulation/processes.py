@@ -30,6 +30,9 @@ from tests.simulation.writers import Writer
 
 OPERATOR_REFUSALS_MAX = 3
 LARGE_BYTES = 1 << 20
+
+_BEGUN_IN_THE_STORM = frozenset({"pause", "slow", "applying", "index.slow"})
+"""Waits that only a storm begins; they may end in the calm."""
 """Larger than any message; the limit once an operator has raised it."""
 
 
@@ -84,7 +87,6 @@ class Processes:
         self._draw = chance.stream("processes")
         self._message_max_bytes = settings.message_max_bytes
         self._count = 0
-        self._pausing: set[Task] = set()
         self.relays = [Slot() for _ in range(settings.workers)]
         self.operator: Task | None = None
         self.operator_stop: SimulatedFlag | None = None
@@ -95,16 +97,16 @@ class Processes:
         task = self._scheduler.current
         process = task.process
         kind = process.name.partition("-")[0]
-        if task in self._pausing or kind == "world" or not self._chance.is_stormy:
+        if task.waits_for == "pause" or kind == "world" or not self._chance.is_stormy:
             return
         if self._chance.strikes(f"crash.{kind}"):
             self.crash(process)
         elif self._chance.strikes("pause.part"):
-            self._pause(task, self._chance.stream("pause seconds").choice((0.5, 5.0, 35.0)))
+            self._scheduler.wait("pause", None, self._chance.stream("pause seconds").choice((0.5, 5.0, 35.0)))
         elif self._chance.strikes("pause.process"):
             seconds = self._chance.stream("pause seconds").choice((1.0, 5.0, 15.0, 35.0))
             self._scheduler.suspend(process, seconds)
-            self._pause(task, seconds)
+            self._scheduler.wait("pause", None, seconds)
 
     def crash(self, process: Process) -> None:
         """Let a process crash."""
@@ -169,10 +171,16 @@ class Processes:
         """Tell whether an operator is at work."""
         return self.operator is not None and not self.operator.is_done
 
+    def is_running(self) -> bool:
+        """Tell whether a worker or an operator is at work."""
+        return self.is_operating() or any(slot.is_running() for slot in self.relays)
+
     def is_anybody_away(self) -> bool:
-        """Tell whether a pause that began in the storm goes on."""
+        """Tell whether a pause or a slow call that began in the storm goes on."""
+        if any(task.waits_for in _BEGUN_IN_THE_STORM for task in self._scheduler.tasks()):
+            return True
         stopped = (slot.process.stopped_until_us for slot in self.relays if slot.process is not None)
-        return bool(self._pausing) or any(until > self._scheduler.now_us for until in stopped)
+        return any(until > self._scheduler.now_us for until in stopped)
 
     def heal(self) -> int:
         """Let both destinations take whatever they refused; return how large a message may be from now on."""
@@ -217,13 +225,6 @@ class Processes:
         self._count += 1
         skew = self._chance.stream("skew").randint(-self._settings.skew_ms, self._settings.skew_ms)
         return SimulatedRuntime(self._scheduler, Process(f"{kind}-{self._count}"), self._seed, skew)
-
-    def _pause(self, task: Task, seconds: float) -> None:
-        self._pausing.add(task)
-        try:
-            self._scheduler.wait("pause", None, seconds)
-        finally:
-            self._pausing.discard(task)
 
     def _make_relay(self, kind: str, *, is_odd: bool = False) -> tuple[Relay, SimulatedRuntime]:
         runtime, settings = self.runtime(kind), self._settings

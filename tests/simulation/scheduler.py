@@ -59,6 +59,8 @@ class Task:
     ticket: int = 0
     """Counts its waits, so that a deadline of an earlier one is told from that of this one."""
     is_waiting: bool = False
+    waits_for: str = ""
+    """What its last wait was for, until that is over."""
     ends: list["Task"] = field(default_factory=list)
     """Who waits for its end."""
 
@@ -175,8 +177,10 @@ class Scheduler:
             CrashedError: As `step`.
         """
         task = self.current
+        task.waits_for = what
         self._note(task, what)
-        if is_over():
+        task.waits_for = "" if is_over() else what  # again, since a pause may have struck
+        if not task.waits_for:
             return
         task.is_waiting = True
         self._wake_at(math.inf if seconds == math.inf else self._now_us + microseconds(seconds), task)
@@ -185,6 +189,7 @@ class Scheduler:
         try:
             self._hand_over(task)
         finally:
+            task.waits_for = ""
             if waiters is not None and task in waiters:
                 waiters.remove(task)
         self._check(task)

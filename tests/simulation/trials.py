@@ -155,11 +155,13 @@ class Trials:
             self._ledger.broken("what is dropped goes", f"left: {self._checkers.owed()[:5]}")
 
     def _heal(self) -> None:
-        """Let the destinations take what they refused; workers learn of a limit when they start."""
+        """Let the destinations take what they refused; workers and a replay learn of a limit when they start."""
         for slot in self._processes.relays:
             self._processes.stop(slot)
+        if self._processes.operator_stop is not None:
+            self._processes.operator_stop.set()
         stopped = "a relay that is told to stop stops"
-        self._wait(lambda: not any(slot.is_running() for slot in self._processes.relays), LEAVE_SECONDS, stopped)
+        self._wait(lambda: not self._processes.is_running(), LEAVE_SECONDS, stopped)
         self._checkers.message_max_bytes = self._processes.heal()
 
     def _left_lying(self, keys: set[str]) -> dict[str, LeaseRow]:

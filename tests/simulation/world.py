@@ -327,7 +327,7 @@ class World:
         if processes.operator_stop is not None:
             processes.operator_stop.set_quietly()
         deadline = self.scheduler.seconds + STOP_SECONDS
-        while processes.is_operating() or any(slot.is_running() for slot in processes.relays):
+        while processes.is_running():
             if self.scheduler.seconds >= deadline:
                 self._ledger.broken("a relay that is told to stop stops", f"not within {STOP_SECONDS} s")
             self._runtime.sleep(_LOOK_SECONDS)

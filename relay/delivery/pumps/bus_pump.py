@@ -269,11 +269,12 @@ class BusPump(Pump):
         if silent and 2 * len(silent) >= self._bus.window:
             self._lose(None)  # they take the room of others: without a connection they wait alone
             return
-        if silent and now - silent[0].sent_at > _SILENCE_BUDGETS * self._settings.budget_seconds:
-            self._is_clearing = True  # they are tried again on another connection, once the others are answered
-            if not waiting:
-                self._lose(None)
-                return
+        # They are tried again on another connection, once the others are answered; unless they are answered first.
+        patience = _SILENCE_BUDGETS * self._settings.budget_seconds
+        self._is_clearing = bool(silent) and now - silent[0].sent_at > patience
+        if self._is_clearing and not waiting:
+            self._lose(None)
+            return
         for turn in waiting:
             if now - turn.sent_at <= self._settings.budget_seconds or self._taken_at <= turn.sent_at:
                 break  # those after it were sent later

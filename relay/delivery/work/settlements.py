@@ -154,10 +154,11 @@ class Settlements(Upkeep):
                 self._meter.count(metrics.PARKED, name)
                 commit.row = replace(commit.row, parked={**commit.row.parked, name: verdict.reason})
                 commit.seen_at = now  # an answer to a question from before the mark takes nothing away
-            else:  # something is odd about the row: it is looked at again, and nobody waits for that
+            else:  # something is odd about the row: it is looked at again
                 commit.seen_at = NEVER
                 commit.fault, commit.vetted = None, False
-                self._release(commit, Fate.WAITING)
+                if name == BUS:  # what can never go is not waited for; otherwise the page waits for the bus alone
+                    self._release(commit, Fate.WAITING)
             aggregate = self._aggregates[commit.row.aggregate_id]
             if not is_done and name == BUS:
                 self._delay(aggregate, now + _UNPARKED_SECONDS, now)

@@ -322,6 +322,32 @@ def test_one_silent_event_is_given_up_after_a_while_without_repeats_of_others() 
     assert len(setting.bus.sent) == len(set(setting.bus.sent))
 
 
+def test_a_silent_event_that_is_answered_at_last_holds_nobody_up() -> None:
+    """
+    It was about to be given up, and nothing new was sent; its answer came before those of the others.
+    """
+    setting = Setting(window=10)
+    setting.hand_in("s")
+    setting.turn()
+    number = 0
+    while True:  # until the newest is not sent any more
+        number += 1
+        assert setting.world.now < 1_000.0 + 8 * BUDGET, "it waits for ever"
+        setting.hand_in(f"b{number}")
+        setting.turn()
+        if f"b{number}:1" not in setting.bus.sent:
+            break
+        setting.take(f"b{number - 1}")
+        setting.world.runtime.advance(2.0)
+        setting.turn()
+
+    setting.take("s", f"b{number - 1}")
+    setting.turn(2)
+
+    assert setting.bus.sent[-1] == f"b{number}:1"
+    assert (setting.bus.opened, setting.pump.trouble) == (1, None)
+
+
 def test_a_silent_event_alone_costs_no_looks() -> None:
     """
     Nothing else is unanswered, so there is nothing to look after: each listen lasts as long as one may.

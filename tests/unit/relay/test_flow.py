@@ -899,6 +899,27 @@ def test_nothing_is_parked_before_the_outbox_has_said_so(before: Absent | Unread
     assert world.counts.get("marks", 0) == (before == Absent())
 
 
+def test_a_side_whose_mark_is_not_there_lets_no_page_go() -> None:
+    """
+    Its row is odd, or was marked by another hand: it is asked for, and the page waits for the bus as before.
+    """
+    world = FlowWorld(sides=(INDEX,))
+    page = world.hand_in(world.source(), world.append("a", 1))
+    ((commit, _),) = world.flow.take_for_side(INDEX, 10)
+    world.flow.side_answered(INDEX, parked=[(commit, TOO_LARGE)])
+    world.runtime.advance(0.02)
+    ((marked, name, verdict),) = world.flow.settlement(may_delete=True).marks
+
+    world.flow.marked(marked, name, verdict, is_done=False)
+
+    assert not page.is_over
+    world.outbox["a", 1] = replace(world.outbox["a", 1], parked={INDEX: "by another hand"})
+    world.run()
+    assert page.fates == {Fate.LATE: 1}
+    assert world.outbox["a", 1].delivered == {BUS}
+    assert world.on_bus == [("a", 1)]
+
+
 def test_an_answer_from_before_a_mark_takes_nothing_away() -> None:
     """
     The index's mark is written while the question for the bus's is out: it is not made again, and the page is parked.

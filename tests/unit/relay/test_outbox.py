@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from eventstore import TableNames
 from eventstore.backoff import Backoff
@@ -232,6 +232,34 @@ def test_when_a_whole_call_fails_no_further_one_is_made(bench: Bench) -> None:
     assert [written[row] for row in rows[:25]] == [Done(None)] * 25
     assert [written[row] for row in rows[25:]] == [Later("ThrottlingException: slow down", is_throttle=True)] * 35
     assert bench.way.count("BatchExecuteStatement") == 1
+
+
+# A mark whose reply is lost
+
+
+@pytest.mark.parametrize("before", [(), ("bus",)], ids=["the first mark", "beside another"])
+def test_a_mark_whose_reply_was_lost_is_ones_own(bench: Bench, before: tuple[str, ...]) -> None:
+    """
+    The repeat finds the mark there and says that it was set: it is logged and counted as any other.
+    """
+    bench.append("a")
+    (row,) = ids(bench)
+    for name in before:
+        assert writer(bench).park(row, name, Park("another reason", "a_class"))
+    lost: list[str] = []
+
+    def lose(operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        reply = effect()
+        if operation == "UpdateItem" and not lost:
+            lost.append(request["UpdateExpression"])
+            raise ConnectionClosedError(endpoint_url="https://dynamodb.invalid")
+        return reply
+
+    bench.way.trap = lose
+    assert writer(bench).park(row, "index", Park("a reason", "a_class"))
+    assert lost
+    assert bench.outbox()[0].parked == {**dict.fromkeys(before, "another reason"), "index": "a reason"}
+    assert not writer(bench).park(row, "index", Park("a later reason", "a_class"))
 
 
 # Rows that do not say whose they are

@@ -58,7 +58,7 @@ format: $(VENV)/.dev ## Format the code
 
 test: check ## All checks and tests; installs and starts the real servers
 	$(PYTHON) infra/local up
-	$(BIN)/pytest
+	$(BIN)/python -m tests
 
 acceptance-long: $(VENV)/.dev ## The long versions of the acceptance tests (20,000 lines, 40 kills, outages of a minute)
 	$(PYTHON) infra/local up
@@ -77,7 +77,7 @@ bench-flow: $(VENV)/.dev ## Standstills of delivery against their bounds, 8 min 
 	  $(BIN)/python -m tests.bench.flow.$$each || failed=1; echo; done; exit $$failed
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
-	$(BIN)/pytest -m "not servers"
+	$(BIN)/pytest -n auto --dist worksteal -m "not servers"
 
 constraints: $(VENV)/.dev ## Write constraints.txt anew from what is installed
 	@{ echo "# The versions that are tested together: names and versions only. \`make constraints\` writes it anew."; \

@@ -141,6 +141,7 @@ def end(record: ProcessRecord, *, grace_seconds: float, kill: bool = False) -> E
         "gone" if nothing was left to end, "ended" or "killed".
     """
     if not members(record):
+        _reap(record.pid)
         return "gone"
     if not kill:
         # The first process ends its own children; they are asked only when it is gone.
@@ -184,8 +185,9 @@ def _signal(record: ProcessRecord, number: signal.Signals, *, only_leader: bool)
 def _wait_gone(record: ProcessRecord, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while True:
+        is_gone = not members(record)
         _reap(record.pid)
-        if not members(record):
+        if is_gone:
             return True
         if time.monotonic() >= deadline:
             return False

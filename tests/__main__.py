@@ -1,0 +1,57 @@
+"""`python -m tests`: all tests, tier by tier, and how long each tier took; arguments go to each pytest."""
+
+# ruff: noqa: T201 - a command talks to a person
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NO_TESTS = 5
+"""What pytest ends with when nothing was selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Some of the tests.
+
+    Attributes:
+        name: In the table at the end.
+        arguments: What pytest is told.
+    """
+
+    name: str
+    arguments: Sequence[str]
+
+
+TIERS = (
+    # Each test has its own world, so all cores may work; whoever is done takes over from others.
+    Tier(
+        "without servers",
+        ("-n", "auto", "--dist", "worksteal", "-m", "not servers", "--ignore", "tests/simulation", "tests"),
+    ),
+    # It spreads its seeds over all cores by itself.
+    Tier("simulation", ("tests/simulation",)),
+    # Deadlines are tested against real servers and processes: one at a time, so that none waits for another.
+    Tier("with servers", ("-m", "servers", "tests")),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run all tiers, also after one has failed; return 0 when all tests passed."""
+    took: list[tuple[str, float, int]] = []
+    for tier in TIERS:
+        print(f"\n{tier.name}", flush=True)
+        began = time.monotonic()
+        code = subprocess.run([sys.executable, "-m", "pytest", *tier.arguments, *arguments], check=False).returncode
+        took.append((tier.name, time.monotonic() - began, 0 if code == NO_TESTS else code))
+    print()
+    for name, seconds, code in took:
+        print(f"{name:<16} {seconds:>6.0f} s  {'passed' if code == 0 else f'FAILED (pytest ended with {code})'}")
+    print(f"{'in all':<16} {sum(seconds for _, seconds, _ in took):>6.0f} s")
+    return max(code for _, _, code in took)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

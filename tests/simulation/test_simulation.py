@@ -85,6 +85,13 @@ def test_a_failing_run_shrinks(name: str) -> None:
     assert len(smaller.without) > 30
 
 
+def test_a_queue_that_refuses_for_an_hour_gets_few_copies() -> None:
+    """Pauses grow to 300 s, also across workers: no event is sent to the healthy queues too often, nor forgotten."""
+    run = simulate(Plan(1, standing="a queue refuses", standing_seconds=3600.0))
+    assert promise_of(run) is None, run.failure
+    assert run.seconds > 3600.0
+
+
 def test_the_command_of_a_plan_repeats_it() -> None:
     """Every size that shrinking may change is on the command line."""
     plan = Plan(7, writers=2, appends=3, aggregates=1, storm_seconds=5.0, without=frozenset({"pause", "bus.nack"}))

@@ -125,14 +125,14 @@ class Answers(Upkeep):
         now = self._runtime.monotonic()
         with self._lock:
             for aggregate, keys in asks:
-                aggregate.is_asked = False
-                if self._aggregates.get(aggregate.id) is not aggregate:
-                    continue
-                if all(key in answers for key in keys):
+                is_answered = self._is_here(aggregate) and all(key in answers for key in keys)
+                if is_answered:  # it counts as asked so long, that nobody discards it between two answers
                     aggregate.questions_failed = 0
                     self._take_answers(aggregate, {key: answers[key] for key in keys}, asked_at, now)
+                aggregate.is_asked = False
+                if is_answered:
                     self._judge(aggregate, now)
-                else:
+                elif self._is_here(aggregate):
                     self._delay(aggregate, now + _CONFLICT_SECONDS, now)
 
     def brought(self, bring: Bring, rows: Sequence[OutboxRow], asked_at: float, *, more: bool) -> None:
@@ -150,13 +150,14 @@ class Answers(Upkeep):
                 self._keep_no_gap(aggregate, bring.below)
             elif bring.below > aggregate.owed_up_to:
                 aggregate.owed_up_to = 0
+            is_asked, aggregate.is_asked = aggregate.is_asked, True  # nobody discards it between two rows
             for row in rows:
                 if BUS in row.parked and BUS not in row.delivered:
                     self._block(aggregate, row.key, now)
                     break
                 self._bring_in(aggregate, row, asked_at, now)
-            if self._is_here(aggregate):
-                self._judge(aggregate, now)
+            aggregate.is_asked = is_asked
+            self._judge(aggregate, now)
 
     def fetched(self, rows: Iterable[tuple[OwedCommit, OutboxRow]]) -> None:
         """Take commits with their events, or with a defect; those that come as they are wait for room."""

@@ -124,7 +124,7 @@ class Upkeep(InHand):
             self._release(commit, Fate.PARKED if commit.key == by else Fate.WAITING)
             self._settle(commit, now)
         if not aggregate.commits:
-            self._discard(aggregate)
+            self._judge(aggregate, now)
 
     def _park(self, commit: OwedCommit) -> None:
         assert commit.fault or commit.row.defect, "only what can never go is parked"

@@ -51,6 +51,7 @@ class Unheard:
 
     Attributes:
         message: The message.
+        known_as: What consumers knew its aggregate as when it came: tables may be remade since.
         fate: What becomes of it.
         session: On which it came; None when that was broken already.
         tag: Under which it came.
@@ -58,6 +59,7 @@ class Unheard:
     """
 
     message: Message
+    known_as: str
     fate: Fate
     session: "SimulatedSession | None"
     tag: int
@@ -141,6 +143,7 @@ class SimulatedBroker:
         """Give a message to the queues that want it; return what becomes of it."""
         _, number, event_type = _place_of(message)
         self._ledger.see_message(message)
+        known_as = self._ledger.known_as(message)
         wanting = [queue for queue in self.queues if queue.wants(event_type)]
         rejecting = [queue for queue in wanting if queue.is_refusing]
         if session is not None and self.chance.strikes("bus.nack"):
@@ -153,12 +156,12 @@ class SimulatedBroker:
             if queue.is_silent:
                 fate.silent.append(queue)
                 continue
-            queue.offer(self._ledger.known_as(message), number)
+            queue.offer(known_as, number)
             fate.seconds = max(fate.seconds, queue.slow_seconds)
         if fate.silent:
-            self._unheard.append(Unheard(message, fate, session, tag, tuple(self.queues)))
+            self._unheard.append(Unheard(message, known_as, fate, session, tag, tuple(self.queues)))
         elif not rejecting:
-            self._ledger.take_message(message)
+            self._ledger.take_message(message, known_as)
         self.on_taken(message)
         return fate
 
@@ -170,12 +173,12 @@ class SimulatedBroker:
             if lost:
                 each.fate.is_rejected = True  # though nobody says so
             else:
-                queue.offer(self._ledger.known_as(each.message), _place_of(each.message)[1])
+                queue.offer(each.known_as, _place_of(each.message)[1])
             if not (each.fate.silent or each.fate.is_rejected):
-                self._ledger.take_message(each.message)
+                self._ledger.take_message(each.message, each.known_as)
                 for late in self.queues:
                     if late not in each.queues:
-                        late.came_after(self._ledger.known_as(each.message), _place_of(each.message)[1])
+                        late.came_after(each.known_as, _place_of(each.message)[1])
                 if each.session is not None:
                     each.session.heard_of(each.tag)
         self._unheard = [each for each in self._unheard if each.fate.silent]

@@ -274,7 +274,7 @@ class Ledger:
         if faults:
             self.broken("what arrives is what was written", f"in the index {aggregate_id} {number}: {faults}")
 
-    def take_message(self, message: Message) -> None:
+    def take_message(self, message: Message, known_as: str) -> None:
         """Note that every queue of the bus that wants an event has it."""
         self.taken.on_bus.add(message.message_id)
         aggregate_id, number = str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER])
@@ -284,7 +284,7 @@ class Ledger:
         if number == self.taken.highest.get(aggregate_id, 0) + 1:
             self.taken.highest[aggregate_id] = number
             event_type = message.routing_key.partition(".")[2]
-            self.taken.firsts.append((self.known_as(message), number, event_type))
+            self.taken.firsts.append((known_as, number, event_type))
 
     def drop(self, destination: str, commit: TrueCommit) -> None:
         """Note that an operator has dropped a commit: the destination never gets it, and the bus passes over it."""

@@ -68,7 +68,7 @@ def stored(ledger: Ledger, commit_id: str, number: int, epoch: int = 1) -> Messa
 
 def take(ledger: Ledger, message: Message) -> None:
     ledger.see_message(message)
-    ledger.take_message(message)
+    ledger.take_message(message, ledger.known_as(message))
 
 
 def test_numbers_begin_anew() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from eventstore.backoff import Backoff
@@ -94,8 +95,12 @@ class FleetTable:
         changed = self._update(seen.key, update, condition, values)
         if isinstance(changed, Refused):
             there = None if not changed.item else records.decode_lease(changed.item, self._table)
-            mine = there is not None and (there.owner, there.term) == (owner, seen.term + 1)
-            return there if mine else None  # ours: the reply to an attempt before this one was lost
+            if there is None or (there.owner, there.term) != (owner, seen.term + 1):
+                return None
+            # Taken by an attempt whose reply was lost, or handed to us: then others count from a time before this call.
+            with suppress(LeaseLostError):
+                return self.renew(seen.key, owner, there.term)
+            return None
         return records.decode_lease(changed, self._table)
 
     def save(self, key: str, owner: str, term: int, position: Position | None, *, finished: bool) -> None:

@@ -53,6 +53,7 @@ class Checkers:
         self._flow = flow
         self._outbox: dict[CommitKey, Mapping[str, Any]] = {}
         self._left_to_the_sweep: set[CommitKey] = set()
+        self._ever_marked: set[str] = set()
         self.message_max_bytes = 0
         ledger.on_held_up = self._leave_to_the_sweep
         self.is_blind = False
@@ -94,6 +95,8 @@ class Checkers:
             yield self._ledger.commit(row, self._events_of(row))
         else:
             self._outbox[key] = change.new.attributes
+            if "refused" in change.new.attributes:
+                self._ever_marked.add(key[0])
             self._marked(key, change.new.attributes, _parked(change.old.attributes))
 
     @property
@@ -246,6 +249,9 @@ class Checkers:
             if row is None or row["commitId"] != image["commitId"]:  # settled, or of a former generation
                 continue
             if "bus" in _delivered(row) or self._is_behind_parked(key):
+                continue
+            if (self._process_name, key[0]) in self._ledger.refused_by_bus or key[0] in self._ever_marked:
+                self._left_to_the_sweep.add(key)  # this process may not have heard that the refusal is over
                 continue
             if self._scheduler.seconds - self._ledger.commits[key].stored_at <= self._flow.overdue_seconds:
                 self._ledger.broken("a checkpoint passes nothing that is owed", f"{key} in {shard_id}")

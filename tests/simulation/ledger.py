@@ -114,6 +114,7 @@ class Ledger:
         self.refused: set[str] = set()
         self.taken = Delivery()
         self.held_up: set[str] = set()
+        self.refused_by_bus: set[tuple[str, str]] = set()
         self.on_held_up: Callable[[str], None] = lambda _: None
 
     def broken(self, promise: str, detail: str) -> None:
@@ -263,6 +264,7 @@ class Ledger:
 
     def hold_up(self, aggregate_id: str) -> None:
         """Note that the bus has refused an aggregate's event, or has not answered for it for long."""
+        self.refused_by_bus.add((self._scheduler.current.process.name, aggregate_id))
         if aggregate_id not in self.held_up:
             self.held_up.add(aggregate_id)
             self.on_held_up(aggregate_id)

@@ -117,11 +117,12 @@ class BusPump(Pump):
             return
         try:
             is_busy = self._fill()
+            listened_at = self._runtime.monotonic()
             self._hear(self._bus.listen(self._patience(due, is_busy=is_busy)))
         except BusLostError as error:
             self._lose(error.trouble)
             return
-        self._look()
+        self._look(listened_at)
 
     def _open(self, due: float | None) -> bool:
         """Connect when it is time to; wait a while when it is not."""
@@ -248,9 +249,13 @@ class BusPump(Pump):
         if trouble is not None or news.taken:
             self._note(trouble)
 
-    def _look(self) -> None:
-        """Look after what is unanswered for too long."""
-        now = self._runtime.monotonic()
+    def _look(self, now: float) -> None:
+        """Look after what is unanswered for too long.
+
+        Args:
+            now: When the last listen began. What came before has been heard; what came since may not have been, when
+                this process stood still.
+        """
         waiting = [turn for turn in self._under_way if not turn.is_silent]
         if self._closing is not None and (not waiting or now - self._heard_at > self._budget):
             self._lose(self._closing)
@@ -261,7 +266,7 @@ class BusPump(Pump):
         silent = [turn for turn in self._under_way if turn.is_silent]
         if waiting and now - self._heard_at > self._budget:
             if self._brought:  # it does answer, but not for these: they wait alone
-                self._call_silent(waiting)
+                self._call_silent([turn for turn in waiting if now - turn.sent_at > self._budget])
             reason = f"{len(self._under_way)} messages stayed unconfirmed, and nothing was heard for"
             hint = "is the broker slow, or a queue without a majority?"
             self._lose(Trouble(TroubleKind.OUTAGE, f"{reason} {now - self._heard_at:.1f} s; {hint}"))

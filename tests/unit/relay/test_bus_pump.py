@@ -348,6 +348,32 @@ def test_a_silent_event_that_is_answered_at_last_holds_nobody_up() -> None:
     assert (setting.bus.opened, setting.pump.trouble) == (1, None)
 
 
+def test_who_stood_still_hears_what_came_before_it_calls_anybody_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The process was stopped between two listens; the answer came meanwhile.
+    """
+    setting = Setting()
+    setting.hand_in("a", "b")
+    setting.turn()
+    setting.take("b")
+    setting.turn()
+    hear = setting.pump._hear
+
+    def stand_still(news: BusNews[Turn]) -> None:
+        hear(news)
+        setting.world.runtime.advance(10 * BUDGET)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(setting.pump, "_hear", stand_still)
+        setting.turn()
+    assert [turn.aggregate.id for turn in setting.bus.unanswered] == ["a"]
+    setting.take("a")
+    setting.turn()
+
+    assert (setting.bus.opened, setting.bus.sent) == (1, ["a:1", "b:1"])
+    assert setting.world.flow.count_held_up() == {}
+
+
 def test_a_silent_event_alone_costs_no_looks() -> None:
     """
     Nothing else is unanswered, so there is nothing to look after: each listen lasts as long as one may.

@@ -147,12 +147,12 @@ class Settler(Service):
             self._flow.unmarked(commit, name, verdict)
             return True
         try:
-            is_done = self._writer.park(row_id(commit.row), name, verdict)
+            done = self._writer.park(row_id(commit.row), name, verdict)
         except EventStoreError as error:
             self._log.warning("settle.postponed", error=str(error))
             self._flow.unmarked(commit, name, verdict)
             return False
-        if is_done:
+        if done is not None:
             self._log.error(
                 "commit.parked",
                 aggregate_id=commit.row.aggregate_id,
@@ -161,5 +161,5 @@ class Settler(Service):
                 reason=verdict.reason,
                 error_class=verdict.error_class,
             )
-        self._flow.marked(commit, name, verdict, is_done=is_done)
+        self._flow.marked(commit, name, verdict, None if done is None else done.delivered or frozenset())
         return True

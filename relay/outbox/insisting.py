@@ -47,7 +47,7 @@ class InsistingWriter:
             lambda rows: self._writer.note({row: notes[row] for row in rows}), tuple(notes), "a note on rows"
         )
 
-    def park(self, row: RowId, name: str, verdict: Park) -> bool:
+    def park(self, row: RowId, name: str, verdict: Park) -> Done | None:
         """See `OutboxWriter.park`."""
         return self._writer.park(row, name, verdict)
 

@@ -86,11 +86,11 @@ class OutboxWriter:
             _noted,
         )
 
-    def park(self, row: RowId, name: str, verdict: Park) -> bool:
+    def park(self, row: RowId, name: str, verdict: Park) -> Done | None:
         """Mark a commit as waiting for a person, for one destination that does not have it.
 
         Returns:
-            False when the row is gone or another commit's, the destination has it, or it is parked already.
+            What the row says by now of who has the commit; None when the row is gone or another commit's, the destination has it, or it is parked already.
 
         Raises:
             TryLaterError: The mark may be missing; the same refusal will park it the next time.
@@ -117,8 +117,8 @@ class OutboxWriter:
             " OR parked = :map)",
             ExpressionAttributeValues={**given, ":map": {"M": {name: mark}}, ":kind": {"S": "M"}},
         )
-        if first:
-            return True
+        if first is not None:
+            return first
         return self._update(
             row,
             UpdateExpression="SET parked.#name = :mark",
@@ -216,17 +216,21 @@ class OutboxWriter:
         attributes: Mapping[str, Any] = reply.get("Attributes", {})
         return attributes
 
-    def _update(self, row: RowId, **request: Any) -> bool:
-        """Make a conditional update until it is decided; False when its condition does not hold."""
+    def _update(self, row: RowId, **request: Any) -> Done | None:
+        """Make a conditional update until it is decided; None when its condition does not hold."""
         written = self._caller.write(
             self._client.update_item,
             what=f"the mark on commit {row.aggregate_id} {row.last}",
             is_repeatable=True,
             TableName=self._table,
             Key=row_key(*row.key),
+            ReturnValues="ALL_NEW",
             **request,
         )
-        return isinstance(written, Taken)
+        if not isinstance(written, Taken):
+            return None
+        delivered = written.reply.get("Attributes", {}).get("delivered", {}).get("SS", ())
+        return Done(frozenset(name for name in delivered if isinstance(name, str)))
 
 
 def calls_of(rows: Iterator[RowId]) -> Iterator[list[RowId]]:

@@ -10,8 +10,8 @@ class Done:
     """It is as it was meant to be.
 
     Attributes:
-        delivered: After a note, all destinations that have the commit by now, so that whoever sees the set complete
-            deletes the row; None after a deletion, since the row is gone, and after a mark.
+        delivered: After a note or a mark that parks, all destinations that have the commit by now, so that whoever sees
+            the set complete deletes the row; None after a deletion, since the row is gone, and after other marks.
     """
 
     delivered: frozenset[str] | None = None

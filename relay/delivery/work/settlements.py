@@ -143,26 +143,35 @@ class Settlements(Upkeep):
                 pause = self._settings.settle.delay_seconds(commit.settle_failures, uniform)
                 self._later(now + pause, self._settling_again(commit))
 
-    def marked(self, commit: OwedCommit, name: str, verdict: Park, *, is_done: bool) -> None:
-        """Note that a commit is parked; `is_done` is False when the row is gone, has it, or was parked already."""
+    def marked(self, commit: OwedCommit, name: str, verdict: Park, delivered: frozenset[str] | None) -> None:
+        """Note that a commit is parked.
+
+        Args:
+            commit: The commit.
+            name: For which destination.
+            verdict: Why.
+            delivered: Who has it, as its row says by now; None when the row is gone, has it, or was parked already.
+        """
         now = self._runtime.monotonic()
         with self._lock:
             commit.is_settling = False
             if commit.is_gone:
                 return
-            if is_done:
+            aggregate = self._aggregates[commit.row.aggregate_id]
+            if delivered is not None:
                 self._meter.count(metrics.PARKED, name)
                 commit.row = replace(commit.row, parked={**commit.row.parked, name: verdict.reason})
                 commit.seen_at = now  # an answer to a question from before the mark takes nothing away
+                if not delivered <= commit.saved:
+                    self._has(aggregate, commit, delivered, now)
             else:  # something is odd about the row: it is looked at again
                 commit.seen_at = NEVER
                 commit.fault, commit.vetted = None, False
                 if name == BUS:  # what can never go is not waited for; otherwise the page waits for the bus alone
                     self._release(commit, Fate.WAITING)
-            aggregate = self._aggregates[commit.row.aggregate_id]
-            if not is_done and name == BUS:
+            if delivered is None and name == BUS:
                 self._delay(aggregate, now + _UNPARKED_SECONDS, now)
-            if name == BUS and is_done:
+            if name == BUS and delivered is not None:
                 self._release(commit, Fate.PARKED)
             elif name != BUS:
                 self._sides[name].forget(commit)

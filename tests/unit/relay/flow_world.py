@@ -137,7 +137,7 @@ class FlowWorld:
         for commit, name, verdict in work.marks:
             row = self.outbox[commit.key]
             self.outbox[commit.key] = replace(row, parked={**row.parked, name: verdict.reason})
-            self.flow.marked(commit, name, verdict, is_done=True)
+            self.flow.marked(commit, name, verdict, self.outbox[commit.key].delivered)
         return len(work.deletions) + len(work.notes) + len(work.marks)
 
     def run(self) -> None:

@@ -910,7 +910,7 @@ def test_a_side_whose_mark_is_not_there_lets_no_page_go() -> None:
     world.runtime.advance(0.02)
     ((marked, name, verdict),) = world.flow.settlement(may_delete=True).marks
 
-    world.flow.marked(marked, name, verdict, is_done=False)
+    world.flow.marked(marked, name, verdict, None)
 
     assert not page.is_over
     world.outbox["a", 1] = replace(world.outbox["a", 1], parked={INDEX: "by another hand"})
@@ -918,6 +918,24 @@ def test_a_side_whose_mark_is_not_there_lets_no_page_go() -> None:
     assert page.fates == {Fate.LATE: 1}
     assert world.outbox["a", 1].delivered == {BUS}
     assert world.on_bus == [("a", 1)]
+
+
+def test_a_mark_shows_who_has_the_commit() -> None:
+    """
+    What was handed in is an old look; the mark for a side finds that the bus has it, so it is not sent again.
+    """
+    world = FlowWorld(sides=(INDEX,))
+    (row,) = world.append("a", 1)
+    page = world.hand_in(world.source(), [row], NEVER)
+    world.outbox["a", 1] = replace(row, delivered=frozenset({BUS}))
+    ((commit, _),) = world.flow.take_for_side(INDEX, 10)
+    world.flow.side_answered(INDEX, parked=[(commit, TOO_LARGE)])
+
+    assert world.settle() == 1
+    world.run()
+
+    assert world.on_bus == []
+    assert page.is_dealt_with
 
 
 def test_an_answer_from_before_a_mark_takes_nothing_away() -> None:

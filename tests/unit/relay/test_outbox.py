@@ -256,7 +256,7 @@ def test_a_mark_whose_reply_was_lost_is_ones_own(bench: Bench, before: tuple[str
         return reply
 
     bench.way.trap = lose
-    assert writer(bench).park(row, "index", Park("a reason", "a_class"))
+    assert writer(bench).park(row, "index", Park("a reason", "a_class")) == Done(frozenset())
     assert lost
     assert bench.outbox()[0].parked == {**dict.fromkeys(before, "another reason"), "index": "a reason"}
     assert not writer(bench).park(row, "index", Park("a later reason", "a_class"))

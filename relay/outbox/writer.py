@@ -90,7 +90,8 @@ class OutboxWriter:
         """Mark a commit as waiting for a person, for one destination that does not have it.
 
         Returns:
-            What the row says by now of who has the commit; None when the row is gone or another commit's, the destination has it, or it is parked already.
+            What the row says by now of who has the commit; None when the row is gone or another commit's, the
+            destination has it, or it is parked already.
 
         Raises:
             TryLaterError: The mark may be missing; the same refusal will park it the next time.

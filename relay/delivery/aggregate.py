@@ -16,6 +16,7 @@ class Refusal:
     """The bus does not take an aggregate's next event, though it takes others.
 
     Attributes:
+        last: The number at which its commit ends.
         reason: Short and stable: `nack`, `silent`.
         attempts: How often in a row.
         since: When the first of them was, by the monotonic clock.
@@ -23,6 +24,7 @@ class Refusal:
         hastened: How often its pause was cut short, since another refused event was taken after all.
     """
 
+    last: int
     reason: str
     attempts: int
     since: float

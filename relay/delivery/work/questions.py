@@ -253,7 +253,8 @@ class Answers(Upkeep):
     ) -> None:
         if isinstance(answer, Absent):
             self._reach(aggregate, commit.last, asked_at)
-            aggregate.refusal = None  # somebody else had more luck
+            if aggregate.refusal is not None and aggregate.refusal.last <= commit.last:
+                aggregate.refusal = None  # somebody else had more luck
             source = commit.source
             self._remove(aggregate, commit, Fate.SETTLED)
             if source is not None and source.kind == SWEEP and len(aggregate.claims) == 1:

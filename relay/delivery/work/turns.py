@@ -228,13 +228,13 @@ class Turns(Upkeep):
 
     def _refuse(self, turn: Turn, reason: str, now: float, uniform: float) -> None:
         aggregate = turn.aggregate
-        before, mark = aggregate.refusal, turn.commit.row.refused.get(BUS)
-        if before is None and mark is not None:  # its pause is over
-            before = self._refusal_of(mark, now, now)
+        before = aggregate.refusal
+        if before is None and BUS in turn.commit.row.refused:  # its pause is over
+            before = self._refusal_of(turn.commit.row, now, now)
         attempts = 1 if before is None else before.attempts + 1
         pause = self._settings.refused.ceiling_seconds(attempts) * (1.0 + 0.2 * uniform)
         since, hastened = (now, 0) if before is None else (before.since, before.hastened)
-        aggregate.refusal = Refusal(reason, attempts, since, now + pause, hastened)
+        aggregate.refusal = Refusal(turn.commit.last, reason, attempts, since, now + pause, hastened)
         turn.commit.seen_at = NEVER  # whoever else delivers it may have had more luck
         self._meter.count(metrics.RETRIES, BUS, reason)
         self._log.warning(

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from eventstore.rows.outbox import OutboxRow
-from eventstore.rows.refused import RefusedMark
 from relay.delivery import order, settling
 from relay.delivery.aggregate import Aggregate, Refusal
 from relay.delivery.commit import NEVER, OwedCommit
@@ -184,17 +183,18 @@ class Upkeep(InHand):
         left = pause_seconds(row, BUS, self._runtime.now_ms())
         if left > 0.0:
             now = self._runtime.monotonic()
-            self._keep_to(aggregate, self._refusal_of(row.refused[BUS], now + left, now))
+            self._keep_to(aggregate, self._refusal_of(row, now + left, now))
 
     def _keep_to(self, aggregate: Aggregate, refusal: Refusal) -> None:
         """Let an aggregate wait alone until a refusal's pause is over."""
         aggregate.refusal, aggregate.due_at = refusal, refusal.until
         self._later(refusal.until, lambda at: self._judge_if_here(aggregate, at))
 
-    def _refusal_of(self, mark: RefusedMark, until: float, now: float) -> Refusal:
+    def _refusal_of(self, row: OutboxRow, until: float, now: float) -> Refusal:
         """Return what a row's mark says of refusals, by this worker or another."""
+        mark = row.refused[BUS]
         since = now - max(0.0, (self._runtime.now_ms() - mark.since_ms) / 1000)
-        return Refusal(mark.reason, max(1, mark.attempts), since, until)
+        return Refusal(row.last, mark.reason, max(1, mark.attempts), since, until)
 
     def _add(
         self,

@@ -673,6 +673,29 @@ def test_what_somebody_else_delivered_meanwhile_is_not_tried_again() -> None:
     assert world.counts == {}
 
 
+def test_an_earlier_commit_that_was_settled_says_nothing_of_the_refused_one() -> None:
+    """
+    An old record of it comes again, and its row is gone: the pause of the one above goes on, and grows.
+    """
+    world = FlowWorld(refused=Backoff(base_seconds=4.0, cap_seconds=60.0))
+    first, second = world.append("a", 1, 1)
+    source = world.source()
+    world.outbox.pop(first.key)
+    world.memory.note("a", 0, 1)
+    world.hand_in(source, [second])
+    world.flow.refused(world.take_one(), "nack")
+
+    world.hand_in(source, [first], NEVER)
+    world.runtime.advance(5.0)
+    world.flow.wake_due()
+    world.answer()
+    world.answer()
+
+    world.flow.refused(world.take_one(), "nack")
+    (held_up,) = world.flow.held_up()
+    assert (held_up.key, held_up.attempts) == (("a", 2), 2)
+
+
 def test_a_refused_aggregate_takes_no_room_of_the_sources() -> None:
     """
     One full queue must not keep a source from reading.

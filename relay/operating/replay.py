@@ -256,6 +256,9 @@ class Replay:
         stop: Flag,
     ) -> bool:
         """Deliver some commits; False when the bus was given up on."""
+        if not self._wait_for_room(source, stop):
+            walk.refused = True
+            return False
         self._handed_over += len(share)
         walk.handed_over += len(share)
         page = CommitPage(REPLAY, self._runtime.monotonic(), ring=lambda: self._bell.put(True, 0))
@@ -272,6 +275,17 @@ class Replay:
         if self._request.commits_per_second is not None:
             due = self._began_at + self._handed_over / self._request.commits_per_second
             stop.wait(max(0.0, due - self._runtime.monotonic()))
+        return True
+
+    def _wait_for_room(self, source: Source, stop: Flag) -> bool:
+        """Wait until less is in hand than may be; False when the bus was given up on, or it takes too long.
+
+        What the bus has stays in hand for a while, until slow destinations have it, too.
+        """
+        deadline = self._runtime.monotonic() + self._flow.settings.overdue_seconds
+        while not self._flow.has_room(source):
+            if stop.wait(_LATE_LOOK_SECONDS) or self._is_given_up() or self._runtime.monotonic() > deadline:
+                return False
         return True
 
     def _may_go_on(self, stop: Flag) -> bool:

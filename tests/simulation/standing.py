@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from eventstore import ANY, AggregateRef, EventStore, NewEvent
 from eventstore.rows.item import row_key
+from relay.sweep.sweep import SHARE
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.checkers import OLD_CLASS
 from tests.simulation.content import meant
@@ -44,6 +45,9 @@ PAUSE_MAX_SECONDS = 360.0
 
 INNOCENTS = 6
 BEHIND_PARKED = 50
+SWEEP_PAGE_SECONDS = 0.5
+"""A page of the sweep: its reading, the pause behind it, and what its last commit waits for."""
+
 HOT_BACKLOG = 200
 HOT_PAUSE_SECONDS = 0.1
 HOT_CONFIRM_SECONDS = 0.05
@@ -109,7 +113,7 @@ class Standing:
             goal = self._trials.newest()
             self._trials._wait(
                 lambda: not self._trials.unread(goal),
-                ALONE_SECONDS if self._kind in {"a queue refuses", "a queue is silent"} else CHECKPOINT_SECONDS,
+                self._alone_seconds() if self._kind in {"a queue refuses", "a queue is silent"} else CHECKPOINT_SECONDS,
                 "checkpoints move while a fault stands",
                 lambda: f"{self._kind}: {self._trials.unread(goal)[:3]}",
                 self._look,
@@ -122,13 +126,23 @@ class Standing:
         hot = [key for key in self._trials._checkers.owed() if key[0] == self._hot_id]
         self._trials._wait(
             lambda: not self._left(hot),
-            HOT_LEFT_SECONDS + 2 * HOT_CONFIRM_SECONDS * len(hot),
+            HOT_LEFT_SECONDS + 2 * HOT_CONFIRM_SECONDS * len(hot) + self._sweep_seconds(len(hot)),
             "a long aggregate goes at its own pace",
             lambda: f"{len(self._left(hot))} of {len(hot)} commits are left",
             self._look,
         )
         self._let_pass(min(PAUSE_MAX_SECONDS, self._runtime.monotonic() - began))
         self._trials._settle()
+
+    def _alone_seconds(self) -> float:
+        """Return how soon what is refused or silent stands alone; a silent one is noticed after the bus's budget."""
+        return max(ALONE_SECONDS, 3 * self._trials._settings.relay.bus.budget_seconds)
+
+    def _sweep_seconds(self, commits: int) -> float:
+        """Return how long the sweep may need for what a new owner does not keep: page by page, each in its time."""
+        relay = self._trials._settings.relay
+        pages = commits / max(1, min(relay.sweep.page_max_rows, relay.flow.commits_max // SHARE))
+        return relay.sweep.min_age_seconds + pages * SWEEP_PAGE_SECONDS if commits > relay.flow.kept_max else 0.0
 
     def _let_pass(self, seconds: float) -> None:
         until = self._runtime.monotonic() + seconds

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
         NotSettledError,
         OutcomeUnknownError,
         ParkedError,
+        RefusedRow,
         RequestRefusedError,
+        RowConditionError,
         SearchExpiredError,
         SearchRefusedError,
         SearchUnreachableError,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from eventstore.expectation import ANY, EXISTS, NO_EVENTS, Expectation
     from eventstore.model import AggregateRef, Append, AppendResult, NewEvent, RecordedEvent, StoredForm, TypedEvent
     from eventstore.payload.json_text import JsonText
+    from eventstore.payload.row_write import RowCheck, RowDelete, RowPut, RowUpdate, RowWrite
     from eventstore.repository import (
         NEVER,
         CachePolicy,
@@ -133,9 +136,16 @@ __all__ = [
     "Projection",
     "ReadModel",
     "RecordedEvent",
+    "RefusedRow",
     "Repository",
     "RepositoryStats",
     "RequestRefusedError",
+    "RowCheck",
+    "RowConditionError",
+    "RowDelete",
+    "RowPut",
+    "RowUpdate",
+    "RowWrite",
     "SchemaFinding",
     "SchemaReport",
     "SearchExpiredError",
@@ -178,14 +188,15 @@ _NAMES_BY_MODULE = {
         "AccessDeniedError AggregateTypeError CorruptRowError DecideAgainError EndpointError EventSchemaError "
         "EventStoreError IdempotencyConflictError IndexMissingError InvalidInputError InvalidTokenError "
         "LimitExceededError MissingExtraError NewerRowError NotJsonError NotSettledError OutcomeUnknownError "
-        "ParkedError RequestRefusedError SearchExpiredError SearchRefusedError SearchUnreachableError SetUpError "
-        "TableLayoutError TableMissingError ThrottledError TryLaterError UnreachableError "
-        "WrongExpectedVersionError"
+        "ParkedError RefusedRow RequestRefusedError RowConditionError SearchExpiredError SearchRefusedError "
+        "SearchUnreachableError SetUpError TableLayoutError TableMissingError ThrottledError TryLaterError "
+        "UnreachableError WrongExpectedVersionError"
     ),
     "eventstore.event_metadata": "metadata",
     "eventstore.expectation": "ANY EXISTS NO_EVENTS Expectation",
     "eventstore.model": "AggregateRef Append AppendResult NewEvent RecordedEvent StoredForm TypedEvent",
     "eventstore.payload.json_text": "JsonText",
+    "eventstore.payload.row_write": "RowCheck RowDelete RowPut RowUpdate RowWrite",
     "eventstore.repository": (
         "NEVER CachePolicy JsonStateCodec Loaded Projection ReadModel Repository RepositoryStats "
         "SnapshotPolicy StateCodec Transacted"

@@ -9,7 +9,8 @@ EventStoreError
 │   └── SearchExpiredError       the view behind a page token is gone: begin again
 ├── DecideAgainError         another writer was there: load the aggregate and decide again
 │   ├── WrongExpectedVersionError
-│   └── AggregateTypeError
+│   ├── AggregateTypeError
+│   └── RowConditionError        the condition of a row given as `also` did not hold
 ├── TryLaterError            the same call may succeed later
 │   ├── ThrottledError
 │   ├── UnreachableError
@@ -31,7 +32,8 @@ EventStoreError
 └── RequestRefusedError      DynamoDB refused what we sent: a defect of this library
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eventstore.expectation import Expectation
@@ -90,7 +92,7 @@ class LimitExceededError(InvalidInputError):
     Attributes:
         limit: The largest value allowed.
         actual: What was given, in the same unit.
-        unit: `bytes`, `events`, `actions` or `days`.
+        unit: `bytes`, `events`, `rows`, `actions` or `days`.
     """
 
     def __init__(self, field: str, *, limit: int, actual: int, unit: str) -> None:
@@ -200,6 +202,50 @@ class AggregateTypeError(DecideAgainError):
         self.actual = actual
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row given as `also` whose condition did not hold.
+
+    Attributes:
+        field: Where it stands among the caller's arguments: `also[1]`, or `appends[0].also[1]`.
+        index: Its place in that list.
+        table: Its table, as it was given.
+        row: The row that is there, as plain Python; None when `return_row` did not ask for it, and when there is none.
+    """
+
+    field: str
+    index: int
+    table: str
+    row: Mapping[str, Any] | None
+
+
+class RowConditionError(DecideAgainError):
+    """The condition of a row that was given as `also` did not hold: an address is taken, for example.
+
+    Nothing was stored, of the events and of any row. Whether another decision helps is for the caller to know.
+
+    Attributes:
+        field: The first such row's place among the caller's arguments: `also[1]`, or `appends[0].also[1]`.
+        index: Its place in that list.
+        table: Its table, as it was given.
+        row: The row that is there, as plain Python; None when `return_row` did not ask for it, and when there is none.
+        refused: All such rows, this one first.
+    """
+
+    def __init__(self, refused: Sequence[RefusedRow]) -> None:
+        first = refused[0]
+        others = f", nor do those of {', '.join(each.field for each in refused[1:])}" if refused[1:] else ""
+        super().__init__(
+            f"{first.field}: the condition on the row of table {first.table!r} does not hold{others};"
+            " nothing was stored"
+        )
+        self.field = first.field
+        self.index = first.index
+        self.table = first.table
+        self.row = first.row
+        self.refused = tuple(refused)
+
+
 class TryLaterError(EventStoreError):
     """The same call may succeed later, and repeating it does no harm."""
 
@@ -271,8 +317,13 @@ class TableMissingError(SetUpError):
         table: Its name.
     """
 
-    def __init__(self, table: str) -> None:
-        super().__init__(f"table {table!r} does not exist: run `eventstore init`, or check the endpoint and the prefix")
+    def __init__(self, table: str, *, is_own: bool = True) -> None:
+        cure = (
+            "run `eventstore init`, or check the endpoint and the prefix"
+            if is_own
+            else "it was named in `also`; make it, or check its name and the endpoint"
+        )
+        super().__init__(f"table {table!r} does not exist: {cure}")
         self.table = table
 
 

@@ -9,6 +9,7 @@ from eventstore import jsontext
 from eventstore.errors import EventSchemaError, InvalidInputError
 from eventstore.expectation import Expectation
 from eventstore.payload.plain import EXACT, scalar
+from eventstore.payload.row_write import RowWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,7 @@ class Append:
         expected_version: How many events the aggregate has, or `EXISTS`, or `ANY`.
         idempotency_key: Makes it safe to repeat the command at any time; the key's scope is the aggregate.
         command_fingerprint: What the key stands for besides the events, as in `EventStore.append`.
+        also: Conditional writes of the caller's own in the same transaction, as in `EventStore.append`.
     """
 
     aggregate: AggregateRef
@@ -212,6 +214,7 @@ class Append:
     expected_version: int | Expectation
     idempotency_key: str | None = None
     command_fingerprint: str | None = None
+    also: Sequence[RowWrite] = ()
 
     def __post_init__(self) -> None:
         """Keep plain values."""

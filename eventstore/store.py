@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from eventstore import limits, validation
 from eventstore.append import await_delivery
-from eventstore.append.appender import Appender
+from eventstore.append.appender import Appender, Call
 from eventstore.append.metrics import StoreMetrics
 from eventstore.context import StoreContext, StoreOptions
 from eventstore.dynamodb import replies, store_record
@@ -23,6 +23,7 @@ from eventstore.event_codec import AppendableEvent, OnCorrupt
 from eventstore.event_metadata import current_traceparent
 from eventstore.expectation import Expectation
 from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
+from eventstore.payload.row_write import RowWrite
 from eventstore.ports import DynamoClient, Flag, Runtime
 from eventstore.read import history
 from eventstore.read.pages import Span
@@ -110,6 +111,7 @@ class EventStore:
         idempotency_key: str | None = None,
         command_fingerprint: str | None = None,
         deadline_seconds: float | None = None,
+        also: Sequence[RowWrite] = (),
     ) -> AppendResult:
         """Append events to one aggregate, all or none; they are owed to bus and index from that moment on.
 
@@ -124,10 +126,15 @@ class EventStore:
         what upcasters and registered classes make of both is compared, without fields that equal their defaults: a
         repeat is answered after a deploy that added such a field or raised a version. It costs one more row written.
 
+        With `also` rows of the caller's own tables are written in the same transaction, or the append is refused with
+        them: a row that reserves an e-mail address, for example. They are no part of what a key stands for: a repeat
+        gets the first result, whatever `also` says now, and writes no row. Put what matters into the events, or into
+        `command_fingerprint`.
+
         Args:
             aggregate: The aggregate; created by its first append.
-            events: 1 to 98 (97 with a key), oldest first; each at most 400 KB encoded, together with the outbox row at
-                most 4 MB. `NewEvent`s, or what the store's `EventTypes` take.
+            events: 1 to 98 (97 with a key), less one per row of `also`, oldest first; each at most 400 KB encoded,
+                together with all other rows at most 4 MB. `NewEvent`s, or what the store's `EventTypes` take.
             expected_version: How many events the caller believes the aggregate has, `NO_EVENTS` (0) for a new one; or
                 `EXISTS`, or `ANY`.
             idempotency_key: 1 to 1,024 bytes of UTF-8; scope: the aggregate.
@@ -135,6 +142,8 @@ class EventStore:
                 to 1,024 bytes, kept with the key. A repeat under another one is refused, also with the same events.
             deadline_seconds: Nothing is sent after this time, more than 0; by default
                 `StoreOptions.append_deadline_seconds`.
+            also: `RowPut`, `RowUpdate`, `RowDelete` and `RowCheck` of tables in the store's account and Region, none of
+                the store's own, each of another row.
 
         Returns:
             The new version, and whether an earlier attempt or call had already stored it. `result.wait_settled` waits
@@ -142,7 +151,8 @@ class EventStore:
 
         Raises:
             InvalidInputError: An argument cannot be stored, or could not be read back by its registered class; it names
-                the field. Nothing was sent.
+                the field. Nothing was sent; or DynamoDB refuses a write of `also` as malformed, and nothing was stored.
+            RowConditionError: The condition of a row in `also` does not hold; it says of which. Nothing was stored.
             IdempotencyConflictError: The key stands for other content. Nothing was stored.
             WrongExpectedVersionError: Another writer came first. Load the aggregate and decide again.
             AggregateTypeError: The id belongs to another type. Use another id.
@@ -157,10 +167,16 @@ class EventStore:
 
         Source: limits of TransactWriteItems, AWS API reference; see `eventstore.limits`.
         """
-        one = Append(aggregate, events, expected_version, idempotency_key, command_fingerprint)
-        return self._appender.append([one], deadline_seconds=deadline_seconds, traceparent=current_traceparent())[0]
+        one = Append(aggregate, events, expected_version, idempotency_key, command_fingerprint, also)
+        return self._appender.append([one], Call(deadline_seconds, current_traceparent()))[0]
 
-    def append_many(self, appends: Sequence[Append], *, deadline_seconds: float | None = None) -> list[AppendResult]:
+    def append_many(
+        self,
+        appends: Sequence[Append],
+        *,
+        deadline_seconds: float | None = None,
+        also: Sequence[RowWrite] = (),
+    ) -> list[AppendResult]:
         """Append to several aggregates in one transaction, all or none.
 
         Each aggregate gets a commit of its own, with its own outbox row, check and key row. Bus and index get each of
@@ -168,9 +184,10 @@ class EventStore:
 
         Args:
             appends: Each of another aggregate; at most 100 actions together. An append counts its events, one for its
-                outbox row, one for its check (unless it expects `NO_EVENTS`) and one for its key. All have keys or
-                none has.
+                outbox row, one for its check (unless it expects `NO_EVENTS`), one for its key and one for each row
+                of its `also`. All have keys or none has.
             deadline_seconds: As in `append`.
+            also: As in `append`, for rows that belong to no single one of the appends; an action each.
 
         Returns:
             One result per append, in the same order.
@@ -181,12 +198,8 @@ class EventStore:
             only some of the keys were used before, it is an `IdempotencyConflictError`.
         """
         validation.check_together(appends)
-        return self._appender.append(
-            appends,
-            deadline_seconds=deadline_seconds,
-            traceparent=current_traceparent(),
-            many=True,
-        )
+        fields = [f"appends[{index}]." for index in range(len(appends))]
+        return self._appender.append(appends, Call(deadline_seconds, current_traceparent(), fields, also))
 
     def append_all(
         self,
@@ -232,7 +245,7 @@ class EventStore:
             validation.check_seconds(deadline_seconds, "deadline_seconds")
 
         def send(append: Append, traceparent: str | None) -> AppendResult:
-            return self._appender.append([append], deadline_seconds=deadline_seconds, traceparent=traceparent)[0]
+            return self._appender.append([append], Call(deadline_seconds, traceparent))[0]
 
         return send
 

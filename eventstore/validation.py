@@ -34,7 +34,7 @@ def check_append(append: Append, field: str = "") -> None:
     events: object = append.events
     if isinstance(events, str | bytes) or not isinstance(events, Sequence):
         raise InvalidInputError(f"{field}events", f"is a {type(events).__name__}; give a list of events")
-    most = limits.COMMIT_MAX_EVENTS - (append.idempotency_key is not None)
+    most = limits.COMMIT_MAX_EVENTS - (append.idempotency_key is not None) - len(append.also)
     if not append.events:
         raise InvalidInputError(f"{field}events", f"is empty; an append stores 1 to {most} events")
     if len(append.events) > most:
@@ -211,21 +211,25 @@ def check_together(appends: Sequence[Append]) -> None:
         )
 
 
-def check_size(appends: Sequence[Append]) -> None:
+def check_size(appends: Sequence[Append], beside: int = 0) -> None:
     """Check that checked appends fit into one transaction.
+
+    Args:
+        appends: Together with the rows that belong to one of them.
+        beside: Further actions, which belong to none of them.
 
     Raises:
         LimitExceededError: They come to more than 100 actions.
     """
-    actions = sum(actions_of(append) for append in appends)
+    actions = sum(actions_of(append) for append in appends) + beside
     if actions > limits.TRANSACTION_MAX_ACTIONS:
         raise LimitExceededError("appends", limit=limits.TRANSACTION_MAX_ACTIONS, actual=actions, unit="actions")
 
 
 def actions_of(append: Append) -> int:
-    """Return the maximum number of actions of an append: its events, the outbox row, the check and the key's row."""
+    """Return the maximum number of actions of an append: events, outbox row, check, the key's row, and rows beside."""
     checks = append.expected_version != NO_EVENTS  # of EXISTS and ANY only the table knows; count what they may need
-    return len(append.events) + 1 + checks + (append.idempotency_key is not None)
+    return len(append.events) + 1 + checks + (append.idempotency_key is not None) + len(append.also)
 
 
 def check_is_append(append: object, field: str) -> None:

@@ -20,6 +20,7 @@ from eventstore.dynamodb.table_names import TableNames
 from eventstore.event_codec import AppendableEvent, OnCorrupt
 from eventstore.expectation import Expectation
 from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
+from eventstore.payload.row_write import RowWrite
 from eventstore.ports import DynamoClient, Flag, Runtime
 from eventstore.schema import EventTypes, SchemaReport
 from eventstore.schema.check import OnScanned
@@ -133,6 +134,7 @@ class AsyncEventStore:
         idempotency_key: str | None = None,
         command_fingerprint: str | None = None,
         deadline_seconds: float | None = None,
+        also: Sequence[RowWrite] = (),
     ) -> AppendResult:
         """Append events to one aggregate, all or none; see `EventStore.append`.
 
@@ -148,14 +150,21 @@ class AsyncEventStore:
                 idempotency_key=idempotency_key,
                 command_fingerprint=command_fingerprint,
                 deadline_seconds=deadline_seconds,
+                also=also,
             )
         )
 
     async def append_many(
-        self, appends: Sequence[Append], *, deadline_seconds: float | None = None
+        self,
+        appends: Sequence[Append],
+        *,
+        deadline_seconds: float | None = None,
+        also: Sequence[RowWrite] = (),
     ) -> list[AppendResult]:
         """See `EventStore.append_many`; for a cancellation see `append`."""
-        return await self._calls.run(lambda: self._store.append_many(appends, deadline_seconds=deadline_seconds))
+        return await self._calls.run(
+            lambda: self._store.append_many(appends, deadline_seconds=deadline_seconds, also=also)
+        )
 
     def append_all(
         self,

@@ -1,15 +1,17 @@
 """Carries out appends: resolves expected versions, sends one frozen transaction until it is decided."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eventstore import backoff as bounds
 from eventstore import event_codec, validation
-from eventstore.append import await_delivery, commit, key_rows, transaction, verdict
+from eventstore.append import also as own_rows
+from eventstore.append import await_delivery, commit, key_rows, refusal, transaction, verdict
 from eventstore.append.commit import PreparedCommit
 from eventstore.append.metrics import AppendCounts, Counters, StoreMetrics
-from eventstore.append.transaction import Transaction
+from eventstore.append.transaction import Beside, Transaction
+from eventstore.append.unchanged import Unchanged
 from eventstore.append.verdict import Again, Cause
 from eventstore.backoff import Deadline
 from eventstore.context import StoreContext
@@ -17,7 +19,6 @@ from eventstore.dynamodb import calls
 from eventstore.dynamodb.errors import DynamoError
 from eventstore.dynamodb.limiter import Limiter, Signal
 from eventstore.errors import (
-    AggregateTypeError,
     EventStoreError,
     OutcomeUnknownError,
     RequestRefusedError,
@@ -30,9 +31,9 @@ from eventstore.errors import (
 from eventstore.expectation import Expectation, accepts
 from eventstore.ids import uuid7
 from eventstore.model import Append, AppendResult, Waiter
+from eventstore.payload.row_write import RowWrite
 from eventstore.read import history
 from eventstore.rows.idempotency import KeyRow
-from eventstore.rows.item import describe_key
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,36 @@ _CAUSES = {
     Cause.LOST: AppendCounts(lost_replies=1),
     Cause.UNREACHED: AppendCounts(unreached=1),
 }
+
+
+OnPrepared = Callable[[Sequence[PreparedCommit]], None]
+"""Told of what is about to be sent, in the form in which it will be stored; what it raises ends the append."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call for one or several appends.
+
+    Attributes:
+        deadline_seconds: The call's time; None for the store's own.
+        traceparent: The trace the caller is in.
+        fields: For each append its path in the caller's arguments, such as `appends[1].`; one without a path is alone.
+        also: Writes of the caller's own that belong to no single append.
+        unchanged: Aggregates that must be as they were read.
+        on_prepared: See there.
+    """
+
+    deadline_seconds: float | None
+    traceparent: str | None
+    fields: Sequence[str] = ("",)
+    also: Sequence[RowWrite] = ()
+    unchanged: Sequence[Unchanged] = ()
+    on_prepared: OnPrepared | None = None
+
+    @property
+    def whole(self) -> str:
+        """What to name when all together are too large."""
+        return self.fields[0].partition("[")[0] or "events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +107,26 @@ class Appender:
         """Return what was done so far."""
         return StoreMetrics(self._counters.snapshot(), self._limiter.state())
 
-    def append(
-        self,
-        appends: Sequence[Append],
-        *,
-        deadline_seconds: float | None,
-        traceparent: str | None,
-        many: bool = False,
-    ) -> list[AppendResult]:
+    def append(self, appends: Sequence[Append], call: Call) -> list[AppendResult]:
         """Store appends to different aggregates in one transaction.
 
         Args:
             appends: One per aggregate; what they hold is checked here.
-            deadline_seconds: The call's time; None for the store's own.
-            traceparent: The trace the caller is in.
-            many: Whether errors name the appends by their index.
+            call: What holds for all of them.
 
         Raises:
             As `EventStore.append`.
         """
-        if deadline_seconds is not None:
-            validation.check_seconds(deadline_seconds, "deadline_seconds")
-        deadline = Deadline(self._context.runtime, deadline_seconds or self._context.options.append_deadline_seconds)
+        seconds = call.deadline_seconds
+        if seconds is not None:
+            validation.check_seconds(seconds, "deadline_seconds")
+        deadline = Deadline(self._context.runtime, seconds or self._context.options.append_deadline_seconds)
         try:
-            taken = [self._take(append, _field(index, many=many)) for index, append in enumerate(appends)]
-            if many:
-                validation.check_size(taken)
-            results = self._rounds(taken, deadline, traceparent, many=many)
+            beside = self._beside(appends, call)
+            taken = [self._take(append, field) for append, field in zip(appends, call.fields, strict=True)]
+            if call.whole != "events":
+                validation.check_size(taken, len(call.also) + len(call.unchanged))
+            results = self._rounds(taken, deadline, call, beside)
         except (TryLaterError, OutcomeUnknownError):
             self._counters.add(AppendCounts(gave_up=1))
             raise
@@ -114,20 +138,25 @@ class Appender:
         self._counters.add(AppendCounts(appends=len(results), events=events, repeats=repeats))
         return results
 
+    def _beside(self, appends: Sequence[Append], call: Call) -> Beside:
+        """Return what goes along, the caller's writes checked and encoded."""
+        tables = self._context.tables
+        writes = [
+            write
+            for append, field in zip(appends, call.fields, strict=True)
+            for write in own_rows.take(append.also, f"{field}also", tables)
+        ]
+        writes += own_rows.take(call.also, "also", tables)
+        own_rows.check_distinct(writes)
+        return Beside(writes, call.unchanged)
+
     def _take(self, append: Append, field: str) -> Append:
         """Return an append whose events are checked and encoded, so that only sizes are left to be looked at."""
         validation.check_append(append, field)
         events = event_codec.storable(self._context.encoder, append.aggregate, append.events, field)
         return replace(append, events=events)
 
-    def _rounds(
-        self,
-        appends: Sequence[Append],
-        deadline: Deadline,
-        traceparent: str | None,
-        *,
-        many: bool,
-    ) -> list[AppendResult]:
+    def _rounds(self, appends: Sequence[Append], deadline: Deadline, call: Call, beside: Beside) -> list[AppendResult]:
         """Send with the current versions, and again with newer ones where the caller leaves the version to us.
 
         A new round is a new commit under a new id: the refused one can never be stored any more, since its place is
@@ -143,10 +172,12 @@ class Appender:
                     appends[0].aggregate.id,
                 )
             prepared = [
-                self._prepare(append, deadline, _field(index, many=many), traceparent)
-                for index, append in enumerate(appends)
+                self._prepare(append, deadline, field, call.traceparent)
+                for append, field in zip(appends, call.fields, strict=True)
             ]
-            assembled = transaction.assemble(prepared, "appends" if many else "events")
+            assembled = transaction.assemble(prepared, call.whole, beside, table=self._context.tables.events)
+            if call.on_prepared is not None:
+                call.on_prepared(prepared)
             sent = self._send(assembled, deadline, attempts)
             if not isinstance(sent, _Stale):
                 return sent
@@ -177,20 +208,10 @@ class Appender:
         return commit.prepare(append, expected, stamp, self._layout, field=field)
 
     def _raise_unless_open(self, append: Append, at_least: int, deadline: Deadline) -> None:
-        """Let an append continue when its version is left to us; it is read again. A number is the caller's choice.
-
-        The refusal is certain, whatever becomes of the read that only words it.
-        """
-        if not isinstance(append.expected_version, int):
-            return
-        actual, cause = None, None
-        try:
-            actual = history.current_version(self._context.until(deadline), append.aggregate.id)
-        except EventStoreError as error:
-            cause = error
-        raise WrongExpectedVersionError(
-            append.aggregate.id, expected=append.expected_version, actual=actual, at_least=at_least
-        ) from cause
+        """Let an append continue when its version is left to us; it is read again. A number is the caller's choice."""
+        if isinstance(append.expected_version, int):
+            context = self._context.until(deadline)
+            raise refusal.other_version(context, append.aggregate.id, append.expected_version, at_least)
 
     def _send(self, sent: Transaction, deadline: Deadline, attempts_before: int) -> list[AppendResult] | _Stale:
         """Send a transaction until it is decided, or attempts or time are used up."""
@@ -220,10 +241,10 @@ class Appender:
                     signal = Signal.THROTTLED
             finally:
                 self._limiter.leave(slot, signal)
-            if maybe_stored and isinstance(judged, verdict.SetUp | verdict.Defect):
-                raise _unknown(sent, error) from error  # it is of this attempt, and an earlier one may be stored
             if not isinstance(judged, Again):
-                decided = self._decide(self._context.until(deadline), judged, sent, error, attempts_before + attempt)
+                context = self._context.until(deadline)
+                judged = self._unless_ours(context, judged, sent, error) if maybe_stored else judged
+                decided = self._decide(context, judged, sent, error, attempts_before + attempt)
                 if decided is not None:
                     return decided
                 judged = Again(Cause.CONFLICT)
@@ -231,7 +252,7 @@ class Appender:
             maybe_stored = maybe_stored or judged.maybe_stored
             self._counters.add(_CAUSES[judged.cause])
         if maybe_stored and error is not None:
-            raise _unknown(sent, error) from error
+            raise refusal.unknown(sent, error) from error
         raise self._gave_up(sent, last, attempt, error) from error
 
     def _note_retry(self, sent: Transaction, attempt: int, error: DynamoError | None) -> None:
@@ -244,6 +265,19 @@ class Appender:
                 sent.commits[0].aggregate.id,
                 error,
             )
+
+    def _unless_ours(
+        self, context: StoreContext, judged: verdict.Verdict, sent: Transaction, error: DynamoError
+    ) -> verdict.Verdict:
+        """Return a verdict on an attempt after another one that may have stored the commits.
+
+        Raises:
+            OutcomeUnknownError: It is of this attempt alone; or the table could not be asked.
+        """
+        if isinstance(judged, verdict.SetUp | verdict.Defect):
+            raise refusal.unknown(sent, error) from error
+        is_beside = isinstance(judged, verdict.Moved | verdict.RowsRefused | verdict.RowUnfit)
+        return verdict.OwnCommit() if is_beside and self._is_there(context, sent) else judged
 
     def _decide(
         self,
@@ -266,34 +300,30 @@ class Appender:
             case verdict.Defect(code, message):
                 raise RequestRefusedError(code, message) from error
             case verdict.SetUp() | Again():
-                raise context.caller.public(error, sent.request) from error
-            case verdict.OtherType() | verdict.LeftOver() | verdict.OtherVersion():
+                raise refusal.set_up(context, error, sent) from error
+            case _:
                 return self._refuse(context, judged, sent, error, attempts)
 
     def _refuse(
         self,
         context: StoreContext,
-        judged: verdict.OtherType | verdict.LeftOver | verdict.OtherVersion,
+        judged: refusal.Refusal | verdict.OtherVersion,
         sent: Transaction,
         error: DynamoError,
         attempts: int,
     ) -> list[AppendResult] | _Stale:
-        """Return or raise the outcome of a refused type or number.
+        """Return or raise the outcome of a refused type, number or row.
 
         A key outranks it, also where DynamoDB did not show the key's row: a caller that has reloaded repeats at another
-        version.
+        version, and a row that must not be there is there after the first time.
         """
         by_keys = self._by_keys(context, sent, key_rows.complete(context, sent, {}), attempts)
         if by_keys is not None:
             return by_keys
-        match judged:
-            case verdict.OtherType(index, actual):
-                aggregate = sent.commits[index].aggregate
-                raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=actual) from error
-            case verdict.LeftOver(_, item):
-                raise key_rows.left_over(context, item, describe_key(item)) from error
-            case verdict.OtherVersion(reached):
-                return _Stale(reached, attempts)
+        if isinstance(judged, verdict.OtherVersion):
+            return _Stale(judged.reached, attempts)
+        raised = refusal.error_of(context, judged, sent)
+        raise raised from raised.__cause__ or error
 
     def _by_keys(
         self, context: StoreContext, sent: Transaction, rows: Mapping[int, KeyRow], attempts: int
@@ -326,7 +356,7 @@ class Appender:
         try:
             stored = await_delivery.stored_commit_id(context, first.aggregate_id, first.sequence_number)
         except (TryLaterError, SetUpError) as error:
-            raise _unknown(sent, error) from error
+            raise refusal.unknown(sent, error) from error
         return stored == first.commit_id
 
     def _results(self, sent: Transaction, attempts: int, *, already_stored: bool) -> list[AppendResult]:
@@ -361,23 +391,3 @@ class Appender:
             f"the append to aggregate {first.aggregate.id!r} {why}",
             retry_after_seconds=max(waits, self._context.options.append_backoff.ceiling_seconds(max(attempts, 1))),
         )
-
-
-def _unknown(sent: Transaction, error: Exception) -> OutcomeUnknownError:
-    """Return the error for commits that are stored or not; what to do about it depends on whether they have keys."""
-    first = sent.commits[0]
-    cure = (
-        "repeat the call with the same idempotency key, which is safe"
-        if first.key is not None
-        else "load the aggregate, and decide again if no event carries this commit_id"
-    )
-    return OutcomeUnknownError(
-        f"whether commit {first.commit_id} of aggregate {first.aggregate.id!r} is stored is unknown ({error}): {cure}",
-        aggregate_id=first.aggregate.id,
-        commit_id=first.commit_id,
-    )
-
-
-def _field(index: int, *, many: bool) -> str:
-    """Return the path of an append in the caller's arguments."""
-    return f"appends[{index}]." if many else ""

@@ -25,6 +25,8 @@ class Role(Enum):
     EVENT = "event"
     OUTBOX = "outbox"
     KEY = "key"
+    UNCHANGED = "unchanged"
+    ALSO = "also"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 The rows of the decision table are in `docs/reference/append-decisions.md`. Of a cancelled transaction all reasons are
 looked at, since DynamoDB reports one per action and the telling one may stand anywhere: first those of key rows, whose
-answer holds whatever else has changed; then our own commit; then what can never succeed; then the others.
+answer holds whatever else has changed; then our own commit; then what can never succeed; then the others, the caller's
+own rows last: whether they may be written is asked again once the aggregate is at the expected version.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,6 +26,7 @@ _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded", "Req
 _CONFLICT = "TransactionConflict"
 _CONDITION = "ConditionalCheckFailed"
 _KNOWN = _THROTTLED | {_CONFLICT, _CONDITION, "None"}
+_BESIDE = (Role.UNCHANGED, Role.ALSO)
 
 
 class Cause(Enum):
@@ -111,6 +113,43 @@ class LeftOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """An aggregate that nothing is appended to is not as it was read.
+
+    Attributes:
+        index: Among those of the transaction.
+        reached: A version that it has reached; 0 when none was shown.
+    """
+
+    index: int
+    reached: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRefused:
+    """Conditions of the caller's own rows do not hold.
+
+    Attributes:
+        items: By index of the row what is there, when it was asked for and there is anything.
+    """
+
+    items: Mapping[int, Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RowUnfit:
+    """DynamoDB cannot take what the caller wants of a row of its own.
+
+    Attributes:
+        index: Of the row; None when DynamoDB does not say which.
+        message: DynamoDB's words.
+    """
+
+    index: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Defect:
     """DynamoDB found the request malformed."""
 
@@ -123,7 +162,23 @@ class SetUp:
     """An operator must act: a table is missing, or credentials."""
 
 
-Verdict = Again | OwnCommit | KeysUsed | Look | OtherType | OtherVersion | LeftOver | Defect | SetUp
+Verdict = (
+    Again
+    | OwnCommit
+    | KeysUsed
+    | Look
+    | OtherType
+    | OtherVersion
+    | Moved
+    | LeftOver
+    | RowsRefused
+    | RowUnfit
+    | Defect
+    | SetUp
+)
+
+_MALFORMED = frozenset({"ValidationException", "ParamValidationError", "SerializationException"})
+"""What a whole request is refused with that cannot be read; ours are known to be readable."""
 
 
 def judge(error: DynamoError, transaction: Transaction) -> Verdict:
@@ -143,6 +198,8 @@ def judge(error: DynamoError, transaction: Transaction) -> Verdict:
             return Again(Cause.THROTTLED)
         case RefusedError(code="IdempotentParameterMismatchException"):
             return Look(error.code, error.message)
+        case RefusedError() if transaction.beside.also and error.code in _MALFORMED:
+            return RowUnfit(0 if len(transaction.beside.also) == 1 else None, error.message)
         case RefusedError():
             return Defect(error.code, error.message)
         case _:
@@ -164,20 +221,21 @@ def _judge_reasons(reasons: Sequence[CancellationReason], transaction: Transacti
         for reason, (index, role) in zip(reasons, transaction.roles, strict=False)
         if reason.code == _CONDITION
     ]
-    own = any(_text(each.item, "commitId") == transaction.commits[each.index].commit_id for each in failed)
-    keys = {each.index: each.item or {} for each in failed if each.role is Role.KEY}
+    ours = [each for each in failed if each.role not in _BESIDE]
+    own = any(_text(each.item, "commitId") == transaction.commits[each.index].commit_id for each in ours)
+    keys = {each.index: each.item or {} for each in ours if each.role is Role.KEY}
     if keys and not own:
         return KeysUsed(keys)
     if own:
         return OwnCommit()
-    for reason in reasons:
+    for reason, (index, role) in zip(reasons, transaction.roles, strict=False):
         if reason.code not in _KNOWN:
-            return Defect(reason.code, reason.message)
+            return RowUnfit(index, reason.message) if role is Role.ALSO else Defect(reason.code, reason.message)
     if failed:
         undecided = {
             index
-            for reason, (index, _) in zip(reasons, transaction.roles, strict=False)
-            if reason.code not in {_CONDITION, "None"}
+            for reason, (index, role) in zip(reasons, transaction.roles, strict=False)
+            if reason.code not in {_CONDITION, "None"} and role not in _BESIDE
         }
         return _judge_conditions(failed, undecided, transaction)
     throttled = any(reason.code in _THROTTLED for reason in reasons)
@@ -197,9 +255,15 @@ def _judge_conditions(failed: Sequence[_Failed], undecided: Collection[int], tra
     if reached:
         return OtherVersion(dict(sorted(reached.items())))
     for each in failed:
-        if each.index not in undecided:
+        if each.role is Role.UNCHANGED:
+            return Moved(each.index, _sequence_number(each.item))
+    for each in failed:
+        if each.role is Role.OUTBOX and each.index not in undecided:
             return LeftOver(each.index, each.item or {})
-    return Again(Cause.CONFLICT)  # the outbox row is new, and its events are just being stored by somebody else
+    rows = {each.index: each.item for each in failed if each.role is Role.ALSO}
+    if rows and not undecided:
+        return RowsRefused(rows)
+    return Again(Cause.CONFLICT)  # somebody, or an earlier attempt of ours, is just storing what is in the way
 
 
 def _sequence_number(item: Mapping[str, Any] | None) -> int:

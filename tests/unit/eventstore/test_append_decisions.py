@@ -29,15 +29,20 @@ from eventstore import (
     EventStore,
     EventTypes,
     IdempotencyConflictError,
+    InvalidInputError,
     NewEvent,
     OutcomeUnknownError,
     RequestRefusedError,
+    RowConditionError,
+    RowPut,
     StoreOptions,
     TableMissingError,
     ThrottledError,
     UnreachableError,
     WrongExpectedVersionError,
 )
+from eventstore.append.appender import Call
+from eventstore.append.unchanged import Unchanged
 from eventstore.dynamodb.limiter import Limiter
 
 from .conftest import ITEM, QUICK, FaultyClient, conflict, event, lost, throttle
@@ -413,6 +418,70 @@ def left_over_outbox_row(bench: Bench) -> None:
     assert (caught.value.table, caught.value.key, caught.value.field) == ("inventory_outbox", "item-1/1", "commitId")
 
 
+OWN = {
+    "TableName": "emails",
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "email", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}],
+}
+ADDRESS = RowPut("emails", {"email": "ann@example.com"}, "attribute_not_exists(email)")
+
+
+def row_refused(bench: Bench) -> None:
+    bench.client.inner.create_table(**OWN)
+    bench.store.append(OTHER, [event(1)], expected_version=0, also=[ADDRESS])
+
+    with pytest.raises(RowConditionError) as caught:
+        bench.store.append(ITEM, [event(1)], expected_version=0, also=[ADDRESS])
+
+    assert (caught.value.field, caught.value.table) == ("also[0]", "emails")
+    assert bench.stored() == []
+
+
+def row_refused_beside_a_conflict(bench: Bench) -> None:
+    bench.client.inner.create_table(**OWN)
+    bench.client.before = [cancelled("TransactionConflict", "None", ("ConditionalCheckFailed", None))]
+
+    result = bench.store.append(ITEM, [event(1)], expected_version=0, also=[ADDRESS])
+
+    assert (result.version, result.attempts) == (1, 2)
+
+
+def row_refused_after_a_lost_reply(bench: Bench) -> None:
+    bench.client.inner.create_table(**OWN)
+    told = cancelled("None", "None", ("ConditionalCheckFailed", None))
+    bench.client.after, bench.client.before = [lost()], [None, told]
+
+    result = bench.store.append(ITEM, [event(1)], expected_version=0, also=[ADDRESS])
+    assert (result.version, result.attempts, result.already_stored) == (1, 2, True)
+
+    bench.client.before = [lost(), told]
+    with pytest.raises(RowConditionError):
+        bench.store.append(OTHER, [event(1)], expected_version=0, also=[ADDRESS])
+
+
+def row_unfit(bench: Bench) -> None:
+    bench.client.inner.create_table(**OWN)
+
+    for row in (RowPut("emails", {"email": 7}), RowPut("emails", {"mail": "no key"})):
+        with pytest.raises(InvalidInputError) as caught:
+            bench.store.append(ITEM, [event(1)], expected_version=0, also=[row])
+        assert caught.value.field == "also[0]"
+
+    assert bench.stored() == []
+
+
+def other_version_of_what_was_read(bench: Bench) -> None:
+    bench.rival.append(OTHER, [event(1)], expected_version=0)
+    call = Call(None, None, unchanged=[Unchanged("item-2", 0)])
+
+    with pytest.raises(WrongExpectedVersionError) as caught:
+        bench.store._appender.append([Append(ITEM, [event(1)], 0)], call)
+
+    assert (caught.value.aggregate_id, caught.value.expected, caught.value.actual) == ("item-2", 0, 1)
+    assert bench.stored() == []
+
+
 def table_missing(bench: Bench) -> None:
     bench.client.inner.delete_table(TableName="inventory_events")
 
@@ -566,6 +635,11 @@ CASES: Sequence[tuple[str, Callable[[Bench], None]]] = [
     ("other-version-left-to-us", other_version_left_to_us),
     ("conflict-beside-an-outbox-row", conflict_beside_an_outbox_row),
     ("left-over-outbox-row", left_over_outbox_row),
+    ("other-version-of-what-was-read", other_version_of_what_was_read),
+    ("row-refused", row_refused),
+    ("row-refused-beside-a-conflict", row_refused_beside_a_conflict),
+    ("row-refused-after-a-lost-reply", row_refused_after_a_lost_reply),
+    ("row-unfit", row_unfit),
     ("table-missing", table_missing),
     ("denied", denied),
     ("denied-after-a-lost-reply", denied_after_a_lost_reply),

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from eventstore.repository import (
         NEVER,
         CachePolicy,
+        Decision,
         JsonStateCodec,
         Loaded,
         Projection,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         SnapshotPolicy,
         StateCodec,
         Transacted,
+        TransactedMany,
     )
     from eventstore.schema import EventTypes, SchemaFinding, SchemaReport
     from eventstore.store import EventStore
@@ -105,6 +107,7 @@ __all__ = [
     "CachePolicy",
     "CorruptRowError",
     "DecideAgainError",
+    "Decision",
     "Endpoint",
     "EndpointError",
     "EventCount",
@@ -164,6 +167,7 @@ __all__ = [
     "TableNames",
     "ThrottledError",
     "Transacted",
+    "TransactedMany",
     "TryLaterError",
     "TypedEvent",
     "UnreachableError",
@@ -198,8 +202,8 @@ _NAMES_BY_MODULE = {
     "eventstore.payload.json_text": "JsonText",
     "eventstore.payload.row_write": "RowCheck RowDelete RowPut RowUpdate RowWrite",
     "eventstore.repository": (
-        "NEVER CachePolicy JsonStateCodec Loaded Projection ReadModel Repository RepositoryStats "
-        "SnapshotPolicy StateCodec Transacted"
+        "NEVER CachePolicy Decision JsonStateCodec Loaded Projection ReadModel Repository RepositoryStats "
+        "SnapshotPolicy StateCodec Transacted TransactedMany"
     ),
     "eventstore.schema": "EventTypes SchemaFinding SchemaReport",
     "eventstore.store": "EventStore",

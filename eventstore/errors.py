@@ -92,7 +92,7 @@ class LimitExceededError(InvalidInputError):
     Attributes:
         limit: The largest value allowed.
         actual: What was given, in the same unit.
-        unit: `bytes`, `events`, `rows`, `actions` or `days`.
+        unit: `bytes`, `events`, `rows`, `aggregates`, `actions` or `days`.
     """
 
     def __init__(self, field: str, *, limit: int, actual: int, unit: str) -> None:

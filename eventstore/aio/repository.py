@@ -1,14 +1,16 @@
 """States for asyncio: `Repository` and `Projection`, awaited."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from eventstore.aio.store import AsyncEventStore
+from eventstore.repository.deciding.decision import Decide, DecideMany
+from eventstore.repository.deciding.transacted import Transacted, TransactedMany
 from eventstore.repository.folding import Evolve
 from eventstore.repository.loader import Loaded
 from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
 from eventstore.repository.projection import Projection
-from eventstore.repository.repository import TRANSACT_ATTEMPTS_MAX, Decide, Repository, Transacted
+from eventstore.repository.repository import TRANSACT_ATTEMPTS_MAX, Repository
 from eventstore.repository.state_codec import StateCodec
 from eventstore.repository.stats import RepositoryStats
 
@@ -63,10 +65,16 @@ class AsyncRepository(Generic[S]):
         *,
         as_of_sequence: int | None = None,
         as_of_ms: int | None = None,
+        max_staleness_seconds: float | None = None,
     ) -> Loaded[S]:
         """See `Repository.load`."""
         return await self._threads.run(
-            lambda: self._repository.load(aggregate_id, as_of_sequence=as_of_sequence, as_of_ms=as_of_ms)
+            lambda: self._repository.load(
+                aggregate_id,
+                as_of_sequence=as_of_sequence,
+                as_of_ms=as_of_ms,
+                max_staleness_seconds=max_staleness_seconds,
+            )
         )
 
     async def transact(
@@ -77,6 +85,8 @@ class AsyncRepository(Generic[S]):
         *,
         idempotency_key: str | None = None,
         command_fingerprint: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        max_staleness_seconds: float | None = None,
         attempts_max: int = TRANSACT_ATTEMPTS_MAX,
     ) -> Transacted[S]:
         """See `Repository.transact`; cancelled, its outcome is as unknown as that of `AsyncEventStore.append`."""
@@ -87,6 +97,34 @@ class AsyncRepository(Generic[S]):
                 command,
                 idempotency_key=idempotency_key,
                 command_fingerprint=command_fingerprint,
+                metadata=metadata,
+                max_staleness_seconds=max_staleness_seconds,
+                attempts_max=attempts_max,
+            )
+        )
+
+    async def transact_many(
+        self,
+        aggregate_ids: Sequence[str],
+        decide: DecideMany[S, C],
+        command: C,
+        *,
+        idempotency_key: str | None = None,
+        command_fingerprint: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        max_staleness_seconds: float | None = None,
+        attempts_max: int = TRANSACT_ATTEMPTS_MAX,
+    ) -> TransactedMany[S]:
+        """See `Repository.transact_many`; cancelled, its outcome is as unknown as that of `AsyncEventStore.append`."""
+        return await self._threads.run(
+            lambda: self._repository.transact_many(
+                aggregate_ids,
+                decide,
+                command,
+                idempotency_key=idempotency_key,
+                command_fingerprint=command_fingerprint,
+                metadata=metadata,
+                max_staleness_seconds=max_staleness_seconds,
                 attempts_max=attempts_max,
             )
         )
@@ -135,8 +173,14 @@ class AsyncProjection(Generic[S]):
         *,
         as_of_sequence: int | None = None,
         as_of_ms: int | None = None,
+        max_staleness_seconds: float | None = None,
     ) -> Loaded[S]:
         """See `Projection.load`."""
         return await self._threads.run(
-            lambda: self._projection.load(aggregate_id, as_of_sequence=as_of_sequence, as_of_ms=as_of_ms)
+            lambda: self._projection.load(
+                aggregate_id,
+                as_of_sequence=as_of_sequence,
+                as_of_ms=as_of_ms,
+                max_staleness_seconds=max_staleness_seconds,
+            )
         )

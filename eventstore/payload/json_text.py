@@ -98,6 +98,29 @@ class JsonText(Mapping[str, Any]):
         return JsonText, (self._text,)
 
 
+def merged(under: Mapping[str, Any], over: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Return two payloads in one, of which the second one's names win; digits are kept where one is text.
+
+    Args:
+        under: Plain JSON.
+        over: Same as above.
+        field: Where `over` comes from, for the error.
+
+    Raises:
+        NotJsonError: Something inside of `over` is not plain JSON, and it has to become text.
+    """
+    if not over or not under:
+        return over or under
+    if not isinstance(under, JsonText) and not isinstance(over, JsonText):
+        return {**under, **over}
+    parts = {**_parts(JsonText.of(under, field)), **_parts(JsonText.of(over, field))}
+    return JsonText(msgspec.json.encode(parts).decode())
+
+
+def _parts(payload: JsonText) -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(payload.text, type=dict[str, msgspec.Raw])
+
+
 def check_names(text: str | bytes, field: str) -> None:
     """Check that no object in a sound JSON text has a name twice: readers would see one of the values, if any.
 

@@ -1,16 +1,19 @@
 """States folded from events: of aggregates to decide on, and of views to show."""
 
+from eventstore.repository.deciding.decision import Decision
+from eventstore.repository.deciding.transacted import Transacted, TransactedMany
 from eventstore.repository.loader import Loaded
 from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
 from eventstore.repository.projection import Projection
 from eventstore.repository.read_model import ReadModel
-from eventstore.repository.repository import Repository, Transacted
+from eventstore.repository.repository import Repository
 from eventstore.repository.state_codec import JsonStateCodec, StateCodec
 from eventstore.repository.stats import RepositoryStats
 
 __all__ = [
     "NEVER",
     "CachePolicy",
+    "Decision",
     "JsonStateCodec",
     "Loaded",
     "Projection",
@@ -20,4 +23,5 @@ __all__ = [
     "SnapshotPolicy",
     "StateCodec",
     "Transacted",
+    "TransactedMany",
 ]

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from eventstore.repository.folding import own
@@ -60,6 +60,26 @@ class StateCache(Generic[S]):
             if there is not None and _rank(there) > _rank(entry):
                 return
             self._entries[key] = entry
+            self._entries.move_to_end(key)
+            if len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+    def advance(self, key: str, before: int, entry: CachedState[S]) -> None:
+        """Keep the state that an append has led to, in place of the one at version `before` that it began with.
+
+        Its mark is that of the state before; the one given is for a new aggregate, whose first state is kept by this.
+        """
+        if not self._size:
+            return
+        entry = _with_own_state(entry)
+        with self._lock:
+            there = self._entries.get(key)
+            if there is not None and there.epoch == entry.epoch and there.version == before:
+                self._entries[key] = replace(entry, mark=there.mark)
+            elif there is None and before == 0:
+                self._entries[key] = entry
+            else:
+                return
             self._entries.move_to_end(key)
             if len(self._entries) > self._size:
                 self._entries.popitem(last=False)

@@ -65,21 +65,23 @@ class StateLoader(Generic[S]):
         self._cache: StateCache[S] = StateCache(cache.size, runtime.lock())
         self._snapshots: Snapshots[S] = Snapshots(context, rule.stamp, codec, self.tally)
 
-    def load(self, aggregate_id: str, key: str, *, newest: bool = False) -> Loaded[S]:
+    def load(self, aggregate_id: str, key: str, *, max_staleness_seconds: float | None = None) -> Loaded[S]:
         """Return the state of an aggregate.
 
         Args:
             aggregate_id: Whose events.
             key: Under which the state is kept.
-            newest: Ask for newer events whatever the staleness bound says.
+            max_staleness_seconds: How old a state in memory may be that answers without a request; None as the policy
+                says.
         """
         self.tally.add("loads")
         asked_at = self._context.runtime.monotonic()
         entry = self._cache.get(key, self._context.record.epoch)
         if entry is not None:
             self.tally.add("cache_hits")
-            bound = self._cache_policy.max_staleness_seconds
-            if not newest and bound > 0 and asked_at - entry.read_at <= bound:
+            policy = self._cache_policy.max_staleness_seconds
+            bound = policy if max_staleness_seconds is None else max_staleness_seconds
+            if bound > 0 and asked_at - entry.read_at <= bound:
                 self.tally.add("answered_from_memory")
                 return Loaded(entry.state, entry.version, "cache", 0)
             base = Base(entry.state, entry.version, "cache", entry.mark)
@@ -93,6 +95,19 @@ class StateLoader(Generic[S]):
             epoch = self._context.record.epoch
             self._cache.put(key, CachedState(folded.state, folded.version, epoch, asked_at, mark))
         return Loaded(folded.state, folded.version, base.origin, folded.events)
+
+    def keep(self, key: str, before: int, folded: Folded[S], asked_at: float) -> None:
+        """Keep in memory what an append has led to, so that the next load has nothing to read of it.
+
+        Args:
+            key: Under which the state is kept.
+            before: The version that the append began with.
+            folded: The state after it.
+            asked_at: When it was sent, by the monotonic clock.
+        """
+        epoch = self._context.record.epoch
+        entry = CachedState(folded.state, folded.version, epoch, asked_at, SnapshotMark())
+        self._cache.advance(key, before, entry)
 
     def load_anew(self, aggregate_id: str, key: str) -> Loaded[S]:
         """Return the state from the events alone, and forget what was in memory."""

@@ -9,7 +9,7 @@ from eventstore.payload.plain import scalar
 from eventstore.repository.folding import Evolve, Fold
 from eventstore.repository.loader import Loaded, StateLoader
 from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
-from eventstore.repository.repository import check_as_of, checked_version
+from eventstore.repository.repository import check_as_of, check_staleness, checked_version
 from eventstore.repository.snapshot_row import projection_key
 from eventstore.repository.state_codec import JsonStateCodec, StateCodec
 from eventstore.repository.stats import RepositoryStats
@@ -78,12 +78,14 @@ class Projection(Generic[S]):
         *,
         as_of_sequence: int | None = None,
         as_of_ms: int | None = None,
+        max_staleness_seconds: float | None = None,
     ) -> Loaded[S]:
         """Return the view of an aggregate; arguments and errors as in `Repository.load`."""
         aggregate_id = validation.check_aggregate_id(aggregate_id)
+        check_staleness(max_staleness_seconds, as_of_sequence, as_of_ms)
         key = projection_key(self._name, aggregate_id)
         if as_of_sequence is None and as_of_ms is None:
-            return self._loader.load(aggregate_id, key)
+            return self._loader.load(aggregate_id, key, max_staleness_seconds=max_staleness_seconds)
         check_as_of(as_of_sequence, as_of_ms)
         return self._loader.load_as_of(aggregate_id, key, as_of_sequence, as_of_ms)
 

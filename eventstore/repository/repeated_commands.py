@@ -1,7 +1,7 @@
 """Whether a command was carried out before: what is stored under its idempotency key, and for which command."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -17,6 +17,7 @@ from eventstore.dynamodb import transact_get
 from eventstore.errors import AggregateTypeError, InvalidInputError
 from eventstore.model import AggregateRef, AppendResult
 from eventstore.rows import idempotency
+from eventstore.rows.idempotency import KeyRow
 
 
 def fingerprint_of(command: object) -> str:
@@ -62,39 +63,46 @@ def _content_of(value: Any, path: str) -> object:
     return [name, {each: _content_of(held, f"{path}.{each}") for each, held in vars(value).items()}]
 
 
-def first_result(context: StoreContext, aggregate: AggregateRef, key: str, fingerprint: str) -> AppendResult | None:
-    """Return what a command has led to under a key of an aggregate.
+def first_results(
+    context: StoreContext, aggregates: Sequence[AggregateRef], key: str, fingerprint: str
+) -> dict[str, AppendResult]:
+    """Return what a command has led to under a key of one or several aggregates.
 
     The read is transactional: a plain one may predate a commit that is being applied.
 
     Returns:
-        The first result; None when the key was never used, and when an append without a command has used it: then the
-        events have to tell whether it is the same.
+        The first results by aggregate id, without aggregates of which the key was never used, or to which nothing
+        happened; and without those of which an append without a command has used it: then the events have to tell
+        whether it is the same.
 
     Raises:
-        AggregateTypeError: The id belongs to another type.
+        AggregateTypeError: An id belongs to another type.
         IdempotencyConflictError: The key stands for another command.
-        CorruptRowError: The key's row cannot be read, or its commit is not stored: a restore has brought back the one
+        CorruptRowError: A key's row cannot be read, or its commit is not stored: a restore has brought back the one
             without the other.
         TryLaterError: DynamoDB did not answer in time.
     """
     table = context.tables.idempotency
-    (item,) = transact_get.items(context.caller, [(table, idempotency.key_of(aggregate.id, key))])
-    if item is None:
-        return None
-    row = idempotency.decode(item, table)
-    if row.aggregate_type != aggregate.type:
-        raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=row.aggregate_type)
-    if row.command is None:
-        return None
-    key_rows.check_command(row, fingerprint)
-    key_rows.wait_readable(context, [row])
-    return AppendResult(
-        aggregate=aggregate,
-        commit_id=row.commit_id,
-        first_sequence=row.first,
-        version=row.last,
-        already_stored=True,
-        attempts=0,
-        waiter=partial(await_delivery.until_settled, context),
-    )
+    places = [(table, idempotency.key_of(aggregate.id, key)) for aggregate in aggregates]
+    found: dict[str, KeyRow] = {}
+    for aggregate, item in zip(aggregates, transact_get.items(context.caller, places), strict=True):
+        row = None if item is None else idempotency.decode(item, table)
+        if row is not None and row.aggregate_type != aggregate.type:
+            raise AggregateTypeError(aggregate.id, expected=aggregate.type, actual=row.aggregate_type)
+        if row is not None and row.command is not None:
+            key_rows.check_command(row, fingerprint)
+            found[aggregate.id] = row
+    key_rows.wait_readable(context, found.values())
+    return {
+        aggregate.id: AppendResult(
+            aggregate=aggregate,
+            commit_id=row.commit_id,
+            first_sequence=row.first,
+            version=row.last,
+            already_stored=True,
+            attempts=0,
+            waiter=partial(await_delivery.until_settled, context),
+        )
+        for aggregate in aggregates
+        if (row := found.get(aggregate.id)) is not None
+    }

@@ -1,15 +1,17 @@
 """Given these events, when this command comes, then those events: examples for deciders and projections."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from eventstore.errors import InvalidInputError
 from eventstore.event_codec import AppendableEvent
 from eventstore.model import AggregateRef, NewEvent, RecordedEvent
+from eventstore.payload.row_write import RowWrite
+from eventstore.repository.deciding import decision as decisions
+from eventstore.repository.deciding.decision import Decide
 from eventstore.repository.folding import Evolve, Fold, Folded, fold, own
-from eventstore.repository.repository import Decide
 from eventstore.schema import EventTypes
 from eventstore.testing import difference
 from eventstore.testing.builders import AGGREGATE_DEFAULT, checked, history
@@ -89,7 +91,7 @@ class Given(Generic[S, C]):
 
         Raises:
             InvalidInputError: No decision was named.
-            AssertionError: The decision returned something that is not a sequence.
+            AssertionError: The decision returned something that no decision can.
         """
         decision = decide or self._decide
         if decision is None:
@@ -98,10 +100,14 @@ class Given(Generic[S, C]):
             made: Any = decision(own(self._before.state), command)
         except Exception as error:  # noqa: BLE001 - whatever it is, `then_raises` asks for it
             return Decided(self._rule, self._before, self._aggregate, self._types, _Outcome(error=error))
-        if isinstance(made, str | bytes) or not isinstance(made, Sequence):
-            reason = f"the decision returned {made!r}; it returns a sequence of events, empty for a no-op"
-            raise AssertionError(reason)  # noqa: TRY004 - an example fails by assertion
-        return Decided(self._rule, self._before, self._aggregate, self._types, _Outcome(events=tuple(made)))
+        try:
+            events, answer, also = decisions.decided(made)
+        except InvalidInputError as error:
+            raise AssertionError(f"the decision {error.reason}") from error
+        if any(isinstance(event, str | bytes | Mapping) for event in events):
+            raise AssertionError(f"the decision returned {made!r}; it returns events, None for a no-op, or a Decision")
+        outcome = _Outcome(events, answer, tuple(also))
+        return Decided(self._rule, self._before, self._aggregate, self._types, outcome)
 
     def then_state(self, state: S) -> None:
         """Expect that the history folds to a state.
@@ -115,9 +121,11 @@ class Given(Generic[S, C]):
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """The outcome of a decision: events, or an error."""
+    """The outcome of a decision: events with answer and rows, or an error."""
 
     events: tuple[AppendableEvent, ...] = ()
+    answer: Any = None
+    also: tuple[RowWrite, ...] = ()
     error: Exception | None = None
 
 
@@ -170,6 +178,31 @@ class Decided(Generic[S]):
         """
         __tracebackhide__ = True
         return self.then()
+
+    def then_answer(self, answer: object) -> "Decided[S]":
+        """Expect this answer for the caller: `Decision.answer`, None where there is none.
+
+        Raises:
+            AssertionError: There is another one, or an error was raised.
+        """
+        __tracebackhide__ = True
+        self._events()
+        if self._outcome.answer != answer:
+            raise AssertionError(f"the answer is {self._outcome.answer!r}, not {answer!r}")
+        return self
+
+    def then_also(self, *also: RowWrite) -> "Decided[S]":
+        """Expect these writes of rows in other tables, in this order: `Decision.also`.
+
+        Raises:
+            AssertionError: There are others, or an error was raised.
+        """
+        __tracebackhide__ = True
+        self._events()
+        if self._outcome.also != also:
+            shown = difference.of_lines([repr(each) for each in also], [repr(each) for each in self._outcome.also])
+            raise AssertionError(f"other rows were decided (- expected, + decided):\n{shown}")
+        return self
 
     def then_raises(self, error: type[E], match: str | None = None) -> E:
         """Expect that the decision raises an error, and return it.

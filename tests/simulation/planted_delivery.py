@@ -370,11 +370,11 @@ def _own_commit_not_recognized() -> Iterator[None]:
     """Each attempt is a commit of its own, so a lost reply stores an append twice."""
     honest = Appender._rounds
 
-    def rounds_again(self: Appender, appends: Any, *given: Any, many: bool) -> Any:
+    def rounds_again(self: Appender, appends: Any, *given: Any) -> Any:
         now = appends
         for _ in range(8):
             try:
-                return honest(self, now, *given, many=many)
+                return honest(self, now, *given)
             except _LostError:
                 now = [
                     replace(each, expected_version=history.current_version(self._context, each.aggregate.id))

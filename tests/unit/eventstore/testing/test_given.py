@@ -9,7 +9,16 @@ import msgspec
 import pydantic
 import pytest
 
-from eventstore import AggregateRef, CorruptRowError, EventTypes, InvalidInputError, NewEvent, RecordedEvent
+from eventstore import (
+    AggregateRef,
+    CorruptRowError,
+    Decision,
+    EventTypes,
+    InvalidInputError,
+    NewEvent,
+    RecordedEvent,
+    RowPut,
+)
 from eventstore.testing import DeciderSpec, ProjectionSpec, history, recorded
 
 
@@ -176,14 +185,37 @@ def test_an_error_that_was_expected_and_did_not_come() -> None:
         ITEMS.given(received(2)).when(3).then_raises(SoldOutError, match="nothing left")
 
 
-def test_a_decision_returns_a_sequence() -> None:
+def test_a_decision_returns_what_a_repository_takes() -> None:
     """
-    A forgotten `return` is said, not taken for a no-op.
+    None is a no-op, and one event is one; anything else is said, not taken for one of them.
     """
     spec: DeciderSpec[int, Any] = DeciderSpec(initial=0, evolve=lambda n, _: n, decide=lambda _, command: command)
-    for wrong in (None, "RESERVED", reserved(1)):
-        with pytest.raises(AssertionError, match="a sequence of events"):
+    spec.given().when(None).then_nothing()
+    spec.given().when(reserved(1)).then(reserved(1))
+    spec.given().when(iter([reserved(1)])).then(reserved(1))
+    for wrong in ("RESERVED", {"type": "RESERVED"}, ["RESERVED"], Decision(Decision())):
+        with pytest.raises(AssertionError, match="the decision returned"):
             spec.given().when(wrong)
+
+
+def test_answers_and_rows_of_a_decision() -> None:
+    """
+    They are compared as the events are; without a `Decision` there are none.
+    """
+    row = RowPut("emails", {"email": "a"}, "attribute_not_exists(email)")
+    spec: DeciderSpec[int, Any] = DeciderSpec(initial=0, evolve=lambda n, _: n, decide=lambda _, command: command)
+    decided = spec.given().when(Decision([reserved(1)], answer=7, also=[row]))
+
+    decided.then(reserved(1)).then_answer(7).then_also(row)
+    spec.given().when([reserved(1)]).then_answer(None).then_also()
+    with pytest.raises(AssertionError, match="the answer is 7, not 8"):
+        decided.then_answer(8)
+    with pytest.raises(AssertionError, match=r"\+ RowPut"):
+        decided.then_also()
+    with pytest.raises(AssertionError, match="- RowPut"):
+        spec.given().when([reserved(1)]).then_also(row)
+    with pytest.raises(AssertionError, match="SoldOutError"):
+        ITEMS.given(received(2)).when(3).then_answer(None)
 
 
 def test_what_no_store_would_take_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""Decisions on states: what they may return, and how they are stored."""

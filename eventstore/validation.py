@@ -211,19 +211,20 @@ def check_together(appends: Sequence[Append]) -> None:
         )
 
 
-def check_size(appends: Sequence[Append], beside: int = 0) -> None:
+def check_size(appends: Sequence[Append], beside: int = 0, field: str = "appends") -> None:
     """Check that checked appends fit into one transaction.
 
     Args:
         appends: Together with the rows that belong to one of them.
         beside: Further actions, which belong to none of them.
+        field: What to name.
 
     Raises:
         LimitExceededError: They come to more than 100 actions.
     """
     actions = sum(actions_of(append) for append in appends) + beside
     if actions > limits.TRANSACTION_MAX_ACTIONS:
-        raise LimitExceededError("appends", limit=limits.TRANSACTION_MAX_ACTIONS, actual=actions, unit="actions")
+        raise LimitExceededError(field, limit=limits.TRANSACTION_MAX_ACTIONS, actual=actions, unit="actions")
 
 
 def actions_of(append: Append) -> int:

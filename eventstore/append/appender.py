@@ -125,7 +125,7 @@ class Appender:
             beside = self._beside(appends, call)
             taken = [self._take(append, field) for append, field in zip(appends, call.fields, strict=True)]
             if call.whole != "events":
-                validation.check_size(taken, len(call.also) + len(call.unchanged))
+                validation.check_size(taken, len(call.also) + len(call.unchanged), call.whole)
             results = self._rounds(taken, deadline, call, beside)
         except (TryLaterError, OutcomeUnknownError):
             self._counters.add(AppendCounts(gave_up=1))

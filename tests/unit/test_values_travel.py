@@ -34,6 +34,7 @@ from eventstore import (
     ByType,
     CachePolicy,
     CorruptRowError,
+    Decision,
     Endpoint,
     EventSchemaError,
     EventStore,
@@ -241,6 +242,7 @@ def _records(store: EventStore) -> list[Any]:
     outcome = next(iter(store.append_all([Append(ENDED, [Counted(1)], 5)])))
     repository = Repository(store, aggregate_type="ITEM", initial=0, evolve=lambda state, _: state + 1)
     transacted = repository.transact("item-3", lambda _, command: [Counted(command)], 4)
+    many = repository.transact_many(["item-8", "item-9"], lambda *_: {"item-8": Counted(1)}, 4)
     return [
         ITEM,
         AimdSettings(),
@@ -261,6 +263,8 @@ def _records(store: EventStore) -> list[Any]:
         Finding(Severity.FAULT, FindingKind.HOLE, "item-1", 2, "is missing"),
         metrics.limiter,
         transacted.before,
+        many,
+        Decision([Counted(1)], answer="a", also=[RowDelete("emails", {"email": "a"})]),
         NewEvent("COUNTED", {"number": 1}, {"user": "u"}),
         Page((counted,), "token"),
         counted,

@@ -11,9 +11,12 @@ import pytest
 from eventstore import (
     AggregateRef,
     Append,
+    Decision,
     EventStore,
     InvalidInputError,
     NewEvent,
+    RecordedEvent,
+    Repository,
     RowCheck,
     RowConditionError,
     RowDelete,
@@ -240,3 +243,55 @@ def test_one_of_many_gets_an_address(client: Any, names: TableNames, emails: str
     assert len(stored) == 1
     assert {type(each) for each in outcomes} == {str, RowConditionError}
     assert rows(client, emails)["ann@example.com"]["owner"] == {"S": stored[0]}
+
+
+def counted(total: int, recorded: RecordedEvent) -> int:
+    return total + int(recorded.data["number"])
+
+
+def test_decisions_over_several_aggregates(client: Any, names: TableNames, emails: str) -> None:
+    """
+    Threads move numbers between three at the same time, each move with a row, each sent twice under its key.
+
+    Nothing is lost, doubled or half done.
+    """
+    prefix = uuid.uuid4().hex
+    ids = [f"{prefix}-{number}" for number in range(3)]
+    first = EventStore.open(client, names)
+    for name in ids:
+        first.append(AggregateRef("ITEM", name), [event(10)], expected_version=0)
+    failures: list[BaseException] = []
+    start = threading.Barrier(3)
+
+    def move(worker: int) -> None:
+        items = Repository(EventStore.open(client, names), aggregate_type="ITEM", initial=0, evolve=counted)
+        start.wait(timeout=10)
+        try:
+            for turn in range(4):
+                source, target = ids[(worker + turn) % 3], ids[(worker + turn + 1) % 3]
+                row = RowPut(emails, {"email": f"{worker}/{turn}"}, FREE)
+                made = Decision({source: event(-1), target: event(1)}, also=[row])
+                for delivery in range(2):
+                    done = items.transact_many(
+                        ids,
+                        lambda *_, made=made: made,
+                        (worker, turn),
+                        idempotency_key=f"{worker}/{turn}",
+                        attempts_max=200,
+                    )
+                    assert sorted(done.results) == sorted((source, target))
+                    assert all(each.already_stored for each in done.results.values()) is bool(delivery)
+        except BaseException as failure:  # noqa: BLE001 - told to the test
+            failures.append(failure)
+
+    threads = [threading.Thread(target=move, args=(worker,)) for worker in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+
+    assert failures == []
+    items = Repository(first, aggregate_type="ITEM", initial=0, evolve=counted)
+    assert sum(items.load(name).state for name in ids) == 30
+    assert sum(first.current_version(name) for name in ids) == 3 + 2 * 12
+    assert len(rows(client, emails)) == 12

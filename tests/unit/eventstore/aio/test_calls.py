@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -14,10 +14,13 @@ from eventstore import (
     AggregateRef,
     Append,
     ByType,
+    Decision,
     EventStore,
     EventTypes,
     InvalidInputError,
     NotSettledError,
+    RowConditionError,
+    RowPut,
     TableMissingError,
     ThrottledError,
     WrongExpectedVersionError,
@@ -280,6 +283,40 @@ def test_states_load_and_decide(blocking_store: EventStore) -> None:
         assert (await items.load("item-1")).state == 5
         assert (await items.load("item-1", as_of_sequence=2)).state == 2
         assert items.stats.loads >= 7
+
+    run(blocking_store, body)
+
+
+def test_several_aggregates_and_rows_go_along(blocking_store: EventStore) -> None:
+    """
+    `transact_many`, `also` and the bound of a call are handed on.
+    """
+    blocking_store.context.client.create_table(
+        TableName="emails",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "email", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "email", "KeyType": "HASH"}],
+    )
+    row = RowPut("emails", {"email": "a"}, "attribute_not_exists(email)")
+
+    def decide(states: Mapping[str, int], number: int) -> Decision:
+        return Decision(dict.fromkeys(states, counted(number)), answer=sorted(states.values()), also=[row])
+
+    async def body(store: AsyncEventStore) -> None:
+        items = AsyncRepository(store, aggregate_type="Item", initial=0, evolve=lambda n, each: n + each.data["number"])
+        more = {"idempotency_key": "k", "metadata": {"user": "u"}, "max_staleness_seconds": 0}
+        done = await items.transact_many(["item-1", "item-2"], decide, 2, **more)
+        again = await items.transact_many(["item-1", "item-2"], decide, 2, **more)
+
+        assert (done.states, done.answer, done.versions) == ({"item-1": 2, "item-2": 2}, [0, 0], again.versions)
+        assert (await store.load("item-2"))[0].metadata == {"user": "u"}
+        with pytest.raises(RowConditionError):
+            await items.transact("item-1", lambda *_: Decision(counted(1), also=[row]), None, metadata={"user": "u"})
+        with pytest.raises(RowConditionError):
+            await store.append(ITEM, [counted()], expected_version=ANY, also=[row])
+        with pytest.raises(RowConditionError):
+            await store.append_many([Append(ITEM, [counted()], ANY)], also=[row])
+        assert (await items.load("item-1", max_staleness_seconds=60)).events_read == 0
 
     run(blocking_store, body)
 

@@ -83,15 +83,16 @@ class Transactor(Generic[S]):
                 return _unchanged(states, {}, attempts=attempt, answer=made.answer)
             try:
                 return self._append(aggregates, states, made, terms, attempt)
-            except WrongExpectedVersionError as conflict:
-                self._loader.tally.add("conflicts")
-                if attempt == terms.attempts_max:
-                    raise
-                states = self._reload(states, conflict, attempt)
-                attempt += 1
+            except WrongExpectedVersionError as error:
+                conflict = error
+            self._loader.tally.add("conflicts")
             first = self._first_results(aggregates, terms.named) if terms.is_many else {}
             if first:  # who was faster has carried out this command, and decided about other aggregates of them
-                return _unchanged(states, first, attempts=attempt - 1)
+                return _unchanged(self._now(states), first, attempts=attempt)
+            if attempt == terms.attempts_max:
+                raise conflict
+            states = self._reload(states, conflict, attempt)
+            attempt += 1
 
     def _append(
         self,

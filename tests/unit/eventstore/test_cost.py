@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from eventstore import ANY, Backoff, CachePolicy, RecordedEvent, Repository, SnapshotPolicy, StoreOptions, TableNames
+from eventstore import (
+    ANY,
+    Backoff,
+    CachePolicy,
+    RecordedEvent,
+    Repository,
+    RowCheck,
+    RowPut,
+    SnapshotPolicy,
+    StoreOptions,
+    TableNames,
+)
 from eventstore.rows import outbox as outbox_row
 from eventstore.rows.item import item_size, row_key
 from eventstore.system import SystemRuntime
@@ -166,6 +177,37 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "all three dropped": ({"without": INDEXES}, {}),
 }
 """Label on the page → how the store is set up, and how the append is called."""
+
+
+def test_rows_beside_an_append() -> None:
+    """A caller's row costs 2 units per started KiB, a check as much as a write, an aggregate that is only read 2."""
+    text = " ".join(PAGE.read_text("utf-8").split())
+    metered = open_metered()
+    key = {"AttributeName": "id", "AttributeType": "S"}
+    metered.client.create_table(
+        TableName="labels",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[key],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    put = append_cost(metered, 1, "300 B", also=[RowPut("labels", {"id": "a", "text": "x" * 1500})])
+    check = RowCheck("labels", {"id": "a"}, "attribute_exists(id)")
+    checked = metered.cost_of(
+        lambda store: store.append(AGGREGATE, events(1, "300 B"), expected_version=2, also=[check])
+    )
+    assert (put["labels"], checked["labels"]) == (4, 4)
+    assert "costs 2 units per started KiB of it, as any write of a transaction" in text
+
+    def decide(states: Mapping[str, int], *_: Any) -> Any:
+        return {AGGREGATE.id: events(1, "300 B")}
+
+    items: Repository[int] = Repository(metered.store, aggregate_type=AGGREGATE.type, initial=0, evolve=lambda n, _: n)
+    for other in (ANOTHER.id, "new"):
+        alone = metered.cost_of(lambda _: items.transact_many([AGGREGATE.id], decide, None))
+        read = metered.cost_of(lambda _: items.load(other))  # noqa: B023 - called at once
+        both = metered.cost_of(lambda _: items.transact_many([AGGREGATE.id, other], decide, None))  # noqa: B023
+        assert total(both) - total(alone) - total(read) == 2
+    assert "only reads costs 2." in text
 
 
 def test_append_by_setting() -> None:

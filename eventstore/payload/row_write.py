@@ -4,10 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PlainRow = Mapping[str, Any]
-"""A row, or its key, as plain Python: text, int, float, `Decimal`, bool, None, bytes, lists, dicts, and sets of text,
-numbers or bytes."""
-
 
 @dataclass(frozen=True, slots=True)
 class RowPut:
@@ -26,7 +22,7 @@ class RowPut:
     """
 
     table: str
-    item: PlainRow
+    item: Mapping[str, Any]
     condition: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     names: Mapping[str, str] = field(default_factory=dict, kw_only=True)
@@ -48,7 +44,7 @@ class RowUpdate:
     """
 
     table: str
-    key: PlainRow
+    key: Mapping[str, Any]
     update: str
     condition: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
@@ -70,7 +66,7 @@ class RowDelete:
     """
 
     table: str
-    key: PlainRow
+    key: Mapping[str, Any]
     condition: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     names: Mapping[str, str] = field(default_factory=dict, kw_only=True)
@@ -91,7 +87,7 @@ class RowCheck:
     """
 
     table: str
-    key: PlainRow
+    key: Mapping[str, Any]
     condition: str
     values: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     names: Mapping[str, str] = field(default_factory=dict, kw_only=True)

@@ -43,7 +43,7 @@ Events = tuple[AppendableEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedEvents:
     """What was decided, in one form.
 
     Attributes:
@@ -68,17 +68,17 @@ def decided(made: object) -> tuple[Events, Any, Sequence[RowWrite]]:
     return _events(made), None, ()
 
 
-def decided_on_one(made: object, aggregate_id: str) -> Decided:
+def decided_on_one(made: object, aggregate_id: str) -> DecidedEvents:
     """Return what a decision on one aggregate has returned.
 
     Raises:
         InvalidInputError: As `decided`; or rows are given and no events.
     """
     events, answer, also = decided(made)
-    return _checked(Decided({aggregate_id: events} if events else {}, answer, also))
+    return _checked(DecidedEvents({aggregate_id: events} if events else {}, answer, also))
 
 
-def decided_on_many(made: object, aggregate_ids: Sequence[str]) -> Decided:
+def decided_on_many(made: object, aggregate_ids: Sequence[str]) -> DecidedEvents:
     """Return what a decision on several aggregates has returned.
 
     Raises:
@@ -96,10 +96,12 @@ def decided_on_many(made: object, aggregate_ids: Sequence[str]) -> Decided:
         if name not in aggregate_ids:
             raise InvalidInputError("decide", f"returned events of {name!r}, which is not among aggregate_ids; name it")
     events = {name: _events(by_id[name]) for name in aggregate_ids if name in by_id}
-    return _checked(Decided({name: each for name, each in events.items() if each}, decision.answer, decision.also))
+    return _checked(
+        DecidedEvents({name: each for name, each in events.items() if each}, decision.answer, decision.also)
+    )
 
 
-def _checked(made: Decided) -> Decided:
+def _checked(made: DecidedEvents) -> DecidedEvents:
     if made.also and not made.events:
         raise InvalidInputError("also", "is decided without events; rows go along with an append, or by your own call")
     return made

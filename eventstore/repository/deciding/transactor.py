@@ -12,7 +12,7 @@ from eventstore.errors import IdempotencyConflictError, WrongExpectedVersionErro
 from eventstore.event_metadata import current_traceparent
 from eventstore.model import AggregateRef, Append, AppendResult
 from eventstore.repository import repeated_commands
-from eventstore.repository.deciding.decision import Decided, with_metadata
+from eventstore.repository.deciding.decision import DecidedEvents, with_metadata
 from eventstore.repository.deciding.transacted import TransactedMany
 from eventstore.repository.folding import Fold, Folded, fold, own
 from eventstore.repository.loader import Loaded, StateLoader
@@ -62,7 +62,7 @@ class Transactor(Generic[S]):
     def run(
         self,
         aggregates: Mapping[str, AggregateRef],
-        decide: Callable[[Mapping[str, S]], Decided],
+        decide: Callable[[Mapping[str, S]], DecidedEvents],
         terms: Terms,
     ) -> TransactedMany[S]:
         """Load, decide, append; after a conflict load the newest states and decide again.
@@ -98,7 +98,7 @@ class Transactor(Generic[S]):
         self,
         aggregates: Mapping[str, AggregateRef],
         states: Mapping[str, Loaded[S]],
-        made: Decided,
+        made: DecidedEvents,
         terms: Terms,
         attempt: int,
     ) -> TransactedMany[S]:

@@ -6,7 +6,7 @@ from eventstore import checks, limits
 from eventstore.backoff import SECONDS_MAX, Backoff, Deadline
 from eventstore.dynamodb.aimd import AimdSettings
 from eventstore.dynamodb.caller import Caller
-from eventstore.dynamodb.store_record import StoreRecord
+from eventstore.dynamodb.store_record import LatestRecord, StoreRecord
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import InvalidInputError
 from eventstore.event_codec import EventDecoder, EventEncoder, PlainEncoder, RowDecoder
@@ -71,12 +71,13 @@ class StoreContext:
     Attributes:
         client: The DynamoDB client.
         tables: Names of the tables.
-        record: Epoch and index shards in force.
+        record: Epoch and index shards as of the opening: what is written here says the same for as long as it is open.
         options: How the store behaves.
         runtime: Clock, waiting and randomness.
         decoder: Makes events of rows, on every read path.
         encoder: Makes events of what callers append, on every append path.
         deadline: When the time of the call at hand is over; None outside of calls that have one.
+        latest: The record as it was lately, for reads; made from `record` when left out.
     """
 
     client: DynamoClient
@@ -87,6 +88,22 @@ class StoreContext:
     decoder: EventDecoder = field(default_factory=RowDecoder)
     encoder: EventEncoder = field(default_factory=PlainEncoder)
     deadline: Deadline | None = None
+    latest: LatestRecord = field(default=None)  # type: ignore[assignment]  # never None once it is made
+
+    def __post_init__(self) -> None:
+        """Make what is left out; `replace` hands it on."""
+        given: object = self.latest
+        if given is None:
+            object.__setattr__(self, "latest", LatestRecord(self.tables, self.record, self.runtime.monotonic()))
+
+    @property
+    def index_shards(self) -> int:
+        """How many write shards a read has to ask, as of the last half minute.
+
+        Raises:
+            TryLaterError: DynamoDB did not answer in time.
+        """
+        return self.latest.index_shards(self.caller)
 
     @property
     def caller(self) -> Caller:

@@ -47,3 +47,6 @@ FOLLOW_POLL_SECONDS_DEFAULT = 1.0
 
 VERIFY_EVENT_IDS_MAX_DEFAULT = 250_000
 """Event ids that a verification remembers, about 100 bytes each."""
+
+STORE_RECORD_FRESH_SECONDS = 30.0
+"""How old a reader's knowledge of the write shards may be; a follower asks at each look."""

@@ -16,7 +16,6 @@ from eventstore.errors import TableLayoutError, TableMissingError, UnreachableEr
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.system import SystemRuntime
 
-INDEX_SHARDS_MAX = 64
 _BACKOFF = Backoff(attempts_max=4)
 """A person waits for the answer."""
 
@@ -136,7 +135,7 @@ def init(
         UnreachableError: DynamoDB did not answer, or a table was not ready within a minute: run it again.
         AccessDeniedError: The credentials may not do this.
     """
-    checks.check_count(index_shards, "index_shards", 1, INDEX_SHARDS_MAX)
+    checks.check_count(index_shards, "index_shards", 1, store_record.INDEX_SHARDS_MAX)
     tables = tables or TableNames()
     runtime = runtime or SystemRuntime()
     replies.watch(client)

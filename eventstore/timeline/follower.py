@@ -134,6 +134,8 @@ def look(context: StoreContext, seen: Seen, overlap_ms: int, on_corrupt: OnCorru
     """
     now_ms = context.runtime.now_ms()
     given = seen.begin_pass(now_ms - overlap_ms)
+    # Asked for after our clock: what a writer then stores in a write shard that we do not know is for the next look.
+    context.latest.get(context.caller, 0)
     until_ms = min(now_ms + overlap_ms + 1, TIMESTAMP_MAX_MS + 1)
     query = ByTime(seen.low_ms, max(seen.low_ms, until_ms))
     places = reader.places(context, query, given, on_corrupt=on_corrupt)

@@ -92,7 +92,7 @@ def places(
         on_corrupt: As for `read`.
     """
     page_size = PAGE_MAX_PLACES if limit is None else min(limit + 1, PAGE_MAX_PLACES)
-    for stage in stages(query, context.record.index_shards, given):
+    for stage in stages(query, context.index_shards, given):
         lines = (
             PartitionReader(
                 context, partition, backwards=query.backwards, page_size=page_size, on_corrupt=on_corrupt

@@ -29,6 +29,8 @@ class HistoryRules:
         self._first_type: str | None = None
         self._last_type: str | None = None
         self._timestamp_ms = 0
+        self.highest_shard = -1
+        """Highest write shard that an index key names."""
 
     def take(self, item: Item) -> Iterator[Finding]:
         """Take the next row, whatever it holds."""
@@ -96,6 +98,8 @@ class HistoryRules:
         ):
             found = item.get(attribute, {}).get("S", "")
             start, _, shard = found.rpartition("#")
+            if shard.isdecimal():
+                self.highest_shard = max(self.highest_shard, int(shard))
             if start != value or not shard.isdecimal() or int(shard) >= self._index_shards:
                 sentence = f"attribute {attribute!r} is {found!r}, not {value}# and 0 to {self._index_shards - 1}"
                 yield fault(FindingKind.WRONG_INDEX_KEY, self._aggregate_id, event.sequence_number, sentence)

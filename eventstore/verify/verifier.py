@@ -74,6 +74,7 @@ class Verifier:
 
     def __init__(self, context: StoreContext, event_ids: EventIds, progress: OnWalked) -> None:
         self._context = context
+        self._index_shards = context.record.index_shards
         self._ids = event_ids
         self._on_progress = progress
         self._events = 0
@@ -82,6 +83,7 @@ class Verifier:
 
     def everything(self) -> Iterator[Finding]:
         """Yield what is found in the whole store."""
+        self._ask_for_shards()
         yield from self._all_histories()
         yield from self._outbox(None)
         yield from self._keys(None)
@@ -89,6 +91,7 @@ class Verifier:
 
     def one(self, aggregate_id: str) -> Iterator[Finding]:
         """Yield what is found about one aggregate."""
+        self._ask_for_shards()
         yield from self._aggregate(aggregate_id)
         yield from self._outbox(aggregate_id)
         yield from self._end()
@@ -104,6 +107,7 @@ class Verifier:
 
     def since(self, query: ByTime) -> Iterator[Finding]:
         """Yield what is found about aggregates that have events of a stretch of time, and in the whole outbox."""
+        self._ask_for_shards()
         checked: set[str] = set()
         # an index entry that cannot be read belongs to a row that the aggregate's own look will find
         for place in reader.places(self._context, query, on_corrupt=lambda _: None):
@@ -139,7 +143,7 @@ class Verifier:
             return
         self._aggregates += 1
         _keep(found, rules.end())
-        if _may_pass(found):
+        if _may_pass(found) or self._have_been_raised(rules.highest_shard):
             found = self._look_again(lambda: self._judge_history(aggregate_id, self._rows_of(aggregate_id)))
         yield from found
 
@@ -228,7 +232,18 @@ class Verifier:
             yield note(FindingKind.EVENT_IDS_FORGOTTEN, "", 0, sentence)
 
     def _rules(self, aggregate_id: str) -> HistoryRules:
-        return HistoryRules(aggregate_id, self._context.tables.events, self._context.record.index_shards)
+        return HistoryRules(aggregate_id, self._context.tables.events, self._index_shards)
+
+    def _ask_for_shards(self) -> None:
+        self._index_shards = self._context.latest.get(self._context.caller, 0).index_shards
+
+    def _have_been_raised(self, highest_shard: int) -> bool:
+        """Tell whether a write shard that was not there yet when it was asked for is there now."""
+        if highest_shard < self._index_shards:
+            return False
+        before = self._index_shards
+        self._ask_for_shards()
+        return self._index_shards > before
 
     def _rows_of(self, aggregate_id: str, each_page: Callable[[int], None] = lambda _: None) -> Iterator[Item]:
         return scan.rows(self._context, self._context.tables.events, aggregate_id, each_page=each_page)

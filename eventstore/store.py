@@ -28,6 +28,7 @@ from eventstore.ports import DynamoClient, Flag, Runtime
 from eventstore.read import history
 from eventstore.read.pages import Span
 from eventstore.system import SystemRuntime
+from eventstore.timeline.run_memory import RunMemory
 from eventstore.transport import forks
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class EventStore:
         """Prefer `EventStore.open`, which reads the settings in force from the tables."""
         self._context = context
         self._appender = Appender(context)
+        self._runs = RunMemory(context.runtime, context.runtime.lock())
 
     @classmethod
     def open(
@@ -354,7 +356,7 @@ class EventStore:
 
         Which events there are comes from an eventually consistent index: an event shows up a moment after its append.
         What they hold is read consistently from the table. In memory are at most 1,000 keys of each write shard and
-        100 events.
+        100 events, and of events with the very same timestamp 100,000 keys (20 MB).
 
         Costs a Query per write shard and 1,000 keys in it (about 0.01 read units a key), and a BatchGetItem per 100
         events (a read unit per 4 KB of each event). An event type that changed its name is read by each name. Write
@@ -442,6 +444,10 @@ class EventStore:
         A page costs as many requests as reading that many events, and on its way past days without events one Query
         per write shard and day.
 
+        The keys of events with the very same timestamp are all read by the page that comes to them, and remembered by
+        this store, 100,000 (20 MB) for up to a minute: later pages do not read them again, in any number. An event that
+        is stored with that timestamp meanwhile may not be seen by them.
+
         Args:
             query: `ByType`, `ByAggregateType` or `ByTime`.
             size: Maximum number of events, 1 to 1,000.
@@ -454,7 +460,7 @@ class EventStore:
         """
         from eventstore.timeline import reader
 
-        return reader.read_page(self._context, query, size, token, on_corrupt)
+        return reader.read_page(self._context, self._runs, query, size, token, on_corrupt)
 
     def stream_events(
         self,

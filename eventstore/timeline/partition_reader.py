@@ -1,6 +1,7 @@
 """The places that one partition of an index holds, in order, page by page."""
 
 from collections.abc import Iterator
+from itertools import chain, groupby, islice
 from typing import Any
 
 from eventstore.context import StoreContext
@@ -13,16 +14,24 @@ from eventstore.timeline.query import Partition
 PAGE_MAX_PLACES = 1_000
 """Entries asked for at once."""
 
-RUN_MAX_PLACES = PAGE_MAX_PLACES
-"""Places of one timestamp that are sorted in memory."""
+RUN_MAX_PLACES = 100_000
+"""Places of one timestamp that a read holds to sort them, over all of its partitions; about 200 bytes each."""
 
 
 class PartitionReader:
     """Reads one partition of an index.
 
     DynamoDB keeps an index partition in the order of timestamps and promises nothing among equal ones, so runs of
-    equal timestamps are sorted here. A run that is longer than a page is read several times over, each time for the
-    next so many places: its order holds, and memory stays bounded.
+    equal timestamps are sorted here. A run that is longer than there is room for is read several times over, each time
+    for the next so many places: its order holds, and memory stays bounded.
+
+    Args:
+        context: The store.
+        partition: What is read.
+        backwards: Newest first.
+        page_size: Entries of the first page; further ones are as large as can be.
+        room: Places of one timestamp that are held.
+        on_corrupt: As for `read`.
     """
 
     def __init__(
@@ -32,49 +41,34 @@ class PartitionReader:
         *,
         backwards: bool,
         page_size: int = PAGE_MAX_PLACES,
+        room: int = RUN_MAX_PLACES,
         on_corrupt: OnCorrupt = None,
     ) -> None:
         self._context = context
         self._partition = partition
         self._backwards = backwards
         self._page_size = page_size
+        self._room = room
         self._on_corrupt = on_corrupt
 
     def places(self, given: Place | None) -> Iterator[Place]:
         """Yield the places after `given`; a page is read when the one before it is used up."""
-        low, high = self._partition.low_ms, self._partition.high_ms
-        while low <= high:  # each turn ends, or moves an edge past a timestamp with very many events
-            run: list[Place] = []
-            for place in self._entries(low, high):
-                if not is_behind(place, given, backwards=self._backwards):
-                    continue
-                if run and place.timestamp_ms != run[0].timestamp_ms:
-                    yield from sorted(run, reverse=self._backwards)
-                    run = []
-                run.append(place)
-                if len(run) > RUN_MAX_PLACES:
-                    break
-            else:
-                yield from sorted(run, reverse=self._backwards)
-                return
-            timestamp = run[0].timestamp_ms
-            run = []
-            yield from self._long_run(timestamp, given)
-            low, high = (low, timestamp - 1) if self._backwards else (timestamp + 1, high)
-
-    def _long_run(self, timestamp: int, given: Place | None) -> Iterator[Place]:
-        """Yield the places of one timestamp that has more of them than are held in memory."""
-        while True:  # each turn gives a page of what is finite
-            behind = (
-                place
-                for place in self._entries(timestamp, timestamp)
-                if is_behind(place, given, backwards=self._backwards)
-            )
-            found = nearest(behind, RUN_MAX_PLACES, backwards=self._backwards)
+        entries = self._entries(self._partition.low_ms, self._partition.high_ms)
+        for timestamp, run in groupby(entries, key=_timestamp_of):
+            found, is_whole = self._next_of(run, given)
             yield from found
-            if len(found) < RUN_MAX_PLACES:
-                return
-            given = found[-1]
+            while not is_whole:  # each turn gives as many places as there is room for, of what is finite
+                found, is_whole = self._next_of(self._entries(timestamp, timestamp), found[-1])
+                yield from found
+
+    def _next_of(self, run: Iterator[Place], given: Place | None) -> tuple[list[Place], bool]:
+        """Return the next places of one timestamp after `given`, in order, and whether these are all."""
+        behind = (place for place in run if is_behind(place, given, backwards=self._backwards))
+        found = list(islice(behind, self._room + 1))
+        if len(found) <= self._room:
+            found.sort(reverse=self._backwards)
+            return found, True
+        return nearest(chain(found, behind), self._room, backwards=self._backwards), False
 
     def _entries(self, low: int, high: int) -> Iterator[Place]:
         request: dict[str, Any] = {
@@ -112,3 +106,7 @@ class PartitionReader:
                 raise
             self._on_corrupt(error)
             return None
+
+
+def _timestamp_of(place: Place) -> int:
+    return place.timestamp_ms

@@ -1,7 +1,7 @@
 """Queries over the events of all aggregates, and which partitions of which index hold them. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from eventstore import jsontext
@@ -132,6 +132,14 @@ def stages(query: EventQuery, index_shards: int, given: Place | None = None) -> 
                 start = day * DAY_MS
                 edges = max(low, start), min(high, start + DAY_MS - 1)
                 yield _sharded("TimestampIndex", "dayShard", day_of(start), *edges, index_shards)
+
+
+def beyond(query: EventQuery, timestamp_ms: int) -> EventQuery | None:
+    """Return the query for what comes after a moment, in its direction; None when nothing can."""
+    if query.backwards:
+        return None if timestamp_ms <= (query.from_ms or TIMESTAMP_MIN_MS) else replace(query, until_ms=timestamp_ms)
+    end_ms = TIMESTAMP_MAX_MS + 1 if query.until_ms is None else query.until_ms
+    return None if timestamp_ms + 1 >= end_ms else replace(query, from_ms=timestamp_ms + 1)
 
 
 def of_day(day: str, since_ms: int = 0) -> ByTime:

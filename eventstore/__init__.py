@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from eventstore.verify import Finding, FindingKind, Severity
     from eventstore.verify.counts import EventCount, StoreStats
     from eventstore.verify.verifier import WalkProgress
+    from eventstore.walk import EventWalk
 
 __all__ = [
     "ANY",
@@ -116,6 +117,7 @@ __all__ = [
     "EventStoreError",
     "EventStream",
     "EventTypes",
+    "EventWalk",
     "Expectation",
     "Finding",
     "FindingKind",
@@ -213,6 +215,7 @@ _NAMES_BY_MODULE = {
     "eventstore.verify": "Finding FindingKind Severity",
     "eventstore.verify.counts": "EventCount StoreStats",
     "eventstore.verify.verifier": "WalkProgress",
+    "eventstore.walk": "EventWalk",
 }
 """Where each public name is defined: the imports above, said again for the running program. A test compares the two."""
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from eventstore.verify import Finding
     from eventstore.verify.counts import StoreStats
     from eventstore.verify.verifier import OnWalked
+    from eventstore.walk import EventWalk
 
 
 class EventStore:
@@ -461,6 +462,73 @@ class EventStore:
         from eventstore.timeline import reader
 
         return reader.read_page(self._context, self._runs, query, size, token, on_corrupt)
+
+    def read_all(
+        self,
+        token: str | None = None,
+        *,
+        segments: int | None = None,
+        segment: int | None = None,
+        consistent: bool = True,
+        on_corrupt: OnCorrupt = None,
+    ) -> EventWalk:
+        """Read all events from the beginning, lazily: to build a read model, or to take everything elsewhere.
+
+        Of each aggregate the events come in order, from number 1 on, without holes and in whole commits. Across
+        aggregates there is no order, and none that is the same the next time. Every event that was stored before the
+        walk began is given; of those stored meanwhile some are. `EventWalk.follow_from_ms` is from when
+        `stream_events` gives them all.
+
+        `EventWalk.token` resumes it behind the last event given, in any process. An error ends the iterator; begin
+        another with its token.
+
+        A Scan of the table, a page of 1 MB at a time: a read unit per 4 KB that the events have, half of one where not
+        `consistent`; a read unit and a DescribeTable before it.
+
+        Args:
+            token: Goes on behind what a walk has given; None for the beginning.
+            segments: Parts of the table that are read at the same time, 1 to 64, each by a thread of its own, and with
+                a page and 200 events in memory. 1, or as the token says, when left out.
+            segment: Only this one of them, from 0, in the caller's thread: so that several processes share the work,
+                each with its own token. All when left out.
+            consistent: False halves the price, and may miss events that were stored in the last moments before.
+            on_corrupt: Told of each row that cannot be read or is missing, which is passed over; None raises instead.
+
+        Raises:
+            InvalidTokenError: The token is damaged, of other segments, of another table or a former one of its name,
+                or of an epoch before a restore. Begin without token.
+            InvalidInputError: Segments that cannot be.
+            CorruptRowError: A stored row cannot be read, or is missing for good.
+            TryLaterError: DynamoDB did not answer in time; go on with the walk's token.
+        """
+        from eventstore.walk import event_walk
+
+        return event_walk.walk(
+            self._context, token, segments=segments, segment=segment, consistent=consistent, on_corrupt=on_corrupt
+        )
+
+    def aggregates(self, aggregate_type: str | None = None) -> Iterator[AggregateRef]:
+        """Give all aggregates, or those of one type, with id and type, lazily; no event is read.
+
+        From the keys of an index, in no order, each once; an aggregate shows up a moment after its first append. In
+        memory is a page.
+
+        Costs half a read unit per 4 KB of keys, each about 110 bytes for an id that is a UUID: 72 events of these
+        aggregates for a read unit, however large they are, and a Query per write shard or a Scan at least.
+
+        Args:
+            aggregate_type: As it was stored; all types when left out.
+
+        Raises:
+            InvalidInputError: The type is empty, or not text.
+            IndexMissingError: The table was made without `AggregateTypeIndex`; `read_all` does without.
+            TryLaterError: DynamoDB did not answer in time; ask again.
+        """
+        from eventstore.timeline.query import ByAggregateType
+        from eventstore.walk import aggregate_ids
+
+        kind = None if aggregate_type is None else ByAggregateType(aggregate_type).aggregate_type
+        return aggregate_ids.aggregates(self._context, kind)
 
     def stream_events(
         self,

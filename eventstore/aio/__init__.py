@@ -11,11 +11,13 @@ from eventstore.aio.search import AsyncEventSearch
 from eventstore.aio.store import AsyncEventStore
 from eventstore.aio.stream import AsyncStream
 from eventstore.aio.threads import ThreadPools
+from eventstore.aio.walking import AsyncEventWalk
 
 __all__ = [
     "AsyncEventSearch",
     "AsyncEventStore",
     "AsyncEventStream",
+    "AsyncEventWalk",
     "AsyncProjection",
     "AsyncRepository",
     "AsyncStream",

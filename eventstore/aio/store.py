@@ -12,6 +12,7 @@ from eventstore.aio.following import AsyncEventStream, FollowedPages
 from eventstore.aio.search import AsyncEventSearch
 from eventstore.aio.stream import AsyncStream, ThreadedPages
 from eventstore.aio.threads import ThreadPools, Threads
+from eventstore.aio.walking import AsyncEventWalk
 from eventstore.append import await_delivery, bulk
 from eventstore.append.bulk import AppendOutcome, OnBulkProgress
 from eventstore.append.metrics import StoreMetrics
@@ -319,6 +320,26 @@ class AsyncEventStore:
         return await self._calls.run(
             lambda: self._store.read_page(query, size=size, token=token, on_corrupt=on_corrupt)
         )
+
+    def read_all(
+        self,
+        token: str | None = None,
+        *,
+        segments: int | None = None,
+        segment: int | None = None,
+        consistent: bool = True,
+        on_corrupt: OnCorrupt = None,
+    ) -> AsyncEventWalk:
+        """See `EventStore.read_all`. Several segments have threads of their own, besides one of the pool."""
+        walk = self._store.read_all(
+            token, segments=segments, segment=segment, consistent=consistent, on_corrupt=on_corrupt
+        )
+        return AsyncEventWalk(ThreadedPages(self._calls, walk.placed, self.context.runtime), walk)
+
+    def aggregates(self, aggregate_type: str | None = None) -> AsyncStream[AggregateRef]:
+        """See `EventStore.aggregates`."""
+        found = self._store.aggregates(aggregate_type)
+        return AsyncStream(ThreadedPages(self._calls, found, self.context.runtime))
 
     def stream_events(
         self,

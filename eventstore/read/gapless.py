@@ -53,11 +53,11 @@ def _forwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[
     while True:  # every turn moves on, or uses up one of the looks
         missing: Hole | None = None
         for item in _items(context, aggregate_id, replace(span, after=place.number, limit=place.left)):
-            if not _is_numbered(item):
+            if not is_numbered(item):
                 yield from place.tell(item)
                 continue
-            if _number(item) != place.number + 1:
-                missing = Hole(place.number + 1, _number(item) - 1)
+            if number_of(item) != place.number + 1:
+                missing = Hole(place.number + 1, number_of(item) - 1)
                 break
             yield item
             place.take(item)
@@ -82,16 +82,16 @@ def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator
     while until is None or until > span.after:  # every turn moves on, or uses up one of the looks
         missing: Hole | None = None
         for item in _items(context, aggregate_id, replace(span, until=until, limit=place.left)):
-            if not _is_numbered(item):
+            if not is_numbered(item):
                 yield from place.tell(item)
                 continue
-            top = until if begun else _lower(_commit_last(item), span.until)
-            if top is not None and _number(item) != top:
-                missing = Hole(_number(item) + 1, top)
+            top = until if begun else _lower(commit_last_of(item), span.until)
+            if top is not None and number_of(item) != top:
+                missing = Hole(number_of(item) + 1, top)
                 break
             yield item
             place.take(item)
-            begun, until = True, _number(item) - 1
+            begun, until = True, number_of(item) - 1
         if missing is None:
             if not begun or until is None or until <= span.after or place.left == 0:
                 return
@@ -102,7 +102,7 @@ def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator
         for found in _decided(context, aggregate_id, missing, backwards=True):
             yield found
             place.pass_by(found)
-            begun, until = True, (found.first if isinstance(found, Hole) else _number(found)) - 1
+            begun, until = True, (found.first if isinstance(found, Hole) else number_of(found)) - 1
             if place.left == 0:
                 return
 
@@ -151,7 +151,7 @@ class _Place:
             yield item
 
     def take(self, item: Item) -> None:
-        self.number, self.commit_last, self.looks = _number(item), _commit_last(item), 0
+        self.number, self.commit_last, self.looks = number_of(item), commit_last_of(item), 0
         if self.left is not None:
             self.left -= 1
 
@@ -184,15 +184,17 @@ def _lower(commit_last: int, until: int | None) -> int:
     return commit_last if until is None else min(commit_last, until)
 
 
-def _is_numbered(item: Item) -> bool:
+def is_numbered(item: Item) -> bool:
+    """Tell whether a row's number is whole."""
     return str(item["sequenceNumber"]["N"]).isdecimal()
 
 
-def _number(item: Item) -> int:
+def number_of(item: Item) -> int:
+    """Return the number of a row that has a whole one."""
     return int(item["sequenceNumber"]["N"])
 
 
-def _commit_last(item: Item) -> int:
+def commit_last_of(item: Item) -> int:
     """Return where a row's commit ends; a row that cannot say ends its own."""
     text = item.get("commitLast", {}).get("N", "")
-    return max(int(text), _number(item)) if text.isdecimal() else _number(item)
+    return max(int(text), number_of(item)) if text.isdecimal() else number_of(item)

@@ -28,13 +28,14 @@ def read(
         if not isinstance(found, gapless.Hole):
             yield from decode_rows(context.decoder, [_of_type(found, aggregate)], table, on_corrupt)
             continue
-        error = _missing(found, id_of(aggregate), table)
+        error = missing(found, id_of(aggregate), table)
         if on_corrupt is None:
             raise error
         on_corrupt(error)
 
 
-def _missing(hole: gapless.Hole, aggregate_id: str, table: str) -> CorruptRowError:
+def missing(hole: gapless.Hole, aggregate_id: str, table: str) -> CorruptRowError:
+    """Return the error for rows that are missing for good."""
     numbers = f"{hole.first}" if hole.first == hole.last else f"{hole.first} to {hole.last}"
     reason = "is missing, although the rows around it say that it was stored; run `eventstore verify`"
     return CorruptRowError(table, key=f"{aggregate_id}/{numbers}", field="sequenceNumber", reason=reason)

@@ -93,8 +93,7 @@ class PartitionReader:
                     if place is not None:
                         yield place
         except RequestRefusedError as error:
-            if "specified index" in str(error):
-                raise IndexMissingError(context.tables.events, self._partition.index) from error
+            raise_if_missing(error, context.tables.events, self._partition.index)
             raise
 
     def _place(self, item: Item) -> Place | None:
@@ -106,6 +105,16 @@ class PartitionReader:
                 raise
             self._on_corrupt(error)
             return None
+
+
+def raise_if_missing(error: RequestRefusedError, table: str, index: str) -> None:
+    """Say what a refused read of an index means.
+
+    Raises:
+        IndexMissingError: That there is none.
+    """
+    if "specified index" in str(error):
+        raise IndexMissingError(table, index) from error
 
 
 def _timestamp_of(place: Place) -> int:

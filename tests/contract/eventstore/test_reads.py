@@ -1,5 +1,6 @@
 """Reads over many aggregates, verification and counts, on every DynamoDB: one suite, the same answers."""
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,11 +12,14 @@ from eventstore import (
     AggregateTypeError,
     ByTime,
     ByType,
+    CorruptRowError,
     EventStore,
     FindingKind,
     IndexMissingError,
+    InvalidTokenError,
     NewEvent,
     TableNames,
+    init_tables,
 )
 from eventstore.timeline import partition_reader
 
@@ -197,3 +201,112 @@ def test_faults_are_found(client: Any, open_store: OpenStore) -> None:
         (FindingKind.KEY_WITHOUT_COMMIT, "gone", 1),
     }
     assert store.stats().corrupt_rows == 1
+
+
+@pytest.mark.parametrize("segments", [1, 2, 7])
+@pytest.mark.parametrize("limit", [1, 4, 1_000])
+def test_everything_comes_from_the_beginning(client: Any, open_store: OpenStore, segments: int, limit: int) -> None:
+    """
+    Each event once, per aggregate in order, in any number of segments, and on from any event by another store.
+    """
+    store = open_store()
+    for number in range(9):
+        append(store, f"a-{number}", *[("X", DAY)] * (number % 4 + 1))
+        append(store, f"a-{number}", ("Y", DAY + 1))
+    expected = sorted(key for number in range(9) for key in keys(store.load(f"a-{number}")))
+    cut = EventStore.open(SmallPages(client, limit), store.context.tables)  # type: ignore[arg-type]
+
+    for given in (0, 1, 7, len(expected)):
+        walk = cut.read_all(segments=segments)
+        before = keys(itertools.islice(walk, given))
+        walk.close()
+        found = before + keys(store.read_all(walk.token, segments=segments))
+        assert sorted(found) == expected
+        for number in range(9):
+            numbers = [each for name, each in found if name == f"a-{number}"]
+            assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_half_a_history_is_not_handed_out(client: Any, open_store: OpenStore) -> None:
+    """
+    What a Scan does not show of a commit is read, and what is gone is named.
+    """
+    store = open_store()
+    append(store, "a", ("X", DAY), ("X", DAY), ("X", DAY))
+    hiding = EventStore.open(HidingScan(client, {"1", "3"}), store.context.tables)  # type: ignore[arg-type]
+    assert keys(hiding.read_all()) == [("a", 1), ("a", 2), ("a", 3)]
+
+    key = {"aggregateId": {"S": "a"}, "sequenceNumber": {"N": "2"}}
+    client.delete_item(TableName=store.context.tables.events, Key=key)
+
+    with pytest.raises(CorruptRowError, match="a/2"):
+        list(store.read_all())
+
+
+class HidingScan:
+    """A client whose Scans do not show some numbers."""
+
+    def __init__(self, inner: Any, hidden: set[str]) -> None:
+        self._inner, self._hidden = inner, hidden
+
+    def scan(self, **request: Any) -> Any:
+        reply = self._inner.scan(**request)
+        return {**reply, "Items": [item for item in reply["Items"] if item["sequenceNumber"]["N"] not in self._hidden]}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def test_a_token_of_a_table_that_was_made_anew_is_refused(client: Any, open_store: OpenStore) -> None:
+    """
+    Both servers tell a table from a later one of its name.
+    """
+    store = open_store()
+    append(store, "a", ("X", DAY), ("X", DAY))
+    walk = store.read_all()
+    next(walk)
+    assert keys(store.read_all(walk.token)) == [("a", 2)]
+
+    client.delete_table(TableName=store.context.tables.events)
+    client.get_waiter("table_not_exists").wait(TableName=store.context.tables.events)
+    init_tables(client, store.context.tables, protect=False)
+
+    with pytest.raises(InvalidTokenError, match="made anew"):
+        next(store.read_all(walk.token))
+
+
+@pytest.mark.parametrize("limit", [1, 5, 1_000])
+def test_aggregates_come_once_without_their_events(client: Any, open_store: OpenStore, limit: int) -> None:
+    """
+    Of a type, and of all types, however the pages cut their events.
+    """
+    store = open_store()
+    for number in range(6):
+        append(store, f"a-{number}", *[("X", DAY)] * (number * 3 + 1))
+    store.append(AggregateRef("ORDER", "o-1"), [NewEvent("X", {})] * 5, expected_version=0)
+    cut = EventStore.open(SmallPages(client, limit), store.context.tables)  # type: ignore[arg-type]
+    items = {AggregateRef("ITEM", f"a-{number}") for number in range(6)}
+
+    found, of_type = list(cut.aggregates()), list(cut.aggregates("ITEM"))
+
+    assert len(found) == 7
+    assert set(found) == items | {AggregateRef("ORDER", "o-1")}
+    assert len(of_type) == 6
+    assert set(of_type) == items
+
+
+def test_pages_among_events_of_one_moment(open_store: OpenStore) -> None:
+    """
+    Each once and in order, whatever order the index has, also with a token that another store gave.
+    """
+    store = open_store()
+    for number in range(5):
+        append(store, f"a-{number}", *[("X", DAY)] * 40)
+    append(store, "b", ("X", DAY + 1))
+    expected = [*((f"a-{number}", each) for number in range(5) for each in range(1, 41)), ("b", 1)]
+
+    for query in (ByType("X"), ByTime(DAY, DAY + 2)):
+        assert keys(paged(store, query, 9)) == expected
+        token = EventStore.open(store.context.client, store.context.tables).read_page(query, size=150).token
+        assert keys(store.read_page(query, size=99, token=token).events) == expected[150:]
+    assert keys(paged(store, ByType("X", backwards=True), 50)) == expected[::-1]

@@ -11,7 +11,6 @@ from eventstore import EventStore, Projection, Repository
 from eventstore.aio import (
     AsyncEventSearch,
     AsyncEventStore,
-    AsyncEventStream,
     AsyncProjection,
     AsyncRepository,
     AsyncStream,
@@ -88,7 +87,8 @@ def test_what_asks_a_server_is_awaited(blocking: type, awaited: type, more: set[
     for name in public(blocking):
         function = bare(vars(awaited)[name])
         returns = None if function is None else function.__annotations__["return"]
-        is_stream = returns is AsyncEventStream or getattr(returns, "__origin__", None) is AsyncStream
+        is_stream = isinstance(returns, type) and issubclass(returns, AsyncStream)
+        is_stream = is_stream or getattr(returns, "__origin__", None) is AsyncStream
         if function is None or not (inspect.iscoroutinefunction(function) or is_stream):
             plain.add(name)
     assert plain == NOT_AWAITED.get(awaited.__name__, set())

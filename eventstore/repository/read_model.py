@@ -26,8 +26,9 @@ Position = tuple[int, int]
 class ReadModel(Generic[S]):
     """A fold over the events of many aggregates, such as the stock of all items. One feeder, one thread at a time.
 
-    Feed it from the bus, or from `EventStore.stream_events`; `save` before what was fed is acknowledged. Repeats are
-    dropped by the rule for consumers: a number of an aggregate that is not above the last one applied is a repeat.
+    Feed it from the bus, or from `EventStore.stream_events`, and at first, or anew, from `EventStore.read_all`; `save`
+    before what was fed is acknowledged, or a token kept. Repeats are dropped by the rule for consumers: a number of an
+    aggregate that is not above the last one applied is a repeat.
 
     The row holds the state and one position per aggregate, together at most 400 KB, which is room for some thousand
     aggregates. Larger views belong into a database of their own.

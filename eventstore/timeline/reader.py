@@ -14,7 +14,7 @@ from eventstore.timeline import partition_reader, token, whole_events
 from eventstore.timeline.partition_reader import PAGE_MAX_PLACES, PartitionReader
 from eventstore.timeline.place import Place, batches, merge
 from eventstore.timeline.query import EventQuery, beyond, stages
-from eventstore.timeline.run_memory import Moment, Rest, RunMemory
+from eventstore.timeline.run_memory import Moment, RestOfMoment, RunMemory
 
 PAGE_MAX_EVENTS = 1_000
 
@@ -95,7 +95,9 @@ def read_page(
     return Page(tuple(event for part in parts for event in part), following)
 
 
-def _after(context: StoreContext, query: EventQuery, known: Rest, size: int, on_corrupt: OnCorrupt) -> Iterator[Place]:
+def _after(
+    context: StoreContext, query: EventQuery, known: RestOfMoment, size: int, on_corrupt: OnCorrupt
+) -> Iterator[Place]:
     """Yield the places after those of a moment that are known; nothing is asked before the first is wanted."""
     if not known.is_whole:
         yield from places(context, query, known.last, limit=size, on_corrupt=on_corrupt)

@@ -33,7 +33,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class RestOfMoment:
     """What of a moment comes after a place.
 
     Attributes:
@@ -96,7 +96,7 @@ class RunMemory:
             while len(self) > self.places_max:  # each turn removes one, and the last one fits
                 self._runs.popitem(last=False)
 
-    def rest(self, moment: Moment, given: Place) -> Rest | None:
+    def rest(self, moment: Moment, given: Place) -> RestOfMoment | None:
         """Return what of a moment comes after a place of it; None when that is not known, or known for too long."""
         backwards = moment.query.backwards
         with self._lock:
@@ -110,7 +110,7 @@ class RunMemory:
             range(bisect_left(places, given))[::-1] if backwards else range(bisect_right(places, given), len(places))
         )
         last = places[numbers[-1]] if numbers else given
-        return Rest((places[number] for number in numbers), last, run.is_whole)
+        return RestOfMoment((places[number] for number in numbers), last, run.is_whole)
 
     def __len__(self) -> int:
         return sum(len(run.places) for run in self._runs.values())

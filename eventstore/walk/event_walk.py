@@ -12,7 +12,7 @@ from eventstore.errors import CorruptRowError, InvalidInputError
 from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
 from eventstore.walk import parallel, token
-from eventstore.walk.place import SEGMENTS_MAX, Segment, WalkPlace
+from eventstore.walk.place import SEGMENTS_MAX, TableSegment, WalkPlace
 from eventstore.walk.segment_reader import SegmentReader
 from eventstore.walk.token import WalkToken
 
@@ -23,7 +23,7 @@ _GENERATION_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedWalk:
     """What is walked.
 
     Attributes:
@@ -54,7 +54,7 @@ class Bookmark:
         text: The same as it came.
     """
 
-    def __init__(self, wanted: Wanted, began_ms: int, given: WalkToken | None, text: str | None) -> None:
+    def __init__(self, wanted: WantedWalk, began_ms: int, given: WalkToken | None, text: str | None) -> None:
         self.began_ms = began_ms
         self._wanted = wanted
         self._given = given
@@ -165,16 +165,16 @@ def walk(
     else:
         given = token.decode(text, segments, segment)
         segments, segment, began_ms = given.segments, given.segment, given.began_ms
-    wanted = Wanted(segments or 1, segment, consistent, on_corrupt)
+    wanted = WantedWalk(segments or 1, segment, consistent, on_corrupt)
     bookmark = Bookmark(wanted, began_ms, given, text)
     return EventWalk(_placed(context, wanted, bookmark), bookmark)
 
 
-def _placed(context: StoreContext, wanted: Wanted, bookmark: Bookmark) -> Generator[Placed, None, None]:
+def _placed(context: StoreContext, wanted: WantedWalk, bookmark: Bookmark) -> Generator[Placed, None, None]:
     bookmark.open(_generation(context), context.latest.get(context.caller, 0).epoch)
     sources = [
         SegmentReader(
-            context, Segment(index, wanted.segments), bookmark.place_in(index), consistent=wanted.consistent
+            context, TableSegment(index, wanted.segments), bookmark.place_in(index), consistent=wanted.consistent
         ).read()
         for index in wanted.indexes
     ]

@@ -22,7 +22,7 @@ class WalkPlace(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TableSegment:
     """A part of the events table. All events of one aggregate are in the same one.
 
     Attributes:

@@ -9,7 +9,7 @@ from eventstore.model import RecordedEvent
 from eventstore.read import gapless, history
 from eventstore.read.pages import Span
 from eventstore.rows.item import Item, row_key
-from eventstore.walk.place import Segment, WalkPlace
+from eventstore.walk.place import TableSegment, WalkPlace
 
 Read = tuple[RecordedEvent, int, WalkPlace] | CorruptRowError
 """An event, the index of its segment, and its place there; or why a row cannot be read."""
@@ -29,7 +29,9 @@ class SegmentReader:
         consistent: Whether all events must be seen that were stored before.
     """
 
-    def __init__(self, context: StoreContext, segment: Segment, begin: WalkPlace | None, *, consistent: bool) -> None:
+    def __init__(
+        self, context: StoreContext, segment: TableSegment, begin: WalkPlace | None, *, consistent: bool
+    ) -> None:
         self._context = context
         self._table = context.tables.events
         self._segment = segment

@@ -298,6 +298,10 @@ def other_reads(payload: str) -> dict[str, float]:
             lambda store: list(store.read_between(NEW_YEAR_2025_MS, day_after))
         ),
         "`read_between`, a day without": cost(lambda store: list(store.read_between(day_after, day_after + DAY_MS))),
+        "`read_all` of 100 events": cost(lambda store: list(store.read_all())),
+        "`read_all` of 100 events, `consistent=False`": cost(lambda store: list(store.read_all(consistent=False))),
+        "`aggregates` of a type, 1 with 100 events": cost(lambda store: list(store.aggregates(AGGREGATE.type))),
+        "`aggregates` of all types, 1 with 100 events": cost(lambda store: list(store.aggregates())),
         "`load` of 100 events, no snapshot found": cost(lambda _: cold(101).load(AGGREGATE.id)),
         "the same, and a snapshot written": cost(lambda _: cold(100).load(AGGREGATE.id)),
         "`load` from a snapshot": cost(lambda _: cold(100).load(AGGREGATE.id)),

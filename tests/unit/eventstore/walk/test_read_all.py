@@ -1,5 +1,6 @@
 """Everything from the beginning: each event once, per aggregate in order, in any segments, and resumable anywhere."""
 
+import contextlib
 import itertools
 import random
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from eventstore import (
+    ANY,
     AggregateRef,
     Backoff,
     ByType,
@@ -20,14 +22,16 @@ from eventstore import (
     InvalidInputError,
     InvalidTokenError,
     NewEvent,
+    OutcomeUnknownError,
     RecordedEvent,
     StoreOptions,
     TableMissingError,
     TableNames,
+    TryLaterError,
     UnreachableError,
     init_tables,
 )
-from eventstore.testing import InMemoryEventStore, ManualRuntime, in_memory_store
+from eventstore.testing import InMemoryDynamoDB, InMemoryEventStore, ManualRuntime, Weather, in_memory_store
 from tests.unit.eventstore.conftest import lost
 
 EVENTS = "inventory_events"
@@ -637,3 +641,41 @@ def test_writers_beside_a_walk_leave_no_hole_in_it(seed: int) -> None:
         assert [event.sequence_number for event in events] == list(range(1, len(events) + 1))
         assert events[-1].sequence_number == events[-1].commit_last
     assert set(before) <= {key for events in given.values() for key in keys(events)}
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_walk_through_rough_weather_is_whole(seed: int, consistent: bool) -> None:  # noqa: FBT001
+    """
+    With pages that end early, transactions that are shown in part, stale replies, throttles and lost replies: a walk
+    that goes on with its token whenever it fails gives whole histories, and a consistent one all that was stored before.
+    """
+    chance = random.Random(seed)
+    clock = ManualRuntime(seed=seed)
+    database = InMemoryDynamoDB(clock=clock, random=random.Random(seed))
+    made = in_memory_store(clock=clock, database=database)
+    database.weather = Weather.rough()
+    versions: Counter[str] = Counter()
+    while sum(versions.values()) < 150:
+        aggregate = AggregateRef("ITEM", f"a-{chance.randint(0, 20)}")
+        news = [NewEvent("COUNTED", {})] * chance.randint(1, 4)
+        with contextlib.suppress(TryLaterError, OutcomeUnknownError):
+            versions[aggregate.id] = made.append(aggregate, news, expected_version=ANY).version
+    token, given, segments = None, list[RecordedEvent](), chance.choice([1, 3])
+    for _ in range(200):
+        walk = made.read_all(token, segments=segments, consistent=consistent)
+        try:
+            given.extend(walk)
+            break
+        except TryLaterError:
+            token = walk.token
+    else:
+        pytest.fail("the walk did not come to its end")
+
+    numbers = numbers_by_aggregate(keys(given))
+    for aggregate_id, found in numbers.items():
+        assert found == list(range(1, len(found) + 1)), aggregate_id
+    last = {event.aggregate_id: event for event in given}
+    assert all(event.sequence_number == event.commit_last for event in last.values())
+    if consistent:
+        assert all(len(numbers[aggregate_id]) >= version for aggregate_id, version in versions.items())

@@ -647,8 +647,9 @@ def test_writers_beside_a_walk_leave_no_hole_in_it(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_walk_through_rough_weather_is_whole(seed: int, consistent: bool) -> None:  # noqa: FBT001
     """
-    With pages that end early, transactions that are shown in part, stale replies, throttles and lost replies: a walk
-    that goes on with its token whenever it fails gives whole histories, and a consistent one all that was stored before.
+    One that goes on with its token whenever it fails gives whole histories, and a consistent one all there was before.
+
+    Pages end early, transactions are shown in part, replies are stale or lost, and requests throttled.
     """
     chance = random.Random(seed)
     clock = ManualRuntime(seed=seed)

@@ -1,6 +1,7 @@
 """What every part of an open store gets: the tables, the settings in force for them, and the ports."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from eventstore import checks, limits
 from eventstore.backoff import SECONDS_MAX, Backoff, Deadline
@@ -13,6 +14,37 @@ from eventstore.event_codec import EventDecoder, EventEncoder, PlainEncoder, Row
 from eventstore.ports import DynamoClient, Runtime
 
 LIMITER_QUEUE_MAX = 1_000_000
+
+
+class StoreClient:
+    """A store's client: the one it was given, until the store is closed; then whatever is asked of it is refused."""
+
+    def __init__(self, inner: DynamoClient) -> None:
+        self._inner: DynamoClient | None = inner
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the client has under a name.
+
+        Raises:
+            InvalidInputError: The store is closed.
+        """
+        if name.startswith("__"):  # of Python's own, which asks also before there is a client
+            raise AttributeError(name)
+        self.check()
+        return getattr(self._inner, name)
+
+    def check(self) -> None:
+        """Refuse to go on when the store is closed.
+
+        Raises:
+            InvalidInputError: It is.
+        """
+        if self._inner is None:
+            raise InvalidInputError("store", "is closed; open a new one")
+
+    def refuse(self) -> None:
+        """Refuse whatever is asked from now on; requests on their way go on. Safe to repeat."""
+        self._inner = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,76 +107,88 @@ class Runtime(Clock, Protocol):
 
 
 class DynamoClient(Protocol):
-    """The calls of boto3's low-level DynamoDB client that we use; items are attribute-value maps."""
+    """The calls of boto3's low-level DynamoDB client that we use; items are attribute-value maps.
 
-    def transact_write_items(self, **request: Any) -> Mapping[str, Any]:
+    All of them are made with keywords alone. The signatures take anything, so that type checkers accept a client that
+    is typed call by call, as boto3-stubs types them, and one that is typed like these.
+    """
+
+    def transact_write_items(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See TransactWriteItems."""
         ...
 
-    def transact_get_items(self, **request: Any) -> Mapping[str, Any]:
+    def transact_get_items(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See TransactGetItems."""
         ...
 
-    def batch_write_item(self, **request: Any) -> Mapping[str, Any]:
+    def batch_write_item(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See BatchWriteItem."""
         ...
 
-    def batch_execute_statement(self, **request: Any) -> Mapping[str, Any]:
+    def batch_execute_statement(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See BatchExecuteStatement."""
         ...
 
-    def batch_get_item(self, **request: Any) -> Mapping[str, Any]:
+    def batch_get_item(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See BatchGetItem."""
         ...
 
-    def get_item(self, **request: Any) -> Mapping[str, Any]:
+    def get_item(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See GetItem."""
         ...
 
-    def put_item(self, **request: Any) -> Mapping[str, Any]:
+    def put_item(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See PutItem."""
         ...
 
-    def update_item(self, **request: Any) -> Mapping[str, Any]:
+    def update_item(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See UpdateItem."""
         ...
 
-    def delete_item(self, **request: Any) -> Mapping[str, Any]:
+    def delete_item(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See DeleteItem."""
         ...
 
-    def query(self, **request: Any) -> Mapping[str, Any]:
+    def query(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See Query."""
         ...
 
-    def scan(self, **request: Any) -> Mapping[str, Any]:
+    def scan(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See Scan."""
         ...
 
-    def create_table(self, **request: Any) -> Mapping[str, Any]:
+    def create_table(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See CreateTable."""
         ...
 
-    def describe_table(self, **request: Any) -> Mapping[str, Any]:
+    def describe_table(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See DescribeTable."""
+        ...
+
+
+class ClosableClient(DynamoClient, Protocol):
+    """A `DynamoClient` with connections that can be closed."""
+
+    def close(self) -> None:
+        """Close the connections that wait for a request; those in use are closed after their reply. Safe to repeat."""
         ...
 
 
 class StreamsClient(Protocol):
     """The calls of boto3's DynamoDB Streams client that the relay uses."""
 
-    def list_streams(self, **request: Any) -> Mapping[str, Any]:
+    def list_streams(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See ListStreams."""
         ...
 
-    def describe_stream(self, **request: Any) -> Mapping[str, Any]:
+    def describe_stream(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See DescribeStream."""
         ...
 
-    def get_shard_iterator(self, **request: Any) -> Mapping[str, Any]:
+    def get_shard_iterator(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See GetShardIterator."""
         ...
 
-    def get_records(self, **request: Any) -> Mapping[str, Any]:
+    def get_records(self, *_: Any, **request: Any) -> Mapping[str, Any]:
         """See GetRecords."""
         ...

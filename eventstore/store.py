@@ -8,13 +8,13 @@ from __future__ import annotations  # names below TYPE_CHECKING stand in signatu
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from eventstore import limits, validation
-from eventstore.append import await_delivery
 from eventstore.append.appender import Appender, Call
 from eventstore.append.metrics import StoreMetrics
-from eventstore.context import StoreContext, StoreOptions
+from eventstore.context import StoreClient, StoreContext, StoreOptions
 from eventstore.dynamodb import replies, store_record
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.table_names import TableNames
@@ -24,7 +24,7 @@ from eventstore.event_metadata import current_traceparent
 from eventstore.expectation import Expectation
 from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
 from eventstore.payload.row_write import RowWrite
-from eventstore.ports import DynamoClient, Flag, Runtime
+from eventstore.ports import ClosableClient, DynamoClient, Flag, Runtime
 from eventstore.read import history
 from eventstore.read.pages import Span
 from eventstore.system import SystemRuntime
@@ -51,14 +51,53 @@ class EventStore:
     """Stores events once and in order, each commit together with its outbox row.
 
     Threads may share one store. It may be opened before a fork: each process then has connections and a limiter of its
-    own.
+    own. `with` closes it at the end, and so does `close`; a process that ends may leave that out.
     """
 
     def __init__(self, context: StoreContext) -> None:
         """Prefer `EventStore.open`, which reads the settings in force from the tables."""
-        self._context = context
-        self._appender = Appender(context)
+        self._client = StoreClient(context.client)
+        self._own_client: ClosableClient | None = None
+        self._context = replace(context, client=self._client)
+        self._appender = Appender(context, self._client.check)  # what it has sent it brings to an end, closed or not
         self._runs = RunMemory(context.runtime, context.runtime.lock())
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        options: StoreOptions | None = None,
+        runtime: Runtime | None = None,
+        events: EventTypes | None = None,
+    ) -> Self:
+        """Open the store that the environment names, as the commands do; `close` then closes its connections, too.
+
+        The variables are those of `docs/reference/settings.md`: `EVENTSTORE_DYNAMODB_ENDPOINT_URL`,
+        `EVENTSTORE_AWS_REGION`, `EVENTSTORE_TABLE_PREFIX` and the others, from the environment, else from the file that
+        `EVENTSTORE_ENV_FILE` names, else from `.local/env` when it is there. With none set it is AWS, as boto3 is
+        configured, and tables named `inventory_…`. For other bounds of the connections use `connect` and `open`.
+
+        Args:
+            options: As in `open`.
+            runtime: As in `open`.
+            events: As in `open`.
+
+        Raises:
+            SetUpError: A variable is wrong; it names all that are, and what to set.
+            As `open`, and `connect`.
+        """
+        from eventstore import settings
+        from eventstore.dynamodb import connection
+
+        chosen = settings.load()
+        client = connection.connect(chosen.endpoint)
+        try:
+            store = cls.open(client, chosen.tables, options=options, runtime=runtime, events=events)
+        except BaseException:
+            client.close()
+            raise
+        store._own_client = client  # noqa: SLF001 - of its own class
+        return store
 
     @classmethod
     def open(
@@ -69,11 +108,12 @@ class EventStore:
         options: StoreOptions | None = None,
         runtime: Runtime | None = None,
         events: EventTypes | None = None,
-    ) -> EventStore:
+    ) -> Self:
         """Open a store whose tables exist; one consistent read gets its epoch and its index shards.
 
         Args:
-            client: boto3's low-level DynamoDB client, best made by `eventstore.connect`, or the in-memory one.
+            client: boto3's low-level DynamoDB client, best made by `eventstore.connect`, or the in-memory one. It stays
+                the caller's: `close` leaves it open.
             tables: Names of the tables; `inventory_…` when left out.
             options: How the store behaves.
             runtime: Clock, waiting and randomness; the machine's own when left out.
@@ -99,6 +139,24 @@ class EventStore:
             events.build()
             context = replace(context, decoder=SchemaDecoder(events), encoder=SchemaEncoder(events))
         return cls(context)
+
+    def close(self) -> None:
+        """Refuse further calls, and close the connections that the store itself opened. Safe to repeat.
+
+        What is on its way goes on to its end. A repository, a search or a stream on the store ends with it: its next
+        call is an `InvalidInputError`. The client that was given to `open` stays open.
+        """
+        self._client.refuse()
+        if self._own_client is not None:
+            self._own_client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def context(self) -> StoreContext:
@@ -269,8 +327,7 @@ class EventStore:
             ParkedError: The destination (or, without one, any) cannot take the commit; a person must look at it.
             InvalidInputError: The commit is not in this store.
         """
-        validation.check_seconds(timeout_seconds, "timeout_seconds")
-        await_delivery.until_settled(self._context, result, timeout_seconds, destination)
+        self._appender.wait_settled(result, timeout_seconds, destination)
 
     def metrics(self) -> StoreMetrics:
         """Return what this store has done since it was opened, and what its limiter is doing now."""

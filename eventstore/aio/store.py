@@ -66,8 +66,22 @@ class AsyncEventStore:
         """
         pools = threads or ThreadPools()
         self._store = store
+        self._is_ours = False
         self._calls = Threads("eventstore-aio-call", pools.calls, pools.waiting_max)
         self._long = Threads("eventstore-aio-long", pools.long, pools.waiting_max)
+
+    @classmethod
+    async def from_environment(
+        cls,
+        *,
+        options: StoreOptions | None = None,
+        runtime: Runtime | None = None,
+        events: EventTypes | None = None,
+        threads: ThreadPools | None = None,
+    ) -> Self:
+        """Open the store that the environment names; see `EventStore.from_environment`, and `open`."""
+        store = await asyncio.to_thread(EventStore.from_environment, options=options, runtime=runtime, events=events)
+        return cls._owning(store, threads)
 
     @classmethod
     async def open(
@@ -79,11 +93,11 @@ class AsyncEventStore:
         runtime: Runtime | None = None,
         events: EventTypes | None = None,
         threads: ThreadPools | None = None,
-    ) -> "AsyncEventStore":
+    ) -> Self:
         """Open a store; see `EventStore.open`. Close it with `async with`, or `aclose`.
 
         Args:
-            client: As in `EventStore.open`.
+            client: As in `EventStore.open`; it stays the caller's.
             tables: Same as above.
             options: Same as above.
             runtime: Same as above.
@@ -93,12 +107,24 @@ class AsyncEventStore:
         store = await asyncio.to_thread(
             EventStore.open, client, tables, options=options, runtime=runtime, events=events
         )
-        return cls(store, threads)
+        return cls._owning(store, threads)
+
+    @classmethod
+    def _owning(cls, store: EventStore, threads: ThreadPools | None) -> Self:
+        """Return a store that closes what is behind it, which nobody else has."""
+        made = cls(store, threads)
+        made._is_ours = True
+        return made
 
     async def aclose(self) -> None:
-        """Refuse further calls, and wait for those in progress. Safe to repeat."""
+        """Refuse further calls, wait for those in progress, and close the store behind it. Safe to repeat.
+
+        A store that was wrapped, as `AsyncEventStore(store)`, stays open.
+        """
         await self._calls.aclose()
         await self._long.aclose()
+        if self._is_ours:
+            await asyncio.to_thread(self._store.close)
 
     async def __aenter__(self) -> Self:
         return self

@@ -94,14 +94,16 @@ class Appender:
 
     Args:
         context: The store's parts.
+        check_open: Raises when the store is closed; asked at the start of each call.
     """
 
-    def __init__(self, context: StoreContext) -> None:
+    def __init__(self, context: StoreContext, check_open: Callable[[], None] = lambda: None) -> None:
         self._context = context
+        self._check_open = check_open
         self._counters = Counters(context.runtime)
         self._limiter = Limiter(context.runtime, context.options.limiter, context.options.limiter_queue_max)
         self._layout = commit.Layout(context.tables, context.record.index_shards, context.options.embed_max_bytes)
-        self._waiter: Waiter = self._wait_settled
+        self._waiter: Waiter = self.wait_settled
 
     def metrics(self) -> StoreMetrics:
         """Return what was done so far."""
@@ -117,6 +119,7 @@ class Appender:
         Raises:
             As `EventStore.append`.
         """
+        self._check_open()
         seconds = call.deadline_seconds
         if seconds is not None:
             validation.check_seconds(seconds, "deadline_seconds")
@@ -373,7 +376,9 @@ class Appender:
             for each in sent.commits
         ]
 
-    def _wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None) -> None:
+    def wait_settled(self, result: AppendResult, timeout_seconds: float, destination: str | None) -> None:
+        """Wait for the destinations; see `EventStore.wait_settled`."""
+        self._check_open()
         validation.check_seconds(timeout_seconds, "timeout_seconds")
         await_delivery.until_settled(self._context, result, timeout_seconds, destination)
 

@@ -34,7 +34,7 @@ def init(index_shards: int, *, protect: bool, as_json: bool) -> None:
     created), 3 DynamoDB is out of reach, 4 interrupted: run it again.
     """
     chosen = settings.load()
-    client, _ = connection.connect(chosen.endpoint)
+    client = connection.connect(chosen.endpoint)
     result = tables.init(
         client,
         chosen.tables,

@@ -1,9 +1,7 @@
 """A store opened from the settings of this process."""
 
-from eventstore import settings
 from eventstore.backoff import Backoff
 from eventstore.context import StoreOptions
-from eventstore.dynamodb import connection
 from eventstore.schema import EventTypes
 from eventstore.store import EventStore
 
@@ -21,7 +19,5 @@ def open_store(events: EventTypes | None = None) -> EventStore:
         SetUpError: Settings are wrong, or the tables are not there.
         UnreachableError: DynamoDB did not answer.
     """
-    chosen = settings.load()
-    client, _ = connection.connect(chosen.endpoint)
     options = StoreOptions(read_backoff=Backoff(attempts_max=_READ_ATTEMPTS))
-    return EventStore.open(client, chosen.tables, options=options, events=events)
+    return EventStore.from_environment(options=options, events=events)

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 from eventstore import checks
 from eventstore.dynamodb import failures, replies
 from eventstore.errors import AccessDeniedError, EndpointError, InvalidInputError
-from eventstore.ports import DynamoClient, StreamsClient
+from eventstore.ports import ClosableClient, StreamsClient
 from eventstore.transport import bounded_session, forks
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
+CONNECTIONS_MAX_DEFAULT = 32
 CONNECTIONS_MAX = 1_000
 """Files that a process may have open are 1,024 by default on Linux."""
 TIMEOUT_MAX_SECONDS = 3_600.0
@@ -73,17 +74,18 @@ class Endpoint:
 def connect(
     endpoint: Endpoint,
     *,
-    connections_max: int = 32,
+    connections_max: int = CONNECTIONS_MAX_DEFAULT,
     connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
     read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
-) -> tuple[DynamoClient, StreamsClient]:
-    """Return clients for the tables and for their streams.
+) -> ClosableClient:
+    """Return a client of DynamoDB for `EventStore.open` and `init_tables`: boto3's, within bounds.
 
-    The clients retry nothing themselves: the callers know which attempts are safe, and wait through the ports.
+    It retries nothing itself: the callers know which attempts are safe, and wait through the ports. Whoever connects
+    closes: `contextlib.closing(connect(…))`, or `close()`. A store that it was given to leaves it open.
 
     Args:
         endpoint: Where DynamoDB is.
-        connections_max: Connections that each client opens at most, 1 to 1,000; a request that finds none free waits.
+        connections_max: Connections that it opens at most, 1 to 1,000; a request that finds none free waits.
         connect_timeout_seconds: How long a connection may take to come about.
         read_timeout_seconds: How long an answer may take; after that it counts as lost.
 
@@ -92,49 +94,77 @@ def connect(
         EndpointError: The endpoint is not a URL, or no region is known.
         AccessDeniedError: The credentials cannot be had: a profile, a file or a sign-in is missing or out of date.
     """
-    _check(endpoint, connections_max, connect_timeout_seconds, read_timeout_seconds)
+    bounds = _Bounds(connections_max, connect_timeout_seconds, read_timeout_seconds)
+    client: ClosableClient
+    (client,) = _clients(endpoint, bounds, "dynamodb")
+    return client
+
+
+def connect_with_streams(
+    endpoint: Endpoint,
+    *,
+    connections_max: int = CONNECTIONS_MAX_DEFAULT,
+    connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+    read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+) -> tuple[ClosableClient, StreamsClient]:
+    """Return clients for the tables and for their streams, each with connections of its own; see `connect`."""
+    bounds = _Bounds(connections_max, connect_timeout_seconds, read_timeout_seconds)
+    client, streams = _clients(endpoint, bounds, "dynamodb", "dynamodbstreams")
+    return client, streams
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What a client keeps to."""
+
+    connections_max: int
+    connect_seconds: float
+    read_seconds: float
+
+    def __post_init__(self) -> None:
+        checks.check_count(self.connections_max, "connections_max", 1, CONNECTIONS_MAX)
+        checks.check_number(self.connect_seconds, "connect_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
+        checks.check_number(self.read_seconds, "read_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
+
+
+def _clients(endpoint: Endpoint, bounds: _Bounds, *services: str) -> list[Any]:
+    """Return a client for each service; what we use of them is said in our ports."""
+    _check_address(endpoint)
     import boto3  # noqa: PLC0415 - a tenth of a second, which commands that only explain themselves do without
     from botocore.config import Config  # noqa: PLC0415 - as above
 
     config = Config(
-        connect_timeout=connect_timeout_seconds,
-        read_timeout=read_timeout_seconds,
+        connect_timeout=bounds.connect_seconds,
+        read_timeout=bounds.read_seconds,
         retries={"total_max_attempts": 1},
-        max_pool_connections=connections_max,
+        max_pool_connections=bounds.connections_max,
         tcp_keepalive=True,
         parameter_validation=False,  # the shapes are ours and typed; checking them again doubles a request's cost
     )
     try:
-        session = boto3.session.Session(
+        session: Any = boto3.session.Session(
             region_name=endpoint.region,
             aws_access_key_id=endpoint.access_key_id,
             aws_secret_access_key=endpoint.secret_access_key,
             aws_session_token=endpoint.session_token,
             profile_name=endpoint.profile,
         )
-        clients: Any = (  # typed by stubs call by call; what we use of them is said in our ports
-            session.client("dynamodb", endpoint_url=endpoint.url, config=config),
-            session.client("dynamodbstreams", endpoint_url=endpoint.url, config=config),
-        )
+        clients = [session.client(service, endpoint_url=endpoint.url, config=config) for service in services]
     except Exception as error:  # what looks for settings and credentials runs programs and reads files of any content
         raise _no_client(error) from error
     for client in clients:
         replies.watch(client, is_own=True)
         bounded_session.bound(
             client,
-            connections_max=connections_max,
-            connect_seconds=connect_timeout_seconds,
-            read_seconds=read_timeout_seconds,
+            connections_max=bounds.connections_max,
+            connect_seconds=bounds.connect_seconds,
+            read_seconds=bounds.read_seconds,
         )
         forks.renew_connections(client)
-    typed: tuple[DynamoClient, StreamsClient] = clients
-    return typed
+    return clients
 
 
-def _check(endpoint: Endpoint, connections_max: int, connect_seconds: float, read_seconds: float) -> None:
-    checks.check_count(connections_max, "connections_max", 1, CONNECTIONS_MAX)
-    checks.check_number(connect_seconds, "connect_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
-    checks.check_number(read_seconds, "read_timeout_seconds", above=0, most=TIMEOUT_MAX_SECONDS)
+def _check_address(endpoint: Endpoint) -> None:
     if endpoint.url is None:
         return
     try:

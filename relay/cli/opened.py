@@ -93,7 +93,7 @@ def open_store(chosen: StoreSettings) -> Store:
         SetUpError: A table is missing or has another layout, or the credentials are refused.
         UnreachableError: DynamoDB did not answer.
     """
-    client, streams = connection.connect(chosen.endpoint)
+    client, streams = connection.connect_with_streams(chosen.endpoint)
     tables.check(client, chosen.tables)
     return Store(client, streams, chosen.tables, chosen.endpoint)
 

@@ -61,8 +61,7 @@ def build_relay(
 def fleet_client(store: Store, settings: RelaySettings) -> DynamoClient:
     """Return a client for the leases: a slow answer counts as lost while there is still time to ask again."""
     patience = min(settings.lease_seconds / _ASKS_PER_LEASE, _FLEET_ANSWER_MAX_SECONDS)
-    client, _ = connection.connect(store.endpoint, connect_timeout_seconds=patience, read_timeout_seconds=patience)
-    return client
+    return connection.connect(store.endpoint, connect_timeout_seconds=patience, read_timeout_seconds=patience)
 
 
 def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySettings:

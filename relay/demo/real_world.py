@@ -61,8 +61,7 @@ class RealWorld:
         self._run = run
         self._runtime = runtime
         self.tables = chosen.tables
-        self.client: DynamoClient
-        self.client, _ = connect(
+        self.client: DynamoClient = connect(
             Endpoint(chosen.dynamodb_endpoint_url, chosen.aws_region or "eu-central-1", run, "local"),
         )
         store_tables.init(self.client, self.tables, runtime, protect=False)

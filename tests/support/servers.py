@@ -88,6 +88,6 @@ def make_corner(**elsewhere: str) -> Corner:
         "RELAY_ELASTICSEARCH_URL": found["RELAY_ELASTICSEARCH_URL"],
         "RELAY_NAME_PREFIX": run,
     }
-    client, _ = connect(Endpoint(found["EVENTSTORE_DYNAMODB_ENDPOINT_URL"], "eu-central-1", run, "local"))
+    client = connect(Endpoint(found["EVENTSTORE_DYNAMODB_ENDPOINT_URL"], "eu-central-1", run, "local"))
     tables.init(client, TableNames(), SystemRuntime(), protect=False)
     return Corner(run, environment, client)

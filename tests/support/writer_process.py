@@ -70,7 +70,7 @@ def tell(line: dict[str, Any]) -> None:
 def main(aggregate_id: str, writer: str, commits: str, seed: str) -> None:
     """Append so many commits, each of one event that says which it is; every second writer uses keys."""
     chance = random.Random(int(seed))
-    inner, _ = connect(settings.load().endpoint)
+    inner = connect(settings.load().endpoint)
     client = LossyClient(inner, chance)
     options = StoreOptions(contention_backoff=Backoff(attempts_max=32, base_seconds=0.02, cap_seconds=0.4))
     store = EventStore.open(client, options=options)

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from eventstore import Endpoint, connect
+from eventstore import Endpoint
 from eventstore.dynamodb import tables
+from eventstore.dynamodb.connection import connect_with_streams
 
 pytestmark = pytest.mark.acceptance
 
@@ -48,7 +49,7 @@ def test_streams_of_several_shards(bare):
     """
     with bare.start("eventstore", "dev-server", "--port", "0", "--shards", "3") as command:
         command.until_said("http://127.0.0.1:")
-        client, streams = connect(Endpoint(command.out.strip(), "eu-central-1", "one", "any"))
+        client, streams = connect_with_streams(Endpoint(command.out.strip(), "eu-central-1", "one", "any"))
         tables.init(client)
         (stream,) = streams.list_streams(TableName="inventory_outbox")["Streams"]
         shards = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]

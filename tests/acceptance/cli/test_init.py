@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
 def client_of(terminal: Terminal):
     settings = terminal.environment
-    client, _ = connect(
+    return connect(
         Endpoint(
             settings["EVENTSTORE_DYNAMODB_ENDPOINT_URL"],
             settings["EVENTSTORE_AWS_REGION"],
@@ -29,7 +29,6 @@ def client_of(terminal: Terminal):
             settings["EVENTSTORE_AWS_SECRET_ACCESS_KEY"],
         ),
     )
-    return client
 
 
 def test_it_makes_the_tables_and_then_leaves_them_alone(untouched):

@@ -36,15 +36,14 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
     endpoint = local_endpoint()
     problem = f"DynamoDB Local is not running: `make up` starts it, or set {ENDPOINT_VARIABLE}"
     if endpoint is not None:
-        found, streams = connect(Endpoint(endpoint, "eu-central-1", f"store{uuid.uuid4().hex}", "local"))
+        found = connect(Endpoint(endpoint, "eu-central-1", f"store{uuid.uuid4().hex}", "local"))
         try:
             found.list_tables()  # type: ignore[attr-defined]
         except Exception as error:  # noqa: BLE001 - whatever is wrong, the server is of no use
             problem = f"DynamoDB Local does not answer at {endpoint}: {error}; `make up` starts it"
         else:
             yield found
-            for each in (found, streams):
-                each.close()  # type: ignore[attr-defined]
+            found.close()
             return
     if os.environ.get("CI"):
         pytest.fail(problem)

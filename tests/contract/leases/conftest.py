@@ -25,7 +25,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
         endpoint = local_endpoint()
         problem = f"DynamoDB Local is not running: `make up` starts it, or set {ENDPOINT_VARIABLE}"
         try:
-            found, _ = connect(Endpoint(endpoint, "eu-central-1", f"leases{uuid.uuid4().hex}", "local"))
+            found = connect(Endpoint(endpoint, "eu-central-1", f"leases{uuid.uuid4().hex}", "local"))
             if endpoint is None:
                 raise ConnectionError("no address")  # noqa: TRY301 - met right below
             found.list_tables()

@@ -43,7 +43,7 @@ def local() -> Iterator[Any]:
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    client, _ = connect(Endpoint(url, "eu-central-1", f"snapshots{uuid.uuid4().hex[:8]}", "local"))
+    client = connect(Endpoint(url, "eu-central-1", f"snapshots{uuid.uuid4().hex[:8]}", "local"))
     init_tables(client, TABLES, SystemRuntime(), protect=False)
     yield client
     for name in client.list_tables()["TableNames"]:  # type: ignore[attr-defined]

@@ -43,7 +43,7 @@ def server() -> Iterator[Counting]:
 
 
 def made(url: str, **bounds: Any) -> Any:
-    return connect(Endpoint(url, "eu-central-1", "local", "local"), **bounds)[0]
+    return connect(Endpoint(url, "eu-central-1", "local", "local"), **bounds)
 
 
 def test_a_client_opens_no_more_connections_than_it_may(server: Counting) -> None:

@@ -143,7 +143,7 @@ def test_credentials_that_cannot_be_had(name: str, home: Path, server: Answering
     (home / "config").write_text(text)
 
     with pytest.raises(AccessDeniedError, match=f"(?s){says}"):
-        appending(connect(Endpoint(server.url, REGION))[0])()
+        appending(connect(Endpoint(server.url, REGION)))()
 
     assert server.asked == []
 
@@ -167,7 +167,7 @@ def made_by_boto3(url: str) -> Any:
 
 
 def made_by_us(url: str) -> Any:
-    return connect(Endpoint(url, REGION))[0]
+    return connect(Endpoint(url, REGION))
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ def test_a_file_of_certificates_that_is_not_there(
     monkeypatch.setenv("AWS_CA_BUNDLE", "/no/such/bundle.pem")
 
     with pytest.raises(EndpointError, match="certificates"):
-        appending(connect(Endpoint(f"https://127.0.0.1:{saying(b'')}", REGION, **KEYS))[0])()
+        appending(connect(Endpoint(f"https://127.0.0.1:{saying(b'')}", REGION, **KEYS)))()
 
 
 def test_a_connection_that_ends_in_its_handshake(saying: Callable[[bytes], int]) -> None:
@@ -344,7 +344,7 @@ def test_a_connection_that_ends_in_its_handshake(saying: Callable[[bytes], int])
     Nothing was sent, and it may go well later; the outcome is known.
     """
     with pytest.raises(UnreachableError):
-        appending(connect(Endpoint(f"https://127.0.0.1:{saying(b'')}", REGION, **KEYS))[0])()
+        appending(connect(Endpoint(f"https://127.0.0.1:{saying(b'')}", REGION, **KEYS)))()
 
 
 def test_credentials_that_are_gone_after_a_lost_reply(client: FaultyClient, store: EventStore) -> None:
@@ -496,7 +496,7 @@ def test_a_port_beyond_all_ports_in_the_environment(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:99999")
 
     with pytest.raises(EndpointError):
-        appending(connect(Endpoint(None, REGION, **KEYS))[0])()
+        appending(connect(Endpoint(None, REGION, **KEYS)))()
 
 
 def test_a_url_with_a_password() -> None:
@@ -515,8 +515,8 @@ def test_a_session_token_and_a_profile_reach_the_client(home: Path) -> None:
     """
     (home / "credentials").write_text("[mine]\naws_access_key_id = p\naws_secret_access_key = q")
 
-    by_token = connect(Endpoint(None, REGION, "a", "b", "c"))[0]
-    by_profile = connect(Endpoint(None, REGION, profile="mine"))[0]
+    by_token = connect(Endpoint(None, REGION, "a", "b", "c"))
+    by_profile = connect(Endpoint(None, REGION, profile="mine"))
 
     taken = [each._request_signer._credentials for each in (by_token, by_profile)]  # type: ignore[attr-defined]
     assert [(each.access_key, each.secret_key, each.token) for each in taken] == [("a", "b", "c"), ("p", "q", None)]

@@ -47,7 +47,7 @@ class Stuck:
     """A store on a server that can get stuck."""
 
     def __init__(self, url: str, passage: Passage) -> None:
-        client, _ = connect(Endpoint(url, "eu-central-1", "local", "local"))
+        client = connect(Endpoint(url, "eu-central-1", "local", "local"))
         init_tables(client)
         self.passage = passage
         self.store = EventStore.open(client)
@@ -109,7 +109,7 @@ def dripping_port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def unreachable_store(port: int) -> EventStore:
-    client, _ = connect(Endpoint(f"http://127.0.0.1:{port}", "eu-central-1", "local", "local"))
+    client = connect(Endpoint(f"http://127.0.0.1:{port}", "eu-central-1", "local", "local"))
     return EventStore(StoreContext(client, TableNames(), StoreRecord(), StoreOptions(), SystemRuntime()))
 
 

@@ -21,11 +21,11 @@ from eventstore import (
     TableMissingError,
     TableNames,
     UnreachableError,
-    connect,
     init_tables,
 )
 from eventstore.context import StoreContext
 from eventstore.dynamodb import calls, replies, tables
+from eventstore.dynamodb.connection import connect_with_streams
 from eventstore.dynamodb.errors import OutcomeLostError
 from eventstore.dynamodb.store_record import StoreRecord
 from eventstore.system import SystemRuntime
@@ -70,7 +70,7 @@ def server() -> Iterator[AnsweringServer]:
 
 
 def own(url: str) -> tuple[Any, Any]:
-    return connect(Endpoint(url, "eu-central-1", "local", "local"))
+    return connect_with_streams(Endpoint(url, "eu-central-1", "local", "local"))
 
 
 def foreign(url: str) -> tuple[Any, Any]:

@@ -25,7 +25,7 @@ url = sys.argv[1]
 CHILDREN, READS = int(sys.argv[2]), 60
 
 def ours():
-    return connect(Endpoint(url, "eu-central-1", "local", "local"))[0]
+    return connect(Endpoint(url, "eu-central-1", "local", "local"))
 
 def of_boto3():
     return boto3.client("dynamodb", endpoint_url=url, region_name="eu-central-1",

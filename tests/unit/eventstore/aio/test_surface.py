@@ -25,6 +25,7 @@ PAIRS = [
 ]
 
 OTHER_PARAMETERS = {
+    ("AsyncEventStore", "from_environment"): (set(), {"threads"}),
     ("AsyncEventStore", "open"): (set(), {"threads"}),
     ("AsyncEventStore", "stream_events"): ({"stop"}, set()),  # a follower ends when it is closed
 }
@@ -39,7 +40,8 @@ NOT_AWAITED = {
 
 
 def public(cls: type) -> dict[str, Any]:
-    return {name: value for name, value in vars(cls).items() if not name.startswith("_")}
+    """Return the public attributes of a class; `close` is `aclose` for asyncio, as its own classes have it."""
+    return {name: value for name, value in vars(cls).items() if not name.startswith("_") and name != "close"}
 
 
 def bare(method: Any) -> Callable[..., Any] | None:

@@ -262,8 +262,8 @@ def test_a_follower_outlives_an_outage(blocking_store: EventStore, gate: Gate) -
     A look that DynamoDB does not answer is told, and continued; `resume_ms` is that of what the reader was given.
     """
     told: list[TryLaterError] = []
-    store = EventStore.open(Broken(blocking_store.context.client), options=OPTIONS)  # type: ignore[arg-type]
-    broken: Any = store.context.client
+    broken: Any = Broken(blocking_store.context.client)
+    store = EventStore.open(broken, options=OPTIONS)
     now_ms = store.context.runtime.now_ms()
     blocking_store.append(
         ITEM, [NewEvent("COUNTED", {}, timestamp_ms=now_ms - age) for age in (60_000, 40_000, 0)], expected_version=0

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from eventstore import jsontext
 from eventstore.errors import EventSchemaError, InvalidInputError
 from eventstore.expectation import Expectation
+from eventstore.payload import moments
 from eventstore.payload.plain import EXACT, scalar
 from eventstore.payload.row_write import RowWrite
 
@@ -41,7 +43,8 @@ class NewEvent:
         metadata: About the event, plain JSON, best made by `eventstore.metadata`; `correlation_id` and `traceparent`
             are passed on to the bus. Inside of an OpenTelemetry span an append adds a missing `traceparent`.
         schema_version: Version of the payload's schema, 1 or more.
-        timestamp_ms: When it happened, milliseconds since 1970 UTC; now when left out.
+        timestamp_ms: When it happened: milliseconds since 1970 UTC, or a `datetime` with a zone, which is kept as
+            milliseconds; now when left out.
 
     Members of an Enum and other subclasses of `str` and `int` become the plain values that they stand for.
     """
@@ -50,15 +53,16 @@ class NewEvent:
     data: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = 1
-    timestamp_ms: int | None = None
+    timestamp_ms: int | datetime | None = None
 
     def __post_init__(self) -> None:
         """Keep plain values."""
         _make_plain(self, "type", "schema_version", "timestamp_ms")
+        _make_ms(self)
 
     @staticmethod
     def of(
-        payload: object, *, metadata: Mapping[str, Any] | None = None, timestamp_ms: int | None = None
+        payload: object, *, metadata: Mapping[str, Any] | None = None, timestamp_ms: int | datetime | None = None
     ) -> "TypedEvent":
         """Return an event whose payload is an object of a registered class; the append finds type and version by it.
 
@@ -82,7 +86,11 @@ class TypedEvent:
 
     payload: object
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    timestamp_ms: int | None = None
+    timestamp_ms: int | datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Keep milliseconds."""
+        _make_ms(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +292,13 @@ def _make_plain(record: object, *names: str) -> None:
         value = getattr(record, name)
         if type(value) not in EXACT:
             object.__setattr__(record, name, scalar(value))
+
+
+def _make_ms(event: NewEvent | TypedEvent) -> None:
+    """Replace a time by its milliseconds; one without a zone is left for the checks of the append, which name it."""
+    given = event.timestamp_ms
+    if isinstance(given, datetime) and given.utcoffset() is not None:
+        object.__setattr__(event, "timestamp_ms", moments.to_ms(given, "timestamp_ms"))
 
 
 Waiter = Callable[[AppendResult, float, str | None], None]

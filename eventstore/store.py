@@ -8,6 +8,7 @@ from __future__ import annotations  # names below TYPE_CHECKING stand in signatu
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -404,8 +405,8 @@ class EventStore:
         self,
         event_type: str,
         *,
-        from_ms: int | None = None,
-        until_ms: int | None = None,
+        from_ms: int | datetime | None = None,
+        until_ms: int | datetime | None = None,
         backwards: bool = False,
         limit: int | None = None,
         on_corrupt: OnCorrupt = None,
@@ -422,8 +423,8 @@ class EventStore:
 
         Args:
             event_type: As it was stored.
-            from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one.
-            until_ms: Only events with an earlier timestamp than this.
+            from_ms: Only events with this timestamp or a later one: ms since 1970 UTC, or a `datetime` with a zone.
+            until_ms: Only events with an earlier timestamp than this, as above.
             backwards: Newest first.
             limit: Maximum number of rows.
             on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
@@ -443,8 +444,8 @@ class EventStore:
         self,
         aggregate_type: str,
         *,
-        from_ms: int | None = None,
-        until_ms: int | None = None,
+        from_ms: int | datetime | None = None,
+        until_ms: int | datetime | None = None,
         backwards: bool = False,
         limit: int | None = None,
         on_corrupt: OnCorrupt = None,
@@ -458,8 +459,8 @@ class EventStore:
 
     def read_between(
         self,
-        from_ms: int,
-        until_ms: int,
+        from_ms: int | datetime,
+        until_ms: int | datetime,
         *,
         backwards: bool = False,
         limit: int | None = None,
@@ -472,8 +473,8 @@ class EventStore:
         other, so that an empty year takes seconds.
 
         Args:
-            from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one.
-            until_ms: Only events with an earlier timestamp than this, at most 3,660 days later.
+            from_ms: Only events with this timestamp or a later one: ms since 1970 UTC, or a `datetime` with a zone.
+            until_ms: Only events with an earlier timestamp than this, as above; at most 3,660 days later.
             backwards: Newest first.
             limit: Maximum number of rows.
             on_corrupt: Told of each row that cannot be read, which is passed over; None raises instead.
@@ -589,7 +590,7 @@ class EventStore:
 
     def stream_events(
         self,
-        from_ms: int,
+        from_ms: int | datetime,
         *,
         follow: bool = False,
         overlap_seconds: float = limits.FOLLOW_OVERLAP_SECONDS_DEFAULT,
@@ -615,7 +616,8 @@ class EventStore:
         shards, and a BatchGetItem per 100 new events.
 
         Args:
-            from_ms: Only events with this timestamp, ms since 1970 UTC, or a later one; at most 3,660 days ago.
+            from_ms: Only events with this timestamp or a later one: ms since 1970 UTC, or a `datetime` with a zone; at
+                most 3,660 days ago.
             follow: Go on until `stop` is raised.
             overlap_seconds: How far each look goes back, 0 to 3,600.
             poll_seconds: Pause between two looks, more than 0.
@@ -642,7 +644,7 @@ class EventStore:
         self,
         aggregate_id: str | None = None,
         *,
-        since_ms: int | None = None,
+        since_ms: int | datetime | None = None,
         event_ids_max: int = limits.VERIFY_EVENT_IDS_MAX_DEFAULT,
         progress: OnWalked = lambda _: None,
     ) -> Iterator[Finding]:
@@ -658,11 +660,11 @@ class EventStore:
 
         Args:
             aggregate_id: Only this aggregate with what outbox and idempotency say of it: a few consistent Queries.
-            since_ms: Only aggregates with an event of this time, ms since 1970 UTC, or a later one, each with its
-                whole history, and all of the outbox. Which they are comes from the time index: an event that was
-                stored with an older timestamp, or whose index key is wrong, is not seen. Costs as `read_between` to
-                now, and two Queries per aggregate. With neither, a consistent Scan of events, outbox and
-                idempotency: a read unit per 4 KB that the store has.
+            since_ms: Only aggregates with an event of this time (ms since 1970 UTC, or a `datetime` with a zone) or a
+                later one, each with its whole history, and all of the outbox. Which they are comes from the time index:
+                an event that was stored with an older timestamp, or whose index key is wrong, is not seen. Costs as
+                `read_between` to now, and two Queries per aggregate. With neither, a consistent Scan of events,
+                outbox and idempotency: a read unit per 4 KB that the store has.
             event_ids_max: How many event ids are remembered.
             progress: Told after each page.
 
@@ -701,13 +703,13 @@ class EventStore:
 
         return counter.count(self._context, progress)
 
-    def latest_of_day(self, day: str, *, limit: int, since_ms: int = 0) -> list[RecordedEvent]:
+    def latest_of_day(self, day: str, *, limit: int, since_ms: int | datetime = 0) -> list[RecordedEvent]:
         """Return the newest events of one day, oldest first, from the eventually consistent time index.
 
         Args:
             day: UTC day, `YYYY-MM-DD`.
             limit: Maximum number of events, the newest ones.
-            since_ms: Only events with this timestamp or a later one.
+            since_ms: Only events with this timestamp or a later one, as in `read_type`.
 
         Raises:
             As `read`.

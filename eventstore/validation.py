@@ -7,6 +7,7 @@ from eventstore import limits
 from eventstore.errors import InvalidInputError, LimitExceededError
 from eventstore.expectation import NO_EVENTS, Expectation
 from eventstore.model import AggregateRef, Append, NewEvent
+from eventstore.payload import moments
 from eventstore.payload.plain import scalar
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -158,8 +159,7 @@ def check_event(aggregate: AggregateRef, event: NewEvent, field: str) -> None:
     timestamp = event.timestamp_ms
     if timestamp is None:
         return
-    if isinstance(timestamp, bool) or not isinstance(timestamp, int):
-        raise InvalidInputError(f"{field}.timestamp_ms", "is whole milliseconds since 1970-01-01 UTC")
+    timestamp = moments.to_ms(timestamp, f"{field}.timestamp_ms")
     if not TIMESTAMP_MIN_MS <= timestamp <= TIMESTAMP_MAX_MS:
         raise InvalidInputError(f"{field}.timestamp_ms", f"is {timestamp}, outside of the years 1970 to 9999")
 

@@ -1,6 +1,7 @@
 """States for asyncio: `Repository` and `Projection`, awaited."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from eventstore.aio.store import AsyncEventStore
@@ -64,7 +65,7 @@ class AsyncRepository(Generic[S]):
         aggregate_id: str,
         *,
         as_of_sequence: int | None = None,
-        as_of_ms: int | None = None,
+        as_of_ms: int | datetime | None = None,
         max_staleness_seconds: float | None = None,
     ) -> Loaded[S]:
         """See `Repository.load`."""
@@ -172,7 +173,7 @@ class AsyncProjection(Generic[S]):
         aggregate_id: str,
         *,
         as_of_sequence: int | None = None,
-        as_of_ms: int | None = None,
+        as_of_ms: int | datetime | None = None,
         max_staleness_seconds: float | None = None,
     ) -> Loaded[S]:
         """See `Projection.load`."""

@@ -1,6 +1,7 @@
 """Search for asyncio: the calls of `EventSearch`, awaited."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from eventstore.aio.stream import PAGE_ITEMS, AsyncStream, ThreadedPages
@@ -25,7 +26,7 @@ class AsyncEventSearch:
     async def find_events_by_type(
         self,
         event_type: str,
-        from_: int = 0,
+        from_: int | datetime = 0,
         limit: int = 100,
         *,
         on_corrupt: OnCorrupt = None,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from datetime import datetime
 from itertools import takewhile
 from types import TracebackType
 from typing import Self, TypeVar
@@ -21,6 +22,7 @@ from eventstore.dynamodb.table_names import TableNames
 from eventstore.event_codec import AppendableEvent, OnCorrupt
 from eventstore.expectation import Expectation
 from eventstore.model import AggregateRef, Append, AppendResult, RecordedEvent
+from eventstore.payload import moments
 from eventstore.payload.row_write import RowWrite
 from eventstore.ports import DynamoClient, Flag, Runtime
 from eventstore.schema import EventTypes, SchemaReport
@@ -283,8 +285,8 @@ class AsyncEventStore:
         self,
         event_type: str,
         *,
-        from_ms: int | None = None,
-        until_ms: int | None = None,
+        from_ms: int | datetime | None = None,
+        until_ms: int | datetime | None = None,
         backwards: bool = False,
         limit: int | None = None,
         on_corrupt: OnCorrupt = None,
@@ -304,8 +306,8 @@ class AsyncEventStore:
         self,
         aggregate_type: str,
         *,
-        from_ms: int | None = None,
-        until_ms: int | None = None,
+        from_ms: int | datetime | None = None,
+        until_ms: int | datetime | None = None,
         backwards: bool = False,
         limit: int | None = None,
         on_corrupt: OnCorrupt = None,
@@ -323,8 +325,8 @@ class AsyncEventStore:
 
     def read_between(
         self,
-        from_ms: int,
-        until_ms: int,
+        from_ms: int | datetime,
+        until_ms: int | datetime,
         *,
         backwards: bool = False,
         limit: int | None = None,
@@ -369,7 +371,7 @@ class AsyncEventStore:
 
     def stream_events(
         self,
-        from_ms: int,
+        from_ms: int | datetime,
         *,
         follow: bool = False,
         overlap_seconds: float = limits.FOLLOW_OVERLAP_SECONDS_DEFAULT,
@@ -381,7 +383,7 @@ class AsyncEventStore:
 
         Between two looks it takes no thread; the pause is by the event loop's clock.
         """
-        following = Following(overlap_seconds, poll_seconds)
+        following, from_ms = Following(overlap_seconds, poll_seconds), moments.to_ms(from_ms, "from_ms")
         so_far = follower.stream(self.context, from_ms, following, follow=False, on_corrupt=on_corrupt)
         if not follow:  # so far it only says what is wrong with the arguments, and sends nothing before it is used
             return AsyncEventStream(ThreadedPages(self._calls, so_far.placed, self.context.runtime), from_ms)
@@ -392,7 +394,7 @@ class AsyncEventStore:
         self,
         aggregate_id: str | None = None,
         *,
-        since_ms: int | None = None,
+        since_ms: int | datetime | None = None,
         event_ids_max: int = limits.VERIFY_EVENT_IDS_MAX_DEFAULT,
         progress: OnWalked = lambda _: None,
     ) -> AsyncStream[Finding]:
@@ -409,7 +411,7 @@ class AsyncEventStore:
         told = _ending(stop, progress)
         return await self._long.run(lambda: self._store.stats(progress=told), stop)
 
-    async def latest_of_day(self, day: str, *, limit: int, since_ms: int = 0) -> list[RecordedEvent]:
+    async def latest_of_day(self, day: str, *, limit: int, since_ms: int | datetime = 0) -> list[RecordedEvent]:
         """See `EventStore.latest_of_day`."""
         return await self._calls.run(lambda: self._store.latest_of_day(day, limit=limit, since_ms=since_ms))
 

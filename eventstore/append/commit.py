@@ -10,6 +10,7 @@ from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import LimitExceededError
 from eventstore.event_metadata import TRACEPARENT
 from eventstore.model import AggregateRef, Append, NewEvent, RecordedEvent
+from eventstore.payload import moments
 from eventstore.payload.json_text import JsonText
 from eventstore.rows import event as event_row
 from eventstore.rows import idempotency
@@ -148,6 +149,7 @@ def _record(
     metadata = JsonText.of(event.metadata, f"{field}.metadata")
     if stamp.traceparent is not None:
         metadata = metadata.adding(TRACEPARENT, stamp.traceparent)
+    at_ms = moments.to_ms_or_none(event.timestamp_ms, f"{field}.timestamp_ms")
     return RecordedEvent(
         aggregate_id=aggregate.id,
         aggregate_type=aggregate.type,
@@ -156,7 +158,7 @@ def _record(
         data_json=JsonText.of(event.data, f"{field}.data").text,
         metadata_json=metadata.text,
         schema_version=event.schema_version,
-        timestamp_ms=stamp.now_ms if event.timestamp_ms is None else event.timestamp_ms,
+        timestamp_ms=stamp.now_ms if at_ms is None else at_ms,
         event_id=stamp.event_ids[index],
         commit_id=stamp.commit_id,
         commit_first=span[0],

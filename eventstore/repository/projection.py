@@ -1,6 +1,7 @@
 """Read models of one aggregate each: a fold of its events under its own name, kept as a repository keeps states."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from eventstore import validation
@@ -9,7 +10,7 @@ from eventstore.payload.plain import scalar
 from eventstore.repository.folding import Evolve, Fold
 from eventstore.repository.loader import Loaded, StateLoader
 from eventstore.repository.policy import NEVER, CachePolicy, SnapshotPolicy
-from eventstore.repository.repository import check_as_of, check_staleness, checked_version
+from eventstore.repository.repository import check_staleness, checked_as_of, checked_version
 from eventstore.repository.snapshot_row import projection_key
 from eventstore.repository.state_codec import JsonStateCodec, StateCodec
 from eventstore.repository.stats import RepositoryStats
@@ -77,7 +78,7 @@ class Projection(Generic[S]):
         aggregate_id: str,
         *,
         as_of_sequence: int | None = None,
-        as_of_ms: int | None = None,
+        as_of_ms: int | datetime | None = None,
         max_staleness_seconds: float | None = None,
     ) -> Loaded[S]:
         """Return the view of an aggregate; arguments and errors as in `Repository.load`."""
@@ -86,8 +87,8 @@ class Projection(Generic[S]):
         key = projection_key(self._name, aggregate_id)
         if as_of_sequence is None and as_of_ms is None:
             return self._loader.load(aggregate_id, key, max_staleness_seconds=max_staleness_seconds)
-        check_as_of(as_of_sequence, as_of_ms)
-        return self._loader.load_as_of(aggregate_id, key, as_of_sequence, as_of_ms)
+        at_ms = checked_as_of(as_of_sequence, as_of_ms)
+        return self._loader.load_as_of(aggregate_id, key, as_of_sequence, at_ms)
 
 
 def checked_name(name: str) -> str:

@@ -1,11 +1,13 @@
 """Aggregates as states: load one, decide, append what was decided."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from eventstore import checks, limits, validation
 from eventstore.errors import InvalidInputError, LimitExceededError
 from eventstore.model import AggregateRef
+from eventstore.payload import moments
 from eventstore.payload.json_text import JsonText
 from eventstore.payload.plain import scalar
 from eventstore.repository import fold_name as fold_names
@@ -82,7 +84,7 @@ class Repository(Generic[S]):
         aggregate_id: str,
         *,
         as_of_sequence: int | None = None,
-        as_of_ms: int | None = None,
+        as_of_ms: int | datetime | None = None,
         max_staleness_seconds: float | None = None,
     ) -> Loaded[S]:
         """Return an aggregate's state, the initial one at version 0 when it has no events.
@@ -93,7 +95,8 @@ class Repository(Generic[S]):
         Args:
             aggregate_id: The aggregate.
             as_of_sequence: The state after this event; the newest when the aggregate has fewer.
-            as_of_ms: The state right before the first event with a later timestamp. Timestamps are the writers' word
+            as_of_ms: The state right before the first event with a later timestamp than this: milliseconds since 1970
+                UTC, or a `datetime` with a zone. Timestamps are the writers' word
                 and may run backwards, numbers never do.
             max_staleness_seconds: How old a state in memory may be that answers without a request, for this call; 0 for
                 the newest state. As `CachePolicy` says when left out.
@@ -110,8 +113,8 @@ class Repository(Generic[S]):
         if as_of_sequence is None and as_of_ms is None:
             key = aggregate_key(aggregate_id)
             return self._loader.load(aggregate_id, key, max_staleness_seconds=max_staleness_seconds)
-        check_as_of(as_of_sequence, as_of_ms)
-        return self._loader.load_as_of(aggregate_id, aggregate_key(aggregate_id), as_of_sequence, as_of_ms)
+        at_ms = checked_as_of(as_of_sequence, as_of_ms)
+        return self._loader.load_as_of(aggregate_id, aggregate_key(aggregate_id), as_of_sequence, at_ms)
 
     def transact(
         self,
@@ -279,7 +282,7 @@ def _terms(
     return Terms(named, checked, max_staleness_seconds, attempts_max, is_many)
 
 
-def check_staleness(seconds: float | None, *as_of: int | None) -> None:
+def check_staleness(seconds: float | None, *as_of: int | datetime | None) -> None:
     """Refuse invalid values.
 
     Raises:
@@ -292,17 +295,19 @@ def check_staleness(seconds: float | None, *as_of: int | None) -> None:
         raise InvalidInputError("max_staleness_seconds", "is given together with as_of; a state of old does not age")
 
 
-def check_as_of(sequence: int | None, at_ms: int | None) -> None:
-    """Refuse invalid values.
+def checked_as_of(sequence: int | None, moment: int | datetime | None) -> int | None:
+    """Return the moment in milliseconds, None where a number is meant.
 
     Raises:
         InvalidInputError: Names the field.
     """
-    if sequence is not None and at_ms is not None:
+    if sequence is not None and moment is not None:
         raise InvalidInputError("as_of_ms", "is given together with as_of_sequence; give only one of the two")
+    at_ms = moments.to_ms_or_none(moment, "as_of_ms")
     for name, value in (("as_of_sequence", sequence), ("as_of_ms", at_ms)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise InvalidInputError(name, f"is {value!r}; give a whole number, 0 or more")
+    return at_ms
 
 
 def checked_version(version: int, field: str = "fold_version") -> int:

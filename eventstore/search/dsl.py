@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from eventstore import jsontext
 from eventstore.errors import InvalidInputError
+from eventstore.payload import moments
 from eventstore.search import fields
 from eventstore.search.fields import PromotedType
 from eventstore.search.query import (
@@ -18,7 +19,6 @@ from eventstore.search.query import (
     PromotedRange,
     PromotedWords,
     SearchQuery,
-    to_ms,
 )
 
 Promoted = Mapping[str, PromotedType]
@@ -115,7 +115,7 @@ def _iso_ms(text: str, field: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInputError(field, f"is {text!r}; give ISO 8601, such as 2025-01-31T12:00:00Z") from error
-    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC), field)  # as Elasticsearch takes it
+    return moments.to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC), field)  # as Elasticsearch takes it
 
 
 def _ends(at_least: float | None, below: float | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from eventstore.context import StoreContext
 from eventstore.errors import CorruptRowError, InvalidInputError, SetUpError
 from eventstore.event_codec import EventDecoder, OnCorrupt, RowDecoder, decode_rows
 from eventstore.model import RecordedEvent
+from eventstore.payload import moments
 from eventstore.ports import Runtime
 from eventstore.rows.item import Item
 from eventstore.search import calls, document, dsl, facets, fields, lag, page_token
@@ -99,7 +101,7 @@ class EventSearch:
     def find_events_by_type(
         self,
         event_type: str,
-        from_: int = 0,
+        from_: int | datetime = 0,
         limit: int = 100,
         *,
         on_corrupt: OnCorrupt = None,
@@ -108,14 +110,15 @@ class EventSearch:
 
         Args:
             event_type: The type.
-            from_: Milliseconds since 1970 UTC, inclusive.
+            from_: Inclusive: milliseconds since 1970 UTC, or a `datetime` with a zone.
             limit: Maximum number, 1 to 10,000.
             on_corrupt: Told of each document that cannot be read, which is passed over; None raises instead.
 
         Raises:
             As `find`.
         """
-        query = SearchQuery().event_type(event_type).between(from_ms=from_).oldest_first()
+        from_ms = moments.to_ms(from_, "from_")
+        query = SearchQuery().event_type(event_type).between(from_ms=from_ms).oldest_first()
         return self.find(query, limit, on_corrupt=on_corrupt)
 
     def find(self, query: SearchQuery, limit: int = 100, *, on_corrupt: OnCorrupt = None) -> list[RecordedEvent]:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from eventstore import jsontext
 from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.payload import moments
 from eventstore.payload.plain import scalar
 from eventstore.search import fields
 from eventstore.validation import TIMESTAMP_MAX_MS
@@ -94,21 +95,21 @@ class SearchQuery:
             _check_keyword(each, "correlation_id")
         return self._one_of("correlation_id", fields.CORRELATION_ID, ids)
 
-    def between(self, from_ms: int | None = None, until_ms: int | None = None) -> "SearchQuery":
+    def between(self, from_ms: int | datetime | None = None, until_ms: int | datetime | None = None) -> "SearchQuery":
         """Only events of a time range, by their timestamps.
 
         Args:
-            from_ms: Milliseconds since 1970 UTC, inclusive.
-            until_ms: Same as above, exclusive.
+            from_ms: Inclusive: milliseconds since 1970 UTC, or a `datetime` with a zone.
+            until_ms: Exclusive, as above.
 
         Raises:
             InvalidInputError: Both ends are open, or the range is reversed or empty.
         """
         if from_ms is None and until_ms is None:
             raise InvalidInputError("between", "has neither from_ms nor until_ms; give one of them")
+        from_ms = moments.to_ms_or_none(from_ms, "from_ms")
+        until_ms = moments.to_ms_or_none(until_ms, "until_ms")
         for name, value in (("from_ms", from_ms), ("until_ms", until_ms)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-                raise InvalidInputError(name, f"is a {type(value).__name__}; give milliseconds since 1970 UTC")
             if value is not None and not 0 <= value <= TIMESTAMP_MAX_MS + 1:
                 raise InvalidInputError(name, f"is {value}, outside of the years 1970 to 9999")
         if from_ms is not None and until_ms is not None and until_ms <= from_ms:
@@ -246,18 +247,6 @@ def _bound(value: Bound | None, field: str) -> int | float | str | None:
                 raise InvalidInputError(field, f"is {plain}; leave the end open instead")
             return plain
         case datetime():
-            return to_ms(plain, field)
+            return moments.to_ms(plain, field)
         case _:
             raise InvalidInputError(field, f"is a {type(value).__name__}; give a number or a time")
-
-
-def to_ms(moment: datetime, field: str) -> int:
-    """Return a time as milliseconds since 1970 UTC.
-
-    Raises:
-        InvalidInputError: It has no zone.
-    """
-    if moment.tzinfo is None:
-        raise InvalidInputError(field, f"is {moment}, a time without a zone; add one, such as datetime.UTC")
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000

@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 
 from eventstore import event_codec, validation
 from eventstore.append import commit
@@ -12,6 +13,7 @@ from eventstore.errors import InvalidInputError
 from eventstore.event_codec import AppendableEvent, EventEncoder, PlainEncoder
 from eventstore.limits import EMBED_MAX_BYTES_DEFAULT
 from eventstore.model import AggregateRef, Append, NewEvent, RecordedEvent
+from eventstore.payload import moments
 from eventstore.schema import EventTypes
 from eventstore.schema.decoder import SchemaDecoder
 from eventstore.schema.encoder import SchemaEncoder
@@ -27,7 +29,7 @@ def recorded(
     *,
     aggregate: AggregateRef = AGGREGATE_DEFAULT,
     sequence_number: int = 1,
-    timestamp_ms: int | None = None,
+    timestamp_ms: int | datetime | None = None,
     event_types: EventTypes | None = None,
 ) -> RecordedEvent:
     """Return an event as a store would give it: checked, encoded, lifted to its latest version.
@@ -39,7 +41,8 @@ def recorded(
         event: A `NewEvent`, what `NewEvent.of` made, or an object of a class that `event_types` has.
         aggregate: The aggregate.
         sequence_number: Its place there, 1 or more.
-        timestamp_ms: When it happened, unless the event says so; by default a second per number after 2025-01-01 UTC.
+        timestamp_ms: When it happened, unless the event says so: ms since 1970 UTC, or a `datetime` with a zone; by
+            default a second per number after 2025-01-01 UTC.
         event_types: What the program knows about its events; plain dicts alone when left out.
 
     Raises:
@@ -48,7 +51,8 @@ def recorded(
     if isinstance(sequence_number, bool) or not isinstance(sequence_number, int) or sequence_number < 1:
         raise InvalidInputError("sequence_number", f"is {sequence_number!r}; sequence numbers count from 1")
     new = checked(aggregate, [event], event_types)[0]
-    now_ms = START_MS + 1000 * sequence_number if timestamp_ms is None else timestamp_ms
+    at_ms = moments.to_ms_or_none(timestamp_ms, "timestamp_ms")
+    now_ms = START_MS + 1000 * sequence_number if at_ms is None else at_ms
     commit_id, event_id = (_id(kind, aggregate, sequence_number) for kind in ("commit", "event"))
     append = Append(aggregate, [new], sequence_number - 1)
     stamp = Stamp(commit_id, (event_id,), now_ms, epoch=1)

@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from eventstore.errors import InvalidInputError
+from eventstore.payload import moments
 from eventstore.system import SystemPart
 
 START_MS = 1_735_689_600_000
@@ -27,13 +29,13 @@ class ManualRuntime:
     that has used this runtime waits as well, or there is none, time jumps to the end of the wait instead.
 
     Args:
-        now_ms: Where the wall clock begins, ms since 1970 UTC.
+        now_ms: Where the wall clock begins: ms since 1970 UTC, or a `datetime` with a zone.
         seed: Decides all randomness, event ids included.
     """
 
-    def __init__(self, now_ms: int = START_MS, *, seed: int = 0) -> None:
+    def __init__(self, now_ms: int | datetime = START_MS, *, seed: int = 0) -> None:
         self._random = random.Random(seed)  # noqa: S311 - tests are repeated, not kept secret
-        self._wall_ns = now_ms * 1_000_000
+        self._wall_ns = moments.to_ms(now_ms, "now_ms") * 1_000_000
         self._passed_ns = 0
         self._changed = threading.Condition()
         self._threads: set[threading.Thread] = set()
@@ -64,10 +66,11 @@ class ManualRuntime:
             self._passed_ns += round(seconds * _NS)
             self._changed.notify_all()
 
-    def set_now_ms(self, now_ms: int) -> None:
+    def set_now_ms(self, now_ms: int | datetime) -> None:
         """Set the wall clock, also back, as operators and time servers do; what has passed stays as it is."""
+        wall_ns = moments.to_ms(now_ms, "now_ms") * 1_000_000
         with self._changed:
-            self._wall_ns = now_ms * 1_000_000 - self._passed_ns
+            self._wall_ns = wall_ns - self._passed_ns
 
     def sleep(self, seconds: float) -> None:
         """Let that much time pass, at once."""

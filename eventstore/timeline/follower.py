@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from eventstore import checks, limits
 from eventstore.context import StoreContext
 from eventstore.errors import TryLaterError
 from eventstore.event_codec import OnCorrupt
 from eventstore.model import RecordedEvent
+from eventstore.payload import moments
 from eventstore.ports import Flag
 from eventstore.timeline import reader, whole_events
 from eventstore.timeline.place import batches
@@ -80,7 +82,7 @@ class EventStream(Iterator[RecordedEvent]):
 
 def stream(
     context: StoreContext,
-    from_ms: int,
+    from_ms: int | datetime,
     following: Following,
     *,
     follow: bool,
@@ -102,12 +104,13 @@ def stream(
     Raises:
         InvalidInputError: `from_ms` is not a moment, or more than 3,660 days ago.
     """
+    from_ms = moments.to_ms(from_ms, "from_ms")
     ByTime(from_ms, from_ms)  # says at once what is wrong with it
     query = ByTime(from_ms, max(from_ms, context.runtime.now_ms() + 1))
     if follow:
         placed = _follow(context, from_ms, following, stop, on_corrupt, on_trouble)
     else:
-        placed = _so_far(context, query, following, on_corrupt)
+        placed = _so_far(context, from_ms, query, following, on_corrupt)
     return EventStream(_until_stopped(placed, stop), from_ms)
 
 
@@ -119,9 +122,9 @@ def _until_stopped(placed: Iterator[Placed], stop: Flag | None) -> Generator[Pla
 
 
 def _so_far(
-    context: StoreContext, query: ByTime, following: Following, on_corrupt: OnCorrupt
+    context: StoreContext, from_ms: int, query: ByTime, following: Following, on_corrupt: OnCorrupt
 ) -> Generator[Placed, None, None]:
-    seen = Seen(query.from_ms)
+    seen = Seen(from_ms)
     seen.begin_pass(context.runtime.now_ms() - following.overlap_ms)
     for event in reader.read(context, query, on_corrupt=on_corrupt):
         yield event, seen.resume_ms(event.timestamp_ms)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from eventstore import jsontext
 from eventstore.errors import InvalidInputError, LimitExceededError
+from eventstore.payload import moments
 from eventstore.payload.plain import scalar
 from eventstore.rows.event import day_of
 from eventstore.timeline.place import Place
@@ -22,20 +23,21 @@ class ByType:
 
     Attributes:
         event_type: As stored.
-        from_ms: Only events with this timestamp or a later one; None for all.
-        until_ms: Only events with an earlier timestamp than this; None for all.
+        from_ms: Only events with this timestamp or a later one: milliseconds since 1970 UTC, or a `datetime` with a
+            zone, which is kept as milliseconds; None for all.
+        until_ms: Only events with an earlier timestamp than this, as above; None for all.
         backwards: Newest first.
     """
 
     event_type: str
-    from_ms: int | None = None
-    until_ms: int | None = None
+    from_ms: int | datetime | None = None
+    until_ms: int | datetime | None = None
     backwards: bool = False
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
         object.__setattr__(self, "event_type", _checked_name(self.event_type, "event_type"))
-        _check_range(self.from_ms, self.until_ms)
+        _keep_range(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +46,21 @@ class ByAggregateType:
 
     Attributes:
         aggregate_type: As stored.
-        from_ms: Only events with this timestamp or a later one; None for all.
-        until_ms: Only events with an earlier timestamp than this; None for all.
+        from_ms: Only events with this timestamp or a later one: milliseconds since 1970 UTC, or a `datetime` with a
+            zone, which is kept as milliseconds; None for all.
+        until_ms: Only events with an earlier timestamp than this, as above; None for all.
         backwards: Newest first.
     """
 
     aggregate_type: str
-    from_ms: int | None = None
-    until_ms: int | None = None
+    from_ms: int | datetime | None = None
+    until_ms: int | datetime | None = None
     backwards: bool = False
 
     def __post_init__(self) -> None:
         """Refuse invalid values."""
         object.__setattr__(self, "aggregate_type", _checked_name(self.aggregate_type, "aggregate_type"))
-        _check_range(self.from_ms, self.until_ms)
+        _keep_range(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,13 @@ class ByTime:
     """The events of a time range.
 
     Attributes:
-        from_ms: Only events with this timestamp or a later one.
-        until_ms: Only events with an earlier timestamp than this; at most 3,660 days later.
+        from_ms: Only events with this timestamp or a later one, as in `ByType`.
+        until_ms: Only events with an earlier timestamp than this, as above; at most 3,660 days later.
         backwards: Newest first.
     """
 
-    from_ms: int
-    until_ms: int
+    from_ms: int | datetime
+    until_ms: int | datetime
     backwards: bool = False
 
     def __post_init__(self) -> None:
@@ -79,8 +82,8 @@ class ByTime:
         for field, value in (("from_ms", self.from_ms), ("until_ms", self.until_ms)):
             if value is None:
                 raise InvalidInputError(field, "is missing: a read by time needs both ends")
-        _check_range(self.from_ms, self.until_ms)
-        days = len(_days(self.from_ms, self.until_ms))
+        _keep_range(self)
+        days = len(_days(*_both_ends(self)))
         if days > DAYS_MAX:
             raise LimitExceededError("until_ms", limit=DAYS_MAX, actual=days, unit="days")
 
@@ -115,8 +118,8 @@ def stages(query: EventQuery, index_shards: int, given: Place | None = None) -> 
         index_shards: Write shards of the store.
         given: The last event that the reader has; earlier ones, in the direction of reading, are left out.
     """
-    low = TIMESTAMP_MIN_MS if query.from_ms is None else query.from_ms
-    high = TIMESTAMP_MAX_MS if query.until_ms is None else query.until_ms - 1
+    low, high = _both_ends(query)
+    high -= 1
     if given is not None:
         low, high = (low, min(high, given.timestamp_ms)) if query.backwards else (max(low, given.timestamp_ms), high)
     if low > high:
@@ -136,13 +139,13 @@ def stages(query: EventQuery, index_shards: int, given: Place | None = None) -> 
 
 def beyond(query: EventQuery, timestamp_ms: int) -> EventQuery | None:
     """Return the query for what comes after a moment, in its direction; None when nothing can."""
+    first, behind = _both_ends(query)
     if query.backwards:
-        return None if timestamp_ms <= (query.from_ms or TIMESTAMP_MIN_MS) else replace(query, until_ms=timestamp_ms)
-    end_ms = TIMESTAMP_MAX_MS + 1 if query.until_ms is None else query.until_ms
-    return None if timestamp_ms + 1 >= end_ms else replace(query, from_ms=timestamp_ms + 1)
+        return None if timestamp_ms <= first else replace(query, until_ms=timestamp_ms)
+    return None if timestamp_ms + 1 >= behind else replace(query, from_ms=timestamp_ms + 1)
 
 
-def of_day(day: str, since_ms: int = 0) -> ByTime:
+def of_day(day: str, since_ms: int | datetime = 0) -> ByTime:
     """Return the query for one day's events, newest first.
 
     Args:
@@ -158,7 +161,7 @@ def of_day(day: str, since_ms: int = 0) -> ByTime:
         raise InvalidInputError("day", f"is {day!r}, not a day of the form YYYY-MM-DD") from None
     start_ms = round(start.timestamp()) * 1000
     end_ms = start_ms + DAY_MS
-    return ByTime(min(max(start_ms, since_ms), end_ms), end_ms, backwards=True)
+    return ByTime(min(max(start_ms, moments.to_ms(since_ms, "since_ms")), end_ms), end_ms, backwards=True)
 
 
 def describe(query: EventQuery) -> str:
@@ -195,16 +198,22 @@ def _checked_name(name: str, field: str) -> str:
     return plain
 
 
-def _check_range(from_ms: int | None, until_ms: int | None) -> None:
+def _keep_range(query: EventQuery) -> None:
+    """Check the ends of a query, and keep them as milliseconds."""
+    from_ms, until_ms = (moments.to_ms_or_none(getattr(query, field), field) for field in ("from_ms", "until_ms"))
     for field, value, highest in (
         ("from_ms", from_ms, TIMESTAMP_MAX_MS),
         ("until_ms", until_ms, TIMESTAMP_MAX_MS + 1),
     ):
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidInputError(field, "is whole milliseconds since 1970-01-01 UTC")
-        if not TIMESTAMP_MIN_MS <= value <= highest:
+        if value is not None and not TIMESTAMP_MIN_MS <= value <= highest:
             raise InvalidInputError(field, f"is {value}, outside of the years 1970 to 9999")
+        object.__setattr__(query, field, value)
     if from_ms is not None and until_ms is not None and until_ms < from_ms:
         raise InvalidInputError("until_ms", f"is {until_ms}, below from_ms={from_ms}: the range is reversed")
+
+
+def _both_ends(query: EventQuery) -> tuple[int, int]:
+    """Return the first moment of a query and the one behind its last, those of all time where it has none."""
+    first = TIMESTAMP_MIN_MS if query.from_ms is None else moments.to_ms(query.from_ms, "from_ms")
+    behind = TIMESTAMP_MAX_MS + 1 if query.until_ms is None else moments.to_ms(query.until_ms, "until_ms")
+    return first, behind

@@ -7,11 +7,13 @@ something is read again by Queries of its own, with pauses, and only what is sti
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
 from eventstore import limits
 from eventstore.context import StoreContext
 from eventstore.errors import CorruptRowError
+from eventstore.payload import moments
 from eventstore.read.pages import Span, pages
 from eventstore.rows import idempotency
 from eventstore.rows import outbox as outbox_row
@@ -96,12 +98,13 @@ class Verifier:
         yield from self._outbox(aggregate_id)
         yield from self._end()
 
-    def query_since(self, since_ms: int) -> ByTime:
+    def query_since(self, since_ms: int | datetime) -> ByTime:
         """Return the query for events of this time or a later one, up to what clocks ahead of ours can have stored.
 
         Raises:
             InvalidInputError: It is not a moment, or more than 3,660 days ago.
         """
+        since_ms = moments.to_ms(since_ms, "since_ms")
         ByTime(since_ms, since_ms)  # says what is wrong with it
         return ByTime(since_ms, max(since_ms, self._context.runtime.now_ms() + DAY_MS))
 

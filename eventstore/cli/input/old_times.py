@@ -7,6 +7,7 @@ import click
 
 from eventstore.errors import InvalidInputError
 from eventstore.model import NewEvent
+from eventstore.payload import moments
 
 OLD_BEFORE_MS = 631_152_000_000
 """1990-01-01. A time of today in seconds, read as milliseconds, is in January 1970."""
@@ -23,7 +24,7 @@ def check_times(events: Sequence[NewEvent], field: str = "events") -> None:
         InvalidInputError: It names the event.
     """
     for index, event in enumerate(events):
-        at_ms = event.timestamp_ms
+        at_ms = moments.to_ms_or_none(event.timestamp_ms, f"{field}[{index}].timestamp_ms")
         if at_ms is not None and 0 <= at_ms < OLD_BEFORE_MS:
             day = datetime.fromtimestamp(at_ms / 1000, UTC).date()
             raise InvalidInputError(

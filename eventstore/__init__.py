@@ -15,14 +15,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eventstore.append.bulk import AppendOutcome, BulkProgress
+    from eventstore.append.bulk import AppendOutcome, BulkProgress, OnBulkProgress
     from eventstore.append.metrics import AppendCounts, StoreMetrics
     from eventstore.backoff import Backoff
-    from eventstore.context import StoreOptions
+    from eventstore.context import StoreContext, StoreOptions
     from eventstore.dynamodb.aimd import AimdSettings
     from eventstore.dynamodb.connection import Endpoint, connect
     from eventstore.dynamodb.limiter import LimiterState
+    from eventstore.dynamodb.store_record import StoreRecord
     from eventstore.dynamodb.table_names import TableNames
+    from eventstore.dynamodb.tables import InitResult
     from eventstore.dynamodb.tables import init as init_tables
     from eventstore.errors import (
         AccessDeniedError,
@@ -57,17 +59,24 @@ if TYPE_CHECKING:
         UnreachableError,
         WrongExpectedVersionError,
     )
+    from eventstore.event_codec import AppendableEvent, OnCorrupt
     from eventstore.event_metadata import metadata
     from eventstore.expectation import ANY, EXISTS, NO_EVENTS, Expectation
     from eventstore.model import AggregateRef, Append, AppendResult, NewEvent, RecordedEvent, StoredForm, TypedEvent
     from eventstore.payload.json_text import JsonText
     from eventstore.payload.row_write import RowCheck, RowDelete, RowPut, RowUpdate, RowWrite
+    from eventstore.ports import Channel, Clock, ClosableClient, DynamoClient, Flag, Part, Runtime
     from eventstore.repository import (
         NEVER,
         CachePolicy,
+        Decide,
+        DecideMany,
         Decision,
+        Evolve,
         JsonStateCodec,
         Loaded,
+        Origin,
+        Position,
         Projection,
         ReadModel,
         Repository,
@@ -77,14 +86,15 @@ if TYPE_CHECKING:
         Transacted,
         TransactedMany,
     )
-    from eventstore.schema import EventTypes, SchemaFinding, SchemaReport
+    from eventstore.schema import EventTypes, SchemaFinding, SchemaFindingKind, SchemaReport, Upcast
+    from eventstore.schema.check import OnScanned
     from eventstore.store import EventStore
-    from eventstore.timeline.follower import EventStream
-    from eventstore.timeline.query import ByAggregateType, ByTime, ByType
+    from eventstore.timeline.follower import EventStream, OnTrouble
+    from eventstore.timeline.query import ByAggregateType, ByTime, ByType, EventQuery
     from eventstore.timeline.reader import Page
     from eventstore.verify import Finding, FindingKind, Severity
     from eventstore.verify.counts import EventCount, StoreStats
-    from eventstore.verify.verifier import WalkProgress
+    from eventstore.verify.verifier import OnWalked, WalkProgress
     from eventstore.walk import EventWalk
 
 __all__ = [
@@ -100,29 +110,40 @@ __all__ = [
     "AppendCounts",
     "AppendOutcome",
     "AppendResult",
+    "AppendableEvent",
     "Backoff",
     "BulkProgress",
     "ByAggregateType",
     "ByTime",
     "ByType",
     "CachePolicy",
+    "Channel",
+    "Clock",
+    "ClosableClient",
     "CorruptRowError",
+    "Decide",
     "DecideAgainError",
+    "DecideMany",
     "Decision",
+    "DynamoClient",
     "Endpoint",
     "EndpointError",
     "EventCount",
+    "EventQuery",
     "EventSchemaError",
     "EventStore",
     "EventStoreError",
     "EventStream",
     "EventTypes",
     "EventWalk",
+    "Evolve",
     "Expectation",
     "Finding",
     "FindingKind",
+    "Flag",
     "IdempotencyConflictError",
     "IndexMissingError",
+    "InitResult",
     "InvalidInputError",
     "InvalidTokenError",
     "JsonStateCodec",
@@ -135,9 +156,17 @@ __all__ = [
     "NewerRowError",
     "NotJsonError",
     "NotSettledError",
+    "OnBulkProgress",
+    "OnCorrupt",
+    "OnScanned",
+    "OnTrouble",
+    "OnWalked",
+    "Origin",
     "OutcomeUnknownError",
     "Page",
     "ParkedError",
+    "Part",
+    "Position",
     "Projection",
     "ReadModel",
     "RecordedEvent",
@@ -151,7 +180,9 @@ __all__ = [
     "RowPut",
     "RowUpdate",
     "RowWrite",
+    "Runtime",
     "SchemaFinding",
+    "SchemaFindingKind",
     "SchemaReport",
     "SearchExpiredError",
     "SearchRefusedError",
@@ -160,8 +191,10 @@ __all__ = [
     "Severity",
     "SnapshotPolicy",
     "StateCodec",
+    "StoreContext",
     "StoreMetrics",
     "StoreOptions",
+    "StoreRecord",
     "StoreStats",
     "StoredForm",
     "TableLayoutError",
@@ -173,6 +206,7 @@ __all__ = [
     "TryLaterError",
     "TypedEvent",
     "UnreachableError",
+    "Upcast",
     "WalkProgress",
     "WrongExpectedVersionError",
     "connect",
@@ -181,15 +215,16 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
-    "eventstore.append.bulk": "AppendOutcome BulkProgress",
+    "eventstore.append.bulk": "AppendOutcome BulkProgress OnBulkProgress",
     "eventstore.append.metrics": "AppendCounts StoreMetrics",
     "eventstore.backoff": "Backoff",
-    "eventstore.context": "StoreOptions",
+    "eventstore.context": "StoreContext StoreOptions",
     "eventstore.dynamodb.aimd": "AimdSettings",
     "eventstore.dynamodb.connection": "Endpoint connect",
     "eventstore.dynamodb.limiter": "LimiterState",
+    "eventstore.dynamodb.store_record": "StoreRecord",
     "eventstore.dynamodb.table_names": "TableNames",
-    "eventstore.dynamodb.tables": "init_tables",
+    "eventstore.dynamodb.tables": "InitResult init_tables",
     "eventstore.errors": (
         "AccessDeniedError AggregateTypeError CorruptRowError DecideAgainError EndpointError EventSchemaError "
         "EventStoreError IdempotencyConflictError IndexMissingError InvalidInputError InvalidTokenError "
@@ -198,23 +233,26 @@ _NAMES_BY_MODULE = {
         "SearchUnreachableError SetUpError TableLayoutError TableMissingError ThrottledError TryLaterError "
         "UnreachableError WrongExpectedVersionError"
     ),
+    "eventstore.event_codec": "AppendableEvent OnCorrupt",
     "eventstore.event_metadata": "metadata",
     "eventstore.expectation": "ANY EXISTS NO_EVENTS Expectation",
     "eventstore.model": "AggregateRef Append AppendResult NewEvent RecordedEvent StoredForm TypedEvent",
     "eventstore.payload.json_text": "JsonText",
     "eventstore.payload.row_write": "RowCheck RowDelete RowPut RowUpdate RowWrite",
+    "eventstore.ports": "Channel Clock ClosableClient DynamoClient Flag Part Runtime",
     "eventstore.repository": (
-        "NEVER CachePolicy Decision JsonStateCodec Loaded Projection ReadModel Repository RepositoryStats "
-        "SnapshotPolicy StateCodec Transacted TransactedMany"
+        "NEVER CachePolicy Decide DecideMany Decision Evolve JsonStateCodec Loaded Origin Position Projection "
+        "ReadModel Repository RepositoryStats SnapshotPolicy StateCodec Transacted TransactedMany"
     ),
-    "eventstore.schema": "EventTypes SchemaFinding SchemaReport",
+    "eventstore.schema": "EventTypes SchemaFinding SchemaFindingKind SchemaReport Upcast",
+    "eventstore.schema.check": "OnScanned",
     "eventstore.store": "EventStore",
-    "eventstore.timeline.follower": "EventStream",
-    "eventstore.timeline.query": "ByAggregateType ByTime ByType",
+    "eventstore.timeline.follower": "EventStream OnTrouble",
+    "eventstore.timeline.query": "ByAggregateType ByTime ByType EventQuery",
     "eventstore.timeline.reader": "Page",
     "eventstore.verify": "Finding FindingKind Severity",
     "eventstore.verify.counts": "EventCount StoreStats",
-    "eventstore.verify.verifier": "WalkProgress",
+    "eventstore.verify.verifier": "OnWalked WalkProgress",
     "eventstore.walk": "EventWalk",
 }
 """Where each public name is defined: the imports above, said again for the running program. A test compares the two."""

@@ -252,7 +252,7 @@ class AppendResult:
     version: int
     already_stored: bool
     attempts: int
-    waiter: "InitVar[Waiter | None]" = None
+    waiter: "InitVar[Callable[[AppendResult, float, str | None], None] | None]" = None
 
     def __post_init__(self, waiter: "Waiter | None") -> None:
         """Keep the way back under its name, where `dataclasses.replace` finds it."""

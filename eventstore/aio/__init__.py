@@ -10,7 +10,7 @@ from eventstore.aio.repository import AsyncProjection, AsyncRepository
 from eventstore.aio.search import AsyncEventSearch
 from eventstore.aio.store import AsyncEventStore
 from eventstore.aio.stream import AsyncStream
-from eventstore.aio.threads import ThreadPools
+from eventstore.aio.threads import ThreadPools, Threads
 from eventstore.aio.walking import AsyncEventWalk
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "AsyncRepository",
     "AsyncStream",
     "ThreadPools",
+    "Threads",
 ]

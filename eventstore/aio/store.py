@@ -386,7 +386,8 @@ class AsyncEventStore:
         following, from_ms = Following(overlap_seconds, poll_seconds), moments.to_ms(from_ms, "from_ms")
         so_far = follower.stream(self.context, from_ms, following, follow=False, on_corrupt=on_corrupt)
         if not follow:  # so far it only says what is wrong with the arguments, and sends nothing before it is used
-            return AsyncEventStream(ThreadedPages(self._calls, so_far.placed, self.context.runtime), from_ms)
+            placed = so_far._placed  # noqa: SLF001 - the same stream, for tasks
+            return AsyncEventStream(ThreadedPages(self._calls, placed, self.context.runtime), from_ms)
         pages = FollowedPages(self._calls, self.context, from_ms, following, on_corrupt, on_trouble)
         return AsyncEventStream(pages, from_ms)
 

@@ -73,6 +73,7 @@ class BulkProgress:
 
 
 OnBulkProgress = Callable[[BulkProgress], None]
+"""Told after each outcome how far `append_all` has come."""
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ class Fold(Generic[S]):
 
     name: str
     version: int
-    initial: S | Callable[[], S]
+    initial: type[S] | Callable[[], S] | S
     evolve: Evolve[S]
     aggregate_type: str | None = None
 

@@ -16,6 +16,7 @@ from eventstore.repository.stats import RepositoryCounters, RepositoryStats
 S = TypeVar("S")
 
 Origin = Literal["events", "snapshot", "cache"]
+"""What a state was made of, besides the events above it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Projection(Generic[S]):
         store: EventStore,
         name: str,
         *,
-        initial: S | Callable[[], S],
+        initial: type[S] | Callable[[], S] | S,
         evolve: Evolve[S],
         version: int = 1,
         aggregate_type: str | None = None,

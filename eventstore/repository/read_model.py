@@ -39,7 +39,7 @@ class ReadModel(Generic[S]):
         store: EventStore,
         name: str,
         *,
-        initial: S | Callable[[], S],
+        initial: type[S] | Callable[[], S] | S,
         evolve: Evolve[S],
         version: int = 1,
         codec: StateCodec[S] | None = None,

@@ -37,7 +37,7 @@ class Repository(Generic[S]):
         store: EventStore,
         *,
         aggregate_type: str,
-        initial: S | Callable[[], S],
+        initial: type[S] | Callable[[], S] | S,
         evolve: Evolve[S],
         fold_version: int = 1,
         fold_name: str | None = None,

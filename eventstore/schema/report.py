@@ -8,6 +8,7 @@ from eventstore.schema.event_types import EventTypes
 from eventstore.schema.upcasting import Kind, MissingUpcaster, UnknownType, UnknownVersion
 
 SchemaFindingKind = Literal["gap", "no_class", "unknown_type", "unknown_version", "unreadable", "corrupt"]
+"""What is wrong with events of a type and version."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class UnknownVersion:
 
 
 Way = Route | MissingUpcaster | UnknownType | UnknownVersion
+"""A route, or why there is none."""
 
 
 def find_way(kind: Kind, steps: Mapping[Kind, Step], latest: Mapping[str, int]) -> Way:

@@ -17,12 +17,20 @@ CONDITIONS_MAX = 100
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 
 Scalar = str | int | float | bool
+"""What a field of a payload is compared with."""
+
 Bound = int | float | str | datetime
+"""An end of a range of a promoted field: a number, text of a date, or a time with a zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A keyword field has one of these values."""
+    """A keyword field has one of some values.
+
+    Attributes:
+        field: The field in the index.
+        values: The values.
+    """
 
     field: str
     values: tuple[str, ...]
@@ -30,7 +38,12 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The event's timestamp lies in a range; None leaves an end open."""
+    """The event's timestamp lies in a range.
+
+    Attributes:
+        from_ms: Inclusive; None leaves the end open.
+        until_ms: Exclusive, as above.
+    """
 
     from_ms: int | None
     until_ms: int | None
@@ -38,7 +51,13 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class PromotedRange:
-    """A promoted field lies in a range; None leaves an end open."""
+    """A promoted field lies in a range.
+
+    Attributes:
+        path: Its path in the payload.
+        at_least: Inclusive; None leaves the end open.
+        below: Exclusive, as above.
+    """
 
     path: str
     at_least: int | float | str | None
@@ -47,13 +66,19 @@ class PromotedRange:
 
 @dataclass(frozen=True, slots=True)
 class PromotedWords:
-    """A promoted text has all of these words."""
+    """A promoted text has all of some words.
+
+    Attributes:
+        path: Its path in the payload.
+        words: The words.
+    """
 
     path: str
     words: str
 
 
 Condition = OneOf | Between | PromotedRange | PromotedWords
+"""One thing that a query asks of events."""
 
 
 @dataclass(frozen=True, slots=True)

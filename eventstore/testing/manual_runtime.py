@@ -12,6 +12,7 @@ from typing import Any
 
 from eventstore.errors import InvalidInputError
 from eventstore.payload import moments
+from eventstore.ports import Channel, Flag, Part
 from eventstore.system import SystemPart
 
 START_MS = 1_735_689_600_000
@@ -90,15 +91,15 @@ class ManualRuntime:
         """Return a new lock."""
         return threading.Lock()
 
-    def flag(self) -> "ManualFlag":
+    def flag(self) -> Flag:
         """Return a new flag, not raised."""
         return ManualFlag(self)
 
-    def channel(self, capacity: int) -> "ManualChannel":
+    def channel(self, capacity: int) -> Channel[Any]:
         """Return a new channel that holds at most `capacity` items."""
         return ManualChannel(self, capacity)
 
-    def spawn(self, name: str, body: Callable[[], None]) -> SystemPart:
+    def spawn(self, name: str, body: Callable[[], None]) -> Part:
         """Start a part on a thread; its waits are this runtime's."""
 
         def run() -> None:

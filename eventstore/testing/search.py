@@ -22,9 +22,6 @@ from eventstore.testing import search_types
 from eventstore.testing.search_types import NumberText
 from eventstore.testing.search_words import words
 
-Source = tuple[str, bytes]
-"""A document's id, and its JSON text."""
-
 _DAY_MS = 86_400_000
 
 
@@ -61,7 +58,7 @@ class InMemorySearch:
         *,
         prefix: str = PREFIX_DEFAULT,
         runtime: Runtime | None = None,
-        documents: Callable[[], Iterable[Source]] | None = None,
+        documents: Callable[[], Iterable[tuple[str, bytes]]] | None = None,
     ) -> None:
         self.calls = 0
         self._promoted = dict(promoted or {})

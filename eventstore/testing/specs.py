@@ -34,7 +34,7 @@ class DeciderSpec(Generic[S, C]):
     def __init__(
         self,
         *,
-        initial: S | Callable[[], S],
+        initial: type[S] | Callable[[], S] | S,
         evolve: Evolve[S],
         decide: Decide[S, C] | None = None,
         aggregate: AggregateRef = AGGREGATE_DEFAULT,
@@ -269,7 +269,7 @@ class ProjectionSpec(Generic[S]):
     def __init__(
         self,
         *,
-        initial: S | Callable[[], S],
+        initial: type[S] | Callable[[], S] | S,
         evolve: Evolve[S],
         aggregate: AggregateRef = AGGREGATE_DEFAULT,
         event_types: EventTypes | None = None,

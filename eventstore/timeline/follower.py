@@ -58,11 +58,6 @@ class EventStream(Iterator[RecordedEvent]):
         self._resume_ms = from_ms
 
     @property
-    def placed(self) -> Generator[Placed, None, None]:
-        """The events, each with where to go on behind it, for what hands them on itself."""
-        return self._placed
-
-    @property
     def resume_ms(self) -> int:
         """The `from_ms` with which a later stream misses nothing that this one would still have given.
 

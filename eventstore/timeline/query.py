@@ -89,6 +89,7 @@ class ByTime:
 
 
 EventQuery = ByType | ByAggregateType | ByTime
+"""What `EventStore.read_page` reads."""
 
 
 @dataclass(frozen=True, slots=True)

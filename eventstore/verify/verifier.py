@@ -63,6 +63,7 @@ class WalkProgress:
 
 
 OnWalked = Callable[[WalkProgress], None]
+"""Told after each page how far a walk over a store has come."""
 
 
 class Verifier:

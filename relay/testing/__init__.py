@@ -4,7 +4,32 @@ They stand behind the same ports as RabbitMQ and Elasticsearch and pass the same
 to do wrong (nack, stall, block, drop, refuse, lose a reply) is what a relay must live with.
 """
 
+from relay.destinations.bus.broker import Acked, Blocked, BrokerError, BrokerEvent, Message, Nacked, Returned, Unblocked
+from relay.destinations.index.bulk_item import ItemVerdict
+from relay.destinations.index.client import IndexClientError
+from relay.destinations.resource_names import Names
 from relay.testing.broker import InMemoryBroker
+from relay.testing.consumer import InMemoryConsumer
 from relay.testing.index import InMemoryIndex
+from relay.testing.received import FoundEvent, ReceivedMessage
+from relay.testing.session import InMemorySession
 
-__all__ = ["InMemoryBroker", "InMemoryIndex"]
+__all__ = [
+    "Acked",
+    "Blocked",
+    "BrokerError",
+    "BrokerEvent",
+    "FoundEvent",
+    "InMemoryBroker",
+    "InMemoryConsumer",
+    "InMemoryIndex",
+    "InMemorySession",
+    "IndexClientError",
+    "ItemVerdict",
+    "Message",
+    "Nacked",
+    "Names",
+    "ReceivedMessage",
+    "Returned",
+    "Unblocked",
+]

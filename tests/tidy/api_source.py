@@ -22,9 +22,10 @@ PACKAGES = (
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-_CALLED = frozenset(
+CALLED = frozenset(
     {"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__iter__", "__aiter__"}
 )
+"""Magic methods that users call, by some syntax."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,13 @@ def functions(thing: Thing) -> Iterator[tuple[str, Function, str]]:
     """
     assert isinstance(thing.node, ast.ClassDef)
     seen = set()
-    for owner in _lineage(thing):
-        for node in owner.body:
+    for owner in lineage(thing):
+        for node in _body(owner):
             if not isinstance(node, Function) or node.name in seen:
                 continue
             seen.add(node.name)
             doc = ast.get_docstring(node) or ""
-            is_wanted = not node.name.startswith("_") or node.name == "__init__" or (node.name in _CALLED and doc)
+            is_wanted = not node.name.startswith("_") or node.name == "__init__" or (node.name in CALLED and doc)
             if is_wanted and "overload" not in decorators(node):
                 yield node.name, node, doc
 
@@ -108,8 +109,8 @@ def fields(thing: Thing) -> list[ast.AnnAssign]:
     """Return the public fields of a class, with those of bases without a public name before them."""
     return [
         node
-        for owner in reversed(_lineage(thing))
-        for node in owner.body
+        for owner in reversed(lineage(thing))
+        for node in _body(owner)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_")
     ]
 
@@ -130,10 +131,10 @@ def decorators(node: ast.ClassDef | Function) -> set[str]:
     return {ast.unparse(each.func if isinstance(each, ast.Call) else each) for each in node.decorator_list}
 
 
-def _lineage(thing: Thing) -> list[ast.ClassDef]:
+def lineage(thing: Thing) -> list[Thing]:
     """Return a class and its bases of this project that users cannot name, nearest first."""
     assert isinstance(thing.node, ast.ClassDef)
-    line = [thing.node]
+    line = [thing]
     for base in thing.node.bases:
         name = ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
         if name in _public_names() or "." in name:
@@ -143,8 +144,13 @@ def _lineage(thing: Thing) -> list[ast.ClassDef]:
         except (AssertionError, FileNotFoundError):
             continue  # of another project
         if isinstance(parent.node, ast.ClassDef):
-            line.extend(_lineage(parent))
+            line.extend(lineage(parent))
     return line
+
+
+def _body(thing: Thing) -> list[ast.stmt]:
+    assert isinstance(thing.node, ast.ClassDef)
+    return thing.node.body
 
 
 @cache

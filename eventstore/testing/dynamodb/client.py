@@ -15,8 +15,7 @@ from eventstore.testing.dynamodb.client_errors import (
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from eventstore.testing.dynamodb.requests.check import check_parameters
 
-Reply: TypeAlias = dict[str, Any]
-Call: TypeAlias = Callable[[str, Mapping[str, Any]], Reply]
+Call: TypeAlias = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
 _request_numbers = count(1)
 
@@ -33,7 +32,7 @@ class _Client:
     def __init__(self, call: Call) -> None:
         self._call_service = call
 
-    def _call(self, operation: str, request: Mapping[str, Any]) -> Reply:
+    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         check_parameters(operation, request)
         request_id = f"memory-{next(_request_numbers):012d}"
         try:
@@ -57,103 +56,103 @@ class DynamoDBClient(_Client):
     `botocore.exceptions.ParamValidationError` for parameters it does not take.
     """
 
-    def batch_execute_statement(self, **request: Any) -> Reply:
+    def batch_execute_statement(self, **request: Any) -> dict[str, Any]:
         """See BatchExecuteStatement; of PartiQL, only what `partiql.statement` names."""
         return self._call("BatchExecuteStatement", request)
 
-    def batch_get_item(self, **request: Any) -> Reply:
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
         """See BatchGetItem."""
         return self._call("BatchGetItem", request)
 
-    def batch_write_item(self, **request: Any) -> Reply:
+    def batch_write_item(self, **request: Any) -> dict[str, Any]:
         """See BatchWriteItem."""
         return self._call("BatchWriteItem", request)
 
-    def create_table(self, **request: Any) -> Reply:
+    def create_table(self, **request: Any) -> dict[str, Any]:
         """See CreateTable; the table is ready at once."""
         return self._call("CreateTable", request)
 
-    def delete_item(self, **request: Any) -> Reply:
+    def delete_item(self, **request: Any) -> dict[str, Any]:
         """See DeleteItem."""
         return self._call("DeleteItem", request)
 
-    def delete_table(self, **request: Any) -> Reply:
+    def delete_table(self, **request: Any) -> dict[str, Any]:
         """See DeleteTable; the table is gone at once."""
         return self._call("DeleteTable", request)
 
-    def describe_continuous_backups(self, **request: Any) -> Reply:
+    def describe_continuous_backups(self, **request: Any) -> dict[str, Any]:
         """See DescribeContinuousBackups."""
         return self._call("DescribeContinuousBackups", request)
 
-    def describe_limits(self, **request: Any) -> Reply:
+    def describe_limits(self, **request: Any) -> dict[str, Any]:
         """See DescribeLimits."""
         return self._call("DescribeLimits", request)
 
-    def describe_table(self, **request: Any) -> Reply:
+    def describe_table(self, **request: Any) -> dict[str, Any]:
         """See DescribeTable."""
         return self._call("DescribeTable", request)
 
-    def describe_time_to_live(self, **request: Any) -> Reply:
+    def describe_time_to_live(self, **request: Any) -> dict[str, Any]:
         """See DescribeTimeToLive."""
         return self._call("DescribeTimeToLive", request)
 
-    def get_item(self, **request: Any) -> Reply:
+    def get_item(self, **request: Any) -> dict[str, Any]:
         """See GetItem."""
         return self._call("GetItem", request)
 
-    def list_tables(self, **request: Any) -> Reply:
+    def list_tables(self, **request: Any) -> dict[str, Any]:
         """See ListTables."""
         return self._call("ListTables", request)
 
-    def list_tags_of_resource(self, **request: Any) -> Reply:
+    def list_tags_of_resource(self, **request: Any) -> dict[str, Any]:
         """See ListTagsOfResource."""
         return self._call("ListTagsOfResource", request)
 
-    def put_item(self, **request: Any) -> Reply:
+    def put_item(self, **request: Any) -> dict[str, Any]:
         """See PutItem."""
         return self._call("PutItem", request)
 
-    def query(self, **request: Any) -> Reply:
+    def query(self, **request: Any) -> dict[str, Any]:
         """See Query."""
         return self._call("Query", request)
 
-    def scan(self, **request: Any) -> Reply:
+    def scan(self, **request: Any) -> dict[str, Any]:
         """See Scan."""
         return self._call("Scan", request)
 
-    def tag_resource(self, **request: Any) -> Reply:
+    def tag_resource(self, **request: Any) -> dict[str, Any]:
         """See TagResource."""
         return self._call("TagResource", request)
 
-    def transact_get_items(self, **request: Any) -> Reply:
+    def transact_get_items(self, **request: Any) -> dict[str, Any]:
         """See TransactGetItems."""
         return self._call("TransactGetItems", request)
 
-    def transact_write_items(self, **request: Any) -> Reply:
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:
         """See TransactWriteItems."""
         return self._call("TransactWriteItems", request)
 
-    def untag_resource(self, **request: Any) -> Reply:
+    def untag_resource(self, **request: Any) -> dict[str, Any]:
         """See UntagResource."""
         return self._call("UntagResource", request)
 
-    def update_continuous_backups(self, **request: Any) -> Reply:
+    def update_continuous_backups(self, **request: Any) -> dict[str, Any]:
         """See UpdateContinuousBackups; nothing can be restored."""
         return self._call("UpdateContinuousBackups", request)
 
-    def update_item(self, **request: Any) -> Reply:
+    def update_item(self, **request: Any) -> dict[str, Any]:
         """See UpdateItem."""
         return self._call("UpdateItem", request)
 
-    def update_table(self, **request: Any) -> Reply:
+    def update_table(self, **request: Any) -> dict[str, Any]:
         """See UpdateTable; an index is ready, or gone, at once."""
         return self._call("UpdateTable", request)
 
-    def update_time_to_live(self, **request: Any) -> Reply:
+    def update_time_to_live(self, **request: Any) -> dict[str, Any]:
         """See UpdateTimeToLive; no item expires."""
         return self._call("UpdateTimeToLive", request)
 
-    def get_waiter(self, waiter_name: str) -> "TableWaiter":
+    def get_waiter(self, waiter_name: str) -> Any:
         """Return the waiter `table_exists` or `table_not_exists`."""
         return TableWaiter(self, waiter_name)
 
@@ -161,19 +160,19 @@ class DynamoDBClient(_Client):
 class DynamoDBStreamsClient(_Client):
     """The calls of boto3's `dynamodbstreams` client; shapes and errors as in `DynamoDBClient`."""
 
-    def describe_stream(self, **request: Any) -> Reply:
+    def describe_stream(self, **request: Any) -> dict[str, Any]:
         """See DescribeStream."""
         return self._call("DescribeStream", request)
 
-    def get_records(self, **request: Any) -> Reply:
+    def get_records(self, **request: Any) -> dict[str, Any]:
         """See GetRecords."""
         return self._call("GetRecords", request)
 
-    def get_shard_iterator(self, **request: Any) -> Reply:
+    def get_shard_iterator(self, **request: Any) -> dict[str, Any]:
         """See GetShardIterator."""
         return self._call("GetShardIterator", request)
 
-    def list_streams(self, **request: Any) -> Reply:
+    def list_streams(self, **request: Any) -> dict[str, Any]:
         """See ListStreams."""
         return self._call("ListStreams", request)
 

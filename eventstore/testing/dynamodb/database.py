@@ -28,7 +28,7 @@ class Passage(Protocol):
     effect - happens here.
     """
 
-    def carry(self, operation: str, request: Mapping[str, Any], effect: Callable[[], Reply]) -> Reply:
+    def carry(self, operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the reply of `effect`, which carries the call out when it is called."""
         ...
 
@@ -36,7 +36,9 @@ class Passage(Protocol):
 class OpenPassage:
     """Lets every call through."""
 
-    def carry(self, _operation: str, _request: Mapping[str, Any], effect: Callable[[], Reply]) -> Reply:
+    def carry(
+        self, _operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Return the reply."""
         return effect()
 
@@ -115,7 +117,7 @@ class InMemoryDynamoDB:
         """How often each fault has happened so far, by its name in `Weather`."""
         return dict.fromkeys(FAULTS, 0) if self._faults is None else dict(self._faults.chance.met)
 
-    def call(self, operation: str, request: Mapping[str, Any]) -> Reply:
+    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one operation by its name on the wire, such as `PutItem`; all calls of all clients come here.
 
         Raises:

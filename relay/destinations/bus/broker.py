@@ -70,7 +70,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """The broker has acknowledged a message, or with `multiple` every one up to it: it is durable."""
+    """The broker has acknowledged a message: it is durable.
+
+    Attributes:
+        tag: The message's number in its session.
+        multiple: Every one up to it as well.
+    """
 
     tag: int
     multiple: bool
@@ -78,7 +83,12 @@ class Acked:
 
 @dataclass(frozen=True, slots=True)
 class Nacked:
-    """A queue (full, say) has rejected a message, or with `multiple` every one up to it; others may have taken it."""
+    """A queue (full, say) has rejected a message; others may have taken it.
+
+    Attributes:
+        tag: The message's number in its session.
+        multiple: Every one up to it as well.
+    """
 
     tag: int
     multiple: bool
@@ -86,7 +96,13 @@ class Nacked:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """No queue took the message; an ack for it follows all the same."""
+    """No queue took the message; an ack for it follows all the same.
+
+    Attributes:
+        message_id: The message's.
+        code: The broker's code of the reason.
+        text: Its words.
+    """
 
     message_id: str
     code: int
@@ -95,7 +111,11 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The broker asks to stop publishing: it is short of memory or disk."""
+    """The broker asks to stop publishing: it is short of memory or disk.
+
+    Attributes:
+        reason: Its words.
+    """
 
     reason: str
 
@@ -106,6 +126,7 @@ class Unblocked:
 
 
 BrokerEvent = Acked | Nacked | Returned | Blocked | Unblocked
+"""What a broker says of messages, and of itself."""
 
 
 class BrokerSession(Protocol):

@@ -27,7 +27,17 @@ _POSITION_STEP = 7  # positions grow, but are not counted up: nobody may compute
 
 @dataclass(frozen=True, slots=True)
 class FeedRecord:
-    """One change of one item, before it has a place in the feed."""
+    """One change of one item, before it has a place in the feed.
+
+    Attributes:
+        event_name: `INSERT`, `MODIFY` or `REMOVE`.
+        partition: The item's partition key.
+        keys: The item's keys.
+        new: The item after it; None when it is gone.
+        old: The item before it; None when it is new.
+        size_bytes: Of the record.
+        created_ms: When the change was made, by the database's clock.
+    """
 
     event_name: str
     partition: KeyPart

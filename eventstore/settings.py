@@ -1,4 +1,4 @@
-"""Settings of the command-line tools, from the environment and an env file. The library itself takes arguments only."""
+"""Settings of the commands and of `EventStore.from_environment`, from the environment and an env file."""
 
 import os
 from pathlib import Path

@@ -219,7 +219,8 @@ def night(monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
     def destinations(*_: Any) -> Destinations:
         return Destinations(made.bus(), (Index(index, runtime),))
 
-    monkeypatch.setattr(connection, "connect", lambda *_, **__: (client, streams))
+    monkeypatch.setattr(connection, "connect", lambda *_, **__: client)
+    monkeypatch.setattr(connection, "connect_with_streams", lambda *_, **__: (client, streams))
     monkeypatch.setattr(import_module("relay.cli.replay"), "open_destinations", destinations)
     monkeypatch.setattr(opened, "BACKOFF", BACKOFF)
     for name, value in (

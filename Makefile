@@ -77,7 +77,7 @@ bench-flow: $(VENV)/.dev ## Standstills of delivery against their bounds, 8 min 
 	  $(BIN)/python -m tests.bench.flow.$$each || failed=1; echo; done; exit $$failed
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
-	$(BIN)/pytest -n auto --dist worksteal -m "not servers"
+	$(BIN)/python -m tests "without servers"
 
 constraints: $(VENV)/.dev ## Write constraints.txt anew from what is installed
 	@{ echo "# The versions that are tested together: names and versions only. \`make constraints\` writes it anew."; \

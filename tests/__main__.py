@@ -1,7 +1,9 @@
-"""`python -m tests`: all tests, tier by tier, and how long each tier took; arguments go to each pytest."""
+"""`python -m tests [TIER…]`: all tests, or those of some tiers, and how long each tier took."""
 
 # ruff: noqa: T201 - a command talks to a person
 
+import os
+import random
 import subprocess
 import sys
 import time
@@ -38,13 +40,20 @@ TIERS = (
 )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run all tiers, also after one has failed; return 0 when all tests passed."""
+def main(names: Sequence[str]) -> int:
+    """Run the tiers, also after one has failed; return 0 when all tests passed."""
+    known = [tier.name for tier in TIERS]
+    if wrong := [name for name in names if name not in known]:
+        print(f"no tier is called {', '.join(wrong)}; there are: {', '.join(known)}", file=sys.stderr)
+        return 2
     took: list[tuple[str, float, int]] = []
-    for tier in TIERS:
-        print(f"\n{tier.name}", flush=True)
+    # Processes that share a tier must agree on the order of sets, in which some tests get their names.
+    environment = {"PYTHONHASHSEED": str(random.randrange(1, 1 << 32)), **os.environ}
+    for tier in (tier for tier in TIERS if not names or tier.name in names):
+        print(f"\n{tier.name} (PYTHONHASHSEED={environment['PYTHONHASHSEED']})", flush=True)
         began = time.monotonic()
-        code = subprocess.run([sys.executable, "-m", "pytest", *tier.arguments, *arguments], check=False).returncode
+        command = [sys.executable, "-m", "pytest", *tier.arguments]
+        code = subprocess.run(command, env=environment, check=False).returncode
         took.append((tier.name, time.monotonic() - began, 0 if code == NO_TESTS else code))
     print()
     for name, seconds, code in took:

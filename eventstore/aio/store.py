@@ -362,7 +362,8 @@ class AsyncEventStore:
         walk = self._store.read_all(
             token, segments=segments, segment=segment, consistent=consistent, on_corrupt=on_corrupt
         )
-        return AsyncEventWalk(ThreadedPages(self._calls, walk.placed, self.context.runtime), walk)
+        placed = walk._placed  # noqa: SLF001 - the same walk, for tasks
+        return AsyncEventWalk(ThreadedPages(self._calls, placed, self.context.runtime), walk)
 
     def aggregates(self, aggregate_type: str | None = None) -> AsyncStream[AggregateRef]:
         """See `EventStore.aggregates`."""

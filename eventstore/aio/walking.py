@@ -27,5 +27,5 @@ class AsyncEventWalk(AsyncStream[RecordedEvent]):
     def _given(self, item: Any) -> RecordedEvent:
         event: RecordedEvent
         event, segment, place = item
-        self._walk.bookmark.note(segment, place)
+        self._walk._bookmark.note(segment, place)  # noqa: SLF001 - the same walk, for tasks
         return event

@@ -101,16 +101,6 @@ class EventWalk(Iterator[RecordedEvent]):
         self._bookmark = bookmark
 
     @property
-    def placed(self) -> Generator[Placed, None, None]:
-        """The events, each with its place, for what hands them on itself."""
-        return self._placed
-
-    @property
-    def bookmark(self) -> Bookmark:
-        """Where what hands the events on itself notes what it has given."""
-        return self._bookmark
-
-    @property
     def token(self) -> str | None:
         """What `read_all` goes on with, behind the last event that was given; None before the first.
 

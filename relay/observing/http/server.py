@@ -1,31 +1,29 @@
-"""A small HTTP server for health and metrics: few threads, and a bound on everything a client can do."""
+"""A small HTTP server for health and metrics: one thread, and a bound on everything a client can do."""
 
+import asyncio
+import contextlib
 import errno
-import io
 import socket
-import socketserver
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
+from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from eventstore.errors import SetUpError
-from eventstore.ports import Clock, Runtime
+from eventstore.ports import Runtime
 from relay.lifecycle import Service
-from relay.observing.http.health import Verdict
+from relay.observing.http.answering import Answer, Route, reply
+from relay.observing.http.connections import Connection, Connections
 
-THREADS = 4
-"""Requests that are served at once; a client that does not come to an end holds one up for `REQUEST_SECONDS`."""
+BACKLOG = 1024
+"""Connections that the system takes for us while we are busy; beyond them a client tries again after a second."""
 
-REQUEST_SECONDS = 5.0
-"""Longest time for one request, from the connection to the last byte."""
+ACCEPTED_AT_ONCE = 64
+"""Connections taken before others are heard again. Of so many, arriving two turns before the first can be heard, none
+gives way to another: three times as many have room."""
 
-BACKLOG = 16
-_LOOK_SECONDS = 0.5
+_LAST_SECONDS = 1.0
 
 _log = structlog.get_logger()
 
@@ -34,28 +32,14 @@ class HttpAddressError(SetUpError):
     """The address for health and metrics cannot be used: choose another, or stop the process that uses it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a path answers."""
-
-    code: int
-    content_type: str
-    body: bytes
-
-
-Route = Callable[[], Answer]
-
-
-def json_answer(verdict: Verdict) -> Answer:
-    """Return a verdict as an answer."""
-    return Answer(verdict.code, "application/json", msgspec.json.encode(verdict.document) + b"\n")
-
-
 class HttpServer(Service):
-    """Serves GET of a few paths from few threads; each connection gets one answer.
+    """Serves GET of a few paths from one event loop; each connection gets one answer.
+
+    A connection holds no thread, so that clients which say nothing, or never come to an end, delay nobody. Routes are
+    called in the loop: they answer from memory, at once.
 
     The address is taken at once, so that one in use is said before the relay starts; `start` begins to serve, and
-    `join` releases the address, whether it was started or not. Requests in hand end within `REQUEST_SECONDS`.
+    `join` releases the address, whether it was started or not.
 
     Raises:
         HttpAddressError: The address is in use, is not this machine's, or may not be used.
@@ -63,102 +47,90 @@ class HttpServer(Service):
 
     def __init__(self, host: str, port: int, routes: Mapping[str, Route], runtime: Runtime) -> None:
         super().__init__(runtime)
+        self._routes = dict(routes)
+        self._wake: Callable[[], object] | None = None
         try:
-            self._server = _Server(host, port, routes, runtime)
+            self._socket = _listening(host, port)
         except (OSError, OverflowError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise HttpAddressError(
                 f"RELAY_HTTP_HOST and RELAY_HTTP_PORT: cannot listen on {host}:{port}: {reason}; {_advice(error)}",
             ) from error
+        self._address = self._socket.getsockname()
 
     @property
     def port(self) -> int:
         """The port, also when the system chose it."""
-        return int(self._server.server_address[1])
+        return int(self._address[1])
 
     def start(self) -> None:
         """See `Service`."""
         super().start()
-        _log.info("http.listening", host=str(self._server.server_address[0]), port=self.port)
+        _log.info("http.listening", host=str(self._address[0]), port=self.port)
+
+    def stop(self) -> None:
+        """See `Service`."""
+        super().stop()
+        wake = self._wake
+        if wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                wake()
 
     def join(self, timeout_seconds: float) -> bool:
-        """See `Service`; then release the address."""
+        """See `Service`; then release the address, unless something still serves there."""
         has_ended = super().join(timeout_seconds)
-        self._server.server_close()
+        if has_ended:
+            self._socket.close()
         return has_ended
 
     def _bodies(self) -> Mapping[str, Callable[[], None]]:
-        return {f"http-{number}": self._serve for number in range(1, THREADS + 1)}
+        return {"http": self._serve}
 
     def _serve(self) -> None:
-        while not self._stopping.is_set():
-            self._server.handle_request()
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = partial(loop.call_soon_threadsafe, stopped.set)
+        loop.set_exception_handler(_say)
+        routes = {path: _once_a_turn(route, loop) for path, route in self._routes.items()}
+        connections = Connections(lambda head: reply(head, routes))
+        if self._stopping.is_set():  # before there was anything to wake
+            return
+        server = await loop.create_server(partial(Connection, connections), sock=self._socket, backlog=ACCEPTED_AT_ONCE)
+        self._socket.listen(BACKLOG)  # asyncio has one number for both
+        await stopped.wait()
+        loop.remove_reader(self._socket)
+        taken = asyncio.all_tasks() - {asyncio.current_task()}
+        if taken:  # connections that are just being taken; a server that is closed would forget to close them
+            await asyncio.wait(taken, timeout=_LAST_SECONDS)
+        server.close()
+        await connections.close(_LAST_SECONDS)
 
 
-class _Server(socketserver.TCPServer):
-    """Several threads accept connections from one socket; a thread that comes too late waits again."""
+def _once_a_turn(route: Route, loop: asyncio.AbstractEventLoop) -> Route:
+    """Return a route that makes its answer once for all who ask at the same moment: scrapers must not delay probes."""
+    made: list[Answer] = []
 
-    allow_reuse_address = True
-    request_queue_size = BACKLOG
-    timeout = _LOOK_SECONDS
+    def answer() -> Answer:
+        if not made:
+            made.append(route())
+            loop.call_soon(made.clear)
+        return made[0]
 
-    def __init__(self, host: str, port: int, routes: Mapping[str, Route], clock: Clock) -> None:
-        self.routes = routes
-        self.clock = clock
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.address_family = found[0][0]
-        super().__init__((host, port), _Handler)
-        self.socket.settimeout(_LOOK_SECONDS)  # another thread may have taken the connection that woke this one up
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class gives both
-        """See the base class; a client that goes away is no matter."""
-        _log.debug("http.disconnected", client=str(client_address[0]))
+    return answer
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """One connection, one request."""
+def _say(_loop: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
+    """Log what the loop has to say, such as that no file is left for a new connection."""
+    _log.error("http.trouble", reason=what["message"], error=repr(what.get("exception")))
 
-    server: _Server
-    server_version = "relay"
-    sys_version = ""
 
-    def setup(self) -> None:
-        super().setup()
-        self.rfile.close()
-        self.rfile = io.BufferedReader(_Bounded(self.connection, self.server.clock, REQUEST_SECONDS))
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Log nothing: a probe every few seconds is not news."""
-
-    def _answer(self, *, with_body: bool) -> None:
-        path = self.path.partition("?")[0]
-        route = self.server.routes.get(path)
-        if route is None:
-            known = " ".join(sorted(self.server.routes))
-            answer = Answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", f"try {known}\n".encode())
-        else:
-            try:
-                answer = route()
-            except Exception as error:  # noqa: BLE001 - a defect here must not end the thread that answers probes
-                _log.error("http.failed", path=path, error=repr(error))
-                answer = Answer(
-                    HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", b"a defect; see the log\n"
-                )
-        self.connection.settimeout(REQUEST_SECONDS)
-        self.send_response(answer.code)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if with_body:
-            self.wfile.write(answer.body)
+def _listening(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, address = found[0][0], found[0][4]
+    is_dual = family is socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` is both kinds of address
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=is_dual)
 
 
 def _advice(error: Exception) -> str:
@@ -168,22 +140,3 @@ def _advice(error: Exception) -> str:
     if number == errno.EACCES:
         return "choose a port of 1,024 or more"
     return "RELAY_HTTP_HOST must be a name or an address of this machine"
-
-
-class _Bounded(io.RawIOBase):
-    """A connection as a stream with one time limit for all of it: sending slowly does not extend it."""
-
-    def __init__(self, connection: socket.socket, clock: Clock, seconds: float) -> None:
-        self._connection = connection
-        self._clock = clock
-        self._until = clock.monotonic() + seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left = self._until - self._clock.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request takes too long")
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)

@@ -1,9 +1,8 @@
-"""Health and metrics over HTTP, by real sockets: what is answered, and what a client cannot do."""
+"""Health and metrics over HTTP, by real sockets: what is answered, and how the server begins and ends."""
 
-import contextlib
-import http.client
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,17 +10,12 @@ from typing import Any
 import pytest
 import structlog
 
-from eventstore.system import SystemRuntime
-from relay.observing.http import server
+from relay.observing.http.answering import Answer, json_answer
+from relay.observing.http.connections import HEAD_MAX_BYTES
 from relay.observing.http.health import Verdict
-from relay.observing.http.server import Answer, HttpAddressError, HttpServer, json_answer
-from tests.support.waiting import until
+from relay.observing.http.server import HttpAddressError, HttpServer
 
-RUNTIME = SystemRuntime()
-
-
-def hello() -> Answer:
-    return Answer(200, "text/plain", b"hello")
+from .serving import RUNTIME, ask, hello, served
 
 
 def broken() -> Answer:
@@ -29,134 +23,154 @@ def broken() -> Answer:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., HttpServer]]:
-    """Starts servers, and checks that their parts end."""
-    started = []
+def said() -> Iterator[Callable[[bytes], bytes]]:
+    """Says something to a server; returns all of what it answers."""
+    with served(hello=hello) as made:
 
-    def start(**routes: Callable[[], Answer]) -> HttpServer:
-        made = HttpServer("127.0.0.1", 0, {f"/{name}": route for name, route in routes.items()}, RUNTIME)
-        started.append(made)
-        made.start()
-        return made
+        def say(words: bytes) -> bytes:
+            with socket.create_connection(("127.0.0.1", made.port), 10) as client:
+                client.sendall(words)
+                client.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: client.recv(4096), b""))
 
-    yield start
-    for made in started:
-        made.stop()
-    for made in started:
-        assert made.join(10)
-        assert made.dead_part is None
+        yield say
 
 
-def ask(made: HttpServer, path: str, method: str = "GET") -> tuple[int, str, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=10)
-    connection.request(method, path)
-    reply = connection.getresponse()
-    body = reply.read()
-    connection.close()
-    return reply.status, reply.headers["Content-Type"], body
-
-
-def test_a_path_is_answered(serve: Any) -> None:
+def test_a_path_is_answered() -> None:
     """
     A query is ignored; HEAD has the headers alone.
     """
-    made = serve(hello=hello)
+    with served(hello=hello) as made:
+        assert ask(made, "/hello?now=1") == (200, "text/plain", b"hello")
+        assert ask(made, "/hello", "HEAD") == (200, "text/plain", b"")
 
-    assert ask(made, "/hello?now=1") == (200, "text/plain", b"hello")
-    assert ask(made, "/hello", "HEAD") == (200, "text/plain", b"")
 
-
-def test_other_paths_and_methods_are_refused(serve: Any) -> None:
+def test_other_paths_and_methods_are_refused() -> None:
     """
     An unknown path names the known ones.
     """
-    made = serve(hello=hello, livez=hello)
+    with served(hello=hello, livez=hello) as made:
+        assert ask(made, "/") == (404, "text/plain; charset=utf-8", b"try /hello /livez\n")
+        assert ask(made, "/hello", "DELETE")[0] == 501
 
-    assert ask(made, "/") == (404, "text/plain; charset=utf-8", b"try /hello /livez\n")
-    assert ask(made, "/hello", "DELETE")[0] == 501
 
-
-def test_a_defect_behind_a_path_is_logged_and_ends_nothing(serve: Any) -> None:
+def test_a_defect_behind_a_path_is_logged_and_ends_nothing() -> None:
     """
     The client gets 500, and the next request its answer.
     """
-    with structlog.testing.capture_logs() as events:
-        made = serve(broken=broken, hello=hello)
-        answers = [ask(made, "/broken")[0] for _ in range(server.THREADS + 1)]
+    with structlog.testing.capture_logs() as events, served(broken=broken, hello=hello) as made:
+        answers = [ask(made, "/broken")[0] for _ in range(3)]
         assert ask(made, "/hello")[0] == 200
 
-    assert answers == [500] * (server.THREADS + 1)
-    assert [event["path"] for event in events if event["event"] == "http.failed"] == ["/broken"] * len(answers)
+    assert answers == [500] * 3
+    assert [event["path"] for event in events if event["event"] == "http.failed"] == ["/broken"] * 3
 
 
-def test_a_verdict_becomes_json(serve: Any) -> None:
+def test_a_verdict_becomes_json() -> None:
     """
     With its status code.
     """
-    made = serve(readyz=lambda: json_answer(Verdict(503, {"status": "not ready"})))
-
-    code, content_type, body = ask(made, "/readyz")
+    with served(readyz=lambda: json_answer(Verdict(503, {"status": "not ready"}))) as made:
+        code, content_type, body = ask(made, "/readyz")
 
     assert (code, content_type, json.loads(body)) == (503, "application/json", {"status": "not ready"})
 
 
-@pytest.mark.parametrize("says", [b"", b"G"], ids=["nothing", "a byte now and then"])
-def test_clients_that_do_not_come_to_an_end_are_let_go(
-    serve: Any, monkeypatch: pytest.MonkeyPatch, says: bytes
-) -> None:
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", b"200"),
+        (b"GET /hello HTTP/1.0\n\n", b"200"),
+        (b"\r\n\r\nGET /hello HTTP/1.1\r\n\r\n", b"200"),
+        (b"GET /hello HTTP/1.1\r\nHost: x\r\n", b"200"),  # cut off after a header: all of it came
+        (b"GET\r\n\r\n", b"400"),
+        (b"GET /hello HTTP/9\r\n\r\n", b"400"),
+        (b"GET /" + b"a" * HEAD_MAX_BYTES + b" HTTP/1.1\r\n\r\n", b"404"),
+        (b"GET /hello HTTP/1.1\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", b"431"),
+        (b"\x16\x03\x01\x02\x00\x01", b"400"),
+    ],
+    ids=[
+        "usual",
+        "bare lines",
+        "empty lines first",
+        "cut off",
+        "no path",
+        "version",
+        "long path",
+        "long header",
+        "tls",
+    ],
+)
+def test_odd_requests_get_an_answer(said: Callable[[bytes], bytes], words: bytes, status: bytes) -> None:
     """
-    As many as there are threads: after a bounded time others are served.
+    An error of HTTP where it is none of ours, never silence.
     """
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
-    made = serve(hello=hello)
-    mute = [socket.create_connection(("127.0.0.1", made.port), 10) for _ in range(server.THREADS)]
-    ended = threading.Event()
+    first_line = said(words).partition(b"\r\n")[0]
 
-    def drip() -> None:
-        while not ended.wait(0.1):
-            for each in mute:
-                with contextlib.suppress(OSError):
-                    each.sendall(says)
+    assert status in first_line or (status == b"400" and b"Error code: 400" in said(words))
 
-    dripping = threading.Thread(target=drip)
-    dripping.start()
-    try:
-        asked_at = RUNTIME.monotonic()
-        assert ask(made, "/hello")[0] == 200
-        assert RUNTIME.monotonic() - asked_at < 4.0
-        mute[0].settimeout(10)
-        until(lambda: _is_closed(mute[0]), "the server let the dripping client go")
-    finally:
-        ended.set()
-        dripping.join(10)
-        for each in mute:
+
+def test_a_probe_over_tls_fails_at_once() -> None:
+    """
+    A probe with the wrong scheme must not look like a relay that hangs.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        served(hello=hello) as made,
+        socket.create_connection(("127.0.0.1", made.port), 4) as client,  # less than a silent one is given
+        pytest.raises(ssl.SSLError),
+    ):
+        context.wrap_socket(client)
+
+
+def test_an_answer_is_made_once_for_all_who_ask_at_the_same_moment() -> None:
+    """
+    A hundred scrapers at once cost a few pages, not a hundred: the probe after them does not wait.
+    """
+    made_pages, may_go, hold = [], threading.Event(), threading.Event()
+
+    def page() -> Answer:
+        made_pages.append(1)
+        return Answer(200, "text/plain", b"page")
+
+    def wait() -> Answer:
+        hold.set()
+        assert may_go.wait(10)
+        return hello()
+
+    with served(page=page, wait=wait) as made:
+        first = socket.create_connection(("127.0.0.1", made.port), 10)
+        askers = [socket.create_connection(("127.0.0.1", made.port), 10) for _ in range(20)]
+        assert ask(made, "/page")[0] == 200  # all are heard by now
+        first.sendall(b"GET /wait HTTP/1.0\r\n\r\n")
+        assert hold.wait(10)
+        for each in askers:
+            each.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+        may_go.set()
+        answers = [each.recv(4096)[:15] for each in askers]
+        for each in (first, *askers):
             each.close()
+        assert ask(made, "/page")[0] == 200
+
+    assert answers == [b"HTTP/1.0 200 OK"] * 20
+    assert len(made_pages) == 3
 
 
-def _is_closed(connection: socket.socket) -> bool:
-    try:
-        return connection.recv(1) == b""
-    except ConnectionResetError:
-        return True
-
-
-def test_more_clients_than_threads_are_all_served(serve: Any) -> None:
+def test_a_defect_in_reading_is_logged_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    They wait for their turn; threads do not grow.
+    The loop's own words go into the log like all others.
     """
-    made = serve(hello=hello)
-    before = threading.active_count()
-    codes: list[int] = []
-    clients = [threading.Thread(target=lambda: codes.append(ask(made, "/hello")[0])) for _ in range(12)]
-    for client in clients:
-        client.start()
-    most = threading.active_count()
-    for client in clients:
-        client.join(30)
+    with structlog.testing.capture_logs() as events, served(hello=hello) as made:
+        monkeypatch.setattr("relay.observing.http.server.reply", lambda *_: 1 / 0)
+        with socket.create_connection(("127.0.0.1", made.port), 10) as client:
+            client.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
+            assert client.recv(1) == b""
+        monkeypatch.undo()
+        assert ask(made, "/hello")[0] == 200
 
-    assert codes == [200] * 12
-    assert most <= before + 12
-    assert len(made.parts) == server.THREADS
+    (found,) = [event for event in events if event["event"] == "http.trouble"]
+    assert "ZeroDivisionError" in found["error"]
 
 
 def test_a_port_in_use_is_a_clear_error() -> None:
@@ -178,3 +192,17 @@ def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
     """
     with pytest.raises(HttpAddressError, match=r"cannot listen on.*; RELAY_HTTP_HOST must be .* this machine"):
         HttpServer(host, 0, {}, RUNTIME)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_all_addresses_means_both_kinds() -> None:
+    """
+    A pod whose probes come by IPv4 and whose scraper comes by IPv6.
+    """
+    made: Any = HttpServer("::", 0, {"/hello": hello}, RUNTIME)
+    made.start()
+    try:
+        assert ask(made, "/hello")[0] == 200  # asks 127.0.0.1
+    finally:
+        made.stop()
+        assert made.join(10)

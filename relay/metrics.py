@@ -1,14 +1,10 @@
 """Metrics that the relay's parts record while they work, and their catalogue."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate
 from typing import Protocol
-
-from eventstore.ports import Runtime
 
 LABEL_SETS_MAX = 500
 """Series of one metric; what is beyond is counted under `other`, so that no server's wording can fill the memory."""
@@ -218,28 +214,6 @@ Look = Callable[[], Mapping[Labels, float]]
 """Tells what a gauge or a counter shows now, by label values."""
 
 
-@dataclass(frozen=True, slots=True)
-class HistogramReading:
-    """A histogram as it is now.
-
-    Attributes:
-        counts: Observations up to the end of each bucket, then of all.
-        total: Their sum.
-    """
-
-    counts: tuple[int, ...]
-    total: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One series as it is now."""
-
-    metric: Metric
-    labels: Labels
-    value: float | HistogramReading
-
-
 class Meter(Protocol):
     """What parts report their numbers to. Label values are given in the order of the metric's labels."""
 
@@ -279,95 +253,3 @@ class SilentMeter:
 
 SILENT = SilentMeter()
 """Holds nothing, so everybody may share it."""
-
-
-@dataclass(slots=True)
-class _Histogram:
-    counts: list[int]
-    total: float = 0.0
-
-
-@dataclass(slots=True)
-class _Series:
-    """All series of one metric."""
-
-    values: dict[Labels, float] = field(default_factory=dict)
-    histograms: dict[Labels, _Histogram] = field(default_factory=dict)
-
-
-class RecordingMeter:
-    """A `Meter` in memory, for many threads; its size is bounded by the catalogue and `LABEL_SETS_MAX`."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._lock = runtime.lock()
-        self._series: dict[Metric, _Series] = {}
-        self._looks: dict[Metric, Look] = {}
-
-    def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
-        """See `Meter`."""
-        _check(metric, Kind.COUNTER, labels)
-        assert amount >= 0, "a counter never goes down"
-        with self._lock:
-            values = self._of(metric).values
-            key = _bounded(values, labels)
-            values[key] = values.get(key, 0.0) + amount
-
-    def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
-        """See `Meter`."""
-        _check(metric, Kind.HISTOGRAM, labels)
-        with self._lock:
-            histograms = self._of(metric).histograms
-            key = _bounded(histograms, labels)
-            found = histograms.setdefault(key, _Histogram([0] * (len(metric.buckets) + 1)))
-            found.counts[bisect_left(metric.buckets, seconds)] += 1
-            found.total += seconds
-
-    @contextmanager
-    def timed(self, metric: Metric, *labels: str) -> Iterator[None]:
-        """See `Meter`."""
-        started = self._runtime.monotonic()
-        try:
-            yield
-        finally:
-            self.observe(metric, self._runtime.monotonic() - started, *labels)
-
-    def watch(self, metric: Metric, look: Look) -> None:
-        """See `Meter`."""
-        assert metric.kind is not Kind.HISTOGRAM, f"{metric.name} is a histogram"
-        with self._lock:
-            self._looks[metric] = look
-
-    def readings(self) -> list[Reading]:
-        """Return every series as it is now, in the order of the catalogue; metrics never reported are left out."""
-        with self._lock:
-            looks = dict(self._looks)
-            counted = {metric: dict(series.values) for metric, series in self._series.items()}
-            observed = {
-                metric: {
-                    labels: HistogramReading(tuple(accumulate(each.counts)), each.total)
-                    for labels, each in series.histograms.items()
-                }
-                for metric, series in self._series.items()
-            }
-        found: list[Reading] = []
-        for metric in CATALOGUE:
-            look = looks.get(metric)
-            seen: Mapping[Labels, float] = look() if look is not None else counted.get(metric, {})  # not under the lock
-            found.extend(Reading(metric, labels, value) for labels, value in seen.items())
-            found.extend(Reading(metric, labels, value) for labels, value in observed.get(metric, {}).items())
-        return found
-
-    def _of(self, metric: Metric) -> _Series:
-        return self._series.setdefault(metric, _Series())
-
-
-def _check(metric: Metric, kind: Kind, labels: Labels) -> None:
-    assert metric.kind is kind, f"{metric.name} is a {metric.kind}"
-    assert len(labels) == len(metric.labels), f"{metric.name} is told apart by {metric.labels}, not by {labels}"
-
-
-def _bounded(known: Mapping[Labels, object], labels: Labels) -> Labels:
-    if labels in known or len(known) < LABEL_SETS_MAX:
-        return labels
-    return (OTHER,) * len(labels)

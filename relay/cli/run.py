@@ -20,10 +20,10 @@ from relay.cli.signals import stop_on_signals
 from relay.daemon import Abandoned, PartDiedError
 from relay.leases.errors import FleetSettingsError
 from relay.lifecycle import Service
-from relay.metrics import RecordingMeter
 from relay.observing.http.endpoints import open_server
 from relay.observing.http.health import Check
 from relay.observing.queue_depths import QueueDepths
+from relay.observing.recording import RecordingMeter
 from relay.progress import Progress
 from relay.settings import RelaySettings
 

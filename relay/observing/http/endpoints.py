@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from eventstore.ports import Runtime
-from relay.metrics import RecordingMeter
 from relay.observing.http import health
 from relay.observing.http.answering import Answer, json_answer
 from relay.observing.http.exposition import CONTENT_TYPE, Exposition
 from relay.observing.http.health import Check
 from relay.observing.http.server import HttpServer
+from relay.observing.recording import RecordingMeter
 from relay.progress import Progress
 
 

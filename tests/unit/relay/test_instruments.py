@@ -20,9 +20,10 @@ from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
 from relay.feed.lag import FeedLag
 from relay.leases.fleet import Fleet, Pause, WorkerState
-from relay.metrics import HistogramReading, Labels, Metric, RecordingMeter
+from relay.metrics import Labels, Metric
 from relay.observing import gauges, readiness
 from relay.observing.http.health import Check, ready
+from relay.observing.recording import RecordingMeter
 from relay.observing.remedies import remedy
 from relay.outbox.debt import Census, Survey
 from relay.sweep.sweeper import LastWalk
@@ -50,11 +51,7 @@ def meter(bench: Bench) -> Iterator[RecordingMeter]:
 
 def read(meter: RecordingMeter, metric: Metric) -> dict[Labels, float]:
     """Return the series of a metric; of a histogram how much was observed."""
-    return {
-        reading.labels: reading.value.counts[-1] if isinstance(reading.value, HistogramReading) else reading.value
-        for reading in meter.readings()
-        if reading.metric is metric
-    }
+    return meter.series(metric)
 
 
 def test_commits_are_counted_on_their_way(bench: Bench, meter: RecordingMeter) -> None:
@@ -88,10 +85,9 @@ def test_commit_to_confirm_counts_from_the_commits_own_time(bench: Bench, meter:
     bench.break_row("ahead", 1, committedAt={"N": str(now_ms + 3_000_000)}, delivered={"SS": ["index"]})
     bench.process(bench.outbox())
 
-    (reading,) = [each for each in meter.readings() if each.metric is metrics.COMMIT_TO_CONFIRM]
-    assert isinstance(reading.value, HistogramReading)
-    ends = dict(zip((*metrics.DELAY_BUCKETS, float("inf")), reading.value.counts, strict=True))
-    assert (ends[0.01], ends[300.0], ends[3600.0]) == (1, 1, 2)
+    (family,) = [each for each in meter.collect() if each.name == metrics.COMMIT_TO_CONFIRM.name]
+    ends = {sample.labels["le"]: sample.value for sample in family.samples if "le" in sample.labels}
+    assert (ends["0.01"], ends["300.0"], ends["3600.0"]) == (1, 1, 2)
 
 
 def test_what_is_parked_and_what_is_late_is_counted(bench: Bench, meter: RecordingMeter) -> None:

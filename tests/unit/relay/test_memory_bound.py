@@ -27,7 +27,7 @@ from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.bus.bus import Bus
 from relay.feed import reader
 from relay.feed.discovery import DiscoverySettings
-from relay.metrics import RecordingMeter
+from relay.observing.recording import RecordingMeter
 from relay.testing import InMemoryBroker
 from tests.support.waiting import until
 
@@ -273,7 +273,7 @@ def test_a_reader_reads_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch)
     part = runtime.spawn("relay", relay.daemon(stop).run)
 
     def records_read() -> float:
-        return sum(float(each.value) for each in meter.readings() if each.metric is metrics.RECORDS_READ)  # type: ignore[arg-type]
+        return sum(meter.series(metrics.RECORDS_READ).values())
 
     until(lambda: records_read() >= 4, "two pages are read")
     so_far = relay.pumps[0].failures

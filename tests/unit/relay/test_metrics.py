@@ -7,11 +7,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import relay
+from eventstore.errors import SetUpError
 from eventstore.system import SystemRuntime
 from eventstore.testing.manual_runtime import ManualRuntime
 from relay import metrics
-from relay.metrics import CATALOGUE, HistogramReading, Kind, Metric, Reading, RecordingMeter, SilentMeter
+from relay.metrics import CATALOGUE, Kind, Metric, SilentMeter
 from relay.observing.http.exposition import Exposition
+from relay.observing.recording import RecordingMeter
 
 
 def shown(meter: RecordingMeter) -> dict[str, float]:
@@ -56,6 +58,36 @@ def test_a_scraper_reads_what_parts_told() -> None:
     assert found["relay_stage_seconds_sum{'stage': 'settle'}"] == 60.25
 
 
+def test_what_never_happened_is_zero_where_it_needs_no_label() -> None:
+    """
+    So that an alert on its growth does not miss the first time.
+
+    What nobody shows is left out, and no series says when another was made.
+    """
+    meter = RecordingMeter(ManualRuntime())
+    meter.count(metrics.SETTLED, "feed")
+
+    assert shown(meter) == {
+        "relay_records_read_total": 0.0,
+        "relay_feed_trimmed_total": 0.0,
+        "relay_shards_lost_total": 0.0,
+        "relay_leases_taken_total": 0.0,
+        "relay_leases_lost_total": 0.0,
+        "relay_commits_settled_total{'source': 'feed'}": 1.0,
+    }
+
+
+@pytest.mark.parametrize("name", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+def test_a_setting_for_servers_of_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """
+    It came with a base image, say: the library would write files, and fail at the first count without their folder.
+    """
+    monkeypatch.setenv(name, "/nowhere")
+
+    with pytest.raises(SetUpError, match=f"{name} is set: a relay is one process.* unset it"):
+        RecordingMeter(ManualRuntime())
+
+
 def test_the_page_names_the_process_as_well() -> None:
     """
     Memory and open files of the process are what an operator asks for next.
@@ -80,10 +112,8 @@ def test_a_failed_stage_is_timed_too() -> None:
     with pytest.raises(KeyError):
         fail()
 
-    (reading,) = meter.readings()
-    assert reading.labels == ("settle",)
-    assert isinstance(reading.value, HistogramReading)
-    assert (reading.value.counts[-1], reading.value.total) == (1, 2.0)
+    assert meter.series(metrics.STAGE_SECONDS) == {("settle",): 1}
+    assert shown(meter)["relay_stage_seconds_sum{'stage': 'settle'}"] == 2.0
 
 
 def test_threads_share_a_meter() -> None:
@@ -103,11 +133,8 @@ def test_threads_share_a_meter() -> None:
     for thread in threads:
         thread.join(30)
 
-    counts = {reading.metric.name: reading.value for reading in meter.readings()}
-    assert counts["relay_commits_settled_total"] == 8_000
-    observed = counts["relay_commit_to_confirm_seconds"]
-    assert isinstance(observed, HistogramReading)
-    assert observed.counts[-1] == 8_000
+    assert meter.series(metrics.SETTLED) == {("feed",): 8_000}
+    assert meter.series(metrics.COMMIT_TO_CONFIRM) == {("bus",): 8_000}
 
 
 def test_a_server_cannot_fill_the_memory_with_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +147,7 @@ def test_a_server_cannot_fill_the_memory_with_reasons(monkeypatch: pytest.Monkey
         meter.count(metrics.RETRIES, "index", f"status_{number}")
     meter.count(metrics.RETRIES, "index", "status_0")
 
-    assert {reading.labels: reading.value for reading in meter.readings()} == {
+    assert meter.series(metrics.RETRIES) == {
         ("index", "status_0"): 2.0,
         ("index", "status_1"): 1.0,
         ("other", "other"): 3.0,
@@ -176,7 +203,6 @@ def test_the_catalogue_has_every_metric_of_the_module() -> None:
     """
     assert set(CATALOGUE) == {each for each in vars(metrics).values() if isinstance(each, Metric)}
     assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE)
-    assert isinstance(Reading(metrics.PAUSED, (), 1.0).value, float)
 
 
 def test_somebody_feeds_every_metric() -> None:

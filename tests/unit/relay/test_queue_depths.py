@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from eventstore.errors import UnreachableError
 from eventstore.system import SystemRuntime
-from relay.metrics import BUS_QUEUE_MESSAGES, RecordingMeter
+from relay.metrics import BUS_QUEUE_MESSAGES
 from relay.observing.queue_depths import QueueDepths
+from relay.observing.recording import RecordingMeter
 from tests.support.waiting import until
 
 
@@ -23,7 +24,7 @@ def test_numbers_are_shown_while_they_are_known() -> None:
         return answers[0]
 
     def shown() -> dict[tuple[str, ...], object]:
-        return {each.labels: each.value for each in meter.readings() if each.metric is BUS_QUEUE_MESSAGES}
+        return dict(meter.series(BUS_QUEUE_MESSAGES))
 
     depths = QueueDepths(ask, runtime, meter, interval_seconds=0.01)
     depths.start()

@@ -8,8 +8,9 @@ import pytest
 
 from eventstore.rows.refused import RefusedMark, encode
 from eventstore.testing.manual_runtime import ManualRuntime
-from relay.metrics import RecordingMeter
+from relay import metrics
 from relay.observing import gauges
+from relay.observing.recording import RecordingMeter
 from relay.permit import FlagPermit
 from relay.sweep.sweep import SweepSettings
 from relay.sweep.sweeper import Sweeper
@@ -104,14 +105,12 @@ def measured(night: Night) -> Shown:
     sweeper = Sweeper(sweep=sweep, keeper=keeper, runtime=clock, settings=SweepSettings())
     sweeper._note(sweep.walk(FlagPermit(night.runtime.flag()), age_seconds=NEVER_SECONDS))
     gauges.watch_sweep(meter, sweeper, clock)
-    found: dict[str, dict[tuple[str, ...], Any]] = {}
-    for reading in meter.readings():
-        found.setdefault(reading.metric.name, {})[reading.labels] = reading.value
+    found = {metric.name: meter.series(metric) for metric in metrics.CATALOGUE}
     return Shown(
         nonzero({name: count for (name,), count in found["relay_outbox_owed_commits"].items()}),
         nonzero({name: count for (name,), count in found["relay_outbox_parked_commits"].items()}),
         nonzero({name: count for (name,), count in found["relay_outbox_refused_commits"].items()}),
-        found.get("relay_outbox_unreadable_commits", {}).get((), 0),
+        int(found["relay_outbox_unreadable_commits"].get((), 0)),
         found["relay_outbox_oldest_owed_seconds"][()] > 0.0,
     )
 

@@ -1,15 +1,18 @@
 """Settings of the commands and of `EventStore.from_environment`, from the environment and an env file."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventstore.dynamodb.connection import Endpoint
 from eventstore.dynamodb.table_names import PREFIX_DEFAULT, TableNames
+from eventstore.environment import variables
 from eventstore.errors import SetUpError
 
 ENV_FILE_DEFAULT = Path(".local/env")
@@ -92,11 +95,14 @@ def load() -> StoreSettings:
         SettingsError: Names every fault and the variable to set.
     """
     try:
+        faults = misspelt(StoreSettings)
         settings = StoreSettings(_env_file=env_file())
     except ValidationError as error:
-        raise SettingsError(explain(error, "EVENTSTORE_")) from error
+        raise SettingsError("; ".join([explain(error, "EVENTSTORE_"), *faults])) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{env_file()} is not valid UTF-8: recreate it, or let `make up` do it") from error
+    if faults:
+        raise SettingsError("settings: " + "; ".join(faults))
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         raise SettingsError("set both or none of EVENTSTORE_AWS_ACCESS_KEY_ID and EVENTSTORE_AWS_SECRET_ACCESS_KEY")
     if settings.aws_session_token is not None and settings.aws_access_key_id is None:
@@ -109,10 +115,52 @@ def load() -> StoreSettings:
 
 
 def explain(error: ValidationError, prefix: str) -> str:
-    """Return all faults of settings as one message that names the variables."""
+    """Return all faults of settings as one message that names the variables, and what was set in their place."""
     faults = []
-    for fault in error.errors(include_url=False, include_input=False):
+    given = {name for _, names in _given() for name in names}
+    for fault in error.errors(include_url=False):
         name, *within = [str(part) for part in fault["loc"]] or [""]
         words = "".join(f"{part!r}: " for part in within) + str(fault["msg"]).removeprefix("Value error, ")
-        faults.append(f"{prefix}{name.upper()}: {words}" if name else words)
+        variable = f"{prefix}{name.upper()}"
+        if fault["type"] == "missing":
+            other = variables.instead_of(variable, given, known(StoreSettings))
+            words += f"; {other} is set, do you mean {variable}?" if other else ""
+        words = variables.explain_service(variable, fault["input"]) or words
+        faults.append(f"{variable}: {words}" if name else words)
     return "settings: " + "; ".join(faults)
+
+
+def known(*models: type[BaseSettings]) -> frozenset[str]:
+    """Return the variables that set the settings of some models."""
+    return frozenset(
+        f"{model.model_config['env_prefix']}{name.upper()}" for model in models for name in model.model_fields
+    )
+
+
+def misspelt(*models: type[BaseSettings]) -> list[str]:
+    """Return a sentence for each variable, of environment and env file, that is like one of the first model's.
+
+    Args:
+        models: The settings that are read, and further ones whose names are known.
+    """
+    prefix = models[0].model_config["env_prefix"]
+    names = known(*models)
+    return [
+        fault
+        for where, given in _given()
+        for fault in variables.misspelt(variables.unknown(given, names, prefix), names, where)
+    ]
+
+
+def meaningless(*models: type[BaseSettings]) -> list[str]:
+    """Return the variables, of environment and env file, with the first model's prefix that are like no setting."""
+    prefix = models[0].model_config["env_prefix"]
+    names = known(*models)
+    found = {name for _, given in _given() for name in variables.unknown(given, names, prefix)}
+    return sorted(name for name in found if variables.meant(name, names) is None)
+
+
+def _given() -> list[tuple[str, Mapping[str, str | None]]]:
+    """Return the variables of the environment and of the env file, each with what begins a sentence about them."""
+    path = env_file()
+    return [("", os.environ), (f"{path}: ", {} if path is None else dotenv_values(path, interpolate=False))]

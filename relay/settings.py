@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,10 +15,13 @@ from pydantic_settings import (
 )
 
 from eventstore.search.settings import PromotedFields
-from eventstore.settings import SettingsError, env_file, explain
+from eventstore.settings import SettingsError, StoreSettings, env_file, explain, misspelt
 from relay import defaults
 from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT, WINDOW_DEFAULT
 from relay.destinations.index.settings import IndexSettings
+
+_ANY_CASE = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+"""`INFO` is what most programs call it."""
 
 
 class RelaySettings(BaseSettings):
@@ -59,7 +62,9 @@ class RelaySettings(BaseSettings):
         log_level: Least severe level that is logged.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RELAY_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RELAY_", frozen=True, extra="ignore", env_ignore_empty=True, str_strip_whitespace=True
+    )
 
     rabbitmq_url: Annotated[SecretStr, Field(min_length=1)]
     elasticsearch_url: Annotated[SecretStr, Field(min_length=1)]
@@ -67,7 +72,7 @@ class RelaySettings(BaseSettings):
     bus_window_messages: Annotated[int, Field(ge=1, le=10_000)] = WINDOW_DEFAULT
     bus_budget_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.BUS_BUDGET_SECONDS
     bus_message_max_bytes: Annotated[int, Field(ge=1, le=512 * 1024 * 1024)] = MESSAGE_MAX_BYTES_DEFAULT
-    bus_queue_type: Annotated[str, Field(pattern="^(quorum|classic)$")] = defaults.BUS_QUEUE_TYPE
+    bus_queue_type: Annotated[str, _ANY_CASE, Field(pattern="^(quorum|classic)$")] = defaults.BUS_QUEUE_TYPE
     index_patience_seconds: Annotated[float, Field(ge=0, le=60)] = defaults.SIDE_PATIENCE_SECONDS
     index_bulk_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.SIDE_BUDGET_SECONDS
     index_replicas: Annotated[int, Field(ge=0, le=10)] = defaults.INDEX_REPLICAS
@@ -87,8 +92,8 @@ class RelaySettings(BaseSettings):
     file_path: Path | None = None
     http_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     http_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
-    log_format: Annotated[str, Field(pattern="^(console|json)$")] = "console"
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_format: Annotated[str, _ANY_CASE, Field(pattern="^(console|json)$")] = "console"
+    log_level: Annotated[str, _ANY_CASE, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
     @classmethod
     def settings_customise_sources(
@@ -148,11 +153,13 @@ def load() -> RelaySettings:
     """
     faults = _unknown_names()
     try:
+        faults += misspelt(RelaySettings, StoreSettings)
         settings = RelaySettings(_env_file=env_file())
     except UnicodeDecodeError as error:
         raise SettingsError(f"{env_file()} is not valid UTF-8: recreate it, or let `make up` do it") from error
     except ValidationError as error:
-        hint = "" if env_file() or config_file() else ". `make up` starts local servers and writes .local/env"
+        is_set_up = env_file() or config_file() or all(fault["type"] != "missing" for fault in error.errors())
+        hint = "" if is_set_up else ". `make up` starts local servers and writes .local/env"
         raise SettingsError("; ".join([explain(error, "RELAY_"), *faults]) + hint) from error
     if faults:
         raise SettingsError("settings: " + "; ".join(faults))

@@ -8,7 +8,9 @@ from rich.text import Text
 
 from eventstore.cli.output import envelope
 from eventstore.cli.output.streams import printable
+from eventstore.settings import StoreSettings, meaningless
 from relay.cli.opened import load_settings
+from relay.settings import RelaySettings
 from relay.settings_view import ShownSetting
 from relay.settings_view import show as shown_of
 
@@ -33,6 +35,8 @@ def show(*, as_json: bool) -> None:
     Exit codes: 0 fine, 2 the settings are faulty; each fault is named.
     """
     settings = [each for model in load_settings() for each in shown_of(model)]
+    for name in (*meaningless(RelaySettings, StoreSettings), *meaningless(StoreSettings, RelaySettings)):
+        click.echo(f"{name}: no setting is called so", err=True)
     if as_json:
         envelope.print_envelope(
             {each.variable: {"value": each.value, "origin": each.origin.value} for each in settings},

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+import structlog
 
 from eventstore.backoff import Backoff
 from eventstore.cli.output import envelope
@@ -11,6 +12,7 @@ from eventstore.dynamodb import store_record
 from eventstore.dynamodb.caller import Caller
 from eventstore.errors import CorruptRowError
 from eventstore.ports import Runtime
+from eventstore.settings import StoreSettings, meaningless
 from eventstore.system import SystemRuntime
 from relay import logs
 from relay.cli.destinations import open_bus_topology, open_destinations
@@ -28,6 +30,8 @@ from relay.progress import Progress
 from relay.settings import RelaySettings
 
 _SERVER_END_SECONDS = 2.0
+
+_log = structlog.get_logger()
 
 
 @click.command()
@@ -49,6 +53,8 @@ def run() -> None:
     stop_on_signals(stop)
     store_settings, settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
+    for name in meaningless(RelaySettings, StoreSettings):
+        _log.warning("settings.unknown", variable=name)
     destinations = open_destinations(settings, runtime)
     store = open_store(store_settings)
     # A relay table without the record belongs to something else.

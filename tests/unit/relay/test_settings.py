@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from eventstore.settings import SettingsError
+from eventstore.settings import SettingsError, meaningless
+from eventstore.settings import load as load_store_settings
 from relay.cli import main
 from relay.settings import RelaySettings, load
 from relay.settings_view import Origin, masked, show
@@ -119,6 +120,137 @@ def test_all_faults_are_named_in_one_message(
 
     assert [fault for fault in faults if fault not in str(caught.value)] == []
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "means"),
+    [
+        ("RELAY_RABITMQ_URL", "RELAY_RABBITMQ_URL"),
+        ("RELAY_RABBIT_URL", "RELAY_RABBITMQ_URL"),
+        ("RELAY_ELASTIC_URL", "RELAY_ELASTICSEARCH_URL"),
+        ("RELAY_LOGLEVEL", "RELAY_LOG_LEVEL"),
+        ("relay_log_levl", "RELAY_LOG_LEVEL"),
+        ("RELAY_LEASE", "RELAY_LEASE_SECONDS"),
+        ("RELAY_AWS_REGION", "EVENTSTORE_AWS_REGION"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_misspelt_variable_is_named_with_what_it_means(given: Any, name: str, means: str, *, in_file: bool) -> None:
+    """
+    Wherever it is set: what it should have set would silently have its default. Its value is not shown.
+    """
+    given(**({} if in_file else {name: "sesame"}))
+    if in_file:
+        Path("env").write_text(f"{name}=sesame\n", "utf-8")
+        given(EVENTSTORE_ENV_FILE="env")
+
+    with pytest.raises(SettingsError) as caught:
+        load()
+
+    where = "env: " if in_file else ""
+    assert str(caught.value) == f"settings: {where}{name}: no setting is called so; do you mean {means}?"
+
+
+def test_a_misspelt_variable_of_the_tables_is_named_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Those of the local servers are known.
+    """
+    monkeypatch.setenv("EVENTSTORE_SERVERS_ENGINE", "native")
+    load_store_settings()
+    monkeypatch.setenv("EVENTSTORE_DYNAMODB_ENDPOINT", "http://127.0.0.1:8000")
+
+    with pytest.raises(SettingsError, match=r"^settings: EVENTSTORE_DYNAMODB_ENDPOINT: no .*mean EVENTSTORE_DYNAMODB_"):
+        load_store_settings()
+
+
+@pytest.mark.parametrize("name", ["RABBITMQ_URL", "EVENTSTORE_RABBITMQ_URL", "SHOP_RABBITMQ_URL", "RABITMQ_URL"])
+def test_what_was_set_in_place_of_a_required_variable_is_named(
+    given: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """
+    With another prefix, or none.
+    """
+    given(**{name: BUS})
+    monkeypatch.delenv("RELAY_RABBITMQ_URL")
+
+    with pytest.raises(SettingsError, match=f"RELAY_RABBITMQ_URL: Field required; {name} is set, do you mean RELAY_R"):
+        load()
+
+
+def test_variables_of_a_kubernetes_service_are_no_fault(given: Any) -> None:
+    """
+    Every pod of a namespace has those of all its Services, such as one that is called `relay` or `relay-rabbitmq`.
+    """
+    for service in ("RELAY", "RELAY_RABBITMQ", "RELAY_LOG_LEVELS"):
+        given(
+            **{
+                f"{service}_SERVICE_HOST": "10.0.0.1",
+                f"{service}_SERVICE_PORT": "9108",
+                f"{service}_SERVICE_PORT_METRICS": "9108",
+                f"{service}_PORT": "tcp://10.0.0.1:9108",
+                f"{service}_PORT_9108_TCP": "tcp://10.0.0.1:9108",
+                f"{service}_PORT_9108_TCP_PROTO": "tcp",
+                f"{service}_PORT_9108_TCP_PORT": "9108",
+                f"{service}_PORT_9108_TCP_ADDR": "10.0.0.1",
+            }
+        )
+
+    assert load().http_port is None
+    assert meaningless(RelaySettings) == []
+
+
+@pytest.mark.parametrize("address", ["tcp://10.0.0.1:80", "udp://[fd00::1]:53"])
+def test_a_setting_that_a_kubernetes_service_has_set_is_explained(given: Any, address: str) -> None:
+    """
+    The Service `relay-http` sets `RELAY_HTTP_PORT`: the message says who set it, to what, and what to do.
+    """
+    given(RELAY_HTTP_PORT=address)
+
+    with pytest.raises(SettingsError) as caught:
+        load()
+
+    assert str(caught.value) == (
+        f"settings: RELAY_HTTP_PORT: is {address!r}, which Kubernetes sets for the Service relay-http: set the variable"
+        " in the container, set `enableServiceLinks: false` in the pod, or rename the Service"
+    )
+
+
+def test_a_foreign_variable_is_shown_and_refuses_nothing(given: Any) -> None:
+    """
+    Somebody's script may need it.
+    """
+    given(RELAY_IMAGE_TAG="7", RELAY_NAMESPACE="shop", EVENTSTORE_OWNER="me")
+
+    done = CliRunner().invoke(main, ["config", "show"])
+
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        "RELAY_IMAGE_TAG: no setting is called so",
+        "RELAY_NAMESPACE: no setting is called so",
+        "EVENTSTORE_OWNER: no setting is called so",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "taken"),
+    [
+        ("RELAY_LOG_LEVEL", "INFO", "info"),
+        ("RELAY_LOG_LEVEL", " Warning ", "warning"),
+        ("RELAY_LOG_FORMAT", "JSON", "json"),
+        ("RELAY_BUS_QUEUE_TYPE", "Quorum", "quorum"),
+        ("RELAY_HTTP_HOST", "0.0.0.0\n", "0.0.0.0"),  # noqa: S104 - only read
+        ("RELAY_NAME_PREFIX", "shop\n", "shop"),
+    ],
+)
+def test_words_are_taken_in_any_case_and_without_space_around_them(
+    given: Any, variable: str, value: str, taken: str
+) -> None:
+    """
+    A secret or a file ends with a line break; log levels are written in capitals elsewhere.
+    """
+    given(**{variable: value})
+
+    assert getattr(load(), variable.removeprefix("RELAY_").lower()) == taken
 
 
 def test_an_empty_name_of_a_file_is_none(given: Any) -> None:

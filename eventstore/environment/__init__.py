@@ -1,0 +1,1 @@
+"""What the environment gives to the commands: names of variables, and credentials in files."""

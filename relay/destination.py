@@ -106,8 +106,12 @@ class Destination(Protocol):
         """
         ...
 
-    def idle(self) -> None:
-        """Do what keeps a connection alive; called at least every second while there is nothing to deliver."""
+    def look(self, timeout_seconds: float) -> Report | None:
+        """Ask how it is; called now and then after trouble, so that an operator sees that it is over.
+
+        Returns:
+            A report without outcomes; None when only a delivery can tell whether what was wrong is so still.
+        """
         ...
 
     def close(self) -> None:

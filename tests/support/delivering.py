@@ -46,9 +46,9 @@ def deliver(
 
 
 def idle(destination: Destination | Bus) -> None:
-    """Do what keeps a connection alive while there is nothing to deliver."""
+    """Do what a pump does while there is nothing to deliver."""
     if not isinstance(destination, Bus):
-        destination.idle()
+        destination.look(1.0)
     elif destination.is_open:
         try:
             destination.listen(0)

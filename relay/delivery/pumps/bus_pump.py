@@ -73,6 +73,7 @@ class BusPump(Pump):
         self._closing: Trouble | None = None
         self._is_clearing = False
         self._blocked: Trouble | None = None
+        self._is_shut = False  # the trouble is that it cannot be opened
         self._recent: deque[tuple[str, bool]] = deque(maxlen=_RECENT)
         self._is_refusing = False
         flow.on_work("bus", self.ring)
@@ -134,11 +135,14 @@ class BusPump(Pump):
             self._bus.open()
         except BusLostError as error:
             self._lose(error.trouble)
+            self._is_shut = True
             return False
         self._brought = 0
         self._heard_at = self._runtime.monotonic()
-        if not self._is_refusing and (self._trouble is None or self._trouble.kind is TroubleKind.OUTAGE):
+        is_outage = self._trouble is None or self._trouble.kind is TroubleKind.OUTAGE
+        if not self._is_refusing and (is_outage or self._is_shut):
             self._note(None)
+        self._is_shut = False
         return True
 
     def _fill(self) -> bool:
@@ -225,7 +229,9 @@ class BusPump(Pump):
             self._flow.refused(turn, NACK)
         for turn in news.returned:
             self._flow.put_back(turn)
-        self._blocked = None
+        was_blocked, self._blocked = self._blocked is not None, None
+        if was_blocked and news.trouble is None and not self._is_refusing:
+            self._note(None)  # it says so itself: nobody needs to send anything to find out
         if news.trouble is not None:
             if news.trouble.kind is TroubleKind.MISCONFIGURED:
                 self._closing = news.trouble
@@ -300,6 +306,7 @@ class BusPump(Pump):
         if trouble is None:
             return
         self._failures += 1
+        self._is_shut = False
         self._note(trouble)
         pause = self._settings.retry.delay_seconds(self._failures, self._runtime.uniform())
         self._retry_at = self._runtime.monotonic() + pause

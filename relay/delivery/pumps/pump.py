@@ -1,5 +1,6 @@
 """What the parts that serve a destination have in common: who looks at a worker asks them how it is."""
 
+import re
 from abc import abstractmethod
 
 import structlog
@@ -9,6 +10,9 @@ from relay.destination import Trouble, TroubleKind
 from relay.lifecycle import Service
 from relay.metrics import SILENT, Meter
 from relay.progress import Progress
+
+_NUMBERS = re.compile(r"[0-9]+")
+_SAID_MAX = 20
 
 
 class Pump(Service):
@@ -21,6 +25,7 @@ class Pump(Service):
         self._progress = progress or Progress(runtime)
         self._bell = runtime.channel(1)
         self._trouble: Trouble | None = None
+        self._said: set[str] = set()
         self._well_since = runtime.monotonic()
         self._log = structlog.get_logger().bind(destination=name)
 
@@ -63,13 +68,24 @@ class Pump(Service):
         self._bell.put(True, 0)
 
     def _note(self, trouble: Trouble | None) -> None:
-        """Remember how the destination is, and say so when that changes."""
-        if trouble is not None and (self._trouble is None or trouble.kind is not self._trouble.kind):
+        """Remember how the destination is, and say so when that changes: each reason once until it is well again."""
+        if trouble is None and self._trouble is not None:
+            self._log.info("destination.recovered", after=self._trouble.reason)
+            self._well_since = self._runtime.monotonic()
+        if trouble is None:
+            self._said.clear()
+        elif self._is_new(trouble):
             # A misconfigured destination does not heal: a person must act, which is what an error means.
             say = self._log.error if trouble.kind is TroubleKind.MISCONFIGURED else self._log.warning
             say("destination.troubled", kind=trouble.kind.value, reason=trouble.reason)
-        if trouble is None and self._trouble is not None:
-            self._log.info("destination.recovered", after=self._trouble.reason)
-        if trouble is None and self._trouble is not None:
-            self._well_since = self._runtime.monotonic()
         self._trouble = trouble
+
+    def _is_new(self, trouble: Trouble) -> bool:
+        """Tell whether something else is the matter than was said already; other numbers are nothing else."""
+        if self._trouble is not None and trouble.kind is not self._trouble.kind:
+            self._said.clear()
+        words = _NUMBERS.sub("", trouble.reason)
+        if words in self._said or len(self._said) == _SAID_MAX:
+            return False
+        self._said.add(words)
+        return True

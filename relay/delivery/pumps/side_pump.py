@@ -18,6 +18,12 @@ from relay.progress import Progress
 IDLE_SECONDS = 0.5
 BATCH_COMMITS_MAX = 1_000
 
+LOOK_SECONDS = 2.0
+"""After trouble, a destination that has nothing to take is asked so often how it is."""
+
+LOOK_SECONDS_MAX = 5.0
+"""Longest such question."""
+
 TURN_MARGIN_SECONDS = 120.0
 """Seconds beyond its budget that a delivery may take to open a connection before the part counts as hanging."""
 
@@ -51,6 +57,8 @@ class SidePump(Pump):
         self._flow = flow
         self._budget_seconds = budget_seconds
         self._breaker = Breaker(_COOL_OFF)
+        self._look_at = 0.0
+        self._is_away = False
         flow.on_work(destination.name, self.ring)
 
     @property
@@ -83,12 +91,13 @@ class SidePump(Pump):
 
     def _turn(self) -> None:
         if self.is_breaker_open():
+            self._look()
             self._bell.get(IDLE_SECONDS)
             return
         self._flow.open_side(self.name)
         taken = self._flow.take_for_side(self.name, BATCH_COMMITS_MAX)
         if not taken:
-            self._destination.idle()
+            self._look()
             self._bell.get(IDLE_SECONDS)
             return
         allowed = [(commit, permits) for commit, permits in taken if may_begin(permits)]
@@ -99,6 +108,28 @@ class SidePump(Pump):
             return
         permit = AnyOfEach(list(dict.fromkeys(permits for _, permits in allowed)))
         self._answer(commits, self._deliver(commits, permit), held)
+
+    def _look(self) -> None:
+        """After trouble, ask how the destination is: it may be long until somebody has something for it."""
+        now = self._runtime.monotonic()
+        if self._trouble is None or now < self._look_at:
+            return
+        try:
+            report = self._destination.look(min(self._budget_seconds, LOOK_SECONDS_MAX))
+        except Exception as error:  # noqa: BLE001 - as in a delivery
+            self._log.exception("destination.failed", kind=type(error).__name__)
+            report = None
+        self._look_at = self._runtime.monotonic() + LOOK_SECONDS
+        if report is None:
+            return
+        if report.trouble is not None:
+            self._is_away = True
+            if report.trouble.kind is not self._trouble.kind:
+                self._note(report.trouble)
+        elif self._is_away or not self.is_breaker_open():
+            # One that answers such questions all the time may be too slow for a delivery: its breaker stays open.
+            self._breaker, self._is_away = self._breaker.succeeded(), False
+            self._note(None)
 
     def _deliver(self, commits: Sequence[OwedCommit], permit: Permit) -> Report:
         deadline = DeliveryDeadline(self._runtime, self._budget_seconds, permit)
@@ -127,6 +158,7 @@ class SidePump(Pump):
         now = self._runtime.monotonic()
         self._breaker = self._breaker.failed(now) if report.trouble else self._breaker.succeeded()
         self._note(report.trouble)
+        self._look_at, self._is_away = self._runtime.monotonic() + LOOK_SECONDS, False
         if report.trouble:
             self._flow.close_side(self.name)
         self._flow.side_answered(self.name, taken=taken, parked=parked, left=left, unsent=held)

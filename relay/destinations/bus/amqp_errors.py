@@ -39,6 +39,15 @@ _ADVICE = {
 }
 """Reply codes that time does not heal. Source: AMQP 0-9-1, 1.7 (constants)."""
 
+_LIMIT = re.compile(r"\b(queue|connection|channel) limit\b.* is reached")
+
+_LIMITS = {
+    "queue": "delete queues that nobody uses, or raise the limit (max-queues of the virtual host, cluster_queue_limit)",
+    "connection": "close connections that nobody uses, or raise the limit (max-connections of virtual host or user)",
+    "channel": "close channels that nobody uses, or raise the limit (max-channels of the user)",
+}
+"""Source: the words of RabbitMQ 3.8 to 4 at `queue.declare` and `connection.open`."""
+
 _DEFECTS = {501, 502, 503, 504, 505, 540}
 """Reply codes that say our frames are wrong, or that this is not RabbitMQ."""
 
@@ -55,7 +64,7 @@ def broker_error(error: BaseException, doing: str) -> BrokerError:
     if too_large is not None:
         return MessageTooLargeError(int(too_large[1]))
     if code in _ADVICE:
-        return TopologyError(f"RabbitMQ refuses while {doing}: {text} ({code}); {_ADVICE[code]}")
+        return TopologyError(f"RabbitMQ refuses while {doing}: {text} ({code}); {_advice(code, text)}")
     if code in _DEFECTS and _is_said(error):
         return TopologyError(
             f"RabbitMQ does not understand us while {doing}: {text} ({code}); is it RabbitMQ 3.8 or later?"
@@ -64,6 +73,12 @@ def broker_error(error: BaseException, doing: str) -> BrokerError:
         return BrokerLostError(f"RabbitMQ was lost while {doing}: {text or type(error).__name__}")
     told = f"{type(error).__name__}: {text[:_TEXT_MAX]}"
     return BrokerConfusedError(f"what came from RabbitMQ while {doing} cannot be read ({told}); is it RabbitMQ?")
+
+
+def _advice(code: int, text: str) -> str:
+    """Return what to do about a refusal: a limit has the code of what is wrong with the thing that went beyond it."""
+    limit = _LIMIT.search(text)
+    return _ADVICE[code] if limit is None else _LIMITS[limit[1]]
 
 
 def _is_said(error: BaseException) -> bool:

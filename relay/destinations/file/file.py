@@ -44,12 +44,14 @@ class FileDestination:
     def __init__(self, lines: Lines, settings: FileSettings | None = None) -> None:
         self._lines = lines
         self._settings = settings or FileSettings()
+        self._is_full = False
 
     def deliver(self, commits: Sequence[OutboxRow], deadline: DeliveryDeadline) -> Report:
         """Hand commits over; see `Destination.deliver`."""
         commits = sorted(commits, key=lambda row: (row.aggregate_id, row.first))
         outcomes: dict[CommitKey, Outcome] = {}
         trouble: Trouble | None = None
+        self._is_full = False
         try:
             for batch, lines in self._batches(commits, outcomes):
                 if deadline.left_seconds() <= 0:
@@ -57,14 +59,24 @@ class FileDestination:
                 self._lines.append(lines, deadline.answer_seconds())
                 outcomes |= dict.fromkeys(batch, Confirmed())
         except LinesLostError as error:
+            self._is_full = True
             trouble = Trouble(TroubleKind.OUTAGE, str(error))
         except LinesRefusedError as error:
             trouble = Trouble(TroubleKind.MISCONFIGURED, str(error))
         left = Retry(WRITE_FAILED if trouble else TIMEOUT)
         return Report({row.key: outcomes.get(row.key, left) for row in commits}, trouble)
 
-    def idle(self) -> None:
-        """Nothing to do: a file needs no keep-alive."""
+    def look(self, timeout_seconds: float) -> Report | None:
+        """See `Destination.look`: path and rights are seen; whether a line fits on the disk shows when there is one."""
+        if self._is_full:
+            return None
+        try:
+            self._lines.append((), timeout_seconds)
+        except LinesLostError as error:
+            return Report(trouble=Trouble(TroubleKind.OUTAGE, str(error)))
+        except LinesRefusedError as error:
+            return Report(trouble=Trouble(TroubleKind.MISCONFIGURED, str(error)))
+        return Report()
 
     def close(self) -> None:
         """Release the file."""

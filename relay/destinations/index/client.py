@@ -2,6 +2,7 @@
 
 IndexClientError
 ├── IndexLostError       no usable answer: out of reach, timed out, overloaded or failing
+│   └── IndexBusyError   it answered that it takes nothing now
 ├── IndexRefusedError    credentials, permissions, or something that must exist: a person must act
 └── TooLargeError        the body is larger than the index takes: send less
 """
@@ -19,6 +20,10 @@ class IndexClientError(Portable, Exception):
 
 class IndexLostError(IndexClientError):
     """No usable answer came; the request was carried out or not. Sending it again is safe."""
+
+
+class IndexBusyError(IndexLostError):
+    """It answered that it takes nothing now: it is overloaded, or blocked for writing."""
 
 
 class IndexRefusedError(IndexClientError):
@@ -46,7 +51,7 @@ class IndexClient(Protocol):
         """See to the index template, and through it the alias; may be repeated.
 
         Raises:
-            IndexLostError: No usable answer.
+            IndexLostError: No usable answer; an IndexBusyError when it said that it takes nothing.
             IndexRefusedError: Not allowed, or another template is in the way.
         """
         ...

@@ -14,7 +14,13 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from eventstore import jsontext
 from eventstore.transport.addresses import masked
 from relay.destinations.index.bulk_item import ItemVerdict
-from relay.destinations.index.client import IndexClientError, IndexLostError, IndexRefusedError, TooLargeError
+from relay.destinations.index.client import (
+    IndexBusyError,
+    IndexClientError,
+    IndexLostError,
+    IndexRefusedError,
+    TooLargeError,
+)
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.index.template import VERSION, template
 
@@ -209,7 +215,7 @@ def _refusal(error: ApiError) -> IndexClientError:
     if status == 413:  # noqa: PLR2004 - HTTP: content too large
         return TooLargeError(f"the index, or a proxy before it, accepts no body of that size: {words}")
     if kind == "cluster_block_exception" or status in {408, 429} or status >= 500:  # noqa: PLR2004 - HTTP: server
-        return IndexLostError(f"the index accepts no requests now: {words} (status {status})")
+        return IndexBusyError(f"the index accepts no requests now: {words} (status {status})")
     return IndexRefusedError(status, words)
 
 

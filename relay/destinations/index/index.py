@@ -11,7 +11,13 @@ from eventstore.rows.outbox import OutboxRow
 from relay.destination import INDEX, CommitKey, Park, Report, Retry, Trouble, TroubleKind
 from relay.destinations.index import bulk_lines
 from relay.destinations.index.bulk_item import ItemVerdict, Ruling, rule
-from relay.destinations.index.client import IndexClient, IndexLostError, IndexRefusedError, TooLargeError
+from relay.destinations.index.client import (
+    IndexBusyError,
+    IndexClient,
+    IndexClientError,
+    IndexLostError,
+    TooLargeError,
+)
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.index.tally import Tally
 from relay.permit import DeliveryDeadline
@@ -45,6 +51,7 @@ class Index:
         self._runtime = runtime
         self._settings = settings or IndexSettings()
         self._prepared = False
+        self._is_seen_by_looking = False
         self._told: set[str] = set()
         self._log = structlog.get_logger().bind(destination=self.name)
 
@@ -61,14 +68,23 @@ class Index:
             self._prepared = False  # whoever fixes the index may have made it again
         return Report(tally.outcomes(UNSENT if trouble else TIMEOUT), trouble)
 
-    def idle(self) -> None:
-        """Nothing to do: connections are opened again when they are needed."""
+    def look(self, timeout_seconds: float) -> Report | None:
+        """See `Destination.look`; what refused a write is not to be seen by reading."""
+        if not self._is_seen_by_looking:
+            return None
+        try:
+            self._client.prepare(min(timeout_seconds, self._settings.bulk_timeout_seconds))
+            self._prepared = True
+        except Exception as error:  # noqa: BLE001 - as in `deliver`
+            return Report(trouble=self._trouble_of(error))
+        return Report()
 
     def close(self) -> None:
         """Release connections."""
         self._client.close()
 
     def _attempt(self, commits: Sequence[OutboxRow], tally: Tally, deadline: DeliveryDeadline) -> Trouble | None:
+        self._is_seen_by_looking = False
         try:
             if not self._prepared:
                 self._client.prepare(self._timeout(deadline))
@@ -77,13 +93,20 @@ class Index:
                 trouble = self._send(batch, tally, deadline)
                 if trouble is not None:
                     return trouble
-        except IndexLostError as error:
-            return Trouble(TroubleKind.OUTAGE, str(error))
-        except (IndexRefusedError, TooLargeError) as error:  # what prepares the index is small: a limit is far too low
-            return _misconfigured(str(error))
+        except IndexClientError as error:
+            unheard = isinstance(error, IndexLostError) and not isinstance(error, IndexBusyError)
+            self._is_seen_by_looking = unheard or not self._prepared
+            return self._trouble_of(error)
         except _TimeUpError:
             pass  # the index is well, there was more than fits the time
         return None
+
+    def _trouble_of(self, error: Exception) -> Trouble:
+        if isinstance(error, IndexLostError):
+            return Trouble(TroubleKind.OUTAGE, str(error))
+        if isinstance(error, IndexClientError):  # also for its size: what prepares the index is small
+            return _misconfigured(str(error))
+        return self._outage(error)
 
     def _outage(self, error: Exception) -> Trouble:
         """Return what an error of the client means that nobody expects; its stack goes to the log, once a kind."""

@@ -128,7 +128,7 @@ def test_more_ids_than_a_page(index_world):
 def test_idle_and_close_at_any_time(index_world):
     """Before, between and after deliveries both are harmless."""
     index = index_world.index()
-    index.idle()
+    index.look(1.0)
     index.close()
     assert deliver(index, [chain("a", 1)], 10).trouble is None
     index.close()

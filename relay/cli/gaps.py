@@ -12,11 +12,13 @@ from eventstore.rows.refused import RefusedMark
 from relay.cli import humanize
 from relay.cli.opened import destination_names, open_desk
 from relay.observing.remedies import remedy
+from relay.operating import gap_reasons, heartbeats, overview
 from relay.operating import gaps as gap_walks
-from relay.operating import heartbeats, overview
+from relay.operating.gap_reasons import Conditions
 from relay.operating.gaps import Gap, Gaps
 
 _SHOWN_DEFAULT = 50
+_REASON_MAX = 300
 
 
 @click.command()
@@ -40,6 +42,7 @@ _SHOWN_DEFAULT = 50
 def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
     """List what has been owed for too long, by aggregate, oldest first.
 
+    Each comes with the reason: what its rows say, or what is the matter with the destination that lacks them.
     What a live worker reports as in flight is excluded. Parked commits, those that wait behind them, and aggregates
     that wait alone since the bus does not take their next event, are gaps: a live worker says so, or the row.
     It reads the outbox once and changes nothing.
@@ -52,16 +55,18 @@ def gaps(older_than: float, rows: int, *, as_json: bool) -> None:
     reports = [fleet.workers[name].report for name in heartbeats.seemingly_alive(fleet, now_ms)]
     in_flight = {key for report in reports if report is not None for key in report.in_flight}
     held_up = {view.report.aggregate_id: view.report.reason for view in overview.held_up(fleet, now_ms)}
-    found = gap_walks.find(desk.reader, destination_names(fleet), in_flight, older_than, rows, desk.runtime, held_up)
+    names = destination_names(fleet)
+    found = gap_walks.find(desk.reader, names, in_flight, older_than, rows, desk.runtime, held_up)
+    why = gap_reasons.conditions(fleet, names, now_ms)
     if as_json:
-        envelope.print_envelope(_as_dict(found, now_ms))
+        envelope.print_envelope(_as_dict(found, why, now_ms))
     else:
-        _print(found, older_than, now_ms)
+        _print(found, why, older_than, now_ms)
     if found.aggregates:
         raise SystemExit(int(envelope.ExitCode.FOUND))
 
 
-def _print(found: Gaps, older_than: float, now_ms: int) -> None:
+def _print(found: Gaps, why: Conditions, older_than: float, now_ms: int) -> None:
     if not found.aggregates and not found.in_flight:
         click.echo(f"no gap: nothing has been owed for {humanize.age(older_than)} or longer.")
         return
@@ -78,28 +83,13 @@ def _print(found: Gaps, older_than: float, now_ms: int) -> None:
             f"{gap.commits:,}",
             f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}",
             humanize.age(_age_seconds(gap, now_ms)),
-            Text(humanize.text(_why(gap), 2_000)),
+            Text("; ".join(humanize.text(each, _REASON_MAX) for each in gap_reasons.reasons(gap, why))),
         )
     envelope.console().print(table)
     what = f"{humanize.commits(found.commits)} of {humanize.aggregates(found.aggregates)}"
     shown = "" if found.aggregates == len(found.oldest) else f", the oldest {len(found.oldest):,} shown"
     click.echo(f"{what} owed for {humanize.age(older_than)} or longer{shown}{flying}.")
     click.echo(f"Next: {_advice(found)}")
-
-
-def _why(gap: Gap) -> str:
-    parts = [f"waits alone ({gap.held_up}): {remedy(gap.held_up).cause}"] if gap.held_up else []
-    parts += [f"refused by {name} {mark.attempts:,} times" for name, mark in gap.refused.items()]
-    parts += [f"parked for {name}, {humanize.text(reason, 120)}" for name, reason in gap.parked.items()]
-    if gap.waiting:
-        parts.append(f"{gap.waiting:,} behind it" if gap.parked or gap.unreadable else f"{gap.waiting:,} wait")
-    if gap.unreadable:
-        parts.append(f"{gap.unreadable:,} unreadable, {humanize.text(gap.fault or '', 200)}")
-    if gap.settled:
-        parts.append(f"{gap.settled:,} settled, row not deleted")
-    if not parts:
-        parts += [f"{name} lacks {count:,}" for name, count in gap.lacking.items()]
-    return "; ".join(parts)
 
 
 def _advice(found: Gaps) -> str:
@@ -118,7 +108,7 @@ def _age_seconds(gap: Gap, now_ms: int) -> float | None:
     return None if gap.oldest_committed_at_ms is None else max(0.0, (now_ms - gap.oldest_committed_at_ms) / 1000)
 
 
-def _as_dict(found: Gaps, now_ms: int) -> dict[str, Any]:
+def _as_dict(found: Gaps, why: Conditions, now_ms: int) -> dict[str, Any]:
     return {
         "aggregates": found.aggregates,
         "commits": found.commits,
@@ -131,6 +121,7 @@ def _as_dict(found: Gaps, now_ms: int) -> dict[str, Any]:
                 "first": gap.first,
                 "last": gap.last,
                 "oldest_age_seconds": _age_seconds(gap, now_ms),
+                "reasons": gap_reasons.reasons(gap, why),
                 "lacking": gap.lacking,
                 "parked": gap.parked,
                 "waiting": gap.waiting,

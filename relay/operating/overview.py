@@ -172,7 +172,7 @@ def compose(
             WorkerView(worker, name not in alive, heartbeats.silent_seconds(worker, now_ms), owned[name])
             for name, worker in sorted(fleet.workers.items())
         ),
-        destinations=tuple(_destination(name, fleet, alive) for name in names),
+        destinations=tuple(destination(name, fleet, alive) for name in names),
         sweep=_sweep(fleet, sweep_lease),
         sweep_owner=None if sweep_lease is None else sweep_lease.owner,
         held_up=waiting_alone,
@@ -256,7 +256,8 @@ def _report(lease: Lease, fleet: Fleet, now_ms: int) -> ShardReport | None:
     return next((shard for shard in worker.report.shards if shard.shard == lease.shard_id), None)
 
 
-def _destination(name: str, fleet: Fleet, alive: frozenset[str]) -> DestinationView:
+def destination(name: str, fleet: Fleet, alive: frozenset[str]) -> DestinationView:
+    """Return a destination as those workers see it that are alive; the worst report counts."""
     said: list[tuple[str, DestinationReport]] = [
         (worker_id, each)
         for worker_id in sorted(alive)

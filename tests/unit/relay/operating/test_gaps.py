@@ -10,8 +10,11 @@ import pytest
 from eventstore.rows.outbox import OutboxRow
 from eventstore.rows.refused import RefusedMark, encode
 from eventstore.system import SystemRuntime
-from relay.leases.worker_report import HeldUpReport, WorkerReport
+from relay.leases.fleet import Pause
+from relay.leases.worker_report import DestinationReport, HeldUpReport, WorkerReport
 from relay.operating import gaps
+from relay.operating.gap_reasons import Conditions, reasons
+from relay.operating.overview import DestinationView
 from relay.operating.replay import ReplayRequest, preview
 from relay.outbox import survey
 from relay.outbox.debt import Ledger, Meant
@@ -126,8 +129,8 @@ def test_gaps_by_aggregate_with_the_reason(night: Night) -> None:
     assert shown["b"]["lacking"] == {"index": 2}
     assert shown["c"]["unreadable"] == 1
     rows = {cells[0]: cells for cells in text.rows}
-    assert rows["a"][4] == "parked for bus, 2: bus cannot take it; 1 behind it"
-    assert rows["b"][1:3] + rows["b"][4:] == ["2", "1 to 2", "index lacks 2"]
+    assert rows["a"][4] == "parked for bus, 2: bus cannot take it; 1 behind it; index lacks 3: no relay runs"
+    assert rows["b"][1:3] + rows["b"][4:] == ["2", "1 to 2", "index lacks 2: no relay runs"]
     fault = "row c/1 of inventory_outbox: attribute 'firstSequence' is of kind S, not N"
     assert shown["c"]["fault"] == fault
     assert rows["c"][3:] == ["-", f"1 unreadable, {fault}"]
@@ -156,7 +159,8 @@ def test_an_aggregate_that_waits_alone_is_a_gap_though_it_is_in_hand(night: Nigh
     assert shown["cause"] == "a queue bound to the exchange rejects its next event"
     assert "reject-publish" in shown["remedy"]
     (row,) = [cells for cells in text.rows if cells[0] == "a"]
-    assert row[4] == "waits alone (nack): a queue bound to the exchange rejects its next event"
+    waits_alone = "waits alone (nack): a queue bound to the exchange rejects its next event"
+    assert row[4] == f"{waits_alone}; index lacks 2: no worker reports on it"
     assert "Next: look for full queues with overflow reject-publish" in text.out
 
 
@@ -180,13 +184,67 @@ def test_a_mark_says_that_an_aggregate_waits_alone_though_no_worker_runs(night: 
     assert 600.0 <= mark["since_seconds"] < 660.0
     assert 190.0 < mark["next_seconds"] <= 250.0
     (cells,) = [cells for cells in text.rows if cells[0] == "a"]
-    assert cells[4] == f"waits alone (silent): {shown['cause']}; refused by bus 12 times"
+    refused = f"waits alone (silent): {shown['cause']}; refused by bus 12 times (silent)"
+    assert cells[4] == f"{refused}; index lacks 2: no relay runs"
     assert "Next: look for a queue without a majority of its members" in text.out
     assert found.data["oldest"][1]["refused"] == {}
 
     night.write_worker("w", report=WorkerReport(in_flight=(("a", 1), ("a", 2), ("b", 1))))
     held = night.type("gaps", "--json").data
     assert (held["aggregates"], held["commits"], held["in_flight"]) == (1, 2, 1)
+
+
+UP = DestinationReport("bus", "up")
+
+
+@pytest.mark.parametrize(
+    ("reports", "pause", "sweeps", "why"),
+    [
+        ([], None, False, "no relay runs"),
+        ([], "ann", False, "no relay runs"),
+        ([UP], "ann", True, "delivery is paused by ann: a migration"),
+        ([], None, True, "no worker reports on it"),
+        ([UP], None, True, "nothing is wrong; it goes when the feed or the sweep comes to it"),
+        ([UP], None, False, "the feed has not brought it, and no worker sweeps"),
+        ([DestinationReport("bus", "outage", "refused")], None, True, "it is out of reach or too slow, refused"),
+        ([DestinationReport("bus", "misconfigured", "no right")], None, True, "it refuses everything, no right"),
+        ([DestinationReport("bus", "asleep", "zzz")], None, True, "asleep, zzz"),
+    ],
+)
+def test_why_a_destination_lacks_what_nothing_is_wrong_with(
+    reports: list[DestinationReport], *, pause: str | None, sweeps: bool, why: str
+) -> None:
+    """
+    The most that is known, in this order: no worker, a pause, trouble, no sweep. Nothing is left without a reason.
+    """
+    alive = [] if why == "no relay runs" else ["w"]
+    gap = gaps.Gap("a", 2, 1, 2, OLD_MS, {"bus": 2}, {}, 0, 0, 0)
+    found = Conditions(
+        live_workers=len(alive),
+        pause=None if pause is None else Pause(pause, 1, "a migration"),
+        has_sweep=sweeps,
+        destinations={each.name: DestinationView(each.name, each.state, each.reason, ("w",)) for each in reports},
+    )
+
+    assert reasons(gap, found) == [f"bus lacks 2: {why}"]
+
+
+def test_what_the_fleet_says_of_a_gap(night: Night) -> None:
+    """
+    The index is down by a live worker's word, and a dead one holds the sweep; for a program as well.
+    """
+    night.append("a")
+    night.make_old()
+    night.write_settings("bus", "index")
+    down = DestinationReport("index", "breaker_open", "connection refused")
+    night.write_worker("alive", report=WorkerReport(destinations=(UP, down)))
+
+    (shown,) = night.type("gaps", "--json").data["oldest"]
+
+    assert shown["reasons"] == [
+        "bus lacks 1: the feed has not brought it, and no worker sweeps",
+        "index lacks 1: it is out of reach or refuses, and is left alone for a while, connection refused",
+    ]
 
 
 def test_a_dead_workers_word_that_an_aggregate_waits_alone_counts_for_nothing(night: Night) -> None:

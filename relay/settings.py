@@ -14,6 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from eventstore.environment.access import AccessFiles, SecretFileError
 from eventstore.search.settings import PromotedFields
 from eventstore.settings import SettingsError, StoreSettings, env_file, explain, misspelt
 from relay import defaults
@@ -30,6 +31,11 @@ class RelaySettings(BaseSettings):
     Attributes:
         rabbitmq_url: Where the bus is, `amqp://user:password@host:port/vhost`.
         elasticsearch_url: Where the index is, `http://host:port`.
+        rabbitmq_user_file: Holds the user of the bus; read for each connection, so it may be replaced at any time.
+        rabbitmq_password_file: The same for the password.
+        elasticsearch_user_file: Holds the user of the index; read for each request.
+        elasticsearch_password_file: The same for the password.
+        elasticsearch_api_key_file: The same for an API key, instead of user and password.
         name_prefix: First part of the names of exchange, queues, alias and indices.
         bus_window_messages: Messages that may be unconfirmed at once.
         bus_budget_seconds: How long the bus may confirm nothing before its connection is thrown away, and what is
@@ -68,6 +74,11 @@ class RelaySettings(BaseSettings):
 
     rabbitmq_url: Annotated[SecretStr, Field(min_length=1)]
     elasticsearch_url: Annotated[SecretStr, Field(min_length=1)]
+    rabbitmq_user_file: Path | None = None
+    rabbitmq_password_file: Path | None = None
+    elasticsearch_user_file: Path | None = None
+    elasticsearch_password_file: Path | None = None
+    elasticsearch_api_key_file: Path | None = None
     name_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = defaults.NAME_PREFIX
     bus_window_messages: Annotated[int, Field(ge=1, le=10_000)] = WINDOW_DEFAULT
     bus_budget_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.BUS_BUDGET_SECONDS
@@ -107,6 +118,27 @@ class RelaySettings(BaseSettings):
         """Return where values come from, the strongest first."""
         return init_settings, env_settings, dotenv_settings, toml_source(settings_cls)
 
+    @property
+    def bus_access(self) -> AccessFiles:
+        """Where the bus is, and who asks."""
+        return AccessFiles(
+            "RELAY_RABBITMQ_URL",
+            self.rabbitmq_url.get_secret_value(),
+            self.rabbitmq_user_file,
+            self.rabbitmq_password_file,
+        )
+
+    @property
+    def index_access(self) -> AccessFiles:
+        """Where the index is, and who asks."""
+        return AccessFiles(
+            "RELAY_ELASTICSEARCH_URL",
+            self.elasticsearch_url.get_secret_value(),
+            self.elasticsearch_user_file,
+            self.elasticsearch_password_file,
+            self.elasticsearch_api_key_file,
+        )
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         faults = []
@@ -114,6 +146,7 @@ class RelaySettings(BaseSettings):
             faults.append("RELAY_RABBITMQ_URL: must begin with amqp:// or amqps://")
         if not self.elasticsearch_url.get_secret_value().startswith(("http://", "https://")):
             faults.append("RELAY_ELASTICSEARCH_URL: must begin with http:// or https://")
+        faults += _unreadable(self.bus_access, self.index_access)
         if self.sweep_min_age_seconds <= self.index_patience_seconds:
             faults.append(
                 f"RELAY_SWEEP_MIN_AGE_SECONDS ({self.sweep_min_age_seconds:g}) must exceed"
@@ -143,6 +176,17 @@ class RelaySettings(BaseSettings):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+
+def _unreadable(*accesses: AccessFiles) -> list[str]:
+    """Return what is wrong with files that hold credentials."""
+    faults = []
+    for access in accesses:
+        try:
+            access.now()
+        except SecretFileError as error:
+            faults.append(str(error))
+    return faults
 
 
 def load() -> RelaySettings:

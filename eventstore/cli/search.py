@@ -86,7 +86,8 @@ def _open() -> EventSearch:
     from eventstore.search.elasticsearch import ElasticsearchSearch  # noqa: PLC0415 - an eighth of every command's start
 
     settings = search_settings.load()
-    client = ElasticsearchSearch(settings.elasticsearch_url.get_secret_value())
+    access = settings.access.now()
+    client = ElasticsearchSearch(access.urls, api_key=access.api_key)
     return open_store().search(client, settings.options)
 
 

@@ -131,7 +131,10 @@ def _clients(endpoint: Endpoint, bounds: _Bounds, *services: str) -> list[Any]:
     """Return a client for each service; what we use of them is said in our ports."""
     _check_address(endpoint)
     import boto3  # noqa: PLC0415 - a tenth of a second, which commands that only explain themselves do without
+    import botocore.session  # noqa: PLC0415 - as above
     from botocore.config import Config  # noqa: PLC0415 - as above
+
+    from eventstore.environment import aws_files  # noqa: PLC0415 - as above
 
     config = Config(
         connect_timeout=bounds.connect_seconds,
@@ -142,13 +145,16 @@ def _clients(endpoint: Endpoint, bounds: _Bounds, *services: str) -> list[Any]:
         parameter_validation=False,  # the shapes are ours and typed; checking them again doubles a request's cost
     )
     try:
+        core = botocore.session.get_session()
         session: Any = boto3.session.Session(
+            botocore_session=core,
             region_name=endpoint.region,
             aws_access_key_id=endpoint.access_key_id,
             aws_secret_access_key=endpoint.secret_access_key,
             aws_session_token=endpoint.session_token,
             profile_name=endpoint.profile,
         )
+        aws_files.follow(core)
         clients = [session.client(service, endpoint_url=endpoint.url, config=config) for service in services]
     except Exception as error:  # what looks for settings and credentials runs programs and reads files of any content
         raise _no_client(error) from error

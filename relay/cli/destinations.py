@@ -44,8 +44,9 @@ def open_destinations(settings: RelaySettings, runtime: Runtime) -> Destinations
     """
     _check_addresses(settings)
     names = Names(settings.name_prefix)
-    broker = RabbitBroker(settings.rabbitmq_url.get_secret_value(), names, rabbit_settings(settings))
-    client = ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
+    bus = settings.bus_access
+    broker = RabbitBroker(bus.now().urls, names, rabbit_settings(settings), lambda: bus.now().urls)
+    client = _index_client(settings)
     sides: list[Destination] = [Index(client, runtime, index_settings(settings))]
     if settings.file_path is not None:
         lines = LineFile(settings.file_path, runtime, LINE_START)
@@ -60,7 +61,7 @@ def open_topologies(settings: RelaySettings) -> tuple[Topology, ...]:
         SettingsError: An address cannot be read as one; every such address is named.
     """
     _check_addresses(settings)
-    client = ElasticsearchClient(settings.elasticsearch_url.get_secret_value(), index_settings(settings))
+    client = _index_client(settings)
     topologies: list[Topology] = [
         open_bus_topology(settings),
         ElasticsearchTopology(client, index_settings(settings)),
@@ -76,8 +77,9 @@ def open_bus_topology(settings: RelaySettings) -> RabbitTopology:
     Raises:
         ValueError: The address is of another kind.
     """
-    url = settings.rabbitmq_url.get_secret_value()
-    return RabbitTopology(url, Names(settings.name_prefix), rabbit_settings(settings))
+    bus = settings.bus_access
+    names, rabbit = Names(settings.name_prefix), rabbit_settings(settings)
+    return RabbitTopology(bus.now().urls, names, rabbit, lambda: bus.now().urls)
 
 
 def bus_settings(settings: RelaySettings) -> BusSettings:
@@ -102,6 +104,12 @@ def index_settings(settings: RelaySettings) -> IndexSettings:
         replicas=settings.index_replicas,
         promoted=settings.index_promoted,
     )
+
+
+def _index_client(settings: RelaySettings) -> ElasticsearchClient:
+    access = settings.index_access
+    now = access.now()
+    return ElasticsearchClient(now.urls, index_settings(settings), api_key=now.api_key, fresh=access.now)
 
 
 def _check_addresses(settings: RelaySettings) -> None:

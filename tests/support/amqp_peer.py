@@ -85,6 +85,7 @@ class AmqpPeer:
         on_publish: What it says to each message; None acknowledges it.
         gap_seconds: Pause before each byte; None says everything at once.
         connections: How many it has taken.
+        logins: What each client said of itself.
     """
 
     def __init__(self) -> None:
@@ -92,6 +93,7 @@ class AmqpPeer:
         self.on_publish: bytes | None = None
         self.gap_seconds: float | None = None
         self.connections = 0
+        self.logins: list[bytes] = []
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._client: socket.socket | None = None
@@ -163,6 +165,8 @@ class AmqpPeer:
                 kind, _, size = struct.unpack(">BHI", head)
                 payload = heard.read(size + 1)[:-1]
                 if kind == METHOD:
+                    if struct.unpack(">HH", payload[:4]) == START_OK:
+                        self.logins.append(payload)
                     self._send(self.answers.get(struct.unpack(">HH", payload[:4]), b""))
                 elif kind == BODY:
                     messages += 1

@@ -26,7 +26,7 @@ def checksummed(body: bytes, status: int = 200) -> Answer:
 
 
 class AnsweringServer(ThreadingHTTPServer):
-    """Answers everything alike; `asked` are the operations that it was asked for."""
+    """Answers everything alike; `asked` are the operations that it was asked for, and `authorized` by whom."""
 
     daemon_threads = True
     block_on_close = False
@@ -34,6 +34,7 @@ class AnsweringServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.answer = Answer(b"{}")
         self.asked: list[str] = []
+        self.authorized: list[str | None] = []
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -48,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.authorized.append(self.headers.get("Authorization"))
         self.server.asked.append(self.headers.get("X-Amz-Target", "").rpartition(".")[2])
         self.server.hold()
         answer = self.server.answer

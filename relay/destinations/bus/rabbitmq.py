@@ -7,7 +7,7 @@ takes an unroutable message for a success.
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import structlog
 from amqp import spec
 from kombu.connection import Connection as Address
 
+from eventstore.environment.access import SecretFileError
 from relay import defaults
 from relay.destinations.bus.amqp_errors import FAILURES, READ_FAILURES, broker_error
 from relay.destinations.bus.broker import (
@@ -82,14 +83,22 @@ class RabbitBroker:
         url: `amqp://user:password@host:port/vhost`, or `amqps://`.
         names: Exchange and queue names.
         settings: Time-outs and queue type.
+        fresh: Returns the address as it is now, with other credentials maybe; asked for each connection.
 
     Raises:
         ValueError: The address is of another kind.
     """
 
-    def __init__(self, url: str, names: Names | None = None, settings: RabbitSettings | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        names: Names | None = None,
+        settings: RabbitSettings | None = None,
+        fresh: Callable[[], str] | None = None,
+    ) -> None:
         check_address(url)
         self._url = url
+        self._fresh = fresh
         self._names = names or Names()
         self._settings = settings or RabbitSettings()
 
@@ -97,6 +106,10 @@ class RabbitBroker:
         """See `Broker.connect`."""
         inbox: deque[BrokerEvent] = deque()
         connection: Any = None
+        try:
+            self._url = self._fresh() if self._fresh is not None else self._url
+        except SecretFileError as error:
+            raise TopologyError(str(error)) from error
         try:
             connection = open_connection(
                 self._url,

@@ -51,6 +51,7 @@ class RabbitTopology:
         url: `amqp://user:password@host:port/vhost`, or `amqps://`.
         names: Exchange and queue names.
         settings: Time-outs and queue type.
+        fresh: Returns the address as it is now, with other credentials maybe; asked for each connection.
 
     Raises:
         ValueError: The address is of another kind.
@@ -58,9 +59,16 @@ class RabbitTopology:
 
     name = BUS
 
-    def __init__(self, url: str, names: Names, settings: RabbitSettings | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        names: Names,
+        settings: RabbitSettings | None = None,
+        fresh: Callable[[], str] | None = None,
+    ) -> None:
         check_address(url)
         self._url = url
+        self._fresh = fresh
         self._names = names
         self._settings = settings or RabbitSettings()
         self._wanted = wanted(names, self._settings.queue_type)
@@ -126,6 +134,7 @@ class RabbitTopology:
         """Give a connection; whatever it raises is told in the words of the port."""
         connection: Any = None
         try:
+            self._url = self._fresh() if self._fresh is not None else self._url
             connection = open_connection(self._url, self._settings)
             with connection.read_limit.within(CALL_SECONDS_MAX):
                 yield connection

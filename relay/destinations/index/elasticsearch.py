@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from eventstore import jsontext
+from eventstore.environment.access import Access, SecretFileError
 from eventstore.transport.addresses import masked
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.client import (
@@ -86,6 +87,7 @@ class ElasticsearchClient:
         settings: Names, shards and promoted fields, for the template.
         api_key: Used instead of user and password.
         ca_certs: File with the certificate authority of the servers, when it is not one the system knows.
+        fresh: Returns addresses and API key as they are now, with other credentials maybe; asked before each request.
 
     Raises:
         ValueError: An address lacks its scheme, host or port.
@@ -98,9 +100,13 @@ class ElasticsearchClient:
         *,
         api_key: str | None = None,
         ca_certs: str | None = None,
+        fresh: Callable[[], Access] | None = None,
     ) -> None:
         self._settings = settings or IndexSettings()
         self._connect = partial(connect, urls, api_key=api_key, ca_certs=ca_certs)
+        self._access = Access(urls, api_key)
+        self._ca_certs = ca_certs
+        self._fresh = fresh
         self._client: Elasticsearch | None = self._connect()
         self._told: set[str] = set()
         self._log = structlog.get_logger()
@@ -156,6 +162,7 @@ class ElasticsearchClient:
             IndexRefusedError: Refused for a reason that time does not heal.
             TooLargeError: The body is too large.
         """
+        self._renew()
         if self._client is None:
             self._client = self._connect()
         client = self._client.options(request_timeout=timeout_seconds)
@@ -176,6 +183,17 @@ class ElasticsearchClient:
                 self._log.error("index.unreadable", method=method, path=path, exc_info=True)
             told = f"{kind}: {str(error)[:REASON_MAX_CHARACTERS]}"
             raise IndexLostError(f"the reply of Elasticsearch to {method} {path} cannot be read: {told}") from error
+
+    def _renew(self) -> None:
+        """Take up credentials that were replaced: connections with the former ones are closed."""
+        try:
+            access = self._access if self._fresh is None else self._fresh()
+        except SecretFileError as error:
+            raise IndexRefusedError(401, str(error)) from error
+        if access != self._access:
+            self.close()
+            self._access = access
+            self._connect = partial(connect, access.urls, api_key=access.api_key, ca_certs=self._ca_certs)
 
 
 def _read(reply: object, kind: type[T], method: str, path: str) -> T:

@@ -16,6 +16,7 @@ from relay.destinations.index.client import (
     IndexClient,
     IndexClientError,
     IndexLostError,
+    IndexRefusedError,
     TooLargeError,
 )
 from relay.destinations.index.settings import IndexSettings
@@ -35,6 +36,9 @@ class _Item:
     sequence_number: int
     event_id: str
     lines: bytes
+
+
+_UNAUTHORIZED = 401
 
 
 class _TimeUpError(Exception):
@@ -95,7 +99,8 @@ class Index:
                     return trouble
         except IndexClientError as error:
             unheard = isinstance(error, IndexLostError) and not isinstance(error, IndexBusyError)
-            self._is_seen_by_looking = unheard or not self._prepared
+            is_stranger = isinstance(error, IndexRefusedError) and error.status == _UNAUTHORIZED
+            self._is_seen_by_looking = unheard or is_stranger or not self._prepared
             return self._trouble_of(error)
         except _TimeUpError:
             pass  # the index is well, there was more than fits the time

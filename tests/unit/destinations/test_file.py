@@ -138,3 +138,26 @@ def test_a_batch_holds_something():
     """Nothing could ever be written otherwise."""
     with pytest.raises(ValueError, match="1 or more"):
         FileSettings(batch_max_bytes=0)
+
+
+def test_a_path_that_was_mended_is_seen_by_looking():
+    """Nobody has a line for it; until then looking says the same as a delivery."""
+    lines = ScriptedLines(LinesRefusedError("no folder"), LinesRefusedError("no folder"), LinesLostError("locked"))
+    destination = FileDestination(lines)
+    assert deliver(destination, [chain("a", 1)], 10).trouble is not None
+
+    seen = [destination.look(5.0) for _ in range(3)]
+
+    kinds = [report and report.trouble and report.trouble.kind for report in seen]
+    assert kinds == [TroubleKind.MISCONFIGURED, TroubleKind.OUTAGE, None]
+    assert lines.appends == [[]]
+
+
+def test_a_disk_that_was_full_is_not_judged_by_looking():
+    """Whether there is room for a line shows when there is one."""
+    destination = FileDestination(ScriptedLines(LinesLostError("full")))
+    deliver(destination, [chain("a", 1)], 10)
+
+    assert destination.look(5.0) is None
+    deliver(destination, [chain("a", 1)], 10)
+    assert destination.look(5.0) is not None

@@ -20,6 +20,7 @@ from relay.delivery.settler import Settler
 from relay.destination import Destination, EventBus
 from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.discovery import Discovery, DiscoverySettings
+from relay.feed.health import FeedHealth
 from relay.feed.lag import FeedLag
 from relay.feed.reader import ShardReader
 from relay.feed.shard_consumer import ShardConsumer, ShardConsumerSettings
@@ -128,6 +129,7 @@ class Relay:
             SidePump(side, self.flow, runtime, settings.side_budget_seconds, meter, self._progress) for side in sides
         )
         self._lag = FeedLag(runtime)
+        self._health = FeedHealth(runtime)
         self._reader = OutboxReader(client, tables, runtime, settings.dynamodb)
         self.directory = FeedDirectory(client, streams, tables, runtime, settings.dynamodb)
         self.directory.table.on_other(self.flow.void)
@@ -188,7 +190,15 @@ class Relay:
 
         def report_now() -> WorkerReport:
             self._progress.turned("leases", settings.lease_seconds + PAGE_TURN_SECONDS)  # the keeper asks, in its loop
-            return report(consumers.reading, self.pumps, self.flow, self._lag, sweeper.report, self._runtime.now_ms())
+            return report(
+                consumers.reading,
+                self.pumps,
+                self.flow,
+                self._lag,
+                sweeper.report,
+                self._runtime.now_ms(),
+                trouble=self._health.trouble,
+            )
 
         keeper = Keeper(
             self.fleet_table,
@@ -203,6 +213,7 @@ class Relay:
             table=self.fleet_table,
             runtime=self._runtime,
             settings=settings.discovery,
+            health=self._health,
         )
 
         def open_shard(held: HeldLease, stream: Stream, on_end: Callable[[], None]) -> ShardConsumer:
@@ -220,7 +231,7 @@ class Relay:
         )
         gauges.watch_pumps(self._meter, self.pumps)
         gauges.watch_flow(self._meter, self.flow)
-        gauges.watch_feed(self._meter, self._lag)
+        gauges.watch_feed(self._meter, self._lag, self._health)
         gauges.watch_leases(self._meter, keeper)
         gauges.watch_sweep(self._meter, sweeper, self._runtime)
         return Daemon(
@@ -284,4 +295,5 @@ class Relay:
             on_end=on_end,
             meter=self._meter,
             progress=self._progress,
+            health=self._health,
         )

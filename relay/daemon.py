@@ -102,7 +102,7 @@ class Daemon:
 
     def checks(self) -> list[Check]:
         """Return what tells whether this worker can do its work; asks no server."""
-        return readiness.checks(self._keeper, self._pumps, self._flow)
+        return readiness.checks(self._keeper, self._pumps, self._flow, self._discovery.trouble)
 
     def run(self, beside: Sequence[Service] = ()) -> None:
         """Join the fleet and carry what falls to this worker until told to stop; then finish what was begun.

@@ -84,6 +84,12 @@ FEED_LAG = Metric(
     ("shard",),
     "now minus the time of the last record read; 0 when the shard has been read to its end",
 )
+FEED_UP = Metric(
+    "relay_feed_up",
+    Kind.GAUGE,
+    (),
+    "1 when this worker can read the feed; 0 while there is no stream, its role may not read it, or it does not answer",
+)
 TRIM_HEADROOM = Metric(
     "relay_feed_trim_headroom_seconds",
     Kind.GAUGE,
@@ -188,6 +194,7 @@ CATALOGUE: tuple[Metric, ...] = (
     LEASES_TAKEN,
     LEASES_LOST,
     LEASES_HELD,
+    FEED_UP,
     FEED_LAG,
     TRIM_HEADROOM,
     OUTBOX_OWED,

@@ -61,7 +61,6 @@ def run() -> None:
     store_record.load(Caller(store.client, runtime, Backoff()), store.tables)
     meter, progress = RecordingMeter(runtime), Progress(runtime)
     relay = build_relay(store, destinations, settings, runtime, meter=meter, progress=progress)
-    relay.directory.stream()  # a table without a stream is said now, not in a loop
     daemon = relay.daemon(stop)
     try:
         with serving(settings, meter, progress, daemon.checks, runtime) as beside:

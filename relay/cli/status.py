@@ -9,12 +9,14 @@ from rich.live import Live
 
 from eventstore.cli.output import envelope
 from eventstore.dynamodb.caller import Caller
-from eventstore.errors import TryLaterError
+from eventstore.errors import AccessDeniedError, TryLaterError
 from eventstore.ports import Flag, Runtime
 from relay.cli import status_view
 from relay.cli.opened import Desk, destination_names, open_desk
 from relay.feed import unread
-from relay.feed.directory import FeedDirectory
+from relay.feed.directory import FeedDirectory, NoFeedError
+from relay.feed.health import trouble_of
+from relay.leases.fleet import Fleet
 from relay.operating import overview as overviews
 from relay.operating.overview import Overview
 from relay.outbox import survey
@@ -144,8 +146,11 @@ class _Looker:
         desk = self._desk
         fleet = desk.fleet_table.look()
         names = destination_names(fleet)
-        stream = self._directory.stream()
-        shards = self._directory.shards(stream)
+        try:
+            stream = self._directory.stream()
+            shards = self._directory.shards(stream)
+        except (NoFeedError, AccessDeniedError) as error:  # everything else can be seen all the same
+            return self._without_feed(fleet, names, error)
         found = self._count(names, desk.runtime)
         now_ms = desk.runtime.now_ms()
         unreported = overviews.unreported(fleet, stream.label, shards, now_ms)[:_UNREAD_SHARDS_MAX]
@@ -164,6 +169,11 @@ class _Looker:
             if seen is not None
         }
         return overviews.compose(fleet, found, stream.label, shards, behind, names, now_ms)
+
+    def _without_feed(self, fleet: Fleet, names: tuple[str, ...], error: NoFeedError | AccessDeniedError) -> Overview:
+        found = self._count(names, self._desk.runtime)
+        label, shards, now_ms = overviews.newest_label(fleet), overviews.leased(fleet), self._desk.runtime.now_ms()
+        return overviews.compose(fleet, found, label, shards, {}, names, now_ms, trouble=trouble_of(error))
 
     def _count(self, names: tuple[str, ...], runtime: Runtime) -> Survey:
         began_at = runtime.monotonic()

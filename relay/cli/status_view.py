@@ -7,8 +7,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from relay.cli import humanize
+from relay.feed.trouble import FeedState
 from relay.observing.remedies import remedy
-from relay.operating import heartbeats
+from relay.operating import heartbeats, overview
 from relay.operating.overview import HeldUpView, Overview, ShardView, WorkerView
 
 _URGENT_SECONDS = 4 * 3600.0
@@ -16,6 +17,13 @@ _URGENT_SECONDS = 4 * 3600.0
 
 _SHARDS_SHOWN = 40
 _HELD_UP_SHOWN = 20
+_REASON_CHARACTERS = 1_000
+
+_FEED_ADVICE = {
+    FeedState.ABSENT.value: "give the outbox a stream with the view NEW_IMAGE",
+    FeedState.DENIED.value: "give the relay's role the rights to read the outbox's streams",
+    FeedState.OUTAGE.value: "see that the workers can reach DynamoDB Streams, which has an address of its own",
+}
 
 
 def whole(seen: Overview) -> RenderableType:
@@ -27,7 +35,15 @@ def whole(seen: Overview) -> RenderableType:
             f"PAUSED by {humanize.text(pause.by)} at {humanize.moment(pause.at_ms)} UTC: {humanize.text(pause.reason)}"
         )
         parts.append(Text(said, style="bold"))
-    parts += [_outbox(seen), _destinations(seen), *_held_up(seen), _workers(seen), _shards(seen), *_sweep(seen)]
+    parts += [
+        _outbox(seen),
+        _destinations(seen),
+        *_feed(seen),
+        *_held_up(seen),
+        _workers(seen),
+        _shards(seen),
+        *_sweep(seen),
+    ]
     parts += [Text(f"Next: {line}") for line in advice(seen)]
     return Group(*parts)
 
@@ -51,6 +67,8 @@ def advice(seen: Overview) -> list[str]:
         lines.append("delivery is paused; `relay resume` continues it.")
     if not seen.live_workers and (found.owed_to_bus or found.owed_to_others_only):
         lines.append("no relay runs: `relay run` delivers what is owed, or `relay replay` by hand.")
+    if seen.feed.state in _FEED_ADVICE:
+        lines.append(f"the feed is not read, and the sweep delivers later: {_FEED_ADVICE[seen.feed.state]}.")
     lines += [
         f"{humanize.text(each.name)} is misconfigured and does not recover by itself: see its reason, and what"
         " `relay topology check` finds."
@@ -109,6 +127,17 @@ def _destinations(seen: Overview) -> Table:
         reason = each.reason or ("no live worker reports it" if each.state == "unknown" else "")
         table.add_row(Text(humanize.text(each.name)), state, Text(humanize.text(reason)))
     return table
+
+
+def _feed(seen: Overview) -> list[Table]:
+    """Return how the feed is, when it is not well."""
+    if seen.feed.state == overview.UP:
+        return []
+    table = Table("feed", Column("why", overflow="fold"))
+    table.add_row(
+        Text(humanize.text(seen.feed.state), style="bold"), Text(humanize.text(seen.feed.reason, _REASON_CHARACTERS))
+    )
+    return [table]
 
 
 def _held_up(seen: Overview) -> list[Table]:
@@ -229,6 +258,7 @@ def as_dict(seen: Overview, table: str) -> dict[str, Any]:
             {"name": each.name, "state": each.state, "reason": each.reason, "workers": list(each.workers)}
             for each in seen.destinations
         ],
+        "feed": {"state": seen.feed.state, "reason": seen.feed.reason, "workers": list(seen.feed.workers)},
         "held_up": [_held_up_as_dict(each) for each in seen.held_up],
         "held_up_count": seen.held_up_count,
         "pause": None if pause is None else {"by": pause.by, "at_ms": pause.at_ms, "reason": pause.reason},

@@ -34,10 +34,6 @@ class Stream:
     arn: str
     label: str
 
-    def former(self, label: str) -> "Stream":
-        """Return a stream that the same table had before; an ARN ends with the label."""
-        return Stream(f"{self.arn.rpartition('/')[0]}/{label}", label)
-
 
 @dataclass(frozen=True, slots=True)
 class Children:
@@ -70,6 +66,7 @@ class FeedDirectory:
         self._client = client
         self._streams = streams
         self._name = tables.outbox
+        self._table_arn: str | None = None
         self._caller = Caller(client, runtime, backoff)
         self.table = OutboxTable(client, tables, runtime, backoff)
 
@@ -81,6 +78,7 @@ class FeedDirectory:
             EventStoreError: DynamoDB did not answer, or the table is missing.
         """
         table = self.table.look()
+        self._table_arn = table.get("TableArn")
         if not table.get("StreamSpecification", {}).get("StreamEnabled") or "LatestStreamArn" not in table:
             raise NoFeedError(f"table {self._name!r} has no stream: switch it on with the view NEW_IMAGE")
         view = table["StreamSpecification"].get("StreamViewType")
@@ -88,6 +86,22 @@ class FeedDirectory:
             reason = f"table {self._name!r} has a stream with the view {view}, which does not tell what was written"
             raise NoFeedError(f"{reason}: switch it off, and on again with NEW_IMAGE")
         return Stream(str(table["LatestStreamArn"]), str(table["LatestStreamLabel"]))
+
+    def named(self, label: str) -> Stream | None:
+        """Return a stream of the table by its label, also one that is switched off; None before the first look."""
+        arn = self._table_arn
+        return None if arn is None else Stream(f"{arn}/stream/{label}", label)
+
+    def check_rights(self, stream: Stream, shard: ShardId) -> None:
+        """Read as little as can be of a shard, to learn whether that is allowed.
+
+        Raises:
+            AccessDeniedError: It is not.
+            EventStoreError: Nobody knows; ask again.
+        """
+        place = {"StreamArn": stream.arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+        opened = self._caller.read(self._streams.get_shard_iterator, needs="ShardIterator", **place)
+        self._caller.read(self._streams.get_records, needs="Records", ShardIterator=opened["ShardIterator"], Limit=1)
 
     def shards(self, stream: Stream) -> list[Shard]:
         """Return all shards of a stream; a listing is complete or an error.

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.errors import EventStoreError
+from eventstore.errors import AccessDeniedError, EventStoreError
 from eventstore.ports import Runtime
 from relay import defaults
 from relay.feed import lineage
 from relay.feed.directory import FeedDirectory, NoFeedError, Stream
+from relay.feed.health import FeedHealth, trouble_of
+from relay.feed.lineage import Shard
+from relay.feed.trouble import FeedState, FeedTrouble
 from relay.leases.fleet import SWEEP_KEY, Lease, lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.keeper import Keeper
@@ -45,6 +48,7 @@ class Discovery(Service):
         table: FleetTable,
         runtime: Runtime,
         settings: DiscoverySettings,
+        health: FeedHealth | None = None,
     ) -> None:
         super().__init__(runtime)
         self._directory = directory
@@ -55,13 +59,24 @@ class Discovery(Service):
         self._stream: Stream | None = None
         self._listed_before: frozenset[str] | None = None
         self._left_over: frozenset[str] = frozenset()
-        self._fault: str | None = None
+        self._health = health or FeedHealth(runtime)
+        self._said: FeedTrouble | None = None
+        self._checked_label: str | None = None
         self._log = structlog.get_logger()
 
     @property
     def stream(self) -> Stream | None:
         """The stream as it was last seen; None before the first look."""
         return self._stream
+
+    @property
+    def trouble(self) -> FeedTrouble | None:
+        """What is wrong with the feed; None while all is well."""
+        return self._health.trouble
+
+    def stream_of(self, label: str) -> Stream | None:
+        """Return the table's stream of that label, also when it is switched off; None when it is not known yet."""
+        return self._directory.named(label)
 
     def hurry(self) -> None:
         """Look again soon: a shard has ended."""
@@ -92,22 +107,39 @@ class Discovery(Service):
 
     def _look(self) -> bool:
         """Look once; say what is wrong when that changes; tell whether it went well."""
+        found: FeedTrouble | None = None
         try:
             self._discover()
         except EventStoreError as error:  # open shards go on, and the sweep goes on anyway
-            if str(error) != self._fault and isinstance(error, NoFeedError):
-                self._log.warning("feed.absent", error=str(error))
-            elif str(error) != self._fault:
-                self._log.warning("feed.list_failed", error=str(error))
-            self._fault = str(error)
-            return False
-        if self._fault is not None:
-            self._log.info("feed.found", after=self._fault)
-            self._fault = None
-        return True
+            found = trouble_of(error)
+        self._health.looked(found)
+        self._say(self._health.trouble, is_of_look=found is not None)
+        return found is None
+
+    def _say(self, trouble: FeedTrouble | None, *, is_of_look: bool) -> None:
+        before, self._said = self._said, trouble
+        if trouble == before:
+            return
+        if trouble is None:
+            assert before is not None, "they differ"
+            self._log.info("feed.found", after=before.reason)
+        elif trouble.state is FeedState.ABSENT:
+            self._log.error("feed.absent", error=trouble.reason)
+        elif trouble.state is FeedState.DENIED:
+            self._log.error("feed.denied", error=trouble.reason)
+        elif not is_of_look:
+            self._log.warning("feed.silent", error=trouble.reason)
+        elif trouble.needs_person:
+            self._log.error("feed.list_failed", error=trouble.reason)
+        else:
+            self._log.warning("feed.list_failed", error=trouble.reason)
 
     def _discover(self) -> None:
-        stream = self._directory.stream()
+        try:
+            stream = self._directory.stream()
+        except NoFeedError:  # what a former stream still holds can be read, and its leases must not stay for ever
+            self._remove_left_over(self._keeper.fleet().leases, None)
+            raise
         if self._stream is not None and stream.label != self._stream.label:
             self._log.warning("feed.replaced", former=self._stream.label, stream=stream.label)
             self._listed_before = None
@@ -129,14 +161,34 @@ class Discovery(Service):
         self._listed_before = listed
         self._remove([ours[shard_id] for shard_id in gone])
         self._remove_left_over(fleet.leases, stream)
+        self._health.keep({stream.label, *(lease.stream_label or "" for lease in fleet.leases.values())})
+        self._check_rights(stream, listing)
 
-    def _remove_left_over(self, leases: Mapping[str, Lease], stream: Stream) -> None:
+    def _check_rights(self, stream: Stream, listing: list[Shard]) -> None:
+        """Find out whether the shards may be read: at the first look at a stream, and while that is refused.
+
+        A worker that holds no shard learns it as well, before it is needed.
+        """
+        if not listing or (self._checked_label == stream.label and not self._health.is_denied(stream.label)):
+            return
+        try:
+            self._directory.check_rights(stream, listing[-1].id)
+        except AccessDeniedError as error:
+            self._health.denied(stream.label, error)
+        except EventStoreError:
+            return  # nobody knows: the next look asks again
+        else:
+            self._health.readable(stream.label)
+        self._checked_label = stream.label
+
+    def _remove_left_over(self, leases: Mapping[str, Lease], stream: Stream | None) -> None:
         """Remove leases of former streams that are read to their ends, or that nobody has taken since the last look.
 
         What a former stream still holds can be read for a day, so somebody carries it to its end. What nobody can read
         any more the sweep finds.
         """
-        former = {key: lease for key, lease in leases.items() if lease.stream_label not in {None, stream.label}}
+        here = {None, stream.label if stream else None}
+        former = {key: lease for key, lease in leases.items() if lease.stream_label not in here}
         idle = frozenset(key for key, lease in former.items() if lease.owner is None)
         self._remove([lease for key, lease in former.items() if lease.finished or key in idle & self._left_over])
         self._left_over = idle

@@ -8,6 +8,7 @@ import structlog
 
 from eventstore.dynamodb import calls
 from eventstore.dynamodb.errors import (
+    DeniedError,
     DynamoError,
     NotAppliedError,
     NotFoundError,
@@ -15,6 +16,7 @@ from eventstore.dynamodb.errors import (
     RefusedError,
     UnusableEndpointError,
 )
+from eventstore.errors import EventStoreError
 from eventstore.ports import StreamsClient
 from eventstore.rows.outbox import OutboxRow
 from relay import metrics
@@ -33,6 +35,18 @@ class FeedUnavailableError(Exception):
 
 class ShardLostError(Exception):
     """The shard cannot be read and nobody can say that it is finished: release it and look at the feed again."""
+
+
+class FeedDeniedError(ShardLostError):
+    """The credentials may not read the shard; nor, as rights are given per stream, its neighbours.
+
+    Attributes:
+        error: What was refused, for people.
+    """
+
+    def __init__(self, error: EventStoreError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,7 @@ class ShardReader:
 
         Raises:
             FeedUnavailableError: Throttled, out of reach, or the reply was cut short. Nothing was passed over.
+            FeedDeniedError: The credentials may not read it.
             ShardLostError: The shard is gone or refuses to be read.
         """
         try:
@@ -99,6 +114,8 @@ class ShardReader:
             raise FeedUnavailableError(str(error)) from error
         except NotFoundError as error:
             raise ShardLostError(str(error)) from error
+        except DeniedError as error:
+            raise FeedDeniedError(calls.public_error(error)) from error
         except DynamoError as error:
             raise ShardLostError(str(error)) from error
         return self._page(reply)

@@ -28,9 +28,17 @@ from relay.delivery.page import CommitPage, Fate, PageTracker
 from relay.delivery.source import FEED
 from relay.destination import CommitKey
 from relay.feed.directory import FeedDirectory, Stream
+from relay.feed.health import FeedHealth
 from relay.feed.lag import FeedLag
 from relay.feed.pacing import Pacing
-from relay.feed.reader import PAGE_MAX_RECORDS, FeedPage, FeedUnavailableError, ShardLostError, ShardReader
+from relay.feed.reader import (
+    PAGE_MAX_RECORDS,
+    FeedDeniedError,
+    FeedPage,
+    FeedUnavailableError,
+    ShardLostError,
+    ShardReader,
+)
 from relay.leases.fleet import lease_key
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
@@ -109,6 +117,7 @@ class ShardConsumer(Service):
         on_end: Callable[[], None],
         meter: Meter = SILENT,
         progress: Progress | None = None,
+        health: FeedHealth | None = None,
     ) -> None:
         super().__init__(runtime)
         self._held = held
@@ -124,6 +133,7 @@ class ShardConsumer(Service):
         self._settings = settings
         self._meter = meter
         self._progress = progress or Progress(runtime)
+        self._health = health or FeedHealth(runtime)
         self._source = flow.open_source(
             FEED, held.permit(self._stopping, keeper), is_obsolete=lambda: directory.table.is_obsolete(stream.label)
         )
@@ -174,6 +184,7 @@ class ShardConsumer(Service):
         finally:
             self._flow.withdraw(self._source)
             self._lag.forget(self._shard_id)
+            self._health.forget(self._shard_id)
             self._progress.ended(self._name)
             self._stopping.set()
             self._on_end()
@@ -208,15 +219,19 @@ class ShardConsumer(Service):
                     page = self._reader.next_page()
             except FeedUnavailableError as error:
                 failures += 1
+                self._health.failed(self._shard_id, str(error))
                 self._log.warning("feed.read_failed", error=str(error), failures=failures)
                 self._stopping.wait(self._settings.retry.delay_seconds(failures, self._runtime.uniform()))
                 continue
             except ShardLostError as error:
+                if isinstance(error, FeedDeniedError):
+                    self._health.denied(self._stream.label, error.error)
                 self._meter.count(metrics.SHARDS_LOST)
                 self._log.warning("shard.lost", error=str(error))
                 self._drain()
                 return ShardState.UNREADABLE
             failures, is_read_out = 0, page.ended
+            self._health.read(self._stream.label, self._shard_id)
             self._take(page)
             pause = self._settings.pacing.next_pause(pause, page.records, PAGE_MAX_RECORDS)
             if pause and not is_read_out:

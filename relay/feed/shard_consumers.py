@@ -59,14 +59,16 @@ class ShardConsumers:
             consumer.stop()
 
     def _open(self, key: str, lease: HeldLease) -> None:
-        stream = self._discovery.stream
-        if stream is None or lease.is_fenced() or len(self._consumers) >= self._shards_max:
+        if lease.is_fenced() or len(self._consumers) >= self._shards_max:
             return
         assert lease.stream_label is not None, "only the sweep's lease has no stream"
-        if lease.stream_label > stream.label:  # of a table, perhaps, that this worker has not noticed yet
+        newest, stream = self._discovery.stream, self._discovery.stream_of(lease.stream_label)
+        if stream is None:
+            return
+        if newest is not None and stream.label > newest.label:  # of a table that this worker has not noticed yet
             self._discovery.hurry()
             return
-        consumer = self._open_shard(lease, stream.former(lease.stream_label), self._discovery.hurry)
+        consumer = self._open_shard(lease, stream, self._discovery.hurry)
         self._consumers = {**self._consumers, key: consumer}
         consumer.start()
         after = None if lease.position is None else str(lease.position)

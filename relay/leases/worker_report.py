@@ -52,6 +52,18 @@ class DestinationReport(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class FeedReport(msgspec.Struct, frozen=True):
+    """How the worker sees the feed.
+
+    Attributes:
+        state: `up`, `absent`, `denied` or `outage`.
+        reason: What is wrong, and what to do; empty when it is well.
+    """
+
+    state: str
+    reason: str = ""
+
+
 class HeldUpReport(msgspec.Struct, frozen=True):
     """An aggregate that waits alone, since the bus does not take its next event though it takes others'.
 
@@ -82,6 +94,7 @@ class WorkerReport(msgspec.Struct, frozen=True):
         in_flight: Commits in hand, `[aggregate id, last number]`, at most `IN_FLIGHT_SHOWN_MAX`.
         held_up: Aggregates that wait alone, those that wait longest first; some of them when they are many.
         held_up_count: How many they are.
+        feed: How it sees the feed; None from a worker that does not say it.
     """
 
     shards: tuple[ShardReport, ...] = ()
@@ -90,6 +103,7 @@ class WorkerReport(msgspec.Struct, frozen=True):
     in_flight: tuple[tuple[str, int], ...] = ()
     held_up: tuple[HeldUpReport, ...] = ()
     held_up_count: int = 0
+    feed: FeedReport | None = None
 
 
 def encode(report: WorkerReport) -> str:

@@ -6,6 +6,7 @@ from eventstore.ports import Runtime
 from relay import metrics
 from relay.delivery.flow import Flow
 from relay.delivery.pumps.pump import Pump
+from relay.feed.health import FeedHealth
 from relay.feed.lag import FeedLag
 from relay.feed.unread import RETENTION_SECONDS
 from relay.leases.keeper import Keeper
@@ -39,8 +40,9 @@ def watch_flow(meter: Meter, flow: Flow) -> None:
     meter.watch(metrics.HELD_UP, held_up)
 
 
-def watch_feed(meter: Meter, lag: FeedLag) -> None:
-    """Let a meter read how far each shard was read."""
+def watch_feed(meter: Meter, lag: FeedLag, health: FeedHealth) -> None:
+    """Let a meter read whether the feed can be read, and how far each shard was."""
+    meter.watch(metrics.FEED_UP, lambda: {(): float(health.trouble is None)})
     meter.watch(metrics.FEED_LAG, lambda: {(shard,): seconds for shard, seconds in lag.by_shard().items()})
     meter.watch(
         metrics.TRIM_HEADROOM,

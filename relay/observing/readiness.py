@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from relay.delivery.flow import Flow
 from relay.delivery.pumps.pump import Pump
+from relay.feed.trouble import FeedTrouble
 from relay.leases.fleet import WorkerState
 from relay.leases.keeper import Keeper
 from relay.observing.http.health import Check
@@ -13,15 +14,15 @@ SIGHT_MIN_SECONDS = 10.0
 """DynamoDB counts as out of reach when the fleet was not read for this long, or for the duration of a lease."""
 
 
-def checks(keeper: Keeper, pumps: Iterable[Pump], flow: Flow) -> list[Check]:
+def checks(keeper: Keeper, pumps: Iterable[Pump], flow: Flow, feed: FeedTrouble | None = None) -> list[Check]:
     """Return one check per thing that the worker needs.
 
-    Required are DynamoDB, the leases, and the destination that pages wait for. Another destination in trouble delays
-    nobody, an aggregate that the bus refuses waits alone, and a pause is what an operator wants: they are shown, and
-    leave the worker ready.
+    Required are DynamoDB, the leases, and the destination that pages wait for. What the feed does not say the sweep
+    finds, another destination in trouble delays nobody, an aggregate that the bus refuses waits alone, and a pause is
+    what an operator wants: they are shown, and leave the worker ready.
     """
     destinations = [_destination(pump) for pump in pumps]
-    return [_dynamodb(keeper), _leases(keeper), *destinations, _refused(flow), _paused(keeper)]
+    return [_dynamodb(keeper), _leases(keeper), _feed(feed), *destinations, _refused(flow), _paused(keeper)]
 
 
 def _dynamodb(keeper: Keeper) -> Check:
@@ -42,6 +43,11 @@ def _leases(keeper: Keeper) -> Check:
     if fenced:
         return Check("leases", ok=False, reason=f"not renewed in time: {', '.join(fenced)}; nothing is delivered there")
     return Check("leases", ok=True)
+
+
+def _feed(trouble: FeedTrouble | None) -> Check:
+    reason = "" if trouble is None else f"{trouble.state.value}: {trouble.reason}"
+    return Check("feed", ok=trouble is None, required=False, reason=reason)
 
 
 def _destination(pump: Pump) -> Check:

@@ -7,9 +7,11 @@ from relay.delivery.pumps.pump import Pump
 from relay.delivery.work.turns import HeldUp
 from relay.feed.lag import FeedLag
 from relay.feed.shard_consumer import ShardConsumer
+from relay.feed.trouble import FeedState, FeedTrouble
 from relay.leases.worker_report import (
     IN_FLIGHT_SHOWN_MAX,
     DestinationReport,
+    FeedReport,
     HeldUpReport,
     ShardReport,
     SweepReport,
@@ -24,6 +26,8 @@ def report(
     lag: FeedLag,
     sweep: SweepReport | None,
     now_ms: int,
+    *,
+    trouble: FeedTrouble | None = None,
 ) -> WorkerReport:
     """Return a worker's current report.
 
@@ -34,6 +38,7 @@ def report(
         lag: Of its readers.
         sweep: What its sweep found, when it sweeps.
         now_ms: Its clock.
+        trouble: What is wrong with the feed.
     """
     behind = lag.by_shard()
     in_hand = [key for consumer in consumers for key in consumer.in_hand]
@@ -47,7 +52,12 @@ def report(
         in_flight=tuple(in_hand[:IN_FLIGHT_SHOWN_MAX]),
         held_up=tuple(_held_up(each, now_ms) for each in flow.held_up()),
         held_up_count=sum(flow.count_held_up().values()),
+        feed=_feed(trouble),
     )
+
+
+def _feed(trouble: FeedTrouble | None) -> FeedReport:
+    return FeedReport(FeedState.UP.value) if trouble is None else FeedReport(trouble.state.value, trouble.reason)
 
 
 def _held_up(found: HeldUp, now_ms: int) -> HeldUpReport:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from relay.feed.lineage import Shard
+from relay.feed.trouble import FeedState, FeedTrouble
 from relay.feed.unread import RETENTION_SECONDS, Unread
 from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, WorkerRecord, lease_key
 from relay.leases.position import Position
@@ -13,6 +14,7 @@ from relay.outbox.debt import Survey
 
 UP = "up"
 _SEVERITY = ("misconfigured", "outage", "breaker_open", UP)
+_FEED_SEVERITY = (FeedState.DENIED.value, FeedState.ABSENT.value, FeedState.OUTAGE.value, FeedState.UP.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,21 @@ class DestinationView:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedView:
+    """The feed, as the live workers see it, and as it looks from here; the worst word counts.
+
+    Attributes:
+        state: As in `FeedReport`.
+        reason: What is wrong, and what to do.
+        workers: Workers that say so; none when only this look does.
+    """
+
+    state: str = UP
+    reason: str = ""
+    workers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HeldUpView:
     """An aggregate that waits alone, since the bus does not take its next event though it takes others'.
 
@@ -108,6 +125,7 @@ class Overview:
         sweep_owner: The worker that walks it.
         held_up: Aggregates that wait alone, those that wait longest first; some of them when they are many.
         held_up_count: How many they are; one that two workers have counts twice when not all are named.
+        feed: How the feed is.
     """
 
     at_ms: int
@@ -120,6 +138,7 @@ class Overview:
     sweep_owner: str | None
     held_up: tuple[HeldUpView, ...] = ()
     held_up_count: int = 0
+    feed: FeedView = FeedView()
 
     @property
     def live_workers(self) -> int:
@@ -141,6 +160,8 @@ def compose(
     unread: Mapping[str, Unread],
     names: Iterable[str],
     now_ms: int,
+    *,
+    trouble: FeedTrouble | None = None,
 ) -> Overview:
     """Put the overview together.
 
@@ -152,6 +173,7 @@ def compose(
         unread: By shard, what lies behind its checkpoint, where no live worker says it.
         names: All destinations.
         now_ms: The looker's clock.
+        trouble: Why the feed could not be looked at from here.
     """
     alive = heartbeats.seemingly_alive(fleet, now_ms)
     owned = dict.fromkeys(fleet.workers, 0)
@@ -177,6 +199,7 @@ def compose(
         sweep_owner=None if sweep_lease is None else sweep_lease.owner,
         held_up=waiting_alone,
         held_up_count=_held_up_count(waiting_alone, fleet, alive),
+        feed=_feed(fleet, alive, trouble),
     )
 
 
@@ -198,6 +221,18 @@ def _held_up_count(named: tuple[HeldUpView, ...], fleet: Fleet, alive: frozenset
     """Return how many wait alone: those that are named, and of each worker those that it counts beyond them."""
     reports = [fleet.workers[worker_id].report for worker_id in alive]
     return len(named) + sum(max(0, each.held_up_count - len(each.held_up)) for each in reports if each is not None)
+
+
+def newest_label(fleet: Fleet) -> str:
+    """Return the label of the newest stream that has leases; empty when none has, for a feed that cannot be listed."""
+    return max((lease.stream_label or "" for lease in fleet.leases.values()), default="")
+
+
+def leased(fleet: Fleet) -> list[Shard]:
+    """Return the shards of that stream, as far as they have leases."""
+    label = newest_label(fleet)
+    found = (lease.shard_id for _, lease in sorted(fleet.leases.items()) if lease.stream_label == label)
+    return [Shard(shard_id, None) for shard_id in found if shard_id is not None]
 
 
 def unreported(fleet: Fleet, stream_label: str, listing: Iterable[Shard], now_ms: int) -> list[Shard]:
@@ -271,6 +306,25 @@ def destination(name: str, fleet: Fleet, alive: frozenset[str]) -> DestinationVi
     state = min((each.state for _, each in said), key=_severity)
     reason = next((each.reason for _, each in said if each.state == state and each.reason), "")
     return DestinationView(name, state, reason, tuple(worker_id for worker_id, each in said if each.state == state))
+
+
+def _feed(fleet: Fleet, alive: frozenset[str], trouble: FeedTrouble | None) -> FeedView:
+    said = {
+        worker_id: report.feed
+        for worker_id in sorted(alive)
+        for report in [fleet.workers[worker_id].report]
+        if report is not None and report.feed is not None
+    }
+    worst = min((each.state for each in said.values()), key=_feed_severity, default=UP)
+    if worst == UP:  # what is refused to who looks need not be refused to the workers
+        is_known = bool(said) and trouble is not None and trouble.state is FeedState.DENIED
+        return FeedView() if trouble is None or is_known else FeedView(trouble.state.value, trouble.reason)
+    reason = next((each.reason for each in said.values() if each.state == worst and each.reason), "")
+    return FeedView(worst, reason, tuple(name for name, each in said.items() if each.state == worst))
+
+
+def _feed_severity(state: str) -> int:
+    return _FEED_SEVERITY.index(state) if state in _FEED_SEVERITY else 0
 
 
 def _severity(state: str) -> int:

@@ -60,6 +60,7 @@ def test_a_relay_at_work_is_alive_ready_and_counts(terminal, corner):
         {
             "dynamodb": True,
             "leases": True,
+            "feed": True,
             "destination bus": True,
             "destination index": True,
             "nothing refused": True,
@@ -84,6 +85,7 @@ def test_a_relay_at_work_is_alive_ready_and_counts(terminal, corner):
     assert found["relay_commits_delivered_total"] == 2
     assert found["relay_commit_to_confirm_seconds_count"] == 2
     assert found["relay_leases_held"] == 2
+    assert found["relay_feed_up"] == 1
     assert found["relay_leases_taken_total"] == 2
     assert found["relay_leases_lost_total"] == 0
     assert 23 * 3600 < found["relay_feed_trim_headroom_seconds"] <= 24 * 3600

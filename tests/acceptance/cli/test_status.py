@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from eventstore import AggregateRef, NewEvent
+from tests.support import stream_switch
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
+
+ITEM = AggregateRef("ITEM", "SKU-1")
 
 
 def counts(**changed: object) -> dict[str, object]:
@@ -111,18 +114,37 @@ def test_watching_ends_cleanly(terminal, corner):
 
 def test_the_set_up_is_not_as_it_must_be(untouched, terminal, corner):
     """
-    Without tables, and without the outbox's stream, every command of the relay ends with 2 and says what to do.
+    Without tables every command of the relay ends with 2 and says what to do.
     """
-    corner.client.update_table(TableName="inventory_outbox", StreamSpecification={"StreamEnabled": False})
+    found = untouched.run_all({"json": ["relay", "status", "--json"], "run": ["relay", "run"]})
 
-    no_tables = untouched.run_all({"json": ["relay", "status", "--json"], "run": ["relay", "run"]})
-    no_stream = terminal.run_all({"json": ["relay", "replay", "--json"], "run": ["relay", "run"]})
-
-    for found in (no_tables, no_stream):
-        assert {name: finished.code for name, finished in found.items()} == {"json": 2, "run": 2}
-        assert found["json"].document["diagnostics"] == [found["json"].error]
-        assert found["run"].out == ""
-    for finished in no_tables.values():
+    assert {name: finished.code for name, finished in found.items()} == {"json": 2, "run": 2}
+    assert found["json"].document["diagnostics"] == [found["json"].error]
+    assert found["run"].out == ""
+    for finished in found.values():
         assert "does not exist: run `eventstore init`" in finished.error
-    for finished in no_stream.values():
-        assert "table 'inventory_outbox' has another layout: its stream is off, not NEW_IMAGE" in finished.error
+
+
+def test_the_stream_is_switched_off(terminal, corner):
+    """
+    A relay starts, says so and lets the sweep deliver; the picture says it, too. Switched on again, the feed is read.
+    """
+    stream_switch.switch_off(corner)
+    corner.store().append(ITEM, [NewEvent("A", {})], expected_version=0)
+    quick = {"RELAY_SWEEP_MIN_AGE_SECONDS": "2", "RELAY_SWEEP_INTERVAL_SECONDS": "0.5", "RELAY_DISCOVERY_SECONDS": "1"}
+    with terminal.with_settings(**quick, RELAY_LOG_FORMAT="json").start("relay", "run") as relay:
+        until(lambda: corner.client.scan(TableName="inventory_outbox")["Count"] == 0, "the sweep has delivered it")
+        relay.until_said("feed.absent")
+        until(
+            lambda: terminal.run("relay", "status", "--json").document["data"]["feed"]["workers"] != [],
+            "its record says it",
+        )
+        shown = terminal.run("relay", "status", "--json").document["data"]
+        stream_switch.switch_on(corner)
+        relay.until_said("shard.opened")
+        relay.signal(signal.SIGTERM)
+        finished = relay.end()
+
+    assert shown["feed"]["state"] == "absent"
+    assert "switch it on with the view NEW_IMAGE" in shown["feed"]["reason"]
+    assert finished.code == 0

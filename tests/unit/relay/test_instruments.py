@@ -18,6 +18,7 @@ from relay.delivery.work.turns import HeldUp
 from relay.destination import Trouble, TroubleKind
 from relay.destinations.bus.broker import BrokerLostError
 from relay.destinations.index.client import IndexLostError
+from relay.feed.health import FeedHealth
 from relay.feed.lag import FeedLag
 from relay.leases.fleet import Fleet, Pause, WorkerState
 from relay.metrics import Labels, Metric
@@ -175,7 +176,7 @@ def test_feed_lag_and_trim_headroom_go_on_while_a_reader_hangs() -> None:
     """
     clock = ManualRuntime()
     meter, lag = RecordingMeter(clock), FeedLag(clock)
-    gauges.watch_feed(meter, lag)
+    gauges.watch_feed(meter, lag, FeedHealth(clock))
     lag.note("s-1", clock.now_ms() - 10_000, at_end=False)
     lag.note("s-2", clock.now_ms(), at_end=True)
     clock.advance(5.0)
@@ -279,6 +280,7 @@ def test_a_worker_in_order_is_ready() -> None:
     assert [check.name for check in checks] == [
         "dynamodb",
         "leases",
+        "feed",
         "destination bus",
         "destination index",
         "nothing refused",

@@ -37,6 +37,10 @@ class Pool:
         self.shard_id = shard.id
         self.key = lease_key(bench.relay.directory.stream().label, shard.id)
 
+    def stream_of(self, label: str) -> Stream | None:
+        """See `Discovery`."""
+        return self._bench.relay.directory.named(label)
+
     def hurry(self) -> None:
         """Nothing to look at."""
 

@@ -12,13 +12,21 @@ from eventstore.testing.manual_runtime import ManualRuntime
 from relay.cli.status import watch
 from relay.cli.status_view import advice
 from relay.feed.lineage import Shard
+from relay.feed.trouble import FeedState, FeedTrouble
 from relay.feed.unread import Unread
 from relay.leases.fleet import SWEEP_KEY, Fleet, FleetSettings, Lease, Pause, WorkerRecord, lease_key
 from relay.leases.position import Position
-from relay.leases.worker_report import DestinationReport, HeldUpReport, ShardReport, SweepReport, WorkerReport
+from relay.leases.worker_report import (
+    DestinationReport,
+    FeedReport,
+    HeldUpReport,
+    ShardReport,
+    SweepReport,
+    WorkerReport,
+)
 from relay.operating import overview
 from relay.operating.heartbeats import HeartbeatWatch
-from relay.operating.overview import Overview
+from relay.operating.overview import FeedView, Overview
 from relay.outbox.debt import Survey
 from tests.support.waiting import until
 
@@ -494,3 +502,65 @@ def test_watching_ends_cleanly_when_interrupted(night: Night, monkeypatch: pytes
     assert len(found.out.splitlines()) == 3
     assert waits[:3] == [0.5, 0.5, 0.5]
     assert text.code == 0
+
+
+def feed_says(state: str, reason: str = "") -> WorkerReport:
+    return WorkerReport(feed=FeedReport(state, reason))
+
+
+def test_the_worst_word_about_the_feed_counts() -> None:
+    """
+    A dead worker's, and one that says nothing of it, do not; what is refused to who looks is not refused to workers.
+    """
+    workers = [
+        worker("w1", report=feed_says("up")),
+        worker("w2", report=feed_says("denied", "no rights")),
+        worker("w3", report=WorkerReport()),
+        worker("w4", silent_seconds=60.0, report=feed_says("absent", "of yesterday")),
+    ]
+    assert compose([], workers).feed == FeedView("denied", "no rights", ("w2",))
+    assert compose([], workers[:1]).feed == FeedView()
+    assert compose([], []).feed == FeedView()
+    mine = FeedTrouble(FeedState.DENIED, "not for you", needs_person=True)
+    fleet = Fleet({}, {each.worker_id: each for each in workers[:1]}, None, SETTINGS)
+    assert overview.compose(fleet, Survey(), "label", [], {}, NAMES, NOW_MS, trouble=mine).feed == FeedView()
+    assert overview.compose(Fleet(), Survey(), "", [], {}, NAMES, NOW_MS, trouble=mine).feed == FeedView(
+        "denied", "not for you"
+    )
+
+
+@pytest.mark.parametrize("fault", ["absent", "denied"])
+def test_the_picture_is_whole_without_a_feed(night: Night, fault: str) -> None:
+    """
+    With the stream off, or no right to look at it, everything else is shown, and what to do.
+    """
+    night.append("a")
+    if fault == "absent":
+        off = {"StreamEnabled": False}
+        night.client.update_table(TableName="inventory_outbox", StreamSpecification=off)
+    else:
+
+        def refuse(operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+            if operation == "DescribeStream":
+                raise ServiceError("AccessDeniedException", "not for you")
+            return effect()
+
+        night.way.trap = refuse
+    shown, told = night.type("status"), night.type("status", "--json")
+
+    assert (shown.code, told.code) == (0, 0)
+    assert told.document["data"]["outbox"]["rows"] == 1
+    assert told.document["data"]["feed"]["state"] == fault
+    assert told.document["data"]["feed"]["reason"] != ""
+    assert "Next: the feed is not read, and the sweep delivers later" in shown.out
+
+
+def test_what_is_owed_is_replayed_without_a_stream(night: Night) -> None:
+    """
+    A replay reads rows, not the feed.
+    """
+    night.client.update_table(TableName="inventory_outbox", StreamSpecification={"StreamEnabled": False})
+    night.append("a")
+
+    assert night.type("replay").code == 0
+    assert night.on_bus() == [("a", 1)]

@@ -26,10 +26,22 @@ class WriteStatement:
     Attributes:
         text: With a `?` for each value.
         parameters: The values, as attribute values.
+        shows_obstacle: Whether the row that does not meet the condition is asked for.
     """
 
     text: str
     parameters: Sequence[Mapping[str, Any]]
+    shows_obstacle: bool = False
+
+    @property
+    def is_insert(self) -> bool:
+        """Whether it is on the condition that no row is there."""
+        return self.text.startswith("INSERT ")
+
+    def request(self) -> dict[str, Any]:
+        """Return it as DynamoDB wants it."""
+        shown = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if self.shows_obstacle else {}
+        return {"Statement": self.text, "Parameters": list(self.parameters), **shown}
 
 
 def execute(caller: Caller, table: str, statements: Sequence[WriteStatement]) -> list[Outcome]:
@@ -53,7 +65,7 @@ def execute(caller: Caller, table: str, statements: Sequence[WriteStatement]) ->
     assert len(statements) <= limits.BATCH_MAX_STATEMENTS, "the caller cuts it into calls"
     if not statements:
         return []
-    request = [{"Statement": one.text, "Parameters": list(one.parameters)} for one in statements]
+    request = [one.request() for one in statements]
     try:
         reply = caller.once(caller.client.batch_execute_statement, needs="Responses", Statements=request)
     except (NotAppliedError, OutcomeLostError):
@@ -63,13 +75,15 @@ def execute(caller: Caller, table: str, statements: Sequence[WriteStatement]) ->
     answers = reply["Responses"]
     if len(answers) != len(statements):
         raise OutcomeLostError(f"the reply has {len(answers)} answers to {len(statements)} statements")
-    return [_outcome(caller, table, answer) for answer in answers]
+    return [_outcome(caller, table, one, answer) for one, answer in zip(statements, answers, strict=True)]
 
 
-def _outcome(caller: Caller, table: str, answer: Mapping[str, Any]) -> Outcome:
+def _outcome(caller: Caller, table: str, statement: WriteStatement, answer: Mapping[str, Any]) -> Outcome:
     if "Error" not in answer:
         item: Mapping[str, Any] = answer.get("Item", {})
         return item
+    if statement.is_insert and answer["Error"].get("Code") == "DuplicateItem":
+        return ConditionFailedError("a row is there")
     error = of_statement(answer["Error"])
     if isinstance(error, ConditionFailedError | NotAppliedError | OutcomeLostError):
         return error

@@ -195,6 +195,4 @@ class Discovery(Service):
 
     def _remove(self, leases: list[Lease]) -> None:
         """Remove leases that nobody needs; each conditional on what was seen."""
-        for lease in leases:
-            if lease.owner is None or lease.finished:
-                self._table.remove_lease(lease)
+        self._table.remove_leases([lease for lease in leases if lease.owner is None or lease.finished])

@@ -1,19 +1,19 @@
 """The fleet's partition of the relay table: one look at all of it, and conditional writes of single records."""
 
 import re
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from eventstore.backoff import Backoff
 from eventstore.dynamodb.caller import Caller, Operation, Refused, Taken
 from eventstore.dynamodb.table_names import TableNames
-from eventstore.errors import RequestRefusedError, TableLayoutError
+from eventstore.errors import EventStoreError, RequestRefusedError, TableLayoutError, TryLaterError
 from eventstore.ports import DynamoClient, Runtime
 from eventstore.rows.item import Item
 from relay.leases import records
 from relay.leases.errors import LeaseLostError
 from relay.leases.fleet import Fleet, FleetSettings, Lease, Pause, WorkerRecord
+from relay.leases.lease_writes import LEASES_MAX, LeaseWrites
 from relay.leases.position import Position
 
 _NAMES = {
@@ -23,6 +23,9 @@ _NAMES = {
 }  # fmt: skip
 _MINE = "#owner = :owner AND #term = :term"
 _ONE = {"N": "1"}
+
+_T = TypeVar("_T")
+_A = TypeVar("_A")
 
 
 class FleetTable:
@@ -43,6 +46,7 @@ class FleetTable:
         self._table = tables.relay
         self._runtime = runtime
         self._caller = Caller(client, runtime, backoff)
+        self._leases = LeaseWrites(self._caller, tables.relay)
 
     def look(self) -> Fleet:
         """Return all records, each as of some moment during the call.
@@ -66,9 +70,11 @@ class FleetTable:
 
     def create_lease(self, key: str) -> bool:
         """Create a lease that nobody holds; False when it is there already."""
-        item = records.new_lease(key, self._runtime.now_ms())
-        changed = self._write(self._client.put_item, Item=item, **_condition("attribute_not_exists(#key)"))
-        return not isinstance(changed, Refused)
+        return _only(self.create_leases([key]))
+
+    def create_leases(self, keys: Sequence[str]) -> dict[str, bool | TryLaterError]:
+        """Create leases that nobody holds; False for one that is there already, an error for one that may not be."""
+        return self._in_calls(keys, lambda some: self._leases.create(some, self._runtime.now_ms()))
 
     def renew(self, key: str, owner: str, term: int) -> Lease:
         """Send a heartbeat for a lease, and return the lease as it is afterwards.
@@ -76,32 +82,19 @@ class FleetTable:
         Raises:
             LeaseLostError: It is not held by this owner under this term.
         """
-        changed = self._update(key, "ADD #counter :one", _MINE, {**_holder(owner, term), ":one": _ONE})
-        if isinstance(changed, Refused):
-            raise LeaseLostError(key, worker_id=owner, term=term)
-        return records.decode_lease(changed, self._table)
+        return _only(self._leases.renew({key: term}, owner))
+
+    def renew_all(self, terms: Mapping[str, int], owner: str) -> dict[str, Lease | EventStoreError]:
+        """Send a heartbeat for leases by one call; see `LeaseWrites.renew`."""
+        return self._leases.renew(terms, owner)
 
     def take(self, seen: Lease, owner: str) -> Lease | None:
         """Take a lease that has not changed since it was seen, and return it under its new term; None when it has."""
-        update = "SET #owner = :me, #term = :next, #counter = :count REMOVE #to"
-        condition = f"{_as_seen(seen)} AND #state = :reading"
-        values = {
-            **_seen_values(seen),
-            ":me": {"S": owner},
-            ":next": {"N": str(seen.term + 1)},
-            ":count": {"N": str(seen.counter + 1)},
-            ":reading": {"S": records.READING},
-        }
-        changed = self._update(seen.key, update, condition, values)
-        if isinstance(changed, Refused):
-            there = None if not changed.item else records.decode_lease(changed.item, self._table)
-            if there is None or (there.owner, there.term) != (owner, seen.term + 1):
-                return None
-            # Taken by an attempt whose reply was lost, or handed to us: then others count from a time before this call.
-            with suppress(LeaseLostError):
-                return self.renew(seen.key, owner, there.term)
-            return None
-        return records.decode_lease(changed, self._table)
+        return _only(self._leases.take([seen], owner))
+
+    def take_all(self, seen: Sequence[Lease], owner: str) -> dict[str, Lease | EventStoreError | None]:
+        """Take leases by one call; see `LeaseWrites.take`."""
+        return self._leases.take(seen, owner)
 
     def save(self, key: str, owner: str, term: int, position: Position | None, *, finished: bool) -> None:
         """Write the checkpoint; `finished` says that the shard is closed and dealt with, and frees the lease.
@@ -156,13 +149,19 @@ class FleetTable:
 
     def remove_lease(self, seen: Lease) -> bool:
         """Remove a lease that nobody holds and that has not changed since it was seen; tell whether it is gone."""
-        if seen.owner is not None:
-            return False
-        key = records.key_of(seen.key)
-        changed = self._write(self._client.delete_item, Key=key, **_condition(_as_seen(seen), _seen_values(seen)))
-        if isinstance(changed, Refused):
-            return not changed.item
-        return True
+        return _only(self.remove_leases([seen]))
+
+    def remove_leases(self, seen: Sequence[Lease]) -> dict[str, bool | TryLaterError]:
+        """Remove leases likewise; False for one that is there, an error for one that may be."""
+        held: dict[str, bool | TryLaterError] = {lease.key: False for lease in seen if lease.owner is not None}
+        free = [lease for lease in seen if lease.owner is None]
+        return held | self._in_calls(free, self._leases.remove)
+
+    def _in_calls(self, each: Sequence[_T], write: Callable[[Sequence[_T]], dict[str, _A]]) -> dict[str, _A]:
+        written: dict[str, _A] = {}
+        for start in range(0, len(each), LEASES_MAX):
+            written |= write(each[start : start + LEASES_MAX])
+        return written
 
     def write_worker(self, record: WorkerRecord) -> None:
         """Write a worker's record, as its heartbeat."""
@@ -244,6 +243,14 @@ class FleetTable:
         return self._caller.write(
             operation, what=what, needs=needs, is_repeatable=True, TableName=self._table, **request
         )
+
+
+def _only(answers: Mapping[str, _A | EventStoreError]) -> _A:
+    """Return the only answer, or raise it."""
+    (answer,) = answers.values()
+    if isinstance(answer, EventStoreError):
+        raise answer
+    return answer
 
 
 def _holder(owner: str, term: int) -> dict[str, Any]:

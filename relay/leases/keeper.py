@@ -1,8 +1,9 @@
 """Keeps a worker's leases: renews them, takes free ones, asks for its share, and says what it holds."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 import structlog
 
@@ -16,13 +17,20 @@ from relay.leases.fleet_table import FleetTable
 from relay.leases.held import HeldLease
 from relay.leases.identity import WorkerIdentity
 from relay.leases.joining import Joining
+from relay.leases.lease_writes import LEASES_MAX
 from relay.leases.rules import View
 from relay.leases.worker_report import WorkerReport
 from relay.lifecycle import Service
 
 _TICK_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
+_TOGETHER_SHARE = 12
+"""Leases that are due within this share of a lease's duration are renewed with one that is due, and together from then
+on: a heartbeat is at most a quarter of its period early, once."""
+
 _NEVER = float("inf")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +162,14 @@ class Keeper(Service):
             EventStoreError: Some are not there yet; offer them again.
         """
         known = self._view.fleet.leases
-        for key in keys:
-            if key not in known:
-                self._table.create_lease(key)
-                self._nudge()
+        fresh = [key for key in keys if key not in known]
+        if not fresh:
+            return
+        made = self._table.create_leases(fresh)
+        self._nudge()
+        for answer in made.values():
+            if isinstance(answer, EventStoreError):
+                raise answer
 
     def held(self) -> Mapping[str, HeldLease]:
         """Return the leases that this worker holds, by key; the same key may come back under a later term."""
@@ -252,21 +264,42 @@ class Keeper(Service):
     def _renew_due(self) -> None:
         """Renew what is due, what was tried longest ago first, until DynamoDB does not answer."""
         self._note_fenced()
-        for held in sorted(self.held().values(), key=lambda each: each.tried_at):
-            sent_at = self._runtime.monotonic()
-            if sent_at < held.renew_at or (held.tried_at > held.renew_at and sent_at < held.tried_at + _RETRY_SECONDS):
-                continue
+        for some in _calls_of(self._due(self._runtime.monotonic())):
+            if not self._renew(some):
+                return  # the others will hardly fare better; each gets its turn
+
+    def _due(self, now: float) -> list[HeldLease]:
+        """Return what is to be renewed: what is due, and what would be soon, so that few calls carry all."""
+        held = sorted(self.held().values(), key=lambda each: each.tried_at)
+        if not any(self._renews_at(each) <= now for each in held):
+            return []
+        soon = now + self._lease_seconds / _TOGETHER_SHARE
+        return [each for each in held if self._renews_at(each) <= (soon if each.tried_at <= each.renew_at else now)]
+
+    def _renews_at(self, held: HeldLease) -> float:
+        return held.renew_at if held.tried_at <= held.renew_at else held.tried_at + _RETRY_SECONDS
+
+    def _renew(self, some: Sequence[HeldLease]) -> bool:
+        """Renew leases by one call; False when DynamoDB answered for none of them."""
+        sent_at = self._runtime.monotonic()
+        for held in some:
             held.tried_at = sent_at
-            try:
-                lease = self._table.renew(held.key, self._me, held.term)
-            except LeaseLostError:
+        try:
+            answers = self._table.renew_all({held.key: held.term for held in some}, self._me)
+        except EventStoreError as error:
+            answers = dict.fromkeys((held.key for held in some), error)
+        failed: dict[str, list[str]] = {}
+        for held in some:
+            answer = answers[held.key]
+            if isinstance(answer, LeaseLostError):
                 self._lose(held)
-            except EventStoreError as error:
-                self._log.warning("lease.renew_failed", lease=held.key, error=str(error))
-                if isinstance(error, TryLaterError):
-                    return  # the others will hardly fare better; each gets its turn
+            elif isinstance(answer, EventStoreError):
+                failed.setdefault(str(answer), []).append(held.key)
             else:
-                held.renewed(lease, sent_at, rules.asker_of(self._view, lease))
+                held.renewed(answer, sent_at, rules.asker_of(self._view, answer))
+        for reason, keys in failed.items():
+            self._log.warning("lease.renew_failed", lease=keys[0], leases=len(keys), error=reason)
+        return not all(isinstance(answer, TryLaterError) for answer in answers.values())
 
     def _note_fenced(self) -> None:
         fenced = frozenset(held.key for held in self.held().values() if held.is_fenced())
@@ -356,8 +389,8 @@ class Keeper(Service):
             return
         try:
             self._check_settings(view.fleet)
-            for lease in rules.to_take(view):
-                self._take(lease)
+            for some in _calls_of(rules.to_take(view)):
+                self._take(some)
                 self._renew_due()  # taking many may take long
             for lease in rules.to_give_back(view):
                 self._table.release(lease.key, self._me, lease.term)
@@ -390,11 +423,23 @@ class Keeper(Service):
             different = rules.differences(fleet.settings, self._settings.fleet)
             raise FleetSettingsError(different, self.live_workers() - {self._me})
 
-    def _take(self, lease: Lease) -> None:
+    def _take(self, some: Sequence[Lease]) -> None:
+        """Take leases by one call; what was taken is held, whatever became of the others.
+
+        Raises:
+            EventStoreError: Of some nobody knows whether they were taken; the next look tells.
+        """
         sent_at = self._runtime.monotonic()
-        taken = self._table.take(lease, self._me)
-        if taken is None:
-            return  # somebody was quicker, or the owner sent a heartbeat
+        answers = self._table.take_all(some, self._me)
+        for lease in some:
+            taken = answers[lease.key]
+            if isinstance(taken, Lease):  # else somebody was quicker, or the owner sent a heartbeat
+                self._hold(lease, taken, sent_at)
+        for answer in answers.values():
+            if isinstance(answer, EventStoreError):
+                raise answer
+
+    def _hold(self, lease: Lease, taken: Lease, sent_at: float) -> None:
         held = HeldLease(
             taken, self._me, sent_at, lease_seconds=self._lease_seconds, table=self._table, runtime=self._runtime
         )
@@ -424,10 +469,7 @@ class Keeper(Service):
 
     def _pause_seconds(self) -> float:
         moments = [self._look_at, self._write_at]
-        moments.extend(
-            held.renew_at if held.tried_at <= held.renew_at else held.tried_at + _RETRY_SECONDS
-            for held in self.held().values()
-        )
+        moments.extend(self._renews_at(held) for held in self.held().values())
         return max(0.0, min(_TICK_SECONDS, min(moments) - self._runtime.monotonic()))
 
     def _nudge(self) -> None:
@@ -438,6 +480,12 @@ class Keeper(Service):
         with self._lock:
             so_far = self._counts
             self._counts = LeaseCounts(so_far.taken + taken, so_far.lost + lost, so_far.released + released)
+
+
+def _calls_of(each: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Cut leases into what one call takes."""
+    for start in range(0, len(each), LEASES_MAX):
+        yield each[start : start + LEASES_MAX]
 
 
 def _without(held: Mapping[str, HeldLease], key: str) -> dict[str, HeldLease]:

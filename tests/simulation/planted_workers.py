@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 from eventstore.dynamodb.errors import ConditionFailedError, DynamoError
+from eventstore.dynamodb.statements import WriteStatement
 from eventstore.errors import EventStoreError
 from eventstore.rows.item import row_key
 from relay.delivery.commit import OwedCommit
@@ -16,10 +18,12 @@ from relay.delivery.pumps.bus_pump import BusPump
 from relay.destination import BUS, CommitKey
 from relay.feed.shard_consumer import ShardConsumer, ShardState
 from relay.feed.shard_consumers import ShardConsumers
-from relay.leases import fleet_table, rules
-from relay.leases.fleet_table import FleetTable
+from relay.leases import rules
+from relay.leases.errors import LeaseLostError
+from relay.leases.fleet import Lease
 from relay.leases.held import HeldLease
 from relay.leases.keeper import Keeper
+from relay.leases.lease_writes import LeaseWrites
 from relay.operating.parked import drop as drops
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.mark import Mark, MarkedRow
@@ -80,18 +84,29 @@ def _checkpoint_by_a_former_owner() -> Iterator[None]:
 @planted("two-workers-renew-one-term", "a lease changes hands under a new term", "only the owner sends a heartbeat")
 def _two_workers_renew_one_term() -> Iterator[None]:
     """Who takes an abandoned lease goes on under its term, and a renewal asks for the term alone."""
-    honest = FleetTable._update
+    honest = LeaseWrites._take_of
 
-    def update(self: FleetTable, key: str, update: str, condition: str, values: Mapping[str, Any]) -> Any:
-        changed = dict(values)
-        if ":next" in changed and ":owner" in changed:
-            changed[":next"] = changed[":term"]
-        if condition == fleet_table._MINE and update.startswith("ADD #counter :one") and "#to" not in update:
-            condition = "#term = :term"
-            del changed[":owner"]
-        return honest(self, key, update, condition, changed)
+    def take_of(self: LeaseWrites, seen: Lease, owner: str) -> WriteStatement:
+        statement = honest(self, seen, owner)
+        if seen.owner is None:
+            return statement
+        me, _, *rest = statement.parameters
+        return replace(statement, parameters=[me, {"N": str(seen.term)}, *rest])
 
-    with patch.object(FleetTable, "_update", update):
+    def renew(self: LeaseWrites, terms: Mapping[str, int], owner: str) -> dict[str, Any]:
+        text = self._renew.replace(' AND "owner" = ?', "")
+        made = {
+            key: WriteStatement(text, [{"N": "1"}, {"S": "fleet"}, {"S": key}, {"N": str(term)}])
+            for key, term in terms.items()
+        }
+        return {
+            key: LeaseLostError(key, worker_id=owner, term=terms[key])
+            if isinstance(answer, ConditionFailedError)
+            else self._decoded(answer)
+            for key, answer in self._each(made, wants_item=True).items()
+        }
+
+    with patch.object(LeaseWrites, "_take_of", take_of), patch.object(LeaseWrites, "renew", renew):
         yield
 
 

@@ -25,6 +25,13 @@ DELETE = 'DELETE FROM "things" WHERE "owner_id" = ? AND "num" = ? AND "mark" = ?
 DELETE_UNMARKED = 'DELETE FROM "things" WHERE "owner_id" = ? AND "num" = ? AND "mark" IS MISSING'
 UPDATE = 'UPDATE "things" SET "seen" = set_add("seen", ?) WHERE "owner_id" = ? AND "num" = ? AND "mark" = ?'
 UPDATE_AND_SHOW = f"{UPDATE} RETURNING ALL NEW *"
+COUNT = 'UPDATE "things" SET "count" = "count" + ? WHERE "owner_id" = ? AND "num" = ?'
+RECOUNT = (
+    'UPDATE "things" SET "mark" = ? SET "count" = "count" + ? REMOVE "gone"'
+    ' WHERE "owner_id" = ? AND "num" = ? AND "mark" = ? RETURNING ALL NEW *'
+)
+MARK_UNSEEN = 'UPDATE "things" SET "mark" = ? WHERE "owner_id" = ? AND "num" = ? AND "seen" IS MISSING AND "mark" = ?'
+INSERT = """INSERT INTO "things" VALUE {'owner_id': ?, 'num': ?, 'mark': ?}"""
 WITH_ITEM = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
 
@@ -220,6 +227,56 @@ def test_set_add_to_what_is_no_set_is_refused(client):
 # Many in a call
 
 
+def test_an_update_sets_adds_and_removes(client):
+    """
+    Several attributes in one statement, each as it was told; the new item has them all.
+    """
+    put(client, marked(1, count=N(5), gone=S("x")))
+
+    answers = execute(client, statement(RECOUNT, S("new"), N(2), S("ann"), N(1), S("m")))
+
+    assert answers == [{"TableName": THINGS, "Item": thing("ann", 1, mark=S("new"), count=N(7))}]
+    assert get(client, "ann", 1) == thing("ann", 1, mark=S("new"), count=N(7))
+
+
+def test_an_update_can_ask_for_an_absent_attribute(client):
+    """
+    Beside what an attribute has to be.
+    """
+    put(client, marked(1), marked(2, seen={"SS": ["bus"]}))
+
+    assert outcomes(client, *(statement(MARK_UNSEEN, S("new"), S("ann"), N(number), S("m")) for number in (1, 2))) == [
+        None,
+        "ConditionalCheckFailed",
+    ]
+
+
+def test_a_sum_needs_a_number_that_is_there(client):
+    """
+    Adding to nothing is no sum.
+    """
+    put(client, marked(1))
+
+    assert outcomes(client, statement(COUNT, N(1), S("ann"), N(1))) == ["ValidationError"]
+    assert get(client, "ann", 1) == marked(1)
+
+
+def test_an_insert_makes_an_item_that_is_not_there(client):
+    """
+    Whoever comes second changes nothing.
+    """
+    put(client, marked(1))
+
+    answers = execute(
+        client, statement(INSERT, S("ann"), N(1), S("other")), statement(INSERT, S("ann"), N(2), S("new"))
+    )
+
+    assert answers[0]["Error"]["Code"] == "DuplicateItem"
+    assert answers[1] == {"TableName": THINGS}
+    assert get(client, "ann", 1) == marked(1)
+    assert get(client, "ann", 2) == thing("ann", 2, mark=S("new"))
+
+
 def test_each_statement_succeeds_or_fails_alone(client):
     """
     Answers come in the order of the statements, whatever becomes of the others.
@@ -335,6 +392,11 @@ def test_parameters_are_at_least_one_if_they_are_there(client):
         pytest.param(statement('DELETE FROM WHERE "num" = ?', N(1)), id="no-table"),
         pytest.param(
             see(1, "bus", text=UPDATE.replace('add("seen"', 'add("others"')), id="set-add-of-another-attribute"
+        ),
+        pytest.param(statement('INSERT INTO "things" VALUE {}', N(1)), id="an-insert-of-nothing"),
+        pytest.param(
+            statement('UPDATE "things" WHERE "owner_id" = ? AND "num" = ?', S("ann"), N(1)),
+            id="an-update-that-changes-nothing",
         ),
         pytest.param(delete(1) | {"Statement": f"{DELETE} RETURNING ALL NEW *"}, id="the-new-item-of-a-delete"),
     ],

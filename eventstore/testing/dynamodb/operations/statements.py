@@ -14,13 +14,17 @@ from eventstore.testing.dynamodb.engine import Engine
 from eventstore.testing.dynamodb.errors import CONDITION_FAILED, ServiceError, reason_of, validation
 from eventstore.testing.dynamodb.faults.statements import refuse
 from eventstore.testing.dynamodb.partiql.single_write import single_write
-from eventstore.testing.dynamodb.partiql.statement import is_read, parse
+from eventstore.testing.dynamodb.partiql.statement import Verb, is_read, parse
 from eventstore.testing.dynamodb.values import copy_item, read_value
-from eventstore.testing.dynamodb.writes import ON_FAILURE, Delete, Update, Write, check_on_failure
+from eventstore.testing.dynamodb.writes import ON_FAILURE, Delete, Put, Update, Write, check_on_failure
 
 STATEMENTS_MAX = 25
 STATEMENT_MAX_CHARACTERS = 8192
 """Sources: AWS, API reference of BatchExecuteStatement and BatchStatementRequest."""
+
+_WRITES: Mapping[Verb, type[Delete | Put | Update]] = {Verb.DELETE: Delete, Verb.INSERT: Put, Verb.UPDATE: Update}
+_DUPLICATE = {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
+"""What an INSERT meets whose key is there. Source: AWS, API reference of BatchStatementError."""
 
 Request = Mapping[str, Any]
 Reply = dict[str, Any]
@@ -32,6 +36,7 @@ class ItemWrite:
 
     write: Write
     returns_item: bool
+    verb: Verb
 
 
 def batch_execute_statement(engine: Engine, request: Request) -> Reply:
@@ -87,10 +92,10 @@ def _read(engine: Engine, entry: Request) -> ItemWrite | ServiceError:
         request = single_write(statement, table.schema, entry.get("Parameters") or ())
         if ON_FAILURE in entry:
             request[ON_FAILURE] = entry[ON_FAILURE]
-        write = Delete(table, request) if statement.set_add is None else Update(table, request)
+        write = _WRITES[statement.verb](table, request)
     except ServiceError as error:
         return error
-    return ItemWrite(write, statement.returns_item)
+    return ItemWrite(write, statement.returns_item, statement.verb)
 
 
 def _carry_out(engine: Engine, one: ItemWrite, tally: CapacityTally) -> Reply:
@@ -102,6 +107,8 @@ def _carry_out(engine: Engine, one: ItemWrite, tally: CapacityTally) -> Reply:
         if error.code == CONDITION_FAILED:
             found = table.get(one.write.checked_key())
             tally.write(table, 0 if found is None else found.size_bytes, {})
+            if one.verb is Verb.INSERT:
+                return {"Error": dict(_DUPLICATE)}
         return {"Error": reason_of(error)}
     (index_sizes,) = engine.commit([change])
     tally.write(table, change.larger_bytes, index_sizes)

@@ -1,16 +1,21 @@
 """One PartiQL statement that writes one item, parsed.
 
     DELETE FROM "table" WHERE conditions
-    UPDATE "table" SET "set" = set_add("set", ?) WHERE conditions [RETURNING ALL NEW *]
+    UPDATE "table" changes WHERE conditions [RETURNING ALL NEW *]
+    INSERT INTO "table" VALUE {'attribute': ?, 'another': ?}
 
-Conditions are joined by AND; each is `"attribute" = ?` or `"attribute" IS MISSING`, at most one for an attribute. Names
-stand in double quotes, values are parameters, keywords may have any case. Everything else is refused.
+Changes are `SET "attribute" = ?`, `SET "number" = "number" + ?`, `SET "set" = set_add("set", ?)` and
+`REMOVE "attribute"`, one after the other, each attribute once. Conditions are joined by AND; each is `"attribute" = ?`
+or `"attribute" IS MISSING`, at most one for an attribute. Names stand in double quotes, values are parameters, keywords
+may have any case. Everything else is refused.
 
-Sources: AWS, "PartiQL delete statements for DynamoDB", "PartiQL update statements for DynamoDB".
+Sources: AWS, "PartiQL delete statements for DynamoDB", "PartiQL update statements for DynamoDB", "PartiQL insert
+statements for DynamoDB", and of the sum "PartiQL operators for DynamoDB".
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 from eventstore.testing.dynamodb.errors import validation
@@ -19,12 +24,30 @@ from eventstore.testing.dynamodb.partiql.tokens import PartiqlTokens
 CACHE_SIZE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class SetAdd:
-    """`SET "name" = set_add("name", ?)`; `place` is that of the parameter."""
+class Verb(StrEnum):
+    """What a statement does to its item."""
 
+    DELETE = "delete"
+    UPDATE = "update"
+    INSERT = "insert"
+
+
+class ChangeKind(StrEnum):
+    """What an UPDATE does to one attribute."""
+
+    SET = "set"
+    PLUS = "plus"
+    SET_ADD = "set_add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """A change of one attribute, or for an INSERT its value; `place` is that of the parameter, None for a removal."""
+
+    kind: ChangeKind
     name: str
-    place: int
+    place: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +55,19 @@ class Statement:
     """One statement.
 
     Attributes:
+        verb: What it does.
         table: The name of the table.
         conditions: The attributes of the WHERE clause; each with the place of the parameter that it equals, or None
             where it has to be missing.
-        set_add: What an UPDATE does; None for a DELETE.
+        changes: What an UPDATE does, and the attributes of an INSERT; nothing for a DELETE.
         returns_item: Whether the item after the write is asked for.
         parameter_count: How many parameters it takes.
     """
 
+    verb: Verb
     table: str
     conditions: Mapping[str, int | None]
-    set_add: SetAdd | None
+    changes: tuple[AttributeChange, ...]
     returns_item: bool
     parameter_count: int
 
@@ -61,33 +86,74 @@ def parse(text: str) -> Statement:
         ServiceError: ValidationException; it is not one of those above.
     """
     tokens = PartiqlTokens(text)
-    set_add: SetAdd | None = None
+    changes: tuple[AttributeChange, ...] = ()
+    conditions: Mapping[str, int | None] = {}
+    returns_item = False
     if tokens.take_words("DELETE FROM"):
-        table = tokens.name()
+        verb, table = Verb.DELETE, tokens.name()
+        conditions = _conditions(tokens)
+    elif tokens.take_words("INSERT INTO"):
+        verb, table = Verb.INSERT, tokens.name()
+        changes = _members(tokens)
     else:
         tokens.expect_words("UPDATE")
-        table = tokens.name()
-        set_add = _set_add(tokens)
-    conditions = _conditions(tokens)
-    returns_item = set_add is not None and tokens.take_words("RETURNING ALL NEW")
-    if returns_item:
-        tokens.expect_sign("*")
+        verb, table = Verb.UPDATE, tokens.name()
+        changes = _changes(tokens)
+        conditions = _conditions(tokens)
+        returns_item = tokens.take_words("RETURNING ALL NEW")
+        if returns_item:
+            tokens.expect_sign("*")
     tokens.expect_end()
-    return Statement(table, conditions, set_add, returns_item, tokens.parameter_count)
+    return Statement(verb, table, conditions, changes, returns_item, tokens.parameter_count)
 
 
-def _set_add(tokens: PartiqlTokens) -> SetAdd:
-    tokens.expect_words("SET")
+def _changes(tokens: PartiqlTokens) -> tuple[AttributeChange, ...]:
+    changes: list[AttributeChange] = []
+    while True:
+        if tokens.take_words("REMOVE"):
+            changes.append(AttributeChange(ChangeKind.REMOVE, tokens.name(), None))
+        elif tokens.take_words("SET"):
+            changes.append(_assignment(tokens))
+        else:
+            break
+    if not changes or len({change.name for change in changes}) < len(changes):
+        raise tokens.malformed()
+    return tuple(changes)
+
+
+def _assignment(tokens: PartiqlTokens) -> AttributeChange:
     target = tokens.name()
     tokens.expect_sign("=")
-    tokens.expect_words("SET_ADD")
-    tokens.expect_sign("(")
-    if tokens.name() != target:
-        raise validation("The first argument to SET_ADD must equal the assignment value")
-    tokens.expect_sign(",")
-    set_add = SetAdd(target, tokens.parameter())
-    tokens.expect_sign(")")
-    return set_add
+    if tokens.take_words("SET_ADD"):
+        tokens.expect_sign("(")
+        if tokens.name() != target:
+            raise validation("The first argument to SET_ADD must equal the assignment value")
+        tokens.expect_sign(",")
+        change = AttributeChange(ChangeKind.SET_ADD, target, tokens.parameter())
+        tokens.expect_sign(")")
+        return change
+    if not tokens.is_name():
+        return AttributeChange(ChangeKind.SET, target, tokens.parameter())
+    if tokens.name() != target:  # DynamoDB adds to any attribute; nobody here does
+        raise tokens.malformed()
+    tokens.expect_sign("+")
+    return AttributeChange(ChangeKind.PLUS, target, tokens.parameter())
+
+
+def _members(tokens: PartiqlTokens) -> tuple[AttributeChange, ...]:
+    tokens.expect_words("VALUE")
+    tokens.expect_sign("{")
+    members: list[AttributeChange] = []
+    while True:
+        name = tokens.text()
+        tokens.expect_sign(":")
+        members.append(AttributeChange(ChangeKind.SET, name, tokens.parameter()))
+        if not tokens.take_sign(","):
+            break
+    tokens.expect_sign("}")
+    if len({member.name for member in members}) < len(members):
+        raise tokens.malformed()
+    return tuple(members)
 
 
 def _conditions(tokens: PartiqlTokens) -> Mapping[str, int | None]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from eventstore.testing.dynamodb.errors import ServiceError, validation
 
 _TOKEN = re.compile(
-    r'\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|"(?P<name>(?:[^"]|"")+)"|(?P<parameter>\?)|(?P<sign>[=(),*])|(?P<other>\S))'
+    r'\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|"(?P<name>(?:[^"]|"")+)"|(?P<parameter>\?)'
+    r"|'(?P<text>(?:[^']|'')+)'|(?P<sign>[=(),*+:{}])|(?P<other>\S))"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PartiqlToken:
-    """One token: its text and what it is - `word`, `name`, `parameter`, `sign`, `other` or `end`."""
+    """One token: its text and what it is - `word`, `name`, `text`, `parameter`, `sign`, `other` or `end`."""
 
     kind: str
     text: str
@@ -72,6 +73,14 @@ class PartiqlTokens:
     def name(self) -> str:
         """Take a name in double quotes, or refuse the statement."""
         return self._take("name").text
+
+    def is_name(self) -> bool:
+        """Tell whether a name in double quotes is next."""
+        return self._tokens[self._place].kind == "name"
+
+    def text(self) -> str:
+        """Take a text in single quotes, or refuse the statement."""
+        return self._take("text").text
 
     def parameter(self) -> int:
         """Take a `?`, or refuse the statement; return its place among the parameters, from 0."""

@@ -30,6 +30,7 @@ from .worlds import (
     TABLE,
     Fault,
     World,
+    answers_lost,
     cut_short,
     reply_lost,
     request_lost,
@@ -196,7 +197,7 @@ class TestCreate:
         """
         However it was lost, the lease is there.
         """
-        world.way.faults["PutItem"] = [fault]
+        world.way.faults["BatchExecuteStatement"] = [fault]
         world.table().create_lease(KEY)
         assert world.owners() == {"s1": None}
 
@@ -223,7 +224,7 @@ class TestRenew:
 
     def test_a_lease_that_is_gone_does_not_come_back(self, world: World) -> None:
         """
-        UpdateItem would create it.
+        An update would create it, were it not for the condition.
         """
         with pytest.raises(LeaseLostError):
             world.table().renew(KEY, "w1", 1)
@@ -235,7 +236,7 @@ class TestRenew:
         A counter that moves twice is as good as once; a reply without the row is none.
         """
         taken(world)
-        world.way.faults["UpdateItem"] = [fault]
+        world.way.faults["BatchExecuteStatement"] = [fault]
         assert world.table().renew(KEY, "w1", 1).counter == world.lease("s1").counter >= 2
 
     def test_a_renewal_is_bounded(self, world: World) -> None:
@@ -247,7 +248,7 @@ class TestRenew:
         world.way.always = throttled
         with pytest.raises(ThrottledError):
             world.table(attempts_max=3).renew(KEY, "w1", 1)
-        assert world.way.calls == ["UpdateItem"] * 3
+        assert world.way.calls == ["BatchExecuteStatement"] * 3
 
 
 class TestTake:
@@ -315,7 +316,7 @@ class TestTake:
         The second attempt finds our own name under the next term, and a heartbeat follows: others count from the take.
         """
         world.offer("s1")
-        world.way.faults["UpdateItem"] = [fault]
+        world.way.faults["BatchExecuteStatement"] = [fault]
         lease = world.table().take(world.lease("s1"), "w1")
         assert lease == world.lease("s1")
         assert lease is not None
@@ -493,7 +494,7 @@ class TestRemove:
         Also when a reply was lost.
         """
         world.offer("s1")
-        world.way.faults["DeleteItem"] = [fault]
+        world.way.faults["BatchExecuteStatement"] = [fault]
         assert world.table().remove_lease(world.lease("s1"))
         assert world.owners() == {}
 
@@ -557,6 +558,67 @@ class TestSettingsAndPause:
         world.table().resume()
         world.table().resume()
         assert world.fleet().pause is None
+
+
+class TestMany:
+    SHARDS = tuple(f"s{number:02}" for number in range(60))
+    KEYS = tuple(lease_key(LABEL, shard) for shard in SHARDS)
+
+    def test_many_are_created_taken_renewed_and_removed_by_few_calls(self, world: World) -> None:
+        """
+        Up to 25 in a call, each with an answer of its own.
+        """
+        table = world.table()
+        world.way.calls.clear()
+        assert set(table.create_leases(self.KEYS).values()) == {True}
+        assert world.way.calls == ["BatchExecuteStatement"] * 3
+        assert set(table.create_leases(self.KEYS).values()) == {False}
+        seen = [world.fleet().leases[key] for key in self.KEYS[:25]]
+        world.way.calls.clear()
+        assert table.take_all(seen, "w1") == {lease.key: world.fleet().leases[lease.key] for lease in seen}
+        renewed = table.renew_all({lease.key: 1 for lease in seen}, "w1")
+        assert {each.counter for each in renewed.values() if isinstance(each, Lease)} == {2}
+        assert world.way.calls.count("BatchExecuteStatement") == 2
+        gone = table.remove_leases(list(world.fleet().leases.values()))
+        assert sum(gone.values()) == 35
+        assert sorted(world.fleet().leases) == sorted(lease.key for lease in seen)
+
+    def test_one_that_is_refused_concerns_no_other(self, world: World) -> None:
+        """
+        Somebody was quicker with one, another is gone, and one cannot be read.
+        """
+        world.offer("s1", "s2", "s3", "s4")
+        seen = {lease.shard_id: lease for lease in world.fleet().leases.values()}
+        world.table().take(seen["s1"], "w2")
+        world.table().remove_lease(seen["s2"])
+        world.put_row({**world.row(seen["s3"].key), "feedPosition": {"S": "soon"}})
+        answers = world.table().take_all(list(seen.values()), "w1")
+        assert answers[seen["s1"].key] is None
+        assert answers[seen["s2"].key] is None
+        assert isinstance(answers[seen["s3"].key], CorruptRowError)
+        assert answers[seen["s4"].key] == world.lease("s4")
+        renewed = world.table().renew_all({lease.key: 1 for lease in seen.values()}, "w1")
+        assert [type(renewed[seen[shard].key]) for shard in ("s1", "s2", "s3", "s4")] == [
+            LeaseLostError,
+            LeaseLostError,
+            CorruptRowError,
+            Lease,
+        ]
+
+    def test_what_a_call_leaves_open_is_asked_again_alone(self, world: World) -> None:
+        """
+        A throttled row and a lost answer among many: the others are not written twice, and a heartbeat follows for it.
+        """
+        world.offer("s1", "s2", "s3")
+        seen = sorted(world.fleet().leases.values(), key=lambda lease: lease.key)
+        world.way.faults["BatchExecuteStatement"] = [answers_lost(0), answers_lost(0)]
+        taken = world.table(attempts_max=3).take_all(seen, "w1")
+        assert [lease.counter for lease in taken.values() if isinstance(lease, Lease)] == [1, 1, 2]
+        world.way.faults["BatchExecuteStatement"] = [answers_lost(1)] * 2
+        renewed = world.table().renew_all({lease.key: 1 for lease in seen}, "w1")
+        assert {key: type(each) for key, each in renewed.items()} == dict(
+            zip((lease.key for lease in seen), (Lease, UnreachableError, Lease), strict=True)
+        )
 
 
 @pytest.mark.parametrize(

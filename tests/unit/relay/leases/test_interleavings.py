@@ -18,13 +18,22 @@ DURATION = 10.0
 SHARDS = ("s1", "s2", "s3")
 STEPS = ("pause", "pause", "resume", "let go", "retire", "die", "start", "fault", "fault", "outage", "arrive")
 WORKERS_MAX = 4
-FAULTS = ("throttled", "request lost", "reply lost", "cut short", "slow request", "slow reply", "delayed")
+FAULTS = (
+    "throttled",
+    "request lost",
+    "reply lost",
+    "one reply lost",
+    "cut short",
+    "slow request",
+    "slow reply",
+    "delayed",
+)
 SLOW_SECONDS = 4.0
 DEPTH_MAX = 1
 """Slow calls within slow calls: in an outage that makes every call slow, each would hold four more, without an end."""
 
 CALL_SECONDS = 0.01
-OPERATIONS = ("Query", "UpdateItem", "UpdateItem", "UpdateItem", "PutItem", "DeleteItem")
+OPERATIONS = ("Query", *["BatchExecuteStatement"] * 3, "UpdateItem", "PutItem", "DeleteItem")
 
 actions = st.lists(
     st.tuples(
@@ -51,6 +60,7 @@ class Checked(World):
             "throttled": throttled,
             "request lost": request_lost,
             "reply lost": reply_lost,
+            "one reply lost": one_reply_lost,
             "cut short": cut_short,
             "slow request": self._slow_request,
             "slow reply": self._slow_reply,
@@ -116,6 +126,15 @@ class Checked(World):
     def _delay(self, effect: Effect) -> dict[str, Any]:
         self.delayed.append(effect)
         return connection_broken()
+
+
+def one_reply_lost(effect: Effect) -> dict[str, Any]:
+    """Lose the answer to one of several writes, or the whole reply where there is but one."""
+    reply = effect()
+    if "Responses" not in reply:
+        raise ReadTimeoutError(endpoint_url="memory:")
+    reply["Responses"][-1] = {"Error": {"Code": "InternalServerError", "Message": "oops"}}
+    return reply
 
 
 def connection_broken() -> dict[str, Any]:

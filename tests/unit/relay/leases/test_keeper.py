@@ -112,17 +112,19 @@ class TestAlone:
         world.offer("s1", "s2")
         w1 = world.join("w1")
         w1.keeper.step()
-        stubborn = lease_key(LABEL, "s1")
-        renew = w1.keeper._table.renew
+        stubborn = {"S": lease_key(LABEL, "s1")}
+        carry = world.way.carry
 
-        def refuse_one(key: str, owner: str, term: int) -> Any:
-            world.way.always = throttled if key == stubborn else None
-            try:
-                return renew(key, owner, term)
-            finally:
-                world.way.always = None
+        def refuse_one(operation: str, request: Any, effect: Any) -> Any:
+            if operation != "BatchExecuteStatement":
+                return carry(operation, request, effect)
+            places = [place for place, one in enumerate(request["Statements"]) if stubborn in one["Parameters"]]
+            reply = effect()
+            for place in places:
+                reply["Responses"][place] = {"Error": {"Code": "ThrottlingError", "Message": "slow down"}}
+            return reply
 
-        w1.keeper._table.renew = refuse_one  # type: ignore[method-assign]
+        world.way.carry = refuse_one  # type: ignore[method-assign]
         world.run(9.0)
         assert w1.shards() == ["s2"]
 
@@ -185,7 +187,7 @@ class TestNeighbours:
         assert world.seconds_until(lambda: is_settled(world, 3, 3), within=60.0) <= DURATION + 2.0
         assert sorted([*w2.shards(), *w3.shards()]) == [*FOUR, "s5", "s6"]
 
-    @pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
+    @pytest.mark.parametrize("operation", ["BatchExecuteStatement", "PutItem"])
     def test_a_worker_that_cannot_take_holds_nobody_up(self, world: World, operation: str) -> None:
         """
         It is counted on, does not come, and the other takes more than its share.
@@ -303,13 +305,12 @@ class TestLostReplies:
         """
         world.offer("s1")
         w1 = world.join("w1")
-        w1.keeper._table._client.update_item  # noqa: B018 - the takes below go this way
-        world.way.faults["UpdateItem"] = [request_lost, request_lost]  # the sweep's, twice
+        world.way.faults["BatchExecuteStatement"] = [request_lost, request_lost]  # the sweep's and the shard's, twice
         w1.keeper.step()
         world.run(1.0)
         assert w1.shards() == ["s1"]
         world.offer("s2")
-        world.way.faults["UpdateItem"] = [fault, request_lost]
+        world.way.faults["BatchExecuteStatement"] = [fault, request_lost]
         world.run(1.0)
         world.run(2.0)
         assert w1.shards() == ["s1", "s2"]
@@ -469,7 +470,7 @@ class TestLettingGo:
             w1.keeper.retire()
             return effect()
 
-        world.way.faults["UpdateItem"] = [retire_meanwhile]
+        world.way.faults["BatchExecuteStatement"] = [retire_meanwhile]
         w1.keeper._is_nudged = True
         w1.keeper.step()
         assert w1.shards() == []
@@ -497,7 +498,7 @@ class TestLettingGo:
         w1 = world.join("w1")
         world.run(1.0)
         world.offer("s1")
-        world.way.faults["UpdateItem"] = [reply_lost, request_lost]
+        world.way.faults["BatchExecuteStatement"] = [reply_lost, request_lost]
         w1.keeper._is_nudged = True
         w1.keeper.step()
         assert w1.shards() == []

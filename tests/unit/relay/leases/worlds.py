@@ -59,6 +59,18 @@ def cut_short(effect: Effect) -> dict[str, Any]:
     return {}
 
 
+def answers_lost(place: int) -> Fault:
+    """Return a fault: a call of statements takes effect, and what became of one, or of the last, is not told."""
+
+    def fault(effect: Effect) -> dict[str, Any]:
+        reply = effect()
+        answers = reply["Responses"]
+        answers[min(place, len(answers) - 1)] = {"Error": {"Code": "InternalServerError", "Message": "oops"}}
+        return reply
+
+    return fault
+
+
 AFTER = (reply_lost, server_error_after)
 BEFORE = (throttled, request_lost)
 

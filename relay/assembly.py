@@ -184,9 +184,10 @@ class Relay:
         names = frozenset(pump.name for pump in self.pumps)
         return FleetSettings(names, self._settings.name_prefix, round(self._settings.lease_seconds * 1000), PROTOCOL)
 
-    def daemon(self, stop: Flag) -> Daemon:
-        """Return the daemon; it runs until `stop` is raised."""
+    def daemon(self, stop: Flag, hasten: Flag | None = None) -> Daemon:
+        """Return the daemon; it runs until `stop` is raised, and lets go of what was begun once `hasten` is."""
         settings = self._settings
+        hasten = hasten or self._runtime.flag()
 
         def report_now() -> WorkerReport:
             self._progress.turned("leases", settings.lease_seconds + PAGE_TURN_SECONDS)  # the keeper asks, in its loop
@@ -198,6 +199,8 @@ class Relay:
                 sweeper.report,
                 self._runtime.now_ms(),
                 trouble=self._health.trouble,
+                shards_waiting=keeper.waiting_shards(),
+                shards_max=keeper.shards_max,
             )
 
         keeper = Keeper(
@@ -220,12 +223,12 @@ class Relay:
             def is_former() -> bool:
                 return discovery.stream is not None and discovery.stream.label != stream.label
 
-            return self._open_shard(held, stream, keeper, on_end, is_former)
+            return self._open_shard(held, stream, keeper, on_end, is_former, hasten)
 
         consumers = ShardConsumers(
             keeper=keeper, discovery=discovery, open_shard=open_shard, shards_max=settings.shards_max
         )
-        sweep = self.sweep(feed_lag_seconds=keeper.feed_lag_seconds)
+        sweep = self.sweep(feed_lag_seconds=keeper.feed_lag_seconds, hasten=hasten)
         sweeper = Sweeper(
             sweep=sweep, keeper=keeper, runtime=self._runtime, settings=settings.sweep, progress=self._progress
         )
@@ -245,14 +248,16 @@ class Relay:
             runtime=self._runtime,
             settings=settings.daemon,
             stop=stop,
+            hasten=hasten,
             progress=self._progress,
         )
 
-    def sweep(self, feed_lag_seconds: Callable[[], float] | None = None) -> Sweep:
+    def sweep(self, feed_lag_seconds: Callable[[], float] | None = None, hasten: Flag | None = None) -> Sweep:
         """Return a sweep.
 
         Args:
             feed_lag_seconds: The worst feed lag that is known of; that of this process unless given.
+            hasten: Raised, its end does not wait for what was begun.
         """
 
         def worst() -> float:
@@ -267,6 +272,7 @@ class Relay:
             runtime=self._runtime,
             settings=self._settings.sweep,
             meter=self._meter,
+            hasten=hasten,
         )
 
     def _open_shard(
@@ -276,6 +282,7 @@ class Relay:
         keeper: Keeper,
         on_end: Callable[[], None],
         is_former: Callable[[], bool],
+        hasten: Flag | None = None,
     ) -> ShardConsumer:
         shard_id = held.shard_id
         assert shard_id is not None, "the sweep's lease has no shard"
@@ -296,4 +303,5 @@ class Relay:
             meter=self._meter,
             progress=self._progress,
             health=self._health,
+            hasten=hasten,
         )

@@ -1,6 +1,6 @@
 """The long-lived relay: starts its parts, watches them, and stops in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -21,6 +21,9 @@ from relay.sweep.sweeper import Sweeper
 _TICK_SECONDS = 0.25
 _FAILED_DRAIN_SECONDS = 1.0
 _DISCOVERY_DRAIN_SECONDS = 1.0
+_HASTENED_SECONDS = 1.0
+"""How long each part may still take once somebody has asked twice."""
+_JOIN_SLICE_SECONDS = 0.1
 _LEAVE_SECONDS = 2.0
 _LEAVE_SHARE = 4
 """Seconds, and share, of the drain time that are reserved for releasing the leases."""
@@ -78,6 +81,7 @@ class Daemon:
         runtime: Runtime,
         settings: DaemonSettings,
         stop: Flag,
+        hasten: Flag | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._keeper = keeper
@@ -90,9 +94,11 @@ class Daemon:
         self._runtime = runtime
         self._settings = settings
         self._stop = stop
+        self._hasten = hasten or runtime.flag()
         self._progress = progress or Progress(runtime)
         self._beside: tuple[Service, ...] = ()
         self._abandoned = Abandoned()
+        self._is_hastened = False
         self._log = structlog.get_logger()
 
     @property
@@ -182,14 +188,33 @@ class Daemon:
         self._keeper.stop()
         self._join(self._keeper, deadline - self._runtime.monotonic())
         leaving = self._runtime.spawn("leave", self._keeper.leave_fleet)
-        if not leaving.join(max(0.0, deadline - self._runtime.monotonic())):
+        if not self._has_ended(leaving.join, deadline - self._runtime.monotonic()):
             self._abandon(leaving)
 
     def _join(self, service: Service, seconds: float) -> None:
-        if not service.join(max(0.0, seconds)):
+        if not self._has_ended(service.join, seconds):
             for part in service.parts:
                 if part.is_alive():
                     self._abandon(part)
+
+    def _has_ended(self, join: Callable[[float], bool], seconds: float) -> bool:
+        """Wait for an end, for less long once somebody has asked for a stop a second time."""
+        deadline = self._runtime.monotonic() + max(0.0, seconds)
+        while True:  # until the deadline at most
+            if self._hasten.is_set():
+                self._say_hastened()
+                deadline = min(deadline, self._runtime.monotonic() + _HASTENED_SECONDS)
+                return join(max(0.0, deadline - self._runtime.monotonic()))
+            left = deadline - self._runtime.monotonic()
+            if join(min(max(0.0, left), _JOIN_SLICE_SECONDS)):
+                return True
+            if left <= 0:
+                return False
+
+    def _say_hastened(self) -> None:
+        if not self._is_hastened:
+            self._is_hastened = True
+            self._log.warning("relay.hastened")
 
     def _abandon(self, part: Part) -> None:
         self._log.warning("part.abandoned", part=part.name)

@@ -78,6 +78,12 @@ LEASES_LOST = Metric(
     "relay_leases_lost_total", Kind.COUNTER, (), "leases this worker lost while it held them; each may repeat messages"
 )
 LEASES_HELD = Metric("relay_leases_held", Kind.GAUGE, (), "leases this worker holds now")
+SHARDS_WAITING = Metric(
+    "relay_shards_waiting",
+    Kind.GAUGE,
+    (),
+    "shards that nobody reads, since this worker has no room and no other has taken them; 0 from a worker with room",
+)
 FEED_LAG = Metric(
     "relay_feed_lag_seconds",
     Kind.GAUGE,
@@ -194,6 +200,7 @@ CATALOGUE: tuple[Metric, ...] = (
     LEASES_TAKEN,
     LEASES_LOST,
     LEASES_HELD,
+    SHARDS_WAITING,
     FEED_UP,
     FEED_LAG,
     TRIM_HEADROOM,

@@ -2,6 +2,11 @@
 
 import sys
 
+from relay import early_signals
+
+if early_signals.is_program(sys.argv[0]):
+    early_signals.catch(sys.argv[1:])
+
 try:
     import click
 

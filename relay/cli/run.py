@@ -14,7 +14,7 @@ from eventstore.errors import CorruptRowError
 from eventstore.ports import Runtime
 from eventstore.settings import StoreSettings, meaningless
 from eventstore.system import SystemRuntime
-from relay import logs
+from relay import early_signals, logs
 from relay.cli.destinations import open_bus_topology, open_destinations
 from relay.cli.opened import load_settings, open_store
 from relay.cli.servers import build_relay
@@ -40,17 +40,18 @@ def run() -> None:
     """Deliver commits to the bus and the index until stopped.
 
     Several may run side by side: they share the shards of the feed, and take over from one that falls silent. SIGTERM
-    or Ctrl-C finishes the commits that were begun, hands everything over and exits with 0; with 4 when something did
-    not end in RELAY_DRAIN_SECONDS or was cut off, so that some messages may come again. After a kill, the others, or
+    (also SIGHUP, and Ctrl-C) finishes the commits that were begun, hands everything over and exits with 0; with 4 when
+    something did not end in RELAY_DRAIN_SECONDS or was cut off, so that some messages may come again. A second signal
+    lets go of what was begun. After a kill, the others, or
     the next start, continue from the last checkpoint. Logs go to standard error; RELAY_LOG_FORMAT=json makes them
     machine-readable. With RELAY_HTTP_PORT it answers /livez, /readyz and /metrics.
 
     Exit codes: 0 stopped as told, 2 settings or tables, or live workers have other settings, 3 DynamoDB is out of
     reach at the start, 4 stopped as told, but something was abandoned, 70 a part of the relay died: start it again.
     """
+    early_signals.catch(["run"])  # nothing is begun yet, so that a signal ends it at once, whatever server hangs
     runtime = SystemRuntime()
-    stop = runtime.flag()
-    stop_on_signals(stop)
+    stop, hasten = runtime.flag(), runtime.flag()
     store_settings, settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     for name in meaningless(RelaySettings, StoreSettings):
@@ -61,9 +62,10 @@ def run() -> None:
     store_record.load(Caller(store.client, runtime, Backoff()), store.tables)
     meter, progress = RecordingMeter(runtime), Progress(runtime)
     relay = build_relay(store, destinations, settings, runtime, meter=meter, progress=progress)
-    daemon = relay.daemon(stop)
+    daemon = relay.daemon(stop, hasten)
     try:
         with serving(settings, meter, progress, daemon.checks, runtime) as beside:
+            stop_on_signals(stop, hasten)
             daemon.run(beside)
         end_honestly(daemon.abandoned)
     except CorruptRowError as error:  # what all workers must agree on cannot be read

@@ -67,6 +67,11 @@ def advice(seen: Overview) -> list[str]:
         lines.append("delivery is paused; `relay resume` continues it.")
     if not seen.live_workers and (found.owed_to_bus or found.owed_to_others_only):
         lines.append("no relay runs: `relay run` delivers what is owed, or `relay replay` by hand.")
+    if seen.shards_waiting:
+        lines.append(
+            f"{seen.shards_waiting:,} shards are read by nobody, since no worker has room, and the sweep delivers"
+            f" later: raise RELAY_SHARDS_MAX ({seen.shards_max:,} now), or start another worker."
+        )
     if seen.feed.state in _FEED_ADVICE:
         lines.append(f"the feed is not read, and the sweep delivers later: {_FEED_ADVICE[seen.feed.state]}.")
     lines += [
@@ -259,6 +264,7 @@ def as_dict(seen: Overview, table: str) -> dict[str, Any]:
             for each in seen.destinations
         ],
         "feed": {"state": seen.feed.state, "reason": seen.feed.reason, "workers": list(seen.feed.workers)},
+        "shards_waiting": seen.shards_waiting,
         "held_up": [_held_up_as_dict(each) for each in seen.held_up],
         "held_up_count": seen.held_up_count,
         "pause": None if pause is None else {"by": pause.by, "at_ms": pause.at_ms, "reason": pause.reason},

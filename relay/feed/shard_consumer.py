@@ -20,7 +20,7 @@ import structlog
 
 from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError
-from eventstore.ports import Runtime
+from eventstore.ports import Flag, Runtime
 from relay import defaults, metrics
 from relay.delivery.commit import NEVER
 from relay.delivery.flow import Flow
@@ -118,6 +118,7 @@ class ShardConsumer(Service):
         meter: Meter = SILENT,
         progress: Progress | None = None,
         health: FeedHealth | None = None,
+        hasten: Flag | None = None,
     ) -> None:
         super().__init__(runtime)
         self._held = held
@@ -134,6 +135,7 @@ class ShardConsumer(Service):
         self._meter = meter
         self._progress = progress or Progress(runtime)
         self._health = health or FeedHealth(runtime)
+        self._hasten = hasten or runtime.flag()
         self._source = flow.open_source(
             FEED, held.permit(self._stopping, keeper), is_obsolete=lambda: directory.table.is_obsolete(stream.label)
         )
@@ -284,6 +286,7 @@ class ShardConsumer(Service):
             self._flow.begun(self._source)
             and self._bus_well_since() is not None
             and not self._held.is_fenced()
+            and not self._hasten.is_set()
             and self._runtime.monotonic() < deadline
         ):
             self._runtime.sleep(_FINISH_LOOK_SECONDS)

@@ -76,13 +76,9 @@ class ShardConsumers:
 
     def _say_what_waits(self, held: Mapping[str, HeldLease]) -> None:
         """Say when shards wait that no worker has room for, and again when their number changes."""
-        held_shards = sum(1 for lease in held.values() if lease.shard_id is not None)
-        free = [
-            lease
-            for lease in self._keeper.fleet().leases.values()
-            if lease.shard_id is not None and lease.owner is None and not lease.finished and lease.key not in held
-        ]
-        waiting = len(free) if held_shards >= self._shards_max else 0
+        waiting = self._keeper.waiting_shards()
         if waiting and waiting != self._waiting:
-            self._log.warning("shards.waiting", held=held_shards, waiting=waiting)
+            held_shards = sum(1 for lease in held.values() if lease.shard_id is not None)
+            advice = f"raise RELAY_SHARDS_MAX ({self._shards_max} now), or start another worker"
+            self._log.warning("shards.waiting", held=held_shards, waiting=waiting, advice=advice)
         self._waiting = waiting

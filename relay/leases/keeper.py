@@ -237,6 +237,15 @@ class Keeper(Service):
         """Return the worst feed lag that live workers report."""
         return rules.feed_lag_seconds(self._view)
 
+    def waiting_shards(self) -> int:
+        """Return how many shards nobody reads, as of the last look, since neither this worker nor another has room."""
+        return rules.waiting_shards(self._view)
+
+    @property
+    def shards_max(self) -> int:
+        """How many shards this worker has room for."""
+        return self._settings.leases_max
+
     def is_paused(self) -> bool:
         """Tell whether an operator has stopped delivery, as of the last look."""
         return self._view.fleet.pause is not None

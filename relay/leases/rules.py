@@ -18,6 +18,8 @@ RENEWALS_PER_LEASE = 3
 VALID_SHARE = 0.8
 OVERDUE_SECONDS = 0.5
 """A lease that nobody has taken for this long is taken by any worker that can, fair share or not."""
+WAITING_SECONDS = 2.0
+"""A shard that nobody has taken for this long beyond the moment when it could be had waits for want of room."""
 FORGET_AFTER_LEASES = 6
 FORGET_AFTER_SECONDS = 60.0
 """A silent worker's record is removed after both: an operator shall see who died, and a night of restarts shall not
@@ -225,6 +227,14 @@ def asker_of(view: View, lease: Lease) -> str | None:
     """Return the live worker that asks for a lease; one that is dead asks no more."""
     asker = lease.hand_over_to
     return asker if asker in view.live and asker != lease.owner and not lease.finished else None
+
+
+def waiting_shards(view: View) -> int:
+    """Return how many shards nobody reads for want of room: this worker has none, and no other has come for them."""
+    if sum(1 for lease in view.fleet.leases.values() if is_shard(lease) and lease.key in view.held) < view.leases_max:
+        return 0
+    since = (takeable_since(view, lease) for lease in view.fleet.leases.values() if is_shard(lease))
+    return sum(1 for when in since if when is not None and view.now - when >= WAITING_SECONDS)
 
 
 def wakes_at(view: View) -> float | None:

@@ -95,6 +95,8 @@ class WorkerReport(msgspec.Struct, frozen=True):
         held_up: Aggregates that wait alone, those that wait longest first; some of them when they are many.
         held_up_count: How many they are.
         feed: How it sees the feed; None from a worker that does not say it.
+        shards_waiting: Shards that nobody reads, since it has no room and no other has taken them.
+        shards_max: Shards that it has room for; 0 from a worker that does not say it.
     """
 
     shards: tuple[ShardReport, ...] = ()
@@ -104,6 +106,8 @@ class WorkerReport(msgspec.Struct, frozen=True):
     held_up: tuple[HeldUpReport, ...] = ()
     held_up_count: int = 0
     feed: FeedReport | None = None
+    shards_waiting: int = 0
+    shards_max: int = 0
 
 
 def encode(report: WorkerReport) -> str:

@@ -52,6 +52,7 @@ def watch_feed(meter: Meter, lag: FeedLag, health: FeedHealth) -> None:
 
 def watch_leases(meter: Meter, keeper: Keeper) -> None:
     """Let a meter read the leases, and whether delivery is paused."""
+    meter.watch(metrics.SHARDS_WAITING, lambda: {(): float(keeper.waiting_shards())})
     meter.watch(metrics.LEASES_HELD, lambda: {(): float(len(keeper.held()))})
     meter.watch(metrics.LEASES_TAKEN, lambda: {(): float(keeper.counts().taken)})
     meter.watch(metrics.LEASES_LOST, lambda: {(): float(keeper.counts().lost)})

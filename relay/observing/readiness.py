@@ -22,7 +22,15 @@ def checks(keeper: Keeper, pumps: Iterable[Pump], flow: Flow, feed: FeedTrouble 
     what an operator wants: they are shown, and leave the worker ready.
     """
     destinations = [_destination(pump) for pump in pumps]
-    return [_dynamodb(keeper), _leases(keeper), _feed(feed), *destinations, _refused(flow), _paused(keeper)]
+    return [
+        _dynamodb(keeper),
+        _leases(keeper),
+        _feed(feed),
+        _room(keeper),
+        *destinations,
+        _refused(flow),
+        _paused(keeper),
+    ]
 
 
 def _dynamodb(keeper: Keeper) -> Check:
@@ -48,6 +56,15 @@ def _leases(keeper: Keeper) -> Check:
 def _feed(trouble: FeedTrouble | None) -> Check:
     reason = "" if trouble is None else f"{trouble.state.value}: {trouble.reason}"
     return Check("feed", ok=trouble is None, required=False, reason=reason)
+
+
+def _room(keeper: Keeper) -> Check:
+    waiting = keeper.waiting_shards()
+    reason = (
+        f"shards that nobody reads: {waiting}; raise RELAY_SHARDS_MAX ({keeper.shards_max} now), or start another"
+        " worker. Until then the sweep delivers, later by RELAY_SWEEP_MIN_AGE_SECONDS"
+    )
+    return Check("room for all shards", ok=not waiting, required=False, reason=reason if waiting else "")
 
 
 def _destination(pump: Pump) -> Check:

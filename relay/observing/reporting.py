@@ -28,6 +28,8 @@ def report(
     now_ms: int,
     *,
     trouble: FeedTrouble | None = None,
+    shards_waiting: int = 0,
+    shards_max: int = 0,
 ) -> WorkerReport:
     """Return a worker's current report.
 
@@ -39,6 +41,8 @@ def report(
         sweep: What its sweep found, when it sweeps.
         now_ms: Its clock.
         trouble: What is wrong with the feed.
+        shards_waiting: Shards that nobody reads, for want of room.
+        shards_max: Shards that it has room for.
     """
     behind = lag.by_shard()
     in_hand = [key for consumer in consumers for key in consumer.in_hand]
@@ -53,6 +57,8 @@ def report(
         held_up=tuple(_held_up(each, now_ms) for each in flow.held_up()),
         held_up_count=sum(flow.count_held_up().values()),
         feed=_feed(trouble),
+        shards_waiting=shards_waiting,
+        shards_max=shards_max,
     )
 
 

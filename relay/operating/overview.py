@@ -126,6 +126,8 @@ class Overview:
         held_up: Aggregates that wait alone, those that wait longest first; some of them when they are many.
         held_up_count: How many they are; one that two workers have counts twice when not all are named.
         feed: How the feed is.
+        shards_waiting: Shards that nobody reads, since no worker has room, as live workers say.
+        shards_max: The least room for shards that one of these workers has; 0 when none says it.
     """
 
     at_ms: int
@@ -139,6 +141,8 @@ class Overview:
     held_up: tuple[HeldUpView, ...] = ()
     held_up_count: int = 0
     feed: FeedView = FeedView()
+    shards_waiting: int = 0
+    shards_max: int = 0
 
     @property
     def live_workers(self) -> int:
@@ -182,6 +186,8 @@ def compose(
             owned[lease.owner] += 1
     sweep_lease = fleet.leases.get(SWEEP_KEY)
     waiting_alone = held_up(fleet, now_ms)
+    reports = (fleet.workers[worker_id].report for worker_id in alive)
+    crowded = [report for report in reports if report is not None and report.shards_waiting]
     return Overview(
         at_ms=now_ms,
         survey=survey,
@@ -200,6 +206,8 @@ def compose(
         held_up=waiting_alone,
         held_up_count=_held_up_count(waiting_alone, fleet, alive),
         feed=_feed(fleet, alive, trouble),
+        shards_waiting=max((each.shards_waiting for each in crowded), default=0),
+        shards_max=min((each.shards_max for each in crowded), default=0),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.ports import Runtime
+from eventstore.ports import Flag, Runtime
 from eventstore.rows.outbox import OutboxRow
 from relay import defaults, metrics
 from relay.delivery.flow import Flow
@@ -156,6 +156,7 @@ class Sweep:
         runtime: Runtime,
         settings: SweepSettings,
         meter: Meter = SILENT,
+        hasten: Flag | None = None,
     ) -> None:
         self._reader = reader
         self._table = table
@@ -165,6 +166,7 @@ class Sweep:
         self._runtime = runtime
         self._settings = settings
         self._meter = meter
+        self._hasten = hasten
         self._reported: set[CommitKey] = set()
         self._source: Source | None = None
         self._bell = runtime.channel(1)
@@ -187,7 +189,12 @@ class Sweep:
         self._flow.drain(source)
         begun = self._flow.begun(source)
         deadline = self._runtime.monotonic() + self._flow.settings.finish_seconds
-        while self._flow.begun(source) and not self._is_bus_troubled() and self._runtime.monotonic() < deadline:
+        while (
+            self._flow.begun(source)
+            and not self._is_bus_troubled()
+            and not (self._hasten is not None and self._hasten.is_set())
+            and self._runtime.monotonic() < deadline
+        ):
             self._runtime.sleep(_DRAIN_LOOK_SECONDS)
         cut_off = self._flow.unfinished(source, begun)
         if cut_off:

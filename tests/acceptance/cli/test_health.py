@@ -61,6 +61,7 @@ def test_a_relay_at_work_is_alive_ready_and_counts(terminal, corner):
             "dynamodb": True,
             "leases": True,
             "feed": True,
+            "room for all shards": True,
             "destination bus": True,
             "destination index": True,
             "nothing refused": True,

@@ -20,6 +20,7 @@ class ObedientKeeper:
         self._held: dict[str, HeldLease] = {}
         self.happened: list[tuple[Any, ...]] = []
         self.paused = False
+        self.waiting = 0
         self.unreachable = False
 
     def give(self, key: str, *, term: int = 1) -> HeldLease:
@@ -42,6 +43,10 @@ class ObedientKeeper:
     def held(self) -> Mapping[str, HeldLease]:
         """See `Keeper`."""
         return {key: held for key, held in self._held.items() if not held.is_over()}
+
+    def waiting_shards(self) -> int:
+        """See `Keeper`."""
+        return self.waiting
 
     def is_paused(self) -> bool:
         """See `Keeper`."""

@@ -50,7 +50,7 @@ class World:
         self.store = EventStore.open(self.client)
         self.broker, self.index = InMemoryBroker(runtime=self.runtime), InMemoryIndex(self.runtime)
         self.broker.queue("all")
-        self.stop = self.runtime.flag()
+        self.stop = self.hasten = self.runtime.flag()
         self.appended: dict[str, int] = {}
         self.daemon: Daemon
 
@@ -66,6 +66,7 @@ class World:
         daemon: DaemonSettings | None = None,
         discovery: DiscoverySettings = BRISK,
         cooldown_seconds: float = 1.0,
+        pump: BusPumpSettings | None = None,
         **others: Any,
     ) -> Part:
         """Start a worker; `stop` is raised to end the one that was started last."""
@@ -82,10 +83,11 @@ class World:
                 daemon=daemon or DaemonSettings(),
                 discovery=discovery,
                 shard_consumer=replace(ShardConsumerSettings(), cooldown_seconds=cooldown_seconds),
-                **{"bus": BusPumpSettings(budget_seconds=1.0), "lease_seconds": LEASE_SECONDS, **others},
+                **{"bus": pump or BusPumpSettings(budget_seconds=1.0), "lease_seconds": LEASE_SECONDS, **others},
             ),
         )
-        self.daemon = relay.daemon(stop)
+        self.hasten = self.runtime.flag()
+        self.daemon = relay.daemon(stop, self.hasten)
         return self.runtime.spawn("relay", self.daemon.run)
 
     def leases(self) -> list[dict[str, Any]]:
@@ -349,6 +351,10 @@ def test_shards_beyond_its_room_wait_and_are_spoken_of_once(log_events: list[Any
     world = World(shard_count=4)
     part = world.start(shards_max=1)
     until(lambda: occurrences(log_events, "shards.waiting") > 0, "it is said")
+    (check,) = [each for each in world.daemon.checks() if each.name == "room for all shards"]
+    assert not check.ok
+    assert "raise RELAY_SHARDS_MAX (1 now)" in check.reason
+    assert ready(world.daemon.checks()).code == 200
     looks = world.way.count("DescribeStream")
     until(lambda: world.way.count("DescribeStream") >= looks + 3, "the feed is looked at again and again")
     world.end(part)

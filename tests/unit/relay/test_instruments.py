@@ -245,6 +245,8 @@ def keeper(**changed: Any) -> Any:
             "state": WorkerState.WORKING,
             "lease_seconds": 10.0,
             "seen_seconds_ago": lambda: 1.0,
+            "waiting_shards": lambda: 0,
+            "shards_max": 16,
             "held": lambda: {"lease#s": SimpleNamespace(is_fenced=lambda: False)},
             "fleet": Fleet,
             **changed,
@@ -281,6 +283,7 @@ def test_a_worker_in_order_is_ready() -> None:
         "dynamodb",
         "leases",
         "feed",
+        "room for all shards",
         "destination bus",
         "destination index",
         "nothing refused",
@@ -306,6 +309,15 @@ def test_each_check_fails_by_itself_and_says_why() -> None:
     }
     assert failed(readiness.checks(keeper(state=WorkerState.JOINING), [], ALL_WELL)) == {
         "leases": (True, "this worker is joining")
+    }
+    assert failed(readiness.checks(keeper(waiting_shards=lambda: 3), [], ALL_WELL)) == {
+        "room for all shards": (
+            False,
+            (
+                "shards that nobody reads: 3; raise RELAY_SHARDS_MAX (16 now), or start another worker. Until then the"
+                " sweep delivers, later by RELAY_SWEEP_MIN_AGE_SECONDS"
+            ),
+        )
     }
     both = [pump("bus", in_order=True, trouble=trouble), pump("index", in_order=False, trouble=trouble)]
     assert failed(readiness.checks(keeper(fleet=lambda: Fleet(pause=pause)), both, ALL_WELL)) == {

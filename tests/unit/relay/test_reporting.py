@@ -10,7 +10,7 @@ from relay.destinations.index.client import IndexLostError
 from relay.feed.directory import Stream
 from relay.feed.shard_consumer import ShardState
 from relay.feed.shard_consumers import ShardConsumers
-from relay.leases.fleet import SWEEP_KEY, Fleet, Lease, lease_key
+from relay.leases.fleet import SWEEP_KEY, Fleet, lease_key
 from relay.leases.held import HeldLease
 from relay.leases.worker_report import DestinationReport, SweepReport, WorkerReport, decode, encode
 from relay.observing.reporting import report
@@ -211,8 +211,7 @@ def test_it_never_carries_more_than_it_has_room_for(bench: Bench, log_events: li
     Consumers that have not quite ended count, too, so that the threads stay bounded; what waits is said once.
     """
     pool = Pool(bench, shards_max=1)
-    free = Lease(lease_key("label", "shard-2"), None, 0, 0)
-    pool.keeper.fleet = lambda: Fleet(leases={free.key: free})
+    pool.keeper.waiting = 1
     pool.keeper.give(pool.key)
     pool.keeper.give(lease_key("label", "shard-3"))
     for _ in range(3):
@@ -220,4 +219,6 @@ def test_it_never_carries_more_than_it_has_room_for(bench: Bench, log_events: li
     assert [len(consumer.parts) for consumer in pool.consumers.all] == [1]
     pool.end()
 
-    assert [(event["held"], event["waiting"]) for event in log_events if event["event"] == "shards.waiting"] == [(2, 1)]
+    (said,) = [event for event in log_events if event["event"] == "shards.waiting"]
+    assert (said["held"], said["waiting"]) == (2, 1)
+    assert said["advice"] == "raise RELAY_SHARDS_MAX (1 now), or start another worker"

@@ -8,6 +8,7 @@ import pytest
 
 from eventstore.ports import Part
 from relay.daemon import Abandoned, DaemonSettings
+from relay.delivery.pumps.bus_pump import BusPumpSettings
 from relay.destinations.bus.broker import BrokerLostError
 from tests.support.waiting import until
 
@@ -16,6 +17,9 @@ from .test_daemon import World
 DRAIN_SECONDS = 2.0
 A_LITTLE_SECONDS = 3.0
 """Pumps and settlers get a second each beyond the drain time; the rest is for a busy machine."""
+
+HASTENED_SECONDS = 12.0
+"""Some parts get a second each; the rest is for a busy machine, and a fifth of what there would be without haste."""
 
 QUICK = DaemonSettings(drain_seconds=DRAIN_SECONDS)
 
@@ -128,3 +132,48 @@ def test_the_index_hangs(world: World, gate: threading.Event, log_events: list[A
     assert world.daemon.abandoned == Abandoned(("side-index",))
     (row,) = world.client.scan(TableName="inventory_outbox")["Items"]
     assert row["delivered"] == {"SS": ["bus"]}
+
+
+def test_a_second_signal_hastens_the_end(world: World, log_events: list[Any]) -> None:
+    """
+    A minute to drain, and a broker that says nothing: what was begun is let go at once, and counted.
+    """
+    world.broker.stall()
+    part = world.start(daemon=DaemonSettings(drain_seconds=60.0), pump=BusPumpSettings(budget_seconds=60.0))
+    world.append("a")
+    until(lambda: world.on_bus() != {}, "the broker took it")
+    world.stop.set()
+    until(lambda: "relay.draining" in names(log_events), "it drains")
+    world.hasten.set()
+
+    assert part.join(HASTENED_SECONDS)
+    assert part.failure is None
+    assert "relay.hastened" in names(log_events)
+    assert world.daemon.abandoned == Abandoned(commits=1)
+    assert all("owner" not in lease for lease in world.leases()), "a neighbour takes the shard at once"
+
+
+def test_what_hangs_is_left_behind_soon_by_a_second_signal(
+    world: World, gate: threading.Event, log_events: list[Any]
+) -> None:
+    """
+    No part is waited for until the drain time is over, and those that are left are named.
+    """
+    hanging = threading.Event()
+
+    def hang(_body: bytes, _timeout_seconds: float) -> Any:
+        hanging.set()
+        assert gate.wait(60)
+        return []
+
+    world.index.bulk = hang  # type: ignore[method-assign]
+    part = world.start(daemon=DaemonSettings(drain_seconds=60.0))
+    world.append("a")
+    assert hanging.wait(30)
+    until(lambda: world.on_bus() != {}, "the bus has it")
+    world.stop.set()
+    until(lambda: "relay.draining" in names(log_events), "it drains")
+    world.hasten.set()
+
+    assert part.join(HASTENED_SECONDS)
+    assert world.daemon.abandoned == Abandoned(("side-index",))

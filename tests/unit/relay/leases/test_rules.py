@@ -401,3 +401,17 @@ def test_keys_tell_stream_and_shard() -> None:
     assert sweep(None).shard_id is None
     assert Fleet() == fleet()
     assert DURATION == 10.0
+
+
+def test_shards_wait_when_nobody_has_room_for_them() -> None:
+    """
+    Free or abandoned, for longer than somebody with room would need; not those that this worker just leaves alone.
+    """
+    seen = fleet(worker("me"), sweep("me"), lease("a", "me"), lease("b", None), lease("c", None), lease("d", "dead"))
+    silent = {key("b"): 2.0, key("c"): 1.9, key("d"): DURATION + 2.0}
+    here = view(seen, "me", silent=silent)
+    full = replace(here, leases_max=1)
+
+    assert rules.waiting_shards(here) == 0
+    assert rules.waiting_shards(full) == 2
+    assert rules.waiting_shards(replace(full, left_alone=frozenset({key("b")}))) == 1

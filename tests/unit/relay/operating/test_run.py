@@ -18,7 +18,7 @@ def run_and_stop(night: Night, monkeypatch: pytest.MonkeyPatch, *, events: int =
     """Type `relay run` for a commit of so many events; stop it when the bus has taken so many messages."""
     module: Any = import_module("relay.cli.run")
     flags: list[Flag] = []
-    monkeypatch.setattr(module, "stop_on_signals", flags.append)
+    monkeypatch.setattr(module, "stop_on_signals", lambda stop, _hasten: flags.append(stop))
     monkeypatch.setattr(module.logs, "configure", lambda *_: None)
     monkeypatch.setattr(
         module, "open_destinations", lambda *_: Destinations(night.bus(), (Index(night.index, night.runtime),))

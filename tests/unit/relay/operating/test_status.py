@@ -564,3 +564,18 @@ def test_what_is_owed_is_replayed_without_a_stream(night: Night) -> None:
 
     assert night.type("replay").code == 0
     assert night.on_bus() == [("a", 1)]
+
+
+def test_shards_without_a_reader_are_told_with_the_setting_to_raise() -> None:
+    """
+    As the workers see it that have no room; a dead worker's word counts for nothing.
+    """
+    crowded = WorkerReport(shards_waiting=12, shards_max=4)
+    seen = compose([], [worker("w1", report=crowded), worker("w2", report=WorkerReport(shards_max=2))])
+    gone = compose([], [worker("w1", silent_seconds=60.0, report=crowded)])
+
+    assert (
+        "12 shards are read by nobody, since no worker has room, and the sweep delivers later: raise RELAY_SHARDS_MAX"
+        " (4 now), or start another worker."
+    ) in advice(seen)
+    assert (gone.shards_waiting, gone.shards_max) == (0, 0)

@@ -29,6 +29,14 @@ PAGE_MAX_RECORDS = 1_000
 """Records in one GetRecords. Source: AWS, DynamoDB Streams API reference of GetRecords."""
 
 
+RENEWALS_MAX = 2
+"""How often an iterator that is of no more use is replaced at once, within one read."""
+
+EMPTY_HORIZON_MAX = 20
+"""How many reads in a row may find that the oldest record is gone just where it was asked for, before that is a fault.
+DynamoDB Local says so of a shard that nothing was written to yet; on AWS it is a race that the next read wins."""
+
+
 class FeedUnavailableError(Exception):
     """The feed did not answer this time; ask again after a pause."""
 
@@ -73,6 +81,10 @@ class FeedPage:
     ended: bool
 
 
+_TRIMMED = "TrimmedDataAccessException"
+_NOTHING = FeedPage((), (), 0, None, None, None, ended=False)
+
+
 class ShardReader:
     """Reads one shard. Errors never look like its end."""
 
@@ -93,6 +105,7 @@ class ShardReader:
         self._table = table
         self._meter = meter
         self._iterator: str | None = None
+        self._empty_horizons = 0
         self._log = structlog.get_logger().bind(shard=shard_id)
 
     def next_page(self) -> FeedPage:
@@ -103,22 +116,35 @@ class ShardReader:
             FeedDeniedError: The credentials may not read it.
             ShardLostError: The shard is gone or refuses to be read.
         """
+        for _ in range(RENEWALS_MAX + 1):
+            try:
+                reply = self._ask()
+            except RefusedError as error:
+                self._recover(error)
+                last = error
+            else:
+                self._empty_horizons = 0
+                return self._page(reply)
+        if last.code == _TRIMMED and self._after is None and self._empty_horizons < EMPTY_HORIZON_MAX:
+            self._empty_horizons += 1
+            return _NOTHING
+        raise FeedUnavailableError(str(last)) from last
+
+    def _ask(self) -> Mapping[str, Any]:
         try:
             if self._iterator is None:
                 self._iterator = self._open()
-            reply = calls.call(self._client.get_records, ShardIterator=self._iterator, Limit=PAGE_MAX_RECORDS)
+            return calls.call(self._client.get_records, ShardIterator=self._iterator, Limit=PAGE_MAX_RECORDS)
         except (NotAppliedError, OutcomeLostError, UnusableEndpointError) as error:
             raise FeedUnavailableError(str(error)) from error  # a proxy that is started again says nothing of the shard
-        except RefusedError as error:
-            self._recover(error)
-            raise FeedUnavailableError(str(error)) from error
+        except RefusedError:
+            raise
         except NotFoundError as error:
             raise ShardLostError(str(error)) from error
         except DeniedError as error:
             raise FeedDeniedError(calls.public_error(error)) from error
         except DynamoError as error:
             raise ShardLostError(str(error)) from error
-        return self._page(reply)
 
     def _open(self) -> str:
         place: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
@@ -135,11 +161,11 @@ class ShardReader:
         return str(reply["ShardIterator"])
 
     def _recover(self, error: RefusedError) -> None:
-        """Prepare for the next attempt, or give the shard up when none is worth it."""
+        """Prepare for the next attempt, or give the shard up when none is worth it; says what a person should know."""
         self._iterator = None
         if error.code == "ExpiredIteratorException":
             return  # a new one continues after the last record read
-        if error.code == "TrimmedDataAccessException":
+        if error.code == _TRIMMED:
             if self._after is not None:  # else nothing was passed over: the oldest record went as it was asked for
                 self._meter.count(metrics.FEED_TRIMMED)
                 self._log.warning("feed.trimmed", after=str(self._after))  # the sweep delivers what was missed

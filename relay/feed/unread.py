@@ -62,6 +62,8 @@ def look(
                 break
         return Unread(None)
     except RequestRefusedError as error:
-        return Unread(None, is_trimmed=True) if error.code == _TRIMMED else None
+        if error.code != _TRIMMED:
+            return None
+        return Unread(None, is_trimmed=after is not None)  # at the horizon nothing was passed over
     except EventStoreError:
         return None  # a look that fails must not hide the rest of the picture

@@ -299,7 +299,13 @@ def test_readiness_checks_are_documented() -> None:
     pumps = [SimpleNamespace(name=name, in_order=name == "bus", trouble=None) for name in ("bus", "index")]
     flow = SimpleNamespace(held_up=list, count_held_up=dict)
     keeper = SimpleNamespace(
-        state=WorkerState.WORKING, lease_seconds=10.0, seen_seconds_ago=lambda: 0.0, held=dict, fleet=Fleet
+        state=WorkerState.WORKING,
+        lease_seconds=10.0,
+        seen_seconds_ago=lambda: 0.0,
+        held=dict,
+        fleet=Fleet,
+        waiting_shards=lambda: 0,
+        shards_max=16,
     )
     shown = {
         code(row["check"])[0]: row["required"] == "yes" for row in rows(REFERENCE / "health.md", "check", "/readyz")

@@ -8,7 +8,13 @@ from botocore.exceptions import ClientError, ProxyConnectionError, ReadTimeoutEr
 from structlog.testing import capture_logs
 
 from eventstore.system import SystemRuntime
-from relay.feed.reader import FeedUnavailableError, ShardLostError, ShardReader
+from relay.feed.reader import (
+    EMPTY_HORIZON_MAX,
+    RENEWALS_MAX,
+    FeedUnavailableError,
+    ShardLostError,
+    ShardReader,
+)
 from relay.leases.position import Position
 from relay.metrics import FEED_TRIMMED
 from relay.observing.recording import RecordingMeter
@@ -124,11 +130,50 @@ def test_an_expired_iterator_is_replaced_after_the_last_record() -> None:
     shard = reader(client)
     shard.next_page()
 
-    with pytest.raises(FeedUnavailableError):
-        shard.next_page()
-    shard.next_page()
+    assert shard.next_page().records == 0
 
     assert client.places[1] == {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": f"{8:021d}"}
+
+
+def test_iterators_are_not_replaced_for_ever() -> None:
+    """
+    What a new one does not mend is a fault, after a pause and by another read.
+    """
+    client = Script(*[refused("ExpiredIteratorException")] * (RENEWALS_MAX + 1))
+    shard = reader(client, Position(3))
+
+    with pytest.raises(FeedUnavailableError, match="ExpiredIteratorException"):
+        shard.next_page()
+
+    assert len(client.places) == RENEWALS_MAX + 1
+
+
+def test_an_empty_shard_without_a_horizon_is_an_empty_shard() -> None:
+    """
+    DynamoDB Local says so of new tables: nothing is wrong, and nothing is said.
+    """
+    each_read = [refused("TrimmedDataAccessException")] * (RENEWALS_MAX + 1)
+    client = Script(*each_read, {"Records": [record("7")], "NextShardIterator": "n"})
+    shard = reader(client)
+
+    with capture_logs() as logs:
+        empty, first = shard.next_page(), shard.next_page()
+
+    assert (empty.records, empty.ended, first.position) == (0, False, Position(7))
+    assert logs == []
+    assert client.places == [{"ShardIteratorType": "TRIM_HORIZON"}] * (RENEWALS_MAX + 2)
+
+
+def test_a_horizon_that_is_never_there_is_a_fault() -> None:
+    """
+    Somebody must hear of a shard that cannot be read at all.
+    """
+    shard = reader(Script(*[refused("TrimmedDataAccessException")] * ((RENEWALS_MAX + 1) * (EMPTY_HORIZON_MAX + 1))))
+    for _ in range(EMPTY_HORIZON_MAX):
+        assert not shard.next_page().ended
+
+    with pytest.raises(FeedUnavailableError, match="TrimmedDataAccessException"):
+        shard.next_page()
 
 
 def test_trimmed_records_mean_starting_at_the_horizon() -> None:
@@ -138,8 +183,6 @@ def test_trimmed_records_mean_starting_at_the_horizon() -> None:
     client = Script(refused("TrimmedDataAccessException"), {"Records": [], "NextShardIterator": "n"})
     shard = reader(client, Position(3))
 
-    with pytest.raises(FeedUnavailableError):
-        shard.next_page()
     shard.next_page()
 
     assert client.places[1] == {"ShardIteratorType": "TRIM_HORIZON"}
@@ -152,7 +195,7 @@ def test_only_what_lay_behind_a_checkpoint_counts_as_trimmed(after: Position | N
     """
     meter = RecordingMeter(SystemRuntime())
     shard = ShardReader(
-        Script(refused("TrimmedDataAccessException")),  # type: ignore[arg-type]
+        Script(refused("TrimmedDataAccessException"), {"Records": [], "NextShardIterator": "n"}),  # type: ignore[arg-type]
         "arn",
         "shard-1",
         after,
@@ -160,8 +203,8 @@ def test_only_what_lay_behind_a_checkpoint_counts_as_trimmed(after: Position | N
         meter,
     )
 
-    with capture_logs() as logs, pytest.raises(FeedUnavailableError):
-        shard.next_page()
+    with capture_logs() as logs:
+        assert not shard.next_page().ended
 
     assert [log["event"] for log in logs].count("feed.trimmed") == said
     assert meter.series(FEED_TRIMMED) == {(): said}
@@ -233,8 +276,6 @@ def test_a_page_without_any_place_leaves_the_place_as_it_was() -> None:
     shard = reader(client, Position(41))
 
     page = shard.next_page()
-    with pytest.raises(FeedUnavailableError):
-        shard.next_page()
     with pytest.raises(IndexError):  # the script is at its end; the place was asked for
         shard.next_page()
 

@@ -13,6 +13,7 @@ from relay.feed import unread
 from relay.feed.directory import FeedDirectory, Stream
 from relay.feed.reader import ShardReader
 from relay.feed.unread import Unread
+from relay.leases.position import Position
 
 from .conftest import BACKOFF, Night
 
@@ -64,9 +65,11 @@ def test_a_position_that_the_feed_has_forgotten(night: Night) -> None:
     stream, shard_id = stream_of(night)
     night.way.trap = trim
 
-    assert unread.look(night.streams, Caller(night.client, night.runtime, BACKOFF), stream, shard_id, None) == Unread(
-        None, is_trimmed=True
-    )
+    def seen(after: Position | None) -> Unread | None:
+        return unread.look(night.streams, Caller(night.client, night.runtime, BACKOFF), stream, shard_id, after)
+
+    assert seen(Position(3)) == Unread(None, is_trimmed=True)
+    assert seen(None) == Unread(None), "at the horizon nothing was passed over"
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException", "ExpiredIteratorException"])

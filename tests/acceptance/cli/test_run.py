@@ -21,7 +21,7 @@ def events_named(command, name: str) -> list[dict]:
     return [event for event in command.events if event["event"] == name]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_it_stops_when_told(terminal, corner, number):
     """
     What was appended is carried; then a signal ends it with 0 before a drain could run out; every line of log is JSON.

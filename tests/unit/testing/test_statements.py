@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidat
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb import Weather
 from eventstore.testing.dynamodb.errors import ServiceError
-from eventstore.testing.dynamodb.partiql.statement import SetAdd, parse
+from eventstore.testing.dynamodb.partiql.statement import AttributeChange, ChangeKind, Verb, parse
 
 DELETE = 'DELETE FROM "rows" WHERE "id" = ? AND "mark" = ?'
 UPDATE = 'UPDATE "rows" SET "seen" = set_add("seen", ?) WHERE "id" = ?'
@@ -56,7 +56,7 @@ def test_a_delete_is_read_with_the_places_of_its_parameters():
 
     assert statement.table == 'a "b"'
     assert statement.conditions == {"x": 0, "gone": None, "y": 1}
-    assert statement.set_add is None
+    assert (statement.verb, statement.changes) == (Verb.DELETE, ())
     assert statement.parameter_count == 2
 
 
@@ -66,16 +66,44 @@ def test_an_update_is_read_with_what_it_adds():
     """
     statement = parse('UPDATE "t" SET "s" = SET_ADD("s", ?) WHERE "x" = ? RETURNING ALL NEW *')
 
-    assert statement.set_add == SetAdd("s", 0)
+    assert (statement.verb, statement.changes) == (Verb.UPDATE, (AttributeChange(ChangeKind.SET_ADD, "s", 0),))
     assert statement.conditions == {"x": 1}
     assert statement.returns_item is True
+
+
+def test_changes_follow_one_another():
+    """
+    Each with the place of its parameter; a removal has none.
+    """
+    statement = parse('UPDATE "t" SET "a" = ? set "n" = "n" + ? REMOVE "gone" WHERE "x" = ?')
+
+    assert statement.changes == (
+        AttributeChange(ChangeKind.SET, "a", 0),
+        AttributeChange(ChangeKind.PLUS, "n", 1),
+        AttributeChange(ChangeKind.REMOVE, "gone", None),
+    )
+    assert statement.conditions == {"x": 2}
+
+
+def test_an_insert_is_read_with_its_attributes():
+    """
+    Names stand in single quotes there.
+    """
+    statement = parse("INSERT INTO \"t\" VALUE {'id': ?, 'it''s': ?}")
+
+    assert (statement.verb, statement.table, statement.conditions) == (Verb.INSERT, "t", {})
+    assert [(change.name, change.place) for change in statement.changes] == [("id", 0), ("it's", 1)]
 
 
 @pytest.mark.parametrize(
     "text",
     [
         'SELECT * FROM "rows" WHERE "id" = ?',
-        "INSERT INTO \"rows\" VALUE {'id': ?}",
+        'INSERT INTO "rows" VALUE {}',
+        'INSERT INTO "rows" VALUE ?',
+        "INSERT INTO \"rows\" VALUE {'id': ?, 'id': ?}",
+        "INSERT INTO \"rows\" VALUE {'id': 'a'}",
+        "INSERT INTO \"rows\" VALUE {'id': ?} RETURNING ALL NEW *",
         'DELETE FROM "rows"',
         'DELETE FROM rows WHERE "id" = ?',
         'DELETE FROM "rows" WHERE id = ?',
@@ -94,11 +122,14 @@ def test_an_update_is_read_with_what_it_adds():
         'DELETE FROM "rows"."index" WHERE "id" = ?',
         'DELETE FROM "rows" WHERE "id" = ? RETURNING ALL OLD *',
         'DELETE FROM "rows" WHERE ? = "id"',
-        'UPDATE "rows" SET "seen" = ? WHERE "id" = ?',
+        'UPDATE "rows" WHERE "id" = ?',
+        'UPDATE "rows" SET "seen" = ?, "other" = ? WHERE "id" = ?',
+        'UPDATE "rows" SET "seen" = ? SET "seen" = ? WHERE "id" = ?',
+        'UPDATE "rows" SET "seen" = "other" + ? WHERE "id" = ?',
+        'UPDATE "rows" SET "seen" = "seen" - ? WHERE "id" = ?',
+        'UPDATE "rows" SET "seen" = \'a\' WHERE "id" = ?',
         'UPDATE "rows" SET "seen" = set_delete("seen", ?) WHERE "id" = ?',
         'UPDATE "rows" SET "seen" = set_add("other", ?) WHERE "id" = ?',
-        'UPDATE "rows" SET "a" = set_add("a", ?) SET "b" = set_add("b", ?) WHERE "id" = ?',
-        'UPDATE "rows" REMOVE "seen" WHERE "id" = ?',
         f"{UPDATE} RETURNING ALL OLD *",
         f"{UPDATE} RETURNING MODIFIED NEW *",
         f"{UPDATE} RETURNING ALL NEW",

@@ -11,6 +11,10 @@ _TOKEN = re.compile(
 )
 
 
+_QUOTES = {"name": '"', "text": "'"}
+"""How each kind of quoted token is quoted; a quote inside stands twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartiqlToken:
     """One token: its text and what it is - `word`, `name`, `text`, `parameter`, `sign`, `other` or `end`."""
@@ -24,8 +28,14 @@ def tokens_of(text: str) -> list[PartiqlToken]:
     tokens = [
         PartiqlToken(match.lastgroup or "other", match[match.lastgroup or "other"]) for match in _TOKEN.finditer(text)
     ]
-    named = [PartiqlToken("name", token.text.replace('""', '"')) if token.kind == "name" else token for token in tokens]
-    return [*named, PartiqlToken("end", "")]
+    return [*map(_unquoted, tokens), PartiqlToken("end", "")]
+
+
+def _unquoted(token: PartiqlToken) -> PartiqlToken:
+    if token.kind not in _QUOTES:
+        return token
+    quote = _QUOTES[token.kind]
+    return PartiqlToken(token.kind, token.text.replace(quote * 2, quote))
 
 
 class PartiqlTokens:

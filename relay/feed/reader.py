@@ -16,7 +16,6 @@ from eventstore.dynamodb.errors import (
     RefusedError,
     UnusableEndpointError,
 )
-from eventstore.errors import EventStoreError
 from eventstore.ports import StreamsClient
 from eventstore.rows.outbox import OutboxRow
 from relay import metrics
@@ -46,15 +45,7 @@ class ShardLostError(Exception):
 
 
 class FeedDeniedError(ShardLostError):
-    """The credentials may not read the shard; nor, as rights are given per stream, its neighbours.
-
-    Attributes:
-        error: What was refused, for people.
-    """
-
-    def __init__(self, error: EventStoreError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    """The credentials may not read the shard; nor, as rights are given per stream, its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +133,7 @@ class ShardReader:
         except NotFoundError as error:
             raise ShardLostError(str(error)) from error
         except DeniedError as error:
-            raise FeedDeniedError(calls.public_error(error)) from error
+            raise FeedDeniedError(str(calls.public_error(error))) from error
         except DynamoError as error:
             raise ShardLostError(str(error)) from error
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 import structlog
 
 from eventstore.backoff import Backoff
-from eventstore.errors import EventStoreError
+from eventstore.errors import AccessDeniedError, EventStoreError
 from eventstore.ports import Flag, Runtime
 from relay import defaults, metrics
 from relay.delivery.commit import NEVER
@@ -227,7 +227,7 @@ class ShardConsumer(Service):
                 continue
             except ShardLostError as error:
                 if isinstance(error, FeedDeniedError):
-                    self._health.denied(self._stream.label, error.error)
+                    self._health.denied(self._stream.label, AccessDeniedError(str(error)))
                 self._meter.count(metrics.SHARDS_LOST)
                 self._log.warning("shard.lost", error=str(error))
                 self._drain()

@@ -188,8 +188,12 @@ def test_a_stream_newer_than_the_one_seen_is_not_read_yet(label: str, opens: int
     lease: Any = SimpleNamespace(
         shard_id="s", stream_label=label, position=None, term=1, is_fenced=lambda: False, is_wanted=lambda: False
     )
-    keeper: Any = SimpleNamespace(held=lambda: {lease_key(label, "s"): lease}, fleet=lambda: SimpleNamespace(leases={}))
-    discovery: Any = SimpleNamespace(stream=Stream("arn/x", FIRST_LABEL), hurry=lambda: hurried.append(True))
+    keeper: Any = SimpleNamespace(held=lambda: {lease_key(label, "s"): lease}, waiting_shards=lambda: 0)
+    discovery: Any = SimpleNamespace(
+        stream=Stream("arn/x", FIRST_LABEL),
+        stream_of=lambda label: Stream(f"arn/{label}", label),
+        hurry=lambda: hurried.append(True),
+    )
 
     def open_shard(held: Any, stream: Stream, _: Any) -> Any:
         opened.append((held, stream.label))

@@ -1,28 +1,31 @@
-"""Elasticsearch behind the search port: one attempt per call, every call with a time-out, replies as they came."""
+"""Elasticsearch behind the search port: one attempt per node, every call with a time-out, replies as they came."""
 
 import contextlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from elastic_transport import NodeConfig, Serializer, TransportError, Urllib3HttpNode
+from elastic_transport import Serializer, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from eventstore import jsontext
 from eventstore.errors import EndpointError
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
-from eventstore.transport import forks
 from eventstore.transport.addresses import masked
-from eventstore.transport.bounded_socket import bounded
-from eventstore.transport.time_limit import CURRENT
+from eventstore.transport.elastic_nodes import NodeFailedError, Nodes, is_elasticsearchs, words_of
 
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 _OVERLOADED = frozenset({408, 429})
+_OF_THE_NODE = frozenset({408})
 _SERVER_ERRORS_FROM = 500
 _NOT_FOUND = 404
 _TOLD_MAX = 400
+_ALL_TOLD_MAX = 1_200
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 
 class _Verbatim(Serializer):
@@ -38,31 +41,6 @@ class _Verbatim(Serializer):
         """Return the body of a request, encoded already."""
         assert isinstance(data, bytes), "bodies are encoded by the caller"
         return data
-
-
-class _BoundedNode(Urllib3HttpNode):
-    """A node whose calls end in time, also when the answer drips in; a forked process opens connections of its own."""
-
-    def __init__(self, config: NodeConfig) -> None:
-        super().__init__(config)
-        pool: Any = self.pool
-        pool.ConnectionCls = bounded(pool.ConnectionCls)
-        forks.renew_in_child(pool, _without_connections)
-
-    def perform_request(self, *given: Any, **named: Any) -> Any:
-        """Make a call within its time-out; see the base class."""
-        CURRENT.begin(named["request_timeout"])
-        try:
-            return super().perform_request(*given, **named)
-        finally:
-            CURRENT.ends_at = None
-
-
-def _without_connections(pool: Any) -> None:
-    forks.leave_to_parent(pool.pool)
-    pool.pool = type(pool.pool)(pool.pool.maxsize)
-    for _ in range(pool.pool.maxsize):
-        pool.pool.put(None)
 
 
 class _Cause(msgspec.Struct):
@@ -110,19 +88,14 @@ class ElasticsearchSearch:
     """
 
     def __init__(self, urls: str, *, api_key: str | None = None, ca_certs: str | None = None) -> None:
-        options: dict[str, Any] = {
-            "max_retries": 0,  # the search itself tries again, and waits through its ports
-            "retry_on_timeout": False,
-            "node_class": _BoundedNode,
-            "retry_on_status": (),
-            "serializers": {"application/json": _Verbatim()},
-        }
-        if api_key is not None:
-            options["api_key"] = api_key
-        if ca_certs is not None:
-            options["ca_certs"] = ca_certs
         try:
-            self._client = Elasticsearch([url.strip() for url in urls.split(",")], **options)
+            self._nodes = Nodes(
+                urls,
+                api_key=api_key,
+                ca_certs=ca_certs,
+                serializers={"application/json": _Verbatim()},
+                on_change=_tell,
+            )
         except ValueError as error:
             # not from the error itself, whose words hold the password
             raise EndpointError(f"no client for the search index can be created: {masked(str(error))}") from None
@@ -130,11 +103,13 @@ class ElasticsearchSearch:
     def search(self, alias: str | None, body: Mapping[str, Any], timeout_seconds: float) -> bytes:
         """See `SearchClient.search`."""
         path = "/_search" if alias is None else f"/{alias}/_search"
-        return self._call("POST", path, timeout_seconds, body=body, params={"allow_partial_search_results": "false"})
+        return self._call(
+            "POST", path, timeout_seconds, bytes, body=body, params={"allow_partial_search_results": "false"}
+        )
 
     def count(self, alias: str, body: Mapping[str, Any], timeout_seconds: float) -> int:
         """See `SearchClient.count`."""
-        reply = _read(self._call("POST", f"/{alias}/_count", timeout_seconds, body=body), _Count)
+        reply = self._call("POST", f"/{alias}/_count", timeout_seconds, _as(_Count), body=body)
         if reply.shards.failed:
             raise SearchLostError(f"{reply.shards.failed} shards did not count")
         return reply.count
@@ -142,64 +117,104 @@ class ElasticsearchSearch:
     def open_view(self, alias: str, keep_alive_seconds: int, timeout_seconds: float) -> str:
         """See `SearchClient.open_view`."""
         params = {"keep_alive": f"{keep_alive_seconds}s"}
-        return _read(self._call("POST", f"/{alias}/_pit", timeout_seconds, params=params), _View).id
+        return self._call("POST", f"/{alias}/_pit", timeout_seconds, _as(_View), params=params).id
 
     def close_view(self, view: str, timeout_seconds: float) -> None:
         """See `SearchClient.close_view`."""
         try:
-            self._call("DELETE", "/_pit", timeout_seconds, body={"id": view})
+            self._call("DELETE", "/_pit", timeout_seconds, bytes, body={"id": view})
         except SearchStatusError as error:
             if error.status != _NOT_FOUND:
                 raise
 
     def refresh(self, alias: str, timeout_seconds: float) -> None:
         """See `SearchClient.refresh`."""
-        self._call("POST", f"/{alias}/_refresh", timeout_seconds)
+        self._call("POST", f"/{alias}/_refresh", timeout_seconds, bytes)
 
     def refresh_intervals(self, alias: str, timeout_seconds: float) -> Mapping[str, str | None]:
         """See `SearchClient.refresh_intervals`."""
         path = f"/{alias}/_settings/index.refresh_interval,index.uuid"  # the second lists every index
-        reply = self._call("GET", path, timeout_seconds, params={"flat_settings": "true"})
-        found = _read(reply, dict[str, _IndexSettings])
+        found = self._call(
+            "GET", path, timeout_seconds, _as(dict[str, _IndexSettings]), params={"flat_settings": "true"}
+        )
         return {name: each.settings.get("index.refresh_interval") for name, each in found.items()}
 
     def close(self) -> None:
         """See `SearchClient.close`."""
-        with contextlib.suppress(TransportError, OSError):
-            self._client.close()
+        self._nodes.close()
 
     def _call(
         self,
         method: str,
         path: str,
         timeout_seconds: float,
+        read: Callable[[bytes], T],
         *,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> bytes:
-        client = self._client.options(request_timeout=timeout_seconds)
+    ) -> T:
+        """Return what the reply of the first node that answers is read as."""
         content = None if body is None else msgspec.json.encode(body)
-        try:
-            reply: Any = client.perform_request(method, path, params=params, headers=_JSON, body=content).body
-        except UnsupportedProductError as error:
-            raise SearchStatusError(
-                400, "not_elasticsearch", "the server at this address is not Elasticsearch"
-            ) from error
-        except ApiError as error:
-            raise _refusal(error) from error
-        except (TransportError, OSError, *jsontext.FAULTS) as error:  # the client reads headers, and some replies
-            told = str(error)[:_TOLD_MAX]
-            raise SearchLostError(f"no answer to {method} {path.split('?', maxsplit=1)[0]}: {told}") from error
-        if not isinstance(reply, bytes):
-            raise SearchLostError(f"the reply to {method} {path} is not JSON")
-        return reply
+
+        def attempt(client: Elasticsearch, where: str, seconds: float) -> T:
+            bounded = client.options(request_timeout=seconds)
+            with _translated(f"{method} {path.split('?', maxsplit=1)[0]}", where):
+                reply: Any = bounded.perform_request(method, path, params=params, headers=_JSON, body=content).body
+                if not isinstance(reply, bytes):
+                    raise SearchLostError(f"the reply to {method} {path} is not JSON")
+                return read(reply)
+
+        return self._nodes.ask(timeout_seconds, attempt, _none_answers)
 
 
-def _read(reply: bytes, kind: type[T]) -> T:
+@contextlib.contextmanager
+def _translated(what: str, where: str) -> Iterator[None]:
+    """Raise the port's errors, and `NodeFailedError` around those after which another node is worth asking."""
     try:
-        return msgspec.json.decode(reply, type=kind)
-    except jsontext.FAULTS as error:
-        raise SearchLostError(f"a reply cannot be read: {error}") from error
+        yield
+    except UnsupportedProductError as error:
+        words = f"the server at {where} is not Elasticsearch"
+        raise NodeFailedError(SearchStatusError(400, "not_elasticsearch", words)) from error
+    except ApiError as error:
+        refusal = _refusal(error)
+        if error.status_code in _OF_THE_NODE or error.status_code >= _SERVER_ERRORS_FROM:
+            raise NodeFailedError(refusal) from error
+        if not is_elasticsearchs(error.meta):
+            raise NodeFailedError(refusal) from error
+        raise refusal from error
+    except SearchLostError as error:
+        raise NodeFailedError(error) from error
+    except (TransportError, OSError, *jsontext.FAULTS) as error:  # the client reads headers, and some replies
+        told = words_of(error)[:_TOLD_MAX]
+        raise NodeFailedError(SearchLostError(f"no answer to {what} from {where}: {told}")) from error
+
+
+def _none_answers(errors: Sequence[Exception]) -> SearchCallError:
+    """Return what a call ends in when no node gave a usable answer: a refusal only when all refuse."""
+    words = "; ".join(str(error) for error in errors)[:_ALL_TOLD_MAX]
+    refusals = [error for error in errors if isinstance(error, SearchStatusError)]
+    if len(refusals) == len(errors):
+        return SearchStatusError(refusals[0].status, refusals[0].kind, words)
+    return SearchLostError(words)
+
+
+def _tell(node: str, reason: str | None) -> None:
+    if reason is None:
+        _LOG.info("the node of the search index at %s is back", node)
+    else:
+        _LOG.warning("the node of the search index at %s is left out for a while: %s", node, reason)
+
+
+def _as(kind: type[T]) -> Callable[[bytes], T]:
+    """Return what reads a reply as a kind."""
+
+    def read(reply: bytes) -> T:
+        try:
+            return msgspec.json.decode(reply, type=kind)
+        except jsontext.FAULTS as error:
+            raise SearchLostError(f"a reply cannot be read: {error}") from error
+
+    return read
 
 
 def _refusal(error: ApiError) -> SearchCallError:

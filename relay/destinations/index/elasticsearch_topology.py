@@ -61,6 +61,7 @@ class ElasticsearchTopology:
             mappings = self._wanted["template"]["mappings"]
             for index, state in sorted(self._indices().items()):
                 differences += index_differences.of_index(index, state, mappings, self._names)
+        notes += [f"the node at {node} is left out: {reason}" for node, reason in self._client.left_out().items()]
         return Examination(tuple(differences), tuple(notes))
 
     def make(self, differences: Sequence[Difference]) -> list[str]:

@@ -82,10 +82,12 @@ class Report:
     Attributes:
         outcomes: One per commit handed over, none left out.
         trouble: What is wrong with the destination as a whole, if anything.
+        unpromoted: How many events were taken without a typed copy of a promoted field, by its path.
     """
 
     outcomes: Mapping[CommitKey, Outcome] = field(default_factory=dict)
     trouble: Trouble | None = None
+    unpromoted: Mapping[str, int] = field(default_factory=dict)
 
 
 class Destination(Protocol):

@@ -58,6 +58,12 @@ RETRIES = Metric(
     ("destination", "reason"),
     "commits that a destination did not take, by reason; of the bus events that it refused or left unanswered",
 )
+NOT_PROMOTED = Metric(
+    "relay_index_not_promoted_total",
+    Kind.COUNTER,
+    ("field",),
+    "events that the index took without a typed copy of a promoted field, since a value does not fit its type",
+)
 SETTLED = Metric("relay_commits_settled_total", Kind.COUNTER, ("source",), "commits whose outbox rows were deleted")
 PARKED = Metric("relay_commits_parked_total", Kind.COUNTER, ("destination",), "commits parked; each needs a person")
 PAGES = Metric(
@@ -192,6 +198,7 @@ CATALOGUE: tuple[Metric, ...] = (
     COMMITS_READ,
     DELIVERED,
     RETRIES,
+    NOT_PROMOTED,
     SETTLED,
     PARKED,
     PAGES,

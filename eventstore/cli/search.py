@@ -76,6 +76,7 @@ def freshness(lag: IndexLag) -> str:
         parts.append(f"{more}{lag.parked:,} are parked, which a person must look at")
     if lag.unreadable:
         parts.append(f"{more}{lag.unreadable:,} rows of the outbox cannot be read")
+    parts += [f"index {index} {why}, so that its events are missing here" for index, why in lag.unseen.items()]
     if lag.refresh_seconds is None:
         parts.append("it does not refresh by itself")
     newest = "no event" if lag.newest_indexed_ms is None else f"{as_text(lag.newest_indexed_ms)} (UTC)"
@@ -139,4 +140,5 @@ def _lag_as_dict(lag: IndexLag) -> dict[str, Any]:
         "complete": lag.complete,
         "newest_indexed_ms": lag.newest_indexed_ms,
         "refresh_seconds": lag.refresh_seconds,
+        "unseen": dict(lag.unseen),
     }

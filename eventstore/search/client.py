@@ -62,6 +62,10 @@ class SearchClient(Protocol):
         """Return index → its setting `index.refresh_interval`; None where it has none."""
         ...
 
+    def hidden(self, alias: str, timeout_seconds: float) -> Mapping[str, str]:
+        """Return which indices of the store the alias does not show in full: name → why, as a predicate."""
+        ...
+
     def close(self) -> None:
         """Release connections; never raises."""
         ...

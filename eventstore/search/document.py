@@ -1,6 +1,6 @@
 """Encodes an event as a document of the index, and decodes it; payload and metadata stay as they were stored."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -12,8 +12,7 @@ from eventstore.model import RecordedEvent
 from eventstore.rows.item import Item
 from eventstore.search import fields
 from eventstore.search.fields import Field, FieldKind
-
-_Scalar = str | int | float | bool
+from eventstore.search.promotion import NO_COPIES, Copies
 
 
 class _Form:
@@ -21,16 +20,17 @@ class _Form:
 
     def __init__(self, table: Mapping[str, Field]) -> None:
         names = [(name, Any) for name in table]
-        self._document = msgspec.defstruct("Document", [*names, (fields.PROMOTED, Any, None)], omit_defaults=True)
+        more = [(fields.PROMOTED, Any, None), (fields.UNPROMOTED, Any, ())]
+        self._document = msgspec.defstruct("Document", [*names, *more], omit_defaults=True)
         self._values_of = attrgetter(*(field.event for field in table.values()))
         self._bodies = tuple(place for place, field in enumerate(table.values()) if field.kind is FieldKind.FLATTENED)
 
-    def of(self, event: RecordedEvent, promoted: dict[str, Any] | None) -> msgspec.Struct:
+    def of(self, event: RecordedEvent, copies: Copies) -> msgspec.Struct:
         """Return the document of an event; payload and metadata are raw JSON in it."""
         values = list(self._values_of(event))
         for place in self._bodies:
             values[place] = _one_line(values[place])
-        return self._document(*values, promoted)
+        return self._document(*values, copies.values, copies.left_out)
 
 
 _form = _Form(fields.FIELDS)
@@ -38,9 +38,9 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def encode(event: RecordedEvent, promoted: Collection[str] = ()) -> bytes:
-    """Return the document of an event on one line; values at the promoted paths are copied into it once more."""
-    return _encoder.encode(_form.of(event, _promoted(event, promoted) if promoted else None))
+def encode(event: RecordedEvent, copies: Copies = NO_COPIES) -> bytes:
+    """Return the document of an event on one line, with its typed copies."""
+    return _encoder.encode(_form.of(event, copies))
 
 
 def row_of(source: bytes | msgspec.Raw, alias: str, document_id: str) -> Item:
@@ -85,25 +85,3 @@ def _attribute(raw: msgspec.Raw) -> Mapping[str, Any]:
 def _one_line(text: str) -> msgspec.Raw:
     """Return JSON text for a line of a bulk body: within JSON a bare line end can only be space between tokens."""
     return msgspec.Raw(text.replace("\n", " ").encode())
-
-
-def _promoted(event: RecordedEvent, paths: Collection[str]) -> dict[str, Any] | None:
-    """Return the typed copies, keyed by their whole path; values that are objects or null have none."""
-    try:
-        data = event.data
-    except jsontext.FAULTS:
-        return None  # the index will refuse the payload itself, with a better reason
-    copies = {path: value for path in paths if (value := _pick(data, path.split("."))) is not None}
-    return copies or None
-
-
-def _pick(data: object, path: list[str]) -> _Scalar | list[_Scalar] | None:
-    for name in path:
-        if not isinstance(data, Mapping):
-            return None
-        data = data.get(name)
-    if isinstance(data, _Scalar):
-        return data
-    if isinstance(data, list):
-        return [value for value in data if isinstance(value, _Scalar)] or None
-    return None

@@ -11,6 +11,7 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from eventstore import jsontext
 from eventstore.errors import EndpointError
+from eventstore.search import visibility
 from eventstore.search.client import SearchCallError, SearchLostError, SearchStatusError
 from eventstore.transport.addresses import masked
 from eventstore.transport.elastic_nodes import NodeFailedError, Nodes, is_elasticsearchs, words_of
@@ -69,6 +70,11 @@ class _Count(msgspec.Struct):
 
 class _View(msgspec.Struct):
     id: str
+
+
+class _IndexState(msgspec.Struct):
+    aliases: dict[str, dict[str, Any]] = {}
+    mappings: dict[str, dict[str, dict[str, Any]]] = {}
 
 
 class _IndexSettings(msgspec.Struct):
@@ -138,6 +144,22 @@ class ElasticsearchSearch:
             "GET", path, timeout_seconds, _as(dict[str, _IndexSettings]), params={"flat_settings": "true"}
         )
         return {name: each.settings.get("index.refresh_interval") for name, each in found.items()}
+
+    def hidden(self, alias: str, timeout_seconds: float) -> Mapping[str, str]:
+        """See `SearchClient.hidden`."""
+        params = {
+            "expand_wildcards": "all",
+            "ignore_unavailable": "true",
+            "allow_no_indices": "true",
+            "filter_path": "*.aliases,*.mappings.properties.*.type,*.settings.index.uuid,error",
+        }
+        found = self._call("GET", f"/{alias}-*", timeout_seconds, _as(dict[str, _IndexState]), params=params)
+        reasons = {
+            name: visibility.hidden_because({"aliases": each.aliases, "mappings": each.mappings}, alias)
+            for name, each in sorted(found.items())
+            if visibility.is_of_the_store(name, alias)
+        }
+        return {name: why for name, why in reasons.items() if why is not None}
 
     def close(self) -> None:
         """See `SearchClient.close`."""

@@ -73,8 +73,8 @@ _CLOSE_SECONDS_MAX = 1.0
 class EventSearch:
     """Searches what the relay put into the index; threads may share one.
 
-    What is found is as fresh as the index: see `index_lag`. Answers are complete or an error, never a part; an index
-    that does not exist yet has no events.
+    What is found is as fresh as the index: see `index_lag`. Answers are an error, or complete as far as the alias shows
+    the store's indices, which `index_lag` checks; an index that does not exist yet has no events.
 
     Args:
         client: `eventstore.search.elasticsearch.ElasticsearchSearch`, or the one in memory.
@@ -303,6 +303,7 @@ class EventSearch:
         newest = self._ask(deadline, self._searching(alias, body), _NOTHING).hits.hits
         nothing: Mapping[str, str | None] = {}
         intervals = self._ask(deadline, lambda within: self._client.refresh_intervals(alias, within), nothing)
+        unseen: Mapping[str, str] = self._ask(deadline, lambda within: self._client.hidden(alias, within), {})
         debt = lag.debt(self._context, rows_max)
         age_ms = 0 if debt.oldest_ms is None else max(0, self._runtime.now_ms() - debt.oldest_ms)
         return IndexLag(
@@ -311,9 +312,10 @@ class EventSearch:
             owed=debt.owed,
             parked=debt.parked,
             unreadable=debt.unreadable,
-            complete=debt.complete,
+            complete=debt.complete and not unseen,
             newest_indexed_ms=lag.committed_ms(str(newest[0].sort[0])) if newest else None,
             refresh_seconds=lag.refresh_seconds(intervals),
+            unseen=unseen,
         )
 
     def _iterate(

@@ -15,6 +15,8 @@ COMMIT_ID = "commit_id"
 DATA = "data"
 METADATA = "metadata"
 PROMOTED = "promoted"
+UNPROMOTED = "unpromoted"
+"""Paths at which a value has no typed copy, since it does not fit."""
 CORRELATION_ID = "metadata.correlation_id"
 
 

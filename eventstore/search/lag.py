@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -36,11 +36,12 @@ class IndexLag:
         owed: Commits the index lacks, as far as was looked.
         parked: Commits the index could not take, as far as was looked; a person must look at them.
         unreadable: Rows of the outbox that say not when they were committed.
-        complete: Whether the whole outbox was looked at.
+        complete: Whether the whole outbox was looked at, and a search sees all of the store's indices.
         newest_indexed_ms: When the newest commit that a search shows was made; None for an empty index. Not how far
             the index has come: the index takes commits in any order.
         refresh_seconds: How long until what was delivered is found: the longest refresh interval of the indices. None
             when one of them never refreshes by itself.
+        unseen: Indices of the store that a search does not see, or not in full: name → why. An operator must act.
     """
 
     lag_seconds: float
@@ -51,6 +52,7 @@ class IndexLag:
     complete: bool
     newest_indexed_ms: int | None
     refresh_seconds: float | None
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,13 @@ class SearchQuery:
             raise InvalidInputError("until_ms", f"is {until_ms}, not after from_ms={from_ms}: the range is reversed")
         return self._and(Between(from_ms, until_ms))
 
+    def unpromoted(self, *paths: str) -> "SearchQuery":
+        """Only events with a value at this promoted path, or at one of these, that does not fit its type; see `data`.
+
+        Ranges and words do not find such a value. Errors as in `event_type`.
+        """
+        return self._one_of("unpromoted", fields.UNPROMOTED, paths)
+
     def data(self, path: str, value: Scalar) -> "SearchQuery":
         """Only events whose payload has exactly this value at a path such as `price.currency`.
 

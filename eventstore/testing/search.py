@@ -1,12 +1,13 @@
 """A search index in memory: the part of Elasticsearch's Query DSL that `eventstore.search` speaks, views, faults.
 
 What it knows not it refuses as Elasticsearch refuses nonsense, so that a test never passes by being ignored. Words and
-typed values are read as Elasticsearch reads them (`search_words`, `search_types`).
+typed values are read as Elasticsearch reads them (`search_words`, `eventstore.search.typed_values`).
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,12 +15,11 @@ import msgspec
 from eventstore.dynamodb.table_names import PREFIX_DEFAULT
 from eventstore.model import RecordedEvent
 from eventstore.ports import Runtime
-from eventstore.search import document, fields
+from eventstore.search import document, fields, promotion, typed_values
 from eventstore.search.client import SearchCallError, SearchStatusError
 from eventstore.search.fields import FieldKind, PromotedType, alias_of
+from eventstore.search.typed_values import NumberText
 from eventstore.system import SystemRuntime
-from eventstore.testing import search_types
-from eventstore.testing.search_types import NumberText
 from eventstore.testing.search_words import words
 
 _DAY_MS = 86_400_000
@@ -71,10 +71,13 @@ class InMemorySearch:
         self._opened = 0
         self._faults: list[SearchCallError] = []
         self._interval: str | None = None
+        self._hidden: dict[str, str] = {}
 
     def add(self, events: Iterable[RecordedEvent]) -> None:
         """Index events, as the relay would; one that is there already stays as it is."""
-        encoded = [(event.event_id, document.encode(event, self._promoted)) for event in events]
+        encoded = [
+            (event.event_id, document.encode(event, promotion.copies(event, self._promoted))) for event in events
+        ]
         with self._lock:
             for event_id, source in encoded:
                 self._own.setdefault(event_id, source)
@@ -159,6 +162,17 @@ class InMemorySearch:
         self._all(alias)
         return {f"{self._alias}-in-memory": self._interval}
 
+    def hidden(self, alias: str, timeout_seconds: float) -> Mapping[str, str]:
+        """See `SearchClient.hidden`."""
+        self._begin(timeout_seconds)
+        with self._lock:
+            return dict(self._hidden) if alias == self._alias else {}
+
+    def hide(self, index: str, why: str) -> None:
+        """Report that the alias does not show this index, for a reason."""
+        with self._lock:
+            self._hidden[index] = why
+
     def close(self) -> None:
         """See `SearchClient.close`."""
 
@@ -228,6 +242,8 @@ class InMemorySearch:
                 raise _unknown(f"[{kind}] query")
 
     def _terms(self, each: _Document, field: str) -> set[str]:
+        if field == fields.UNPROMOTED:
+            return set(each.content.get(field, ()))
         if fields.kind_of(field) is FieldKind.KEYWORD:
             value = each.content.get(field)
             return {value} if isinstance(value, str) else set()
@@ -246,7 +262,7 @@ class InMemorySearch:
         if kind is None or path == field or kind is PromotedType.TEXT:
             raise _unknown(f"ranges of the field [{field}]")
         for value in self._copies(each, path):
-            number = search_types.read(value, kind)
+            number = typed_values.read(value, kind)
             if number is not None:
                 yield number
 
@@ -285,7 +301,7 @@ class InMemorySearch:
                     counts[day] = counts.get(day, 0) + 1
                 return {
                     "buckets": [
-                        {"key": day * _DAY_MS, "key_as_string": search_types.day_text(day), "doc_count": count}
+                        {"key": day * _DAY_MS, "key_as_string": _day_text(day), "doc_count": count}
                         for day, count in sorted(counts.items(), reverse=True)
                     ],
                 }
@@ -338,6 +354,11 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield path, "true" if value else "false"
         case str():
             yield path, value
+
+
+def _day_text(day: int) -> str:
+    """Return a day, counted from 1970-01-01 UTC, as `YYYY-MM-DD`."""
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
 
 
 def _within(value: float, ends: Mapping[str, Any]) -> bool:

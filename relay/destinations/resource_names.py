@@ -4,11 +4,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from eventstore.search import visibility
 from eventstore.search.fields import PREFIX_PATTERN, alias_of
 from relay import defaults
 
 _PREFIX = re.compile(PREFIX_PATTERN)
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MONTH_MS = 631_152_000_000
+_LAST_MONTH_ENDS_MS = 4_102_444_800_000
+"""1990 to 2099. Fixed, since a document's place must not depend on when it comes: 1,320 indices and one at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +60,19 @@ class Names:
         return f"{self.prefix}-events-*"
 
     def index(self, timestamp_ms: int) -> str:
-        """Return the index of an event, by the event's own time: a document's place never depends on when it came."""
-        return f"{self.prefix}-events-{_1970 + timedelta(milliseconds=timestamp_ms):%Y.%m}"
+        """Return the index of an event, by the event's own time: a document's place never depends on when it came.
+
+        From 1990 to 2099 each month has one; all events that are dated before or after share one more.
+        """
+        if not _FIRST_MONTH_MS <= timestamp_ms < _LAST_MONTH_ENDS_MS:
+            return f"{self.alias}-{visibility.BEYOND}"
+        return f"{self.alias}-{_1970 + timedelta(milliseconds=timestamp_ms):%Y.%m}"
+
+    @property
+    def unborn(self) -> str:
+        """Name of an index that there is never, to ask what a new one would be like."""
+        return f"{self.alias}-9999.99"
+
+    def is_index(self, name: str) -> bool:
+        """Tell whether an index is one of this store's; `pattern` alone also meets those of a longer prefix."""
+        return visibility.is_of_the_store(name, self.alias)

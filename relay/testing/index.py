@@ -1,7 +1,7 @@
 """An index in memory: bulk bodies with `create`, verdicts, searches, and faults on request."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from eventstore.ports import Runtime
@@ -9,7 +9,7 @@ from eventstore.search import fields
 from eventstore.search.fields import FieldKind
 from eventstore.system import SystemRuntime
 from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
-from relay.destinations.index.client import IndexClientError, TooLargeError
+from relay.destinations.index.client import IndexClientError, IndexRefusedError, TooLargeError
 from relay.destinations.index.settings import HTTP_BODY_MAX_BYTES
 from relay.testing.received import FoundEvent
 
@@ -27,15 +27,19 @@ class InMemoryIndex:
     def __init__(self, runtime: Runtime | None = None, *, body_max_bytes: int = HTTP_BODY_MAX_BYTES) -> None:
         self.prepared = 0
         self.requests = 0
+        self.looks = 0
         self._body_max_bytes = body_max_bytes
         self._lock = (runtime or SystemRuntime()).lock()
         self._documents: dict[str, dict[str, dict[str, Any]]] = {}
         self._sources: dict[str, bytes] = {}
         self._failure: IndexClientError | None = None
         self._refusals: dict[str, ItemVerdict] = {}
+        self._poison: dict[str, IndexRefusedError] = {}
         self._busy = 0
         self._lost_replies: list[IndexClientError] = []
         self._cut_verdicts = 0
+        self._hidden: dict[str, str] = {}
+        self._foreign: str | None = None
 
     def prepare(self, timeout_seconds: float) -> None:
         """See `IndexClient.prepare`."""
@@ -44,6 +48,15 @@ class InMemoryIndex:
             if self._failure is not None:
                 raise self._failure
             self.prepared += 1
+
+    def look(self, indices: Collection[str], timeout_seconds: float) -> Mapping[str, str | None]:
+        """See `IndexClient.look`."""
+        assert timeout_seconds > 0, "a call without a time-out"
+        with self._lock:
+            self.looks += 1
+            if self._failure is not None:
+                raise self._failure
+            return {index: self._hidden.get(index) for index in indices if index in self._documents}
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
         """See `IndexClient.bulk`."""
@@ -57,6 +70,9 @@ class InMemoryIndex:
                 raise TooLargeError(f"{len(body):,} bytes, at most {self._body_max_bytes:,} are taken")
             lines = body.split(b"\n")[:-1]
             assert len(lines) % 2 == 0, "an action or a document is missing, or one has a line end within"
+            for action, _ in _pairs(lines):
+                if (error := self._poison.get(json.loads(action)["create"]["_id"])) is not None:
+                    raise error
             verdicts = [self._create(json.loads(action), source) for action, source in _pairs(lines)]
             if self._lost_replies:
                 raise self._lost_replies.pop()
@@ -81,6 +97,36 @@ class InMemoryIndex:
         """Carry out the next bulk request and leave that many verdicts off the end of the reply."""
         with self._lock:
             self._cut_verdicts = verdicts
+
+    def make(self, index: str) -> None:
+        """Have an empty index, as one that events came to before."""
+        with self._lock:
+            self._documents.setdefault(index, {})
+
+    def hide(self, index: str, why: str | None) -> None:
+        """Have searches not see an index, for a reason; None to have them see it again."""
+        with self._lock:
+            if why is None:
+                self._hidden.pop(index, None)
+            else:
+                self._hidden[index] = why
+
+    def hide_new(self, why: str | None) -> None:
+        """Have searches not see any index that is made from now on, as when another template wins; None to end it."""
+        with self._lock:
+            self._foreign = why
+
+    def delete(self, index: str) -> None:
+        """Delete an index with all that is in it."""
+        with self._lock:
+            for event_id in self._documents.pop(index, {}):
+                del self._sources[event_id]
+            self._hidden.pop(index, None)
+
+    def refuse_request(self, event_id: str, error: IndexRefusedError) -> None:
+        """Refuse every request that has this event, as an index whose pipeline cannot read it."""
+        with self._lock:
+            self._poison[event_id] = error
 
     def refuse(self, event_id: str, status: int, error_type: str, reason: str = "told to refuse") -> None:
         """Refuse an event with this verdict until `accept`."""
@@ -163,6 +209,8 @@ class InMemoryIndex:
         for name in fields.named(FieldKind.FLATTENED):
             if not isinstance(document[name], dict):
                 return ItemVerdict(event_id, 400, "document_parsing_exception", f"[{name}] is not an object")
+        if index not in self._documents and self._foreign is not None:
+            self._hidden[index] = self._foreign
         documents = self._documents.setdefault(index, {})
         if event_id in documents:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "document already exists")

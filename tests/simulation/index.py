@@ -1,7 +1,7 @@
 """The search index of a simulation: an `IndexClient` with bulk verdicts, and what goes wrong with them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
 from relay.destinations.index.client import IndexLostError, IndexRefusedError, TooLargeError
@@ -22,11 +22,18 @@ class SimulatedIndex:
         self.is_down = False
         self.refuses = False
         self.takes_poison = False
+        self._made: set[str] = set()
 
     def prepare(self, timeout_seconds: float) -> None:
         """See `IndexClient.prepare`."""
         self._scheduler.step("index.prepare")
         self._answer_or_not(timeout_seconds)
+
+    def look(self, indices: Collection[str], timeout_seconds: float) -> Mapping[str, str | None]:
+        """See `IndexClient.look`."""
+        self._scheduler.step("index.look")
+        self._answer_or_not(timeout_seconds)
+        return dict.fromkeys(self._made.intersection(indices))
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
         """See `IndexClient.bulk`."""
@@ -64,6 +71,7 @@ class SimulatedIndex:
         create, document = json.loads(action)["create"], json.loads(source)
         event_id = create["_id"]
         self._ledger.see_document(create, document)
+        self._made.add(create["_index"])
         if self._chance.strikes("index.busy_item"):
             return ItemVerdict(event_id, 429, "es_rejected_execution_exception", "told to be busy")
         if self._chance.strikes("index.failed_item"):

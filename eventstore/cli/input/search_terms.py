@@ -97,6 +97,13 @@ _OPTIONS = (
         help="Only events with a promoted number or date in a range, its end excluded: price.amount=10..20,"
         " due=2025-01-31..",
     ),
+    click.option(
+        "--unpromoted",
+        "unpromoted",
+        metavar="PATH",
+        multiple=True,
+        help="Only events with a value at a promoted path that does not fit its type, so that --range misses it.",
+    ),
     click.option("--oldest-first", is_flag=True, help="Show the oldest events first instead of the newest."),
 )
 
@@ -120,6 +127,7 @@ def query_of(terms: dict[str, Any]) -> SearchQuery:
         (SearchQuery.aggregate_type, terms["aggregate_types"]),
         (SearchQuery.aggregate_id, terms["aggregates"]),
         (SearchQuery.correlation_id, terms["correlation_ids"]),
+        (SearchQuery.unpromoted, terms["unpromoted"]),
     ):
         if values:
             query = add(query, *values)

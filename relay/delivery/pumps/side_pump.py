@@ -174,5 +174,7 @@ class SidePump(Pump):
             elif isinstance(outcome, Confirmed):
                 delay = max(0, now_ms - commit.row.committed_at_ms) / 1000
                 self._meter.observe(metrics.COMMIT_TO_CONFIRM, delay, self.name)
+        for path, count in report.unpromoted.items():
+            self._meter.count(metrics.NOT_PROMOTED, path, amount=count)
         for outcome_name, count in counts.items():
             self._meter.count(metrics.DELIVERED, self.name, outcome_name, amount=count)

@@ -26,6 +26,25 @@ class ItemVerdict:
     reason: str | None = None
 
 
+_OF_THE_DOCUMENT = frozenset(
+    {
+        "document_parsing_exception",
+        "json_e_o_f_exception",
+        "json_parse_exception",
+        "mapper_parsing_exception",
+        "stream_constraints_exception",
+        "x_content_e_o_f_exception",
+        "x_content_parse_exception",
+    },
+)
+"""Refusals of a whole request, as where a pipeline reads it, that are about the text of a document in it."""
+
+
+def is_of_the_document(error_type: str) -> bool:
+    """Tell whether a whole request was refused for the text of a document, and not for what the index is like."""
+    return error_type in _OF_THE_DOCUMENT
+
+
 class Ruling(StrEnum):
     """What to do about an item."""
 
@@ -43,11 +62,15 @@ _NOT_THE_DOCUMENT = frozenset(
         "index_closed_exception",
         "invalid_alias_name_exception",
         "invalid_index_name_exception",
+        "routing_missing_exception",
         "strict_dynamic_mapping_exception",
         "validation_exception",  # the cluster may hold no more shards, so a new month's index cannot be made
     },
 )
 """Refusals with status 400 which say something about the index; the document is innocent."""
+
+_OF_THE_INDEX = re.compile(r"pipeline with id \[.*\] does not exist|no write index is defined for alias")
+"""What it says with a type that is also said of documents."""
 
 _FIELD = re.compile(r"failed to parse field \[(?P<path>[^\]]*)\] of type \[(?P<type>[^\]]*)\]")
 _MAPPED = re.compile(
@@ -64,9 +87,10 @@ def rule(verdict: ItemVerdict) -> Ruling:
         return Ruling.RETRY
     if not 400 <= status < 500:  # noqa: PLR2004 - HTTP: nothing that an item can end in, so nothing is known of it
         return Ruling.RETRY
-    if status in {401, 403, 404} or verdict.error_type in _NOT_THE_DOCUMENT:
+    reason = verdict.reason or ""
+    if status in {401, 403, 404} or verdict.error_type in _NOT_THE_DOCUMENT or _OF_THE_INDEX.match(reason):
         return Ruling.MISCONFIGURED
-    return Ruling.MISCONFIGURED if _is_of_another_mapping(verdict.reason or "") else Ruling.PARK
+    return Ruling.MISCONFIGURED if _is_of_another_mapping(reason) else Ruling.PARK
 
 
 def _is_of_another_mapping(reason: str) -> bool:

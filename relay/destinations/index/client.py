@@ -7,11 +7,13 @@ IndexClientError
 └── TooLargeError        the body is larger than the index takes: send less
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from eventstore.errors import Portable
 from relay.destinations.index.bulk_item import ItemVerdict
+
+_BAD_REQUEST = 400
 
 
 class IndexClientError(Portable, Exception):
@@ -32,12 +34,19 @@ class IndexRefusedError(IndexClientError):
     Attributes:
         status: HTTP status: 400, 401, 403 or 404.
         reason: Elasticsearch's words.
+        kind: Elasticsearch's name of the error; empty when it is not Elasticsearch that refuses.
     """
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, kind: str = "") -> None:
         super().__init__(f"{reason} (status {status})")
         self.status = status
         self.reason = reason
+        self.kind = kind
+
+    @property
+    def is_of_the_body(self) -> bool:
+        """Whether something in the body may be the reason, so that a part of it may be taken."""
+        return self.status == _BAD_REQUEST and bool(self.kind)
 
 
 class TooLargeError(IndexClientError):
@@ -48,11 +57,20 @@ class IndexClient(Protocol):
     """The calls the index destination makes."""
 
     def prepare(self, timeout_seconds: float) -> None:
-        """See to the index template, and through it the alias; may be repeated.
+        """See to the index template, and through it the alias; may be repeated. What operators added to it stays.
 
         Raises:
             IndexLostError: No usable answer; an IndexBusyError when it said that it takes nothing.
             IndexRefusedError: Not allowed, or another template is in the way.
+        """
+        ...
+
+    def look(self, indices: Collection[str], timeout_seconds: float) -> Mapping[str, str | None]:
+        """Return for each of the indices that is there why a search does not see its events, None when it does.
+
+        Raises:
+            IndexLostError: No usable answer.
+            IndexRefusedError: Not allowed.
         """
         ...
 

@@ -62,6 +62,12 @@ def of_template(
     return [], []
 
 
+def is_older_or_changed(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Tell whether our template is to be stored: a newer relay's is left as it is."""
+    version = found.get("version") or 0
+    return version < wanted["version"] or (version == wanted["version"] and bool(_changed(wanted, found)))
+
+
 def of_next_month(wanted: Mapping[str, Any], effective: Mapping[str, Any], names: Names) -> list[Difference]:
     """Compare what a new month's index would be with what is wanted; another template of higher rank may win."""
     changed = _changed({"template": wanted["template"]}, {"template": effective.get("template", {})})
@@ -94,7 +100,7 @@ def of_index(index: str, found: Mapping[str, Any], mappings: Mapping[str, Any], 
             f"somebody wrote to {names.alias} directly: copy what is worth keeping, delete it, then apply",
         )
         return
-    if not index.startswith(names.pattern.removesuffix("*")):
+    if not names.is_index(index):
         yield Difference(thing, f"is under the alias {names.alias} but is not a monthly index", "take it off the alias")
         return
     yield from _of_state(thing, found["settings"])

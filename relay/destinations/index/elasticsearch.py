@@ -1,6 +1,6 @@
 """Elasticsearch behind the index port: raw bulk bodies, one attempt per node, every call with a time-out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -10,14 +10,16 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from eventstore.environment.access import Access, SecretFileError
+from eventstore.search import visibility
 from eventstore.transport.addresses import masked
 from eventstore.transport.elastic_nodes import NodeFailedError, Nodes, words_of
+from relay.destinations.index import differences as index_differences
 from relay.destinations.index import elasticsearch_replies as replies
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.client import IndexLostError, IndexRefusedError
 from relay.destinations.index.elasticsearch_replies import REASON_MAX_CHARACTERS, BulkReply
 from relay.destinations.index.settings import IndexSettings
-from relay.destinations.index.template import VERSION, template
+from relay.destinations.index.template import merged, template
 
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 _NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
@@ -31,16 +33,28 @@ _SERVER_SHARE = 0.9
 """Share of the time-out after which the server itself gives up waiting for a shard, so that its verdicts still come."""
 
 
-class _Body(msgspec.Struct):
-    version: int | None = None
+_LOOKED_AT = "*.aliases,*.mappings.properties.*.type,*.settings.index.uuid,error"
+"""The parts of an index that say whether a search sees it; the last is never empty, so that none is left out."""
+
+_WHAT_THERE_IS = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "all"}
+
+_NAMES_MAX = 40
+"""Indices that are named in one address, whose line has at most 4 KiB by default; for more, all are asked for."""
+
+_FORBIDDEN, _NOT_FOUND = 403, 404
 
 
 class _Named(msgspec.Struct):
-    body: _Body = msgspec.field(name="index_template", default_factory=_Body)
+    body: dict[str, Any] = msgspec.field(name="index_template")
 
 
 class _Templates(msgspec.Struct):
     index_templates: list[_Named] = []
+
+
+class _Index(msgspec.Struct):
+    aliases: dict[str, dict[str, Any]] = {}
+    mappings: dict[str, dict[str, dict[str, Any]]] = {}
 
 
 class ElasticsearchClient:
@@ -75,17 +89,62 @@ class ElasticsearchClient:
         self._log = structlog.get_logger()
 
     def prepare(self, timeout_seconds: float) -> None:
-        """See `IndexClient.prepare`; a template of a later version is left as it is."""
-        path = f"/_index_template/{self._settings.names.template}"
-        found: Any = {}
+        """See `IndexClient.prepare`; a template of a later version is left as it is.
+
+        Nothing is written when nothing is missing. Without the right to see templates that is not known, and nothing is
+        written either: a look at each index shows what came of it.
+        """
+        wanted = template(self._settings)
         try:
-            found = self.call("GET", path, timeout_seconds, params={"filter_path": "index_templates.*.version,error"})
+            found = self.stored_template(timeout_seconds)
         except IndexRefusedError as error:
-            if error.status != 404:  # noqa: PLR2004 - no such template yet
+            if error.status != _FORBIDDEN:
                 raise
-        templates = replies.read(found, _Templates, "GET", path).index_templates
-        if all((each.body.version or 0) <= VERSION for each in templates):
-            self.call("PUT", path, timeout_seconds, headers=_JSON, body=template(self._settings))
+            if "template" not in self._told:
+                self._told.add("template")
+                self._log.warning("index.template_unseen", template=self._settings.names.template, error=str(error))
+            return
+        if found is None or index_differences.is_older_or_changed(wanted, found):
+            self.put_template(found, timeout_seconds)
+
+    def stored_template(self, timeout_seconds: float) -> dict[str, Any] | None:
+        """Return the template as it is stored; None when there is none.
+
+        Raises:
+            IndexClientError: See `call`.
+        """
+        path = f"/_index_template/{self._settings.names.template}"
+        try:
+            found = self.call("GET", path, timeout_seconds, kind=_Templates)
+        except IndexRefusedError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return None
+        return found.index_templates[0].body if found.index_templates else None
+
+    def put_template(self, found: Mapping[str, Any] | None, timeout_seconds: float) -> None:
+        """Store our template; what operators added to the stored one stays.
+
+        Raises:
+            IndexClientError: See `call`.
+        """
+        wanted = template(self._settings)
+        body = wanted if found is None else merged(wanted, found)
+        self.call("PUT", f"/_index_template/{self._settings.names.template}", timeout_seconds, body=body)
+
+    def look(self, indices: Collection[str], timeout_seconds: float) -> Mapping[str, str | None]:
+        """See `IndexClient.look`."""
+        names = self._settings.names
+        asked = names.pattern if len(indices) > _NAMES_MAX else ",".join(sorted(indices))
+        params = {**_WHAT_THERE_IS, "filter_path": _LOOKED_AT}
+        found = self.call("GET", f"/{asked}", timeout_seconds, params=params, kind=dict[str, _Index])
+        looks: dict[str, str | None] = {}
+        for name, index in found.items():
+            state = {"aliases": index.aliases, "mappings": index.mappings}
+            # An index that was shrunk or mounted again has its old name as an alias.
+            for known in ({name} | index.aliases.keys()).intersection(indices):
+                looks[known] = visibility.hidden_because(state, names.alias)
+        return looks
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
         """See `IndexClient.bulk`."""

@@ -10,13 +10,22 @@ from elasticsearch import ApiError
 from eventstore import jsontext
 from eventstore.transport.elastic_nodes import is_elasticsearchs
 from relay.destinations.index.bulk_item import ItemVerdict
-from relay.destinations.index.client import IndexClientError, IndexLostError, IndexRefusedError, TooLargeError
+from relay.destinations.index.client import (
+    IndexBusyError,
+    IndexClientError,
+    IndexLostError,
+    IndexRefusedError,
+    TooLargeError,
+)
 
 T = TypeVar("T")
 
 REASON_MAX_CHARACTERS = 400
 _REASONS_MAX_CHARACTERS = 1_200
 _QUOTED = re.compile(r" Preview of field's value: '.*'|prefix of the first immense term is: '.*'", re.DOTALL)
+_PLACE = re.compile(r"\s*at \[Source: .*", re.DOTALL)
+"""How a parser's error goes on: with the text that it could not read, which is payload."""
+
 _VALUE_IN_CAUSE = re.compile(r"failed to parse field \[[^\]]*\] of type \[(?!flattened\])")
 """A typed field's cause quotes the value that does not fit; that of payload or metadata names the broken rule."""
 
@@ -72,12 +81,13 @@ def refusal(error: ApiError) -> IndexClientError:
     """Return the port's error for an answer that is no success."""
     status = error.status_code
     kind, reason = _error_words(error.body)
+    reason = " ".join(_PLACE.sub("", reason).split())[:REASON_MAX_CHARACTERS]
     words = f"{kind}: {reason}" if kind else reason
     if status == _TOO_LARGE:
         return TooLargeError(f"the index, or a proxy before it, accepts no body of that size: {words}")
     if kind == "cluster_block_exception" or status in {_TIMED_OUT, 429} or status >= _SERVER_ERRORS_FROM:
-        return IndexLostError(f"the index accepts no requests now: {words} (status {status})")
-    return IndexRefusedError(status, words)
+        return IndexBusyError(f"the index accepts no requests now: {words} (status {status})")
+    return IndexRefusedError(status, words, kind)
 
 
 def is_of_the_node(error: ApiError) -> bool:
@@ -94,7 +104,8 @@ def none_answers(errors: Sequence[Exception]) -> IndexClientError:
     refusals = [error for error in errors if isinstance(error, IndexRefusedError)]
     if len(refusals) == len(errors):
         return IndexRefusedError(refusals[0].status, words)
-    return IndexLostError(f"no node of the index gives an answer: {words}")
+    kind = IndexBusyError if all(isinstance(error, IndexBusyError) for error in errors) else IndexLostError
+    return kind(f"no node of the index gives an answer: {words}")
 
 
 def _error_words(body: object) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from typing import Any, ParamSpec
 
 from eventstore import jsontext
 from eventstore.errors import SetUpError, TryLaterError
-from eventstore.validation import TIMESTAMP_MAX_MS
 from relay.destination import INDEX
 from relay.destinations.index import differences as index_differences
 from relay.destinations.index.client import IndexClientError, IndexLostError, IndexRefusedError
@@ -24,8 +23,6 @@ _TOLD_MAX = 200
 
 _ODD = (KeyError, IndexError, TypeError, AttributeError, *jsontext.FAULTS)
 """What looking into a reply of another shape raises."""
-
-NOT_FOUND = 404
 
 
 class ElasticsearchTopology:
@@ -52,11 +49,10 @@ class ElasticsearchTopology:
     def examine(self) -> Examination:
         """See `Topology.examine`."""
         with _told():
-            found = self._template()
+            found = self._client.stored_template(TIMEOUT_SECONDS)
             differences, notes = index_differences.of_template(self._wanted, found, self._names)
             if not differences and not notes:
-                unborn = self._names.index(TIMESTAMP_MAX_MS)
-                effective = self._call("POST", f"/_index_template/_simulate_index/{unborn}")
+                effective = self._call("POST", f"/_index_template/_simulate_index/{self._names.unborn}")
                 differences += index_differences.of_next_month(self._wanted, effective, self._names)
             mappings = self._wanted["template"]["mappings"]
             for index, state in sorted(self._indices().items()):
@@ -93,25 +89,18 @@ class ElasticsearchTopology:
                 refused += _try(f"{thing}, field {path}", self._put_mapping, index, {path})
         return refused
 
-    def _template(self) -> dict[str, Any] | None:
-        try:
-            found = self._call("GET", f"/_index_template/{self._names.template}")
-        except IndexRefusedError as error:
-            if error.status != NOT_FOUND:
-                raise
-            return None
-        (named,) = found["index_templates"]
-        body: dict[str, Any] = named["index_template"]
-        return body
-
     def _indices(self) -> dict[str, Any]:
         """Return every month's index, whatever else is under the alias, and an index that bears the alias's name."""
         options = "ignore_unavailable=true&allow_no_indices=true&expand_wildcards=all&flat_settings=true"
         found: dict[str, Any] = self._call("GET", f"/{self._names.alias},{self._names.pattern}?{options}")
-        return found
+        return {index: state for index, state in found.items() if self._concerns(index, state)}
+
+    def _concerns(self, index: str, state: dict[str, Any]) -> bool:
+        """Tell whether an index is ours, or in our way: the pattern also meets those of a longer prefix."""
+        return self._names.is_index(index) or index == self._names.alias or self._names.alias in state["aliases"]
 
     def _put_template(self) -> None:
-        self._call("PUT", f"/_index_template/{self._names.template}", self._wanted)
+        self._client.put_template(self._client.stored_template(TIMEOUT_SECONDS), TIMEOUT_SECONDS)
 
     def _add_alias(self, index: str) -> None:
         body = {"actions": [{"add": {"index": index, "alias": self._names.alias}}]}

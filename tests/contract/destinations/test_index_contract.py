@@ -47,21 +47,22 @@ def test_a_repeat_changes_nothing(index_world):
 
 
 def test_each_month_has_its_index(index_world):
-    """By the event's own time in UTC."""
+    """By the event's own time in UTC; those dated far away share one."""
     deliver(
         index_world.index(),
         [
             [commit("a", timestamp_ms=JANUARY_ENDS_MS)],
             [commit("b", timestamp_ms=JANUARY_ENDS_MS + 1)],
             [commit("c", timestamp_ms=0)],
+            [commit("d", timestamp_ms=253_402_300_799_999)],
         ],
         10,
     )
 
     alias = index_world.names.alias
-    assert index_world.indices() == [f"{alias}-1970.01", f"{alias}-2025.01", f"{alias}-2025.02"]
+    assert index_world.indices() == [f"{alias}-2025.01", f"{alias}-2025.02", f"{alias}-beyond"]
     index_world.reader.refresh()
-    assert index_world.reader.count() == 3
+    assert index_world.reader.count() == 4
 
 
 def test_the_latest_of_a_type(index_world):

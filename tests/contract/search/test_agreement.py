@@ -12,7 +12,7 @@ TYPES = template(IndexSettings(promoted=PROMOTED))["template"]["mappings"]["prop
 
 def test_the_template_types_the_documents_fields():
     """Every field of a document has a type, and nothing else has."""
-    assert set(TYPES) == {*fields.FIELDS, fields.PROMOTED}
+    assert set(TYPES) == {*fields.FIELDS, fields.PROMOTED, fields.UNPROMOTED}
 
 
 def test_fields_are_of_the_kind_that_is_asked_for():

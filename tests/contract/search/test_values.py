@@ -54,18 +54,13 @@ DATES = {
     '"9999-12-31"': 253_402_214_400_000,
     '"1738411200000"': NOON_MS,
     '"1738411200000.9"': NOON_MS,
-    '"20250201"': 20_250_201,
-    '"05"': 5,
-    '"-1.5"': -2,
     "2025": NEW_YEAR_2025_MS,
-    "999": 999,
-    "10000": 10_000,
     "1738411200000": NOON_MS,
     "1738411200000.7": NOON_MS,
     "1.7384112e12": NOON_MS,
-    "2025.0": 2025,
-    "-0.5": -1,
-    "-0": 0,
+    "100000000000": 100_000_000_000,
+    "-100000000000": -100_000_000_000,
+    "253402300799999": 253_402_300_799_999,
     '["soon", "2025-02-01"]': FEBRUARY_MS,
 }
 NO_DATES = [
@@ -76,6 +71,8 @@ NO_DATES = [
     '"2025-02-01T12:00+01:60"', '"2025-02-01T12:00europe/berlin"', '"12025-02-01"', '"+2025-02-01"', '"2025-02-01 "',
     '"1e12"', '"+5"', '".5"', '"1.1234567"', '"99999999999999999999"', '"\\u0662025"', '"soon"', '"now"', '""',
     "99999999999999999999", "1e16", "true", "null", "[]", '{"a": 1}',
+    "1738411200", '"1738411200"', "1738411200.5", '"20250201"', '"05"', '"-1.5"', "999", "10000", "2025.0", "-0.5", "0",
+    "99999999999", "-99999999999", "1738411200000000", "253402300800000",
 ]  # fmt: skip
 
 
@@ -100,9 +97,29 @@ def test_what_is_no_date_is_kept_and_not_findable_as_one(world):
     assert [NO_DATES[place] for place in sorted(taken)] == []
 
 
+def test_what_has_no_copy_is_found_by_that(world):
+    """A fraction where a whole number is promoted, seconds where a date is, an object where anything is."""
+    index(
+        world,
+        fits='{"stock": {"count": 12}, "due": 1738411200000, "note": "x", "price": "12.50"}',
+        fraction='{"stock": {"count": 12.7}}',
+        seconds='{"due": 1738411200}',
+        some='{"stock": {"count": [1, 2.5]}}',
+        nested='{"stock": [{"count": 1}], "note": {"de": "x"}}',
+        nothing='{"stock": {"count": null}}',
+    )
+
+    assert found(world, ALL.unpromoted("stock.count")) == ["fraction", "nested", "some"]
+    assert found(world, ALL.unpromoted("due")) == ["seconds"]
+    assert found(world, ALL.unpromoted("price", "note")) == ["nested"]
+    assert found(world, ALL.promoted_range("stock.count", 1, 2)) == ["some"]
+    assert found(world, ALL.promoted_range("price", 12.4, 12.6)) == ["fits"]
+    assert [event.data for event in world.search.find(ALL.unpromoted("due"))] == [{"due": 1738411200}]
+
+
 LONGS = {
-    "5": 5, "-5": -5, "5.9": 5, "-5.9": -5, "1e3": 1000, "1.5E1": 15, "-0": 0, '"5"': 5, '"+5"': 5, '"05"': 5,
-    '"5.9"': 5, '".5"': 0, '"5."': 5, '"1e3"': 1000, '"\\uff15"': 5, '["x", 7]': 7,
+    "5": 5, "-5": -5, "1e3": 1000, "1.5E1": 15, "-0": 0, '"5"': 5, '"+5"': 5, '"05"': 5,
+    '"5."': 5, '"5.0"': 5, "5.0": 5, '"1e3"': 1000, '"\\uff15"': 5, '["x", 7]': 7,
     "9223372036854775806": LONG_MAX - 1, "-9223372036854775808": LONG_MIN,
     "9007199254740993": 9_007_199_254_740_993, '"9007199254740993.0"': 9_007_199_254_740_993,
     "9007199254740993.0": 9_007_199_254_740_992,
@@ -110,12 +127,12 @@ LONGS = {
 NO_LONGS = [
     "9223372036854775808", "-9223372036854775809", "99999999999999999999", "1e19", "-9.3e18", "12345678901234567890.5",
     '"9223372036854775808"', '"1e30"', '"1e400"', '"1_000"', '" 5"', '"5 "', '"5L"', '"0x10"', '"NaN"', '"five"', '""',
-    "true", "null", "[]",
+    "true", "null", "[]", "5.9", "-5.9", "12.7", '"5.9"', '".5"', '"1e-1"',
 ]  # fmt: skip
 
 
 def test_whole_numbers_have_64_bits(world):
-    """Fractions are cut off; what does not fit, or is no number, is kept and not findable as one."""
+    """A fraction is not cut off; what does not fit, or is no number, is kept and not findable as one."""
     longs, others = enumerate(LONGS), enumerate(NO_LONGS)
     index(world, **{f"n{place:02}": f'{{"stock": {{"count": {text}}}}}' for place, text in longs})
     index(world, **{f"x{place:02}": f'{{"stock": {{"count": {text}}}}}' for place, text in others})

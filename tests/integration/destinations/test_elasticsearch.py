@@ -2,14 +2,19 @@
 
 import pytest
 
+from eventstore.search.elasticsearch import ElasticsearchSearch
 from eventstore.system import SystemRuntime
-from relay.destination import Confirmed, Retry, TroubleKind
+from relay.demo.search import ElasticsearchReader
+from relay.destination import Confirmed, Park, Retry, TroubleKind
 from relay.destinations.index.client import IndexLostError, IndexRefusedError, TooLargeError
 from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings, PromotedType
 from relay.destinations.index.template import VERSION, template
+from relay.destinations.resource_names import Names
 from relay.testing.commits import chain, commit
+from tests.contract.destinations.worlds import ElasticsearchIndexWorld
 from tests.support.delivering import deliver
 
 pytestmark = pytest.mark.servers
@@ -127,6 +132,147 @@ def test_a_newer_template_is_left_alone(elastic):
 
     (found,) = elastic.admin.indices.get_index_template(name=elastic.names.template)["index_templates"]
     assert found["index_template"]["version"] == VERSION + 1
+
+
+def test_what_operators_added_to_the_template_stays(elastic):
+    """Through a start that finds it as wanted, one that finds it older, and `relay topology apply`."""
+    settings = IndexSettings(names=elastic.names, replicas=0)
+    ours = template(settings)
+    theirs = {"index": {"refresh_interval": "7s", "codec": "best_compression"}}
+    elastic.client().prepare(10)
+    for version in (VERSION, VERSION - 1):
+        older = {**ours, "version": version, "template": {**ours["template"], "settings": theirs}}
+        elastic.admin.indices.put_index_template(name=elastic.names.template, **older)
+        elastic.client().prepare(10)
+
+        (found,) = elastic.admin.indices.get_index_template(name=elastic.names.template)["index_templates"]
+        assert found["index_template"]["version"] == VERSION
+        settings_found = found["index_template"]["template"]["settings"]["index"]
+        assert settings_found["refresh_interval"] == "7s"
+        assert settings_found["codec"] == "best_compression"
+        assert settings_found["number_of_replicas"] == "0"
+    assert ElasticsearchTopology(elastic.client(), settings).examine().differences == ()
+
+
+def test_nothing_is_written_when_nothing_is_missing(elastic, monkeypatch):
+    """A role that may read templates and not write them is enough at run time."""
+    client = elastic.client(promoted={"price.amount": PromotedType.DOUBLE, "due": PromotedType.DATE})
+    client.prepare(10)
+    asked = []
+    call = client.call
+    monkeypatch.setattr(
+        client, "call", lambda method, *given, **named: asked.append(method) or call(method, *given, **named)
+    )
+
+    client.prepare(10)
+
+    assert asked == ["GET"]
+
+
+def test_a_neighbours_template_of_higher_priority(elastic):
+    """Its index is looked at with the first event, and nothing counts as taken that no search sees."""
+    other = f"{elastic.names.prefix}-other"
+    index = elastic.index()
+    elastic.admin.indices.put_index_template(
+        name=other, index_patterns=[f"{elastic.names.prefix}-*"], priority=900, template={"mappings": {}}
+    )
+    try:
+        report = deliver(index, [chain("a", 1), chain("b", 3)], 10)
+    finally:
+        elastic.admin.indices.delete_index_template(name=other)
+
+    assert report.outcomes == {("a", 1): Retry("hidden_index"), ("b", 3): Retry("hidden_index")}
+    assert report.trouble is not None
+    assert report.trouble.kind is TroubleKind.MISCONFIGURED
+    (month,) = elastic.indices()
+    assert f"index {month} is not under the alias {elastic.names.alias}" in report.trouble.reason
+
+    elastic.admin.indices.delete(index=month)
+    report = deliver(index, [chain("a", 1), chain("b", 3)], 10)
+    assert report.trouble is None
+    elastic.reader.refresh()
+    assert elastic.reader.count() == 4
+
+
+def test_a_search_knows_what_it_does_not_see(elastic):
+    """Indices outside of the alias, behind a filter, or of another mapping; not those of a longer prefix."""
+    deliver(elastic.index(), [chain("a", 1)], 10)
+    (seen,) = elastic.indices()
+    alias = elastic.names.alias
+    strangers = {
+        f"{alias}-2001.01": {},
+        f"{alias}-2001.02": {alias: {"filter": {"match_all": {}}}},
+        f"{alias}-events-2001.01": {},
+    }
+    for name, aliases in strangers.items():
+        elastic.admin.indices.create(index=name, aliases=aliases)
+    elastic.admin.indices.put_alias(index=f"{alias}-2001.02", name=alias, filter={"match_all": {}})
+    elastic.admin.indices.delete_index_template(name=elastic.names.template)
+    elastic.admin.indices.create(index=f"{alias}-2001.03", aliases={alias: {}})
+    elastic.admin.indices.delete(index=f"{alias}-2001.01")
+    elastic.admin.indices.create(index=f"{alias}-2001.01")
+    client = ElasticsearchSearch(elastic.urls)
+
+    hidden = client.hidden(alias, 10)
+
+    assert hidden[f"{alias}-2001.01"] == f"is not under the alias {alias}"
+    assert hidden[f"{alias}-2001.02"] == f"is under the alias {alias} with a filter or routing"
+    assert "has another mapping" in hidden[f"{alias}-2001.03"]
+    assert len(hidden) == 3
+    assert elastic.client().look([*hidden, seen, f"{alias}-2001.04"], 10) == {**hidden, seen: None}
+    client.close()
+
+
+def test_a_prefix_within_anothers(elastic):
+    """`x` and `x-events` share a cluster: each has its template, its months, and its own differences."""
+    longer = ElasticsearchIndexWorld(elastic.urls)
+    longer.names = Names(f"{elastic.names.prefix}-events")
+    longer.reader = ElasticsearchReader(longer.urls, longer.names)
+    try:
+        for world, name in ((elastic, "a"), (longer, "b"), (elastic, "c")):
+            report = deliver(world.index(), [chain(name, 1)], 10)
+            assert report.trouble is None, report.trouble
+        for world in (elastic, longer):
+            world.reader.refresh()
+            topology = ElasticsearchTopology(world.client(), IndexSettings(names=world.names, replicas=0))
+            assert topology.examine().differences == ()
+        assert list(elastic.reader.event_ids()) == ["a:1", "c:1"]
+        assert list(longer.reader.event_ids()) == ["b:1"]
+    finally:
+        longer.close()
+
+
+def test_a_pipeline_that_cannot_read_one_event(elastic):
+    """It refuses the whole request; that event is parked alone."""
+    elastic.client().prepare(10)
+    month = elastic.names.index(1_735_689_600_000)
+    elastic.admin.ingest.put_pipeline(id=elastic.names.prefix, processors=[])
+    elastic.admin.indices.create(index=month, settings={"index.default_pipeline": elastic.names.prefix})
+    bad = commit("bad", data_json='{"n":' + "9" * 1001 + "}")
+    try:
+        report = deliver(elastic.index(), [chain("a", 1, 1), [bad], chain("b", 1)], 10)
+    finally:
+        elastic.admin.indices.put_settings(index=month, settings={"index.default_pipeline": None})
+        elastic.admin.ingest.delete_pipeline(id=elastic.names.prefix)
+
+    parked = report.outcomes.pop(("bad", 1))
+    assert isinstance(parked, Park)
+    assert "Number value length (1001)" in parked.reason
+    assert set(report.outcomes.values()) == {Confirmed()}
+    assert report.trouble is None
+
+
+def test_a_pipeline_that_is_not_there(elastic):
+    """The index is at fault and none of its events: nothing is parked."""
+    elastic.client().prepare(10)
+    month = elastic.names.index(1_735_689_600_000)
+    elastic.admin.indices.create(index=month, settings={"index.default_pipeline": f"{elastic.names.prefix}-gone"})
+
+    report = deliver(elastic.index(), [chain("a", 1, 1), chain("b", 1)], 10)
+
+    assert not any(isinstance(each, Park | Confirmed) for each in report.outcomes.values())
+    assert report.trouble is not None
+    assert report.trouble.kind is TroubleKind.MISCONFIGURED
 
 
 def test_payload_and_metadata_are_found_by_their_values(elastic):

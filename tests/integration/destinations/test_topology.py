@@ -211,8 +211,9 @@ class TestElasticsearch:
         deliver(elastic.index(), [[commit("a", data_json='{"price":2}')]], 10)
         wider = topology_of(elastic, promoted={"price": PromotedType.LONG})
         assert problems(wider) == [
-            f"index template {elastic.names.template} differs in mappings.promoted.price",
+            f"index template {elastic.names.template} differs in mappings.promoted.price, mappings.unpromoted",
             f"index {elastic.indices()[0]}, field promoted.price is missing",
+            f"index {elastic.indices()[0]}, field unpromoted is missing",
         ]
 
         assert wider.make(wider.examine().differences) == []

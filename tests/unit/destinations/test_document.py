@@ -7,7 +7,7 @@ import pytest
 
 from relay.destinations.index import bulk_lines
 from relay.destinations.index.settings import IndexSettings, PromotedType
-from relay.destinations.index.template import template
+from relay.destinations.index.template import merged, template
 from relay.destinations.resource_names import Names
 from relay.testing.commits import commit
 
@@ -15,7 +15,7 @@ from relay.testing.commits import commit
 def lines(settings: IndexSettings, **event) -> tuple[bytes, bytes]:
     row = commit("order-1", 3, **event)
     assert row.events is not None
-    first, second, rest = bulk_lines.encode(row.events[0], settings).split(b"\n")
+    first, second, rest = bulk_lines.encode(row.events[0], settings).lines.split(b"\n")
     assert rest == b""
     return first, second
 
@@ -42,14 +42,18 @@ def test_the_whole_document():
 @pytest.mark.parametrize(
     ("timestamp_ms", "index"),
     [
-        (0, "inventory-events-1970.01"),
+        (0, "inventory-events-beyond"),
+        (631_151_999_999, "inventory-events-beyond"),
+        (631_152_000_000, "inventory-events-1990.01"),
         (1_738_367_999_999, "inventory-events-2025.01"),
         (1_738_368_000_000, "inventory-events-2025.02"),
-        (253_402_300_799_999, "inventory-events-9999.12"),
+        (4_102_444_799_999, "inventory-events-2099.12"),
+        (4_102_444_800_000, "inventory-events-beyond"),
+        (253_402_300_799_999, "inventory-events-beyond"),
     ],
 )
 def test_the_month_is_the_events_own(timestamp_ms, index):
-    """The index follows from the event's time in UTC, never from the time of delivery."""
+    """By its time in UTC, never by that of delivery; events dated far away share one index, instead of one each."""
     assert Names().index(timestamp_ms) == index
 
 
@@ -74,13 +78,27 @@ def test_promoted_fields_are_copied():
 
 @pytest.mark.parametrize(
     "data",
-    ['{"other":1}', '{"price":{"amount":1}}', '{"price":null}', '{"note":"text"}', '{"price":[{}]}', "not json"],
+    ['{"other":1}', '{"price":null}', '{"note":"text"}', "not json"],
 )
-def test_what_cannot_be_promoted_is_not(data):
-    """Objects, nulls and absent values have no copy; the event is indexed without."""
+def test_what_is_not_there_is_not_promoted(data):
+    """Nulls and absent values have no copy; the event is indexed without."""
     _, source = lines(PROMOTED, data_json=data)
 
     assert b"promoted" not in source
+
+
+@pytest.mark.parametrize("data", ['{"price":{"amount":1}}', '{"price":[{}]}', '{"price":true}', '{"price":"12,50"}'])
+def test_what_does_not_fit_is_named(data):
+    """Objects and values of another type have no copy, and the document says so."""
+    row = commit("order-1", 3, data_json=data)
+    assert row.events is not None
+
+    encoded = bulk_lines.encode(row.events[0], PROMOTED)
+
+    document = json.loads(encoded.lines.splitlines()[1])
+    assert "promoted" not in document
+    assert document["unpromoted"] == ["price"]
+    assert encoded.unpromoted == ("price",)
 
 
 def test_a_list_of_values_is_promoted():
@@ -88,6 +106,7 @@ def test_a_list_of_values_is_promoted():
     _, source = lines(PROMOTED, data_json='{"price":[1,2.5,{}]}')
 
     assert json.loads(source)["promoted"] == {"price": [1, 2.5]}
+    assert json.loads(source)["unpromoted"] == ["price"]
 
 
 def test_the_template():
@@ -95,8 +114,8 @@ def test_the_template():
     body = template(IndexSettings(names=Names("shop"), replicas=0, promoted={"price": PromotedType.DOUBLE}))
 
     assert body["index_patterns"] == ["shop-events-*"]
-    assert body["priority"] == 200
-    assert body["version"] == 2
+    assert body["priority"] == 204
+    assert body["version"] == 3
     assert body["template"]["aliases"] == {"shop-events": {}}
     assert body["template"]["settings"] == {"index": {"number_of_shards": 1, "number_of_replicas": 0}}
     mappings = body["template"]["mappings"]
@@ -105,13 +124,85 @@ def test_the_template():
     assert mappings["properties"]["data"] == {"type": "flattened", "ignore_above": 1024, "depth_limit": 72}
     assert mappings["properties"]["promoted"] == {
         "dynamic": False,
-        "properties": {"price": {"type": "double", "ignore_malformed": True}},
+        "properties": {"price": {"type": "double", "ignore_malformed": True, "coerce": False}},
     }
+
+
+def test_the_template_of_a_longer_prefix_wins_where_both_meet():
+    """`x-events-*` also meets the indices of the prefix `x-events`; two of one priority would be refused."""
+    short, long = (template(IndexSettings(names=Names(prefix))) for prefix in ("x", "x-events"))
+
+    assert long["priority"] > short["priority"]
+    assert Names("x").is_index("x-events-2025.01")
+    assert Names("x").is_index("x-events-beyond")
+    assert not Names("x").is_index("x-events-events-2025.01")
+    assert not Names("x").is_index("x-events-events-beyond")
+    assert not Names("x").is_index("x-events-2025")
+
+
+THEIRS = {
+    "index_patterns": ["shop-*"],
+    "priority": 7,
+    "version": 2,
+    "composed_of": ["their-settings"],
+    "_meta": {"owner": "ops"},
+    "template": {
+        "settings": {
+            "index": {
+                "number_of_shards": "3",
+                "refresh_interval": "30s",
+                "codec": "best_compression",
+                "lifecycle": {"name": "year"},
+            },
+            "index.routing.allocation.total_shards_per_node": "2",
+        },
+        "mappings": {
+            "_source": {"enabled": True},
+            "dynamic": True,
+            "properties": {"timestamp": {"type": "keyword"}, "theirs": {"type": "keyword"}},
+        },
+        "aliases": {"everything": {}},
+    },
+}
+
+
+def test_what_operators_added_to_the_template_stays():
+    """And what is ours is ours again: patterns, priority, version, shards and replicas, fields and alias."""
+    wanted = template(IndexSettings(names=Names("shop"), replicas=0))
+
+    made = merged(wanted, THEIRS)
+
+    assert made == {
+        "index_patterns": ["shop-events-*"],
+        "priority": 204,
+        "version": 3,
+        "composed_of": ["their-settings"],
+        "_meta": {"owner": "ops"},
+        "template": {
+            "settings": {
+                "index": {
+                    "number_of_shards": 1,
+                    "number_of_replicas": 0,
+                    "refresh_interval": "30s",
+                    "codec": "best_compression",
+                    "lifecycle": {"name": "year"},
+                    "routing": {"allocation": {"total_shards_per_node": "2"}},
+                },
+            },
+            "mappings": {
+                "_source": {"enabled": True},
+                "dynamic": False,
+                "properties": {"theirs": {"type": "keyword"}, **wanted["template"]["mappings"]["properties"]},
+            },
+            "aliases": {"everything": {}, "shop-events": {}},
+        },
+    }
+    assert merged(wanted, {"template": None}) == wanted
 
 
 def test_every_field_of_a_document_is_typed():
     """With `dynamic: false` a field that the template forgets could not be found."""
-    _, source = lines(PROMOTED, data_json='{"price":1}')
+    _, source = lines(PROMOTED, data_json='{"price":[1,true]}')
 
     assert set(json.loads(source)) == set(template(PROMOTED)["template"]["mappings"]["properties"])
 
@@ -140,9 +231,11 @@ def test_all_faults_of_the_settings_in_one_message():
     [
         ({"event_id": "x" * 513}, "an id of no or more than 512 bytes"),
         ({"event_id": ""}, "an id of no or more than 512 bytes"),
-        ({"epoch": 2**63}, "a number beyond 64 bits"),
-        ({"schema_version": -(2**63)}, "a number beyond 64 bits"),
-        ({"sequence_number": 10**37}, "a number beyond 64 bits"),
+        ({"epoch": 2**63}, "epoch 9223372036854775808: its field in the index holds 64 bits"),
+        ({"schema_version": 2**31}, "schema_version 2147483648: its field in the index holds 32 bits"),
+        ({"schema_version": -(2**63)}, "schema_version -9223372036854775808"),
+        ({"sequence_number": 10**38 - 1}, f"sequence_number {10**38 - 1}"),
+        ({"sequence_number": 10**100}, "sequence_number more than 40 digits"),
     ],
 )
 def test_what_the_index_would_hold_against_the_whole_request_or_mapping_is_parked(change, words):
@@ -162,6 +255,6 @@ def test_ids_and_numbers_at_their_limits_are_indexed():
     """As long as the index takes them."""
     row = commit("order-1", 3)
     assert row.events is not None
-    event = replace(row.events[0], event_id="x" * 512, epoch=2**63 - 1, schema_version=-(2**63) + 1)
+    event = replace(row.events[0], event_id="x" * 512, epoch=2**63 - 1, schema_version=2**31 - 1)
 
     assert bulk_lines.unindexable(event) is None

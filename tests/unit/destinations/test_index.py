@@ -10,10 +10,14 @@ from relay.testing import InMemoryIndex
 from relay.testing.commits import chain, commit
 from tests.support.delivering import TestedPermit, deliver
 
+MONTH = "inventory-events-2025.01"
+
 
 @pytest.fixture
 def client(runtime):
-    return InMemoryIndex(runtime)
+    made = InMemoryIndex(runtime)
+    made.make(MONTH)
+    return made
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ NAMES = Names("shop")
 WANTED = template(IndexSettings(names=NAMES, promoted={"price.amount": PromotedType.DOUBLE}))
 STORED = {
     "index_patterns": ["shop-events-*"],
-    "priority": 200,
-    "version": 2,
+    "priority": 204,
+    "version": 3,
     "composed_of": [],
     "template": {
         "settings": {"index": {"number_of_shards": "1", "number_of_replicas": "1"}},
@@ -37,8 +37,13 @@ STORED = {
                 "metadata": {"ignore_above": 1024, "type": "flattened", "depth_limit": 72},
                 "promoted": {
                     "dynamic": "false",
-                    "properties": {"price": {"properties": {"amount": {"type": "double", "ignore_malformed": True}}}},
+                    "properties": {
+                        "price": {
+                            "properties": {"amount": {"type": "double", "ignore_malformed": True, "coerce": False}}
+                        }
+                    },
                 },
+                "unpromoted": {"type": "keyword"},
             },
         },
         "aliases": {"shop-events": {}},
@@ -90,15 +95,15 @@ def test_an_older_template():
     """It can be recreated."""
     (found,), _ = index_differences.of_template(WANTED, changed(STORED, "version", to=1), NAMES)
 
-    assert (found.problem, found.remedy) == ("has version 1, wanted is 2", PutTemplate())
+    assert (found.problem, found.remedy) == ("has version 1, wanted is 3", PutTemplate())
 
 
 def test_a_newer_template():
     """It belongs to a newer relay: no difference, but said."""
-    differences, (note,) = index_differences.of_template(WANTED, changed(STORED, "version", to=3), NAMES)
+    differences, (note,) = index_differences.of_template(WANTED, changed(STORED, "version", to=4), NAMES)
 
     assert differences == []
-    assert "has version 3, this relay's is 2" in note
+    assert "has version 4, this relay's is 3" in note
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_odd_answers_to_a_bulk_request(server: RefusingServer, index: Index, bod
     client = index._client
     client.prepare(5.0)
     index._prepared = True
+    index._months._seen.add("inventory-events-2025.01")
     server.refuse(200, body)
 
     assert is_outage(deliver(index, [chain("a", 1)], 5))

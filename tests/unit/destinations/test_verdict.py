@@ -49,6 +49,14 @@ def test_rulings(status, error_type, ruling):
             Ruling.PARK,
         ),
         ("document_parsing_exception", "[1:216] Unexpected character", Ruling.PARK),
+        ("illegal_argument_exception", "pipeline with id [audit] does not exist", Ruling.MISCONFIGURED),
+        ("illegal_argument_exception", "field [x] not present as part of path [x]", Ruling.PARK),
+        (
+            "illegal_argument_exception",
+            "no write index is defined for alias [shop-events-2025.01]",
+            Ruling.MISCONFIGURED,
+        ),
+        ("routing_missing_exception", "routing is required for [shop-events-2025.01]/[a]", Ruling.MISCONFIGURED),
         (
             "document_parsing_exception",
             "[1:170] failed to parse field [timestamp] of type [boolean] in …",

@@ -1,4 +1,4 @@
-"""Reads a promoted value as its type in the index says, as Elasticsearch does; what does not fit is left out. Pure.
+"""Reads a promoted value as Elasticsearch reads a field of its type; None for what does not fit. Pure.
 
 A number that has a fraction or an exponent is read as a double first, a text digit by digit. Sources: Elasticsearch,
 "Numeric field types" (`coerce`), "Date field type", "Built-in formats" (`strict_date_optional_time`, `epoch_millis`).
@@ -6,7 +6,7 @@ A number that has a fraction or an exponent is read as a double first, a text di
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -70,17 +70,27 @@ def _double(text: str) -> float | None:
 def _long(text: str) -> int | None:
     if isinstance(text, NumberText) and text.is_floating:
         number = float(text)
-        return min(int(number), LONG_MAX) if LONG_MIN <= number <= 2.0**63 else None
+        return int(number) if number.is_integer() and LONG_MIN <= number < 2.0**63 else None
+    found = whole(text)
+    return found if found is not None and LONG_MIN <= found <= LONG_MAX else None
+
+
+def whole(text: str) -> int | None:
+    """Return a whole number from its text, which may have an exponent, or zeros behind the point; None for others."""
     if not (_DECIMAL.match(text) or _WHOLE.match(text)):
         return None
     try:
         exact = Decimal(text)
     except InvalidOperation:
         return None
-    if exact.adjusted() > len(str(LONG_MAX)):
+    if exact.adjusted() > len(str(LONG_MAX)) or exact != exact.to_integral_value():
         return None
-    whole = int(exact)
-    return whole if LONG_MIN <= whole <= LONG_MAX else None
+    return int(exact)
+
+
+def is_calendar_date(text: str) -> bool:
+    """Tell whether a date is written as one, in ISO 8601 or as a year of four digits, and not as milliseconds."""
+    return _ISO.match(text) is not None and not (isinstance(text, NumberText) and text.is_floating)
 
 
 def _date_ms(text: str) -> int | None:
@@ -142,8 +152,3 @@ def _fixed_seconds(text: str) -> int | None:
     if max(minutes, seconds) > 59 or total > _UTC_OFFSET_MAX_SECONDS:  # noqa: PLR2004 - minutes and seconds
         return None
     return total if offset["sign"] == "+" else -total
-
-
-def day_text(day: int) -> str:
-    """Return a day, counted from 1970-01-01 UTC, as `YYYY-MM-DD`."""
-    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")

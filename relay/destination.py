@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from eventstore.errors import Portable
 from eventstore.model import RecordedEvent
@@ -57,6 +57,9 @@ class TroubleKind(StrEnum):
 
     OUTAGE = "outage"
     """Out of reach, blocked or too slow; it comes back by itself."""
+
+    LOST = "lost"
+    """What it had taken is gone; it takes what comes, and a person must look."""
 
     MISCONFIGURED = "misconfigured"
     """Credentials, exchange, queue, index or alias are not as they must be; a person must act."""
@@ -118,6 +121,23 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Release the connections. `deliver` may be called afterwards and connects again."""
+        ...
+
+
+@runtime_checkable
+class Concerned(Protocol):
+    """A destination that looks at itself, also while there is nothing to deliver."""
+
+    @property
+    def concern(self) -> Trouble | None:
+        """What a person must look at though it takes commits; None when there is nothing."""
+        ...
+
+    def idle(self) -> None:
+        """Look whether all is as it should be, when that is due.
+
+        Called at least every second while there is nothing to deliver, and after deliveries.
+        """
         ...
 
 

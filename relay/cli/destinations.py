@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from eventstore import settings as store_settings
+from eventstore.backoff import Backoff
+from eventstore.dynamodb import connection
+from eventstore.errors import SetUpError
 from eventstore.ports import Runtime
 from eventstore.settings import SettingsError
+from eventstore.system import SystemRuntime
 from relay.destination import Destination, EventBus
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings
@@ -20,6 +25,7 @@ from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.resource_names import Names
 from relay.destinations.topology import Topology
+from relay.operating.index_memory import IndexMemoryTable
 from relay.settings import RelaySettings
 
 
@@ -64,11 +70,22 @@ def open_topologies(settings: RelaySettings) -> tuple[Topology, ...]:
     client = _index_client(settings)
     topologies: list[Topology] = [
         open_bus_topology(settings),
-        ElasticsearchTopology(client, index_settings(settings)),
+        ElasticsearchTopology(client, index_settings(settings), open_index_memory(settings)),
     ]
     if settings.file_path is not None:
         topologies.append(FileTopology(settings.file_path))
     return tuple(topologies)
+
+
+def open_index_memory(settings: RelaySettings) -> IndexMemoryTable | None:
+    """Return what remembers what the indices held; None when no settings say where the tables are."""
+    try:
+        chosen = store_settings.load()
+        client = connection.connect(chosen.endpoint)
+    except SetUpError:
+        return None
+    alias = Names(settings.name_prefix).alias
+    return IndexMemoryTable(client, chosen.tables, alias, SystemRuntime(), Backoff(attempts_max=2))
 
 
 def open_bus_topology(settings: RelaySettings) -> RabbitTopology:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from eventstore.backoff import Backoff
 from eventstore.dynamodb import connection
 from eventstore.ports import DynamoClient, Runtime
 from relay.assembly import AssemblySettings, Relay
@@ -10,10 +11,13 @@ from relay.cli.opened import Store
 from relay.daemon import DaemonSettings
 from relay.delivery.pumps.bus_pump import BusPumpSettings
 from relay.delivery.settings import FlowSettings
+from relay.destinations.index.index import Index
+from relay.destinations.resource_names import Names
 from relay.feed.discovery import DiscoverySettings
 from relay.feed.pacing import Pacing
 from relay.feed.shard_consumer import ShardConsumerSettings
 from relay.metrics import SILENT, Meter
+from relay.operating.index_memory import IndexMemoryTable
 from relay.progress import Progress
 from relay.settings import RelaySettings
 from relay.sweep.sweep import SweepSettings
@@ -44,6 +48,10 @@ def build_relay(
         meter: Told what the parts do.
         progress: Told that their loops turn.
     """
+    for side in destinations.sides:
+        if isinstance(side, Index):
+            alias = Names(settings.name_prefix).alias
+            side.watch(IndexMemoryTable(store.client, store.tables, alias, runtime, Backoff(attempts_max=2)))
     return Relay(
         client=store.client,
         streams=store.streams,

@@ -81,6 +81,11 @@ def advice(seen: Overview) -> list[str]:
         if each.state == "misconfigured"
     ]
     lines += [
+        f"{humanize.text(each.name)} has lost what it had taken: see its reason."
+        for each in seen.destinations
+        if each.state == "lost"
+    ]
+    lines += [
         f"{humanize.text(each.name)} is out of reach or too slow: fix the server; the relay continues by itself."
         for each in seen.destinations
         if each.state == "outage"

@@ -10,8 +10,12 @@ from eventstore.cli.output import envelope
 from eventstore.cli.output.streams import printable
 from eventstore.errors import EventStoreError
 from relay import settings as relay_settings
+from relay.cli import operator
 from relay.cli.destinations import open_topologies
+from relay.cli.opened import open_desk
+from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
 from relay.destinations.topology import Difference, Examination, Topology
+from relay.operating.audit_trail import REASON_MAX_CHARACTERS, AuditTrail, new_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,15 @@ def check(*, as_json: bool) -> None:
 
 
 @topology.command()
+@click.option(
+    "--accept-losses",
+    is_flag=True,
+    help="Accept that indices have lost what they held: it is no difference any more. Kept in the audit log.",
+)
+@operator.by_option
 @envelope.json_option
 @envelope.reports_errors
-def apply(*, as_json: bool) -> None:
+def apply(*, accept_losses: bool, by: str, as_json: bool) -> None:
     """Create what is missing and change what may be changed. Nothing is deleted; what is left needs a person.
 
     Exit codes: 0 everything is as wanted now, 1 something is left, 2 settings, or a server refuses the credentials,
@@ -65,10 +75,24 @@ def apply(*, as_json: bool) -> None:
     """
     looks, deeds = [], []
     for each in open_topologies(relay_settings.load()):
+        if accept_losses and isinstance(each, ElasticsearchTopology):
+            deeds += _accept(each, by)
         look, words = _apply(each)
         looks.append(look)
         deeds += words
     _tell(looks, deeds, as_json=as_json)
+
+
+def _accept(index: ElasticsearchTopology, by: str) -> list[str]:
+    """Accept what the index has lost, if anything; the deed is kept."""
+    desk = open_desk()
+    trail = AuditTrail(desk.store.client, desk.store.tables, desk.runtime, desk.backoff)
+
+    def keep(deeds: list[str]) -> None:
+        about = {"losses": "; ".join(deeds)[:REASON_MAX_CHARACTERS]}
+        trail.write(new_record(desk.runtime, "accept-losses", by, "", about))
+
+    return index.accept_losses(keep)
 
 
 def _examine(each: Topology) -> _Look:

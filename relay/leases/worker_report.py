@@ -43,7 +43,7 @@ class DestinationReport(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Its name.
-        state: `up`, `outage`, `misconfigured`, or `breaker_open` while its breaker is open.
+        state: `up`, `outage`, `lost`, `misconfigured`, or `breaker_open` while its breaker is open.
         reason: What is wrong; empty when it is well.
     """
 

@@ -13,7 +13,7 @@ from relay.operating import heartbeats
 from relay.outbox.debt import Survey
 
 UP = "up"
-_SEVERITY = ("misconfigured", "outage", "breaker_open", UP)
+_SEVERITY = ("misconfigured", "lost", "outage", "breaker_open", UP)
 _FEED_SEVERITY = (FeedState.DENIED.value, FeedState.ABSENT.value, FeedState.OUTAGE.value, FeedState.UP.value)
 
 

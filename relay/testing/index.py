@@ -10,6 +10,7 @@ from eventstore.search.fields import FieldKind
 from eventstore.system import SystemRuntime
 from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
 from relay.destinations.index.client import IndexClientError, IndexRefusedError, TooLargeError
+from relay.destinations.index.holdings import Holding, Holdings
 from relay.destinations.index.settings import HTTP_BODY_MAX_BYTES
 from relay.testing.received import FoundEvent
 
@@ -40,6 +41,9 @@ class InMemoryIndex:
         self._cut_verdicts = 0
         self._hidden: dict[str, str] = {}
         self._foreign: str | None = None
+        self._made = 0
+        self._uuids: dict[str, str] = {}
+        self._managed: set[str] = set()
 
     def prepare(self, timeout_seconds: float) -> None:
         """See `IndexClient.prepare`."""
@@ -57,6 +61,29 @@ class InMemoryIndex:
             if self._failure is not None:
                 raise self._failure
             return {index: self._hidden.get(index) for index in indices if index in self._documents}
+
+    def holdings(self, timeout_seconds: float) -> Holdings:
+        """See `IndexClient.holdings`."""
+        assert timeout_seconds > 0, "a call without a time-out"
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            return {
+                index: Holding(self._uuids[index], len(documents), managed=index in self._managed)
+                for index, documents in self._documents.items()
+            }
+
+    def manage(self, index: str) -> None:
+        """Have a lifecycle policy manage an index."""
+        with self._lock:
+            self._managed.add(index)
+
+    def empty(self, index: str) -> None:
+        """Delete all that is in an index."""
+        with self._lock:
+            for event_id in self._documents[index]:
+                del self._sources[event_id]
+            self._documents[index] = {}
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
         """See `IndexClient.bulk`."""
@@ -101,7 +128,7 @@ class InMemoryIndex:
     def make(self, index: str) -> None:
         """Have an empty index, as one that events came to before."""
         with self._lock:
-            self._documents.setdefault(index, {})
+            self._born(index)
 
     def hide(self, index: str, why: str | None) -> None:
         """Have searches not see an index, for a reason; None to have them see it again."""
@@ -194,6 +221,12 @@ class InMemoryIndex:
         found.sort(key=lambda document: (document[fields.TIMESTAMP], document[fields.EVENT_ID]), reverse=True)
         return [FoundEvent.from_document(document) for document in found[:limit]]
 
+    def _born(self, index: str) -> dict[str, dict[str, Any]]:
+        if index not in self._documents:
+            self._uuids[index] = f"uuid-{self._made}"
+            self._made += 1
+        return self._documents.setdefault(index, {})
+
     def _create(self, action: dict[str, Any], source: bytes) -> ItemVerdict:
         target = action["create"]
         index, event_id = target["_index"], target["_id"]
@@ -211,7 +244,7 @@ class InMemoryIndex:
                 return ItemVerdict(event_id, 400, "document_parsing_exception", f"[{name}] is not an object")
         if index not in self._documents and self._foreign is not None:
             self._hidden[index] = self._foreign
-        documents = self._documents.setdefault(index, {})
+        documents = self._born(index)
         if event_id in documents:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "document already exists")
         documents[event_id] = document

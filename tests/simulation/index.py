@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
 from relay.destinations.index.client import IndexLostError, IndexRefusedError, TooLargeError
+from relay.destinations.index.holdings import Holdings
 from tests.simulation.chance import Chance
 from tests.simulation.ledger import Ledger
 from tests.simulation.scheduler import Scheduler
@@ -34,6 +35,10 @@ class SimulatedIndex:
         self._scheduler.step("index.look")
         self._answer_or_not(timeout_seconds)
         return dict.fromkeys(self._made.intersection(indices))
+
+    def holdings(self, timeout_seconds: float) -> Holdings:
+        """See `IndexClient.holdings`; nobody watches the index of a simulation."""
+        raise IndexLostError(f"not in {timeout_seconds} s")
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
         """See `IndexClient.bulk`."""

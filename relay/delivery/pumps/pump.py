@@ -75,8 +75,8 @@ class Pump(Service):
         if trouble is None:
             self._said.clear()
         elif self._is_new(trouble):
-            # A misconfigured destination does not heal: a person must act, which is what an error means.
-            say = self._log.error if trouble.kind is TroubleKind.MISCONFIGURED else self._log.warning
+            # What does not heal needs a person, which is what an error means.
+            say = self._log.warning if trouble.kind is TroubleKind.OUTAGE else self._log.error
             say("destination.troubled", kind=trouble.kind.value, reason=trouble.reason)
         self._trouble = trouble
 

@@ -10,7 +10,7 @@ from relay.delivery.commit import OwedCommit
 from relay.delivery.flow import Flow
 from relay.delivery.pumps.breaker import Breaker
 from relay.delivery.pumps.pump import Pump
-from relay.destination import Confirmed, Destination, Park, Report, Retry, Trouble, TroubleKind
+from relay.destination import Concerned, Confirmed, Destination, Park, Report, Retry, Trouble, TroubleKind
 from relay.metrics import SILENT, Meter
 from relay.permit import AnyOfEach, DeliveryDeadline, Permit, may_begin
 from relay.progress import Progress
@@ -98,6 +98,7 @@ class SidePump(Pump):
         taken = self._flow.take_for_side(self.name, BATCH_COMMITS_MAX)
         if not taken:
             self._look()
+            self._look_after()
             self._bell.get(IDLE_SECONDS)
             return
         allowed = [(commit, permits) for commit, permits in taken if may_begin(permits)]
@@ -108,11 +109,19 @@ class SidePump(Pump):
             return
         permit = AnyOfEach(list(dict.fromkeys(permits for _, permits in allowed)))
         self._answer(commits, self._deliver(commits, permit), held)
+        if not self._breaker.failures:
+            self._look_after()  # a side that is never idle has its concerns, too
+
+    def _look_after(self) -> None:
+        if isinstance(self._destination, Concerned):
+            self._destination.idle()
+        if not self._breaker.failures:
+            self._note(self._concern)  # else what is known of the last delivery stays, until one is taken
 
     def _look(self) -> None:
         """After trouble, ask how the destination is: it may be long until somebody has something for it."""
         now = self._runtime.monotonic()
-        if self._trouble is None or now < self._look_at:
+        if self._trouble is None or self._trouble == self._concern or now < self._look_at:
             return
         try:
             report = self._destination.look(min(self._budget_seconds, LOOK_SECONDS_MAX))
@@ -129,7 +138,7 @@ class SidePump(Pump):
         elif self._is_away or not self.is_breaker_open():
             # One that answers such questions all the time may be too slow for a delivery: its breaker stays open.
             self._breaker, self._is_away = self._breaker.succeeded(), False
-            self._note(None)
+            self._note(self._concern)
 
     def _deliver(self, commits: Sequence[OwedCommit], permit: Permit) -> Report:
         deadline = DeliveryDeadline(self._runtime, self._budget_seconds, permit)
@@ -157,11 +166,15 @@ class SidePump(Pump):
         self._measure(commits, report)
         now = self._runtime.monotonic()
         self._breaker = self._breaker.failed(now) if report.trouble else self._breaker.succeeded()
-        self._note(report.trouble)
+        self._note(report.trouble or self._concern)
         self._look_at, self._is_away = self._runtime.monotonic() + LOOK_SECONDS, False
         if report.trouble:
             self._flow.close_side(self.name)
         self._flow.side_answered(self.name, taken=taken, parked=parked, left=left, unsent=held)
+
+    @property
+    def _concern(self) -> Trouble | None:
+        return self._destination.concern if isinstance(self._destination, Concerned) else None
 
     def _measure(self, commits: Sequence[OwedCommit], report: Report) -> None:
         now_ms = self._runtime.now_ms()

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from eventstore.errors import Portable
 from relay.destinations.index.bulk_item import ItemVerdict
+from relay.destinations.index.holdings import Holdings
 
 _BAD_REQUEST = 400
 
@@ -67,6 +68,15 @@ class IndexClient(Protocol):
 
     def look(self, indices: Collection[str], timeout_seconds: float) -> Mapping[str, str | None]:
         """Return for each of the indices that is there why a search does not see its events, None when it does.
+
+        Raises:
+            IndexLostError: No usable answer.
+            IndexRefusedError: Not allowed.
+        """
+        ...
+
+    def holdings(self, timeout_seconds: float) -> Holdings:
+        """Return what each of the store's indices holds, as far as it is known now.
 
         Raises:
             IndexLostError: No usable answer.

@@ -18,6 +18,7 @@ from relay.destinations.index import elasticsearch_replies as replies
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.client import IndexLostError, IndexRefusedError
 from relay.destinations.index.elasticsearch_replies import REASON_MAX_CHARACTERS, BulkReply
+from relay.destinations.index.holdings import Holding, Holdings
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.index.template import merged, template
 
@@ -52,9 +53,39 @@ class _Templates(msgspec.Struct):
     index_templates: list[_Named] = []
 
 
+class _Docs(msgspec.Struct):
+    count: int
+
+
+class _Primaries(msgspec.Struct):
+    docs: _Docs | None = None
+
+
+class _IndexStats(msgspec.Struct):
+    uuid: str
+    status: str = "open"
+    health: str = "green"
+    primaries: _Primaries = msgspec.field(default_factory=_Primaries)
+
+
+class _Stats(msgspec.Struct):
+    indices: dict[str, _IndexStats] = {}
+
+
+class _Settings(msgspec.Struct):
+    settings: dict[str, str] = {}
+
+
 class _Index(msgspec.Struct):
     aliases: dict[str, dict[str, Any]] = {}
     mappings: dict[str, dict[str, dict[str, Any]]] = {}
+
+
+def _count(stats: _IndexStats) -> int | None:
+    """Return how many documents an index holds; None when not all of its primary shards can say."""
+    if stats.status != "open" or stats.health == "red" or stats.primaries.docs is None:
+        return None
+    return stats.primaries.docs.count
 
 
 class ElasticsearchClient:
@@ -145,6 +176,24 @@ class ElasticsearchClient:
             for known in ({name} | index.aliases.keys()).intersection(indices):
                 looks[known] = visibility.hidden_because(state, names.alias)
         return looks
+
+    def holdings(self, timeout_seconds: float) -> Holdings:
+        """See `IndexClient.holdings`."""
+        names, params = self._settings.names, {**_WHAT_THERE_IS, "forbid_closed_indices": "false"}
+        path = f"/{names.pattern}/_stats/docs"
+        found = self.call("GET", path, timeout_seconds, params=params, kind=_Stats).indices
+        path = f"/{names.pattern}/_settings/index.uuid,index.lifecycle.name"
+        params = {**_WHAT_THERE_IS, "flat_settings": "true"}
+        policies = self.call("GET", path, timeout_seconds, params=params, kind=dict[str, _Settings])
+        return {
+            index: Holding(
+                stats.uuid,
+                _count(stats),
+                managed="index.lifecycle.name" in policies[index].settings if index in policies else False,
+            )
+            for index, stats in found.items()
+            if names.is_index(index)
+        }
 
     def bulk(self, body: bytes, timeout_seconds: float) -> Sequence[ItemVerdict]:
         """See `IndexClient.bulk`."""

@@ -6,14 +6,16 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec
 
 from eventstore import jsontext
-from eventstore.errors import SetUpError, TryLaterError
+from eventstore.errors import EventStoreError, SetUpError, TryLaterError
 from relay.destination import INDEX
 from relay.destinations.index import differences as index_differences
 from relay.destinations.index.client import IndexClientError, IndexLostError, IndexRefusedError
 from relay.destinations.index.differences import AddAlias, PutMapping, PutTemplate
 from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.holdings import LOSS_ADVICE, accepted, learnt, losses
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.index.template import template
+from relay.destinations.index.watch import IndexMemory
 from relay.destinations.topology import Difference, Examination
 
 P = ParamSpec("P")
@@ -31,12 +33,14 @@ class ElasticsearchTopology:
     Args:
         client: Where Elasticsearch is; closed by whoever made it.
         settings: What is wanted.
+        memory: What the indices once held; None when nobody knows.
     """
 
     name = INDEX
 
-    def __init__(self, client: ElasticsearchClient, settings: IndexSettings) -> None:
+    def __init__(self, client: ElasticsearchClient, settings: IndexSettings, memory: IndexMemory | None = None) -> None:
         self._client = client
+        self._memory = memory
         self._settings = settings
         self._names = settings.names
         self._wanted = template(settings)
@@ -57,8 +61,45 @@ class ElasticsearchTopology:
             mappings = self._wanted["template"]["mappings"]
             for index, state in sorted(self._indices().items()):
                 differences += index_differences.of_index(index, state, mappings, self._names)
+            lost, note = self._lost()
+            differences += lost
+            notes += note
         notes += [f"the node at {node} is left out: {reason}" for node, reason in self._client.left_out().items()]
         return Examination(tuple(differences), tuple(notes))
+
+    def _lost(self) -> tuple[list[Difference], list[str]]:
+        """Return what the indices have lost, or why that is not known."""
+        if self._memory is None:
+            return [], []
+        try:
+            known = self._memory.load()
+            found = self._client.holdings(TIMEOUT_SECONDS)
+        except EventStoreError as error:
+            return [], [f"what the indices once held cannot be compared: {error}"]
+        missing = losses(learnt(known, found), found)
+        return [Difference(f"index {loss.index}", loss.problem, LOSS_ADVICE) for loss in missing], []
+
+    def accept_losses(self, keep: Callable[[list[str]], None]) -> list[str]:
+        """Forget what the indices have lost; return a sentence for each.
+
+        Args:
+            keep: Keeps the sentences, before anything is forgotten; not called when nothing is lost.
+
+        Raises:
+            TryLaterError: Elasticsearch or DynamoDB does not answer, or somebody else writes at the same moment.
+            SetUpError: The credentials or the address are refused.
+        """
+        assert self._memory is not None, "nobody remembers what there was"
+        with _told():
+            known = self._memory.load()
+            found = self._client.holdings(TIMEOUT_SECONDS)
+            after = learnt(known, found)
+            deeds = [f"accepted: {loss}" for loss in losses(after, found)]
+            if deeds:
+                keep(deeds)
+            if deeds and not self._memory.save(accepted(after, found)):
+                raise TryLaterError("a worker has just counted what the indices hold: try again")
+        return deeds
 
     def make(self, differences: Sequence[Difference]) -> list[str]:
         """See `Topology.make`."""

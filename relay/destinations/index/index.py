@@ -21,6 +21,7 @@ from relay.destinations.index.client import (
 from relay.destinations.index.months import Months
 from relay.destinations.index.settings import IndexSettings
 from relay.destinations.index.tally import Tally
+from relay.destinations.index.watch import IndexMemory, Watch
 from relay.permit import DeliveryDeadline
 
 LOST_REPLY = "lost_reply"
@@ -52,6 +53,7 @@ class Index:
         self._prepared = False
         self._is_seen_by_looking = False
         self._months = Months(client)
+        self._watch: Watch | None = None
         self._told: set[str] = set()
         self._log = structlog.get_logger().bind(destination=self.name)
 
@@ -80,6 +82,21 @@ class Index:
         except Exception as error:  # noqa: BLE001 - as in `deliver`
             return Report(trouble=self._trouble_of(error))
         return Report()
+
+    def watch(self, memory: IndexMemory) -> None:
+        """Look from now on, once a minute, whether the indices still hold what they once held."""
+        self._watch = Watch(self._client, memory, self._runtime)
+
+    @property
+    def concern(self) -> Trouble | None:
+        """See `Concerned`: what the indices have lost."""
+        return None if self._watch is None else self._watch.concern
+
+    def idle(self) -> None:
+        """Look whether the indices are what they were, when that is due; see `Concerned.idle`."""
+        if self._watch is not None and self._watch.is_due:
+            self._watch.look()
+            self._months.forget()  # somebody may have made one anew, or taken it off the alias
 
     def close(self) -> None:
         """Release connections."""

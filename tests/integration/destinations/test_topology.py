@@ -7,6 +7,7 @@ from eventstore.errors import SetUpError, TryLaterError
 from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
 from relay.destinations.bus.rabbitmq_topology import BINDINGS_NOTE, RabbitTopology
 from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
+from relay.destinations.index.holdings import Holdings
 from relay.destinations.index.settings import IndexSettings, PromotedType
 from relay.destinations.index.template import VERSION, template
 from relay.destinations.resource_names import Names
@@ -41,6 +42,20 @@ def topology_of(elastic: ElasticsearchIndexWorld, **settings: object) -> Elastic
 
 def problems(topology) -> list[str]:
     return [f"{each.thing} {each.problem}" for each in topology.examine().differences]
+
+
+class Remembered:
+    """What the indices held, in this process."""
+
+    def __init__(self) -> None:
+        self.held: Holdings = {}
+
+    def load(self) -> Holdings:
+        return self.held
+
+    def save(self, holdings: Holdings) -> bool:
+        self.held = holdings
+        return True
 
 
 class TestRabbitMQ:
@@ -261,6 +276,37 @@ class TestElasticsearch:
             elastic.admin.indices.delete(index=elastic.names.alias)
 
         assert f"index {elastic.names.alias} stands where the alias must be" in found
+
+    def test_an_index_that_lost_what_it_held(self, elastic):
+        """Deleted, emptied or made again: a difference, until a person accepts it; a closed one has lost nothing."""
+        memory = Remembered()
+        topology = ElasticsearchTopology(elastic.client(), IndexSettings(names=elastic.names, replicas=0), memory)
+        rows = [[commit(f"a{year}", timestamp_ms=year * 31_556_952_000)] for year in (21, 31, 41)]
+        deliver(elastic.index(), rows, 10)
+        first, second, third = elastic.indices()
+        elastic.reader.refresh()
+        memory.held = elastic.client().holdings(10)
+        assert {name: each.documents for name, each in memory.held.items()} == {first: 1, second: 1, third: 1}
+        assert problems(topology) == []
+
+        elastic.admin.indices.close(index=first)
+        elastic.admin.indices.delete(index=second)
+        elastic.admin.delete(index=third, id="a41:1", refresh=True)
+        assert problems(topology) == [
+            f"index {first} is closed",
+            f"index {second} is gone, which held 1 events",
+            f"index {third} has lost 1 events that it held",
+        ]
+        deliver(elastic.index(), [rows[1]], 10)
+        elastic.reader.refresh()
+        assert problems(topology) == [f"index {first} is closed", f"index {third} has lost 1 events that it held"]
+
+        kept: list[str] = []
+        assert (
+            topology.accept_losses(kept.extend) == kept == [f"accepted: index {third} has lost 1 events that it held"]
+        )
+        assert problems(topology) == [f"index {first} is closed"]
+        assert topology.accept_losses(kept.extend) == []
 
     def test_closed_blocked_and_strange_indices(self, elastic, index):
         """Each is named, for a person to decide."""

@@ -206,7 +206,7 @@ def test_keys_in_the_files_of_aws_are_taken_up(
         return path
 
     path = keys("AKFIRST")
-    client, _ = connect(Endpoint(server.url, "eu-central-1"))
+    client = connect(Endpoint(server.url, "eu-central-1"))
 
     def ask() -> str:
         client.transact_get_items(TransactItems=[])
@@ -231,7 +231,7 @@ def test_no_keys_at_all_are_no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    client, _ = connect(Endpoint("http://127.0.0.1:1", "eu-central-1"))
+    client = connect(Endpoint("http://127.0.0.1:1", "eu-central-1"))
 
     with pytest.raises(Exception, match="credentials") as caught:
         client.get_item(TableName="t", Key={})

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from eventstore import AggregateRef, EventStore, NewEvent
+from eventstore.cli.search import freshness
 from eventstore.errors import (
     AccessDeniedError,
     CorruptRowError,
@@ -196,6 +197,18 @@ def test_an_outbox_row_that_says_no_time(search, client, store):
     client.put_item(TableName=store.context.tables.outbox, Item={**row_key("x", 1), "committedAt": {"S": "noon"}})
 
     assert (search.index_lag().unreadable, search.index_lag().owed) == (1, 0)
+
+
+def test_what_a_search_does_not_see_is_not_complete(search, index):
+    """An index outside of the alias may hold anything: nothing is called complete, and it is named."""
+    index.hide("inventory-events-2025.01", "is not under the alias inventory-events")
+
+    lag = search.index_lag()
+
+    assert not lag.complete
+    assert lag.unseen == {"inventory-events-2025.01": "is not under the alias inventory-events"}
+    assert "index inventory-events-2025.01 is not under the alias inventory-events" in freshness(lag)
+    assert "has everything" not in freshness(lag)
 
 
 def test_a_search_without_a_store_knows_no_lag(index):

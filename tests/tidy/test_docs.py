@@ -29,6 +29,7 @@ from eventstore.testing.dynamodb.operations import OPERATIONS
 from eventstore.testing.dynamodb.requests.known import REQUESTS
 from relay.delivery.page import Fate
 from relay.destination import Park
+from relay.destinations.index.holdings import Holding
 from relay.leases.fleet import Fleet, FleetSettings, Pause, WorkerRecord, WorkerState, lease_key
 from relay.leases.fleet_table import FleetTable
 from relay.leases.position import Position
@@ -36,6 +37,7 @@ from relay.leases.worker_report import WorkerReport
 from relay.metrics import CATALOGUE
 from relay.observing import readiness
 from relay.operating import audit_trail
+from relay.operating.index_memory import IndexMemoryTable
 from relay.operating.parked.release import Releaser
 from relay.operating.parked.selection import Selection
 from relay.outbox.row import RowId
@@ -355,6 +357,7 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     fleet.write_worker(WorkerRecord("worker-1", 1, "host", 1, "1.0", 0, 0, WorkerReport()))
     fleet.put_settings(FleetSettings(frozenset({"bus"}), "inventory", 10_000, 1), None)
     fleet.pause(Pause("a person", 0, "a reason"))
+    IndexMemoryTable(client, names, "inventory-events", runtime, Backoff()).save({"a": Holding("u", 1)})
     deed = audit_trail.new_record(runtime, "pause", "a person", "a reason", {"workers": "worker-1"})
     audit_trail.AuditTrail(client, names, runtime, Backoff()).write(deed)
     found: dict[str, dict[str, set[str]]] = {}

@@ -298,7 +298,7 @@ class TestElasticsearch:
             f"index {third} has lost 1 events that it held",
         ]
         deliver(elastic.index(), [rows[1]], 10)
-        elastic.reader.refresh()
+        elastic.admin.indices.refresh(index=[second, third])
         assert problems(topology) == [f"index {first} is closed", f"index {third} has lost 1 events that it held"]
 
         kept: list[str] = []

@@ -20,7 +20,9 @@ from eventstore.transport.nodes import Standing
 from relay.destination import Confirmed, Retry, TroubleKind
 from relay.destinations.index.client import IndexLostError, IndexRefusedError
 from relay.destinations.index.elasticsearch import ElasticsearchClient
+from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
 from relay.destinations.index.index import Index
+from relay.destinations.index.settings import IndexSettings
 from relay.testing.commits import chain
 from tests.support.delivering import deliver
 from tests.support.index_nodes import MOODS, IndexNode, index_nodes
@@ -109,6 +111,20 @@ def test_events_arrive_while_nodes_hang(three: list[IndexNode]) -> None:
     assert report.outcomes == {("a", 2): Confirmed()}
     assert report.trouble is None
     index.close()
+
+
+def test_topology_check_names_the_node(three: list[IndexNode]) -> None:
+    """It looks at the index through the others, and says who is left out."""
+    three[0].mood = "hangs"
+    client = ElasticsearchClient(urls(three))
+    client.bulk(BULK, CALL_SECONDS)
+
+    found = ElasticsearchTopology(client, IndexSettings()).examine()
+
+    assert [each.problem for each in found.differences] == ["is missing"]
+    (note,) = found.notes
+    assert note.startswith(f"the node at {three[0].url} is left out: ")
+    client.close()
 
 
 def test_a_node_that_hangs_is_asked_once(three: list[IndexNode]) -> None:

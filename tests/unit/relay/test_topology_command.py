@@ -2,13 +2,20 @@
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from eventstore import TableNames, init_tables
+from eventstore.backoff import Backoff
 from eventstore.errors import EventStoreError, SetUpError, TryLaterError
+from eventstore.system import SystemRuntime
+from eventstore.testing import InMemoryDynamoDB
+from relay.destinations.index.elasticsearch_topology import ElasticsearchTopology
 from relay.destinations.topology import Difference, Examination
+from relay.operating.audit_trail import AuditTrail
 
 command = importlib.import_module("relay.cli.topology")  # its name in the package is that of the command in it
 MISSING = Difference("queue q", "is missing", "apply it", remedy="q")
@@ -126,3 +133,47 @@ def test_a_server_that_goes_away(run, fails):
     assert "bus at amqp://there: unknown" in result.stdout
     assert result.stdout.count("made: ") == 1
     assert index.differences == []
+
+
+class LosingTopology(ElasticsearchTopology):
+    """An index that has lost something."""
+
+    place = "http://index"
+
+    def __init__(self) -> None:
+        self.accepted = False
+
+    def examine(self) -> Examination:
+        lost = Difference("index shop-events-2025.01", "is gone, which held 20 events", "restore it")
+        return Examination(() if self.accepted else (lost,))
+
+    def make(self, differences: Sequence[Difference]) -> list[str]:
+        return []
+
+    def accept_losses(self, keep: Callable[[list[str]], None]) -> list[str]:
+        deeds = [] if self.accepted else ["accepted: index shop-events-2025.01 is gone, which held 20 events"]
+        if deeds:
+            keep(deeds)
+        self.accepted = True
+        return deeds
+
+
+def test_losses_are_accepted_by_name_alone(run, monkeypatch):
+    """`apply` leaves them, its option takes them, once, and the deed is kept with who did it."""
+    database, runtime = InMemoryDynamoDB(), SystemRuntime()
+    init_tables(database.client())
+    store = SimpleNamespace(client=database.client(), tables=TableNames())
+    desk = SimpleNamespace(store=store, runtime=runtime, backoff=Backoff())
+    monkeypatch.setattr(command, "open_desk", lambda: desk)
+    index = LosingTopology()
+
+    assert run([index], "apply").exit_code == 1
+    assert not index.accepted
+    result = run([index], "apply", "--accept-losses", "--by", "Ann")
+    assert result.exit_code == 0
+    assert "accepted: index shop-events-2025.01 is gone" in result.output
+    assert run([index], "apply", "--accept-losses").exit_code == 0
+
+    (record,), _ = AuditTrail(store.client, store.tables, runtime, Backoff()).latest(10)
+    assert (record.verb, record.by) == ("accept-losses", "Ann")
+    assert "held 20 events" in record.about["losses"]

@@ -24,15 +24,13 @@ _PRODUCT = "x-elastic-product"
 
 
 class NodeFailedError(Exception):
-    """A node gave no usable answer, so that another is worth asking; does not leave the adapters.
+    """A node gave no usable answer, so that another is worth asking; made of the error that the call ends in else."""
 
-    Attributes:
-        error: What the call ends in when none answers.
-    """
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
+    @property
+    def error(self) -> Exception:
+        """What the call ends in when no node answers."""
+        error: Exception = self.args[0]
+        return error
 
 
 class OnChange(Protocol):

@@ -188,7 +188,7 @@ MADE_OF_MORE: list[Exception] = [
     ConnectionLostError("before the reply"),
     BusLostError(None),
     MessageTooLargeError(1024),
-    IndexRefusedError(403, "forbidden"),
+    IndexRefusedError(403, "forbidden", "security_exception"),
     _NotPlainError("is a set"),
     UnframedError("SerializationException", "no", status=400),
     LeaseLostError("shard-1", worker_id="w1", term=3),

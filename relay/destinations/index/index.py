@@ -144,6 +144,12 @@ class Index:
             raise _TimeUpError
         return min(deadline.answer_seconds(), self._settings.bulk_timeout_seconds)
 
+    def _answer_timeout(self, deadline: DeliveryDeadline) -> float:
+        """Return how long it may take to find out what became of something that was sent, also without a permit."""
+        if deadline.answer_seconds() <= 0:
+            raise _TimeUpError
+        return min(deadline.answer_seconds(), self._settings.bulk_timeout_seconds)
+
     def _send(
         self, batch: list[Item], tally: Tally, unpromoted: Counter[str], deadline: DeliveryDeadline
     ) -> Trouble | None:
@@ -167,7 +173,7 @@ class Index:
         for first in [item for item in batch if item.index == unborn]:
             batch.remove(first)
             for piece, verdicts in self._answers([first], tally, deadline):
-                missing = self._months.look([unborn], self._timeout(deadline))
+                missing = self._months.look([unborn], self._answer_timeout(deadline))
                 trouble = self._judge(piece, verdicts, tally, unpromoted) if self._visible(piece, tally) else None
                 if trouble is not None or not missing:
                     return trouble

@@ -9,7 +9,7 @@ from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings, PromotedType
 from relay.testing import InMemoryIndex
 from relay.testing.commits import NEW_YEAR_2025_MS, chain, commit
-from tests.support.delivering import deliver
+from tests.support.delivering import TestedPermit, deliver
 
 JANUARY, FEBRUARY = "inventory-events-2025.01", "inventory-events-2025.02"
 FEBRUARY_MS = NEW_YEAR_2025_MS + 31 * 86_400_000
@@ -75,6 +75,15 @@ class TestWhatASearchDoesNotSee:
         assert deliver(index, [chain("c", 1)], 5).trouble is not None
         client.hide(JANUARY, WHY)
         assert is_misconfigured(deliver(index, [chain("c", 1)], 5).trouble, WHY)
+
+    def test_a_permit_that_ends_with_the_first_event(self, client, index):
+        """What was sent is found out about, and taken is taken; nothing more is sent."""
+        permit = TestedPermit(lambda: 0.0 if client.requests else 1.0)
+
+        report = deliver(index, [chain("a", 1), chain("b", 1)], 5, permit)
+
+        assert report.outcomes == {("a", 1): Confirmed(), ("b", 1): Retry("timeout")}
+        assert report.trouble is None
 
     def test_a_role_that_may_not_look(self, client, index):
         """A person must act, and is told which privilege is missing."""

@@ -160,7 +160,7 @@ def test_a_forked_program_searches_over_connections_of_its_own(server: DevServer
     program = """
     from eventstore.search.elasticsearch import ElasticsearchSearch
     search = ElasticsearchSearch("http://127.0.0.1:9")
-    (node,) = search._client.transport.node_pool.all()
+    (node,) = search._nodes._clients[0].transport.node_pool.all()
     idle = node.pool._get_conn()
     node.pool._put_conn(idle)
 

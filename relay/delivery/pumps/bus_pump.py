@@ -185,8 +185,8 @@ class BusPump(Pump):
         if not is_sent:
             self._flow.put_back(turn, _BUSY_SECONDS)
             return
-        if not self._under_way:
-            self._heard_at = now
+        if all(turn.is_silent for turn in self._under_way):
+            self._heard_at = now  # nothing was owed an answer: the silence before is not this one's
         self._under_way[turn] = None
 
     def _may_send(self, turn: Turn, now: float) -> bool:

@@ -392,6 +392,29 @@ def test_a_silent_event_alone_costs_no_looks() -> None:
     assert setting.world.now - before >= 10.0
 
 
+def test_what_is_sent_after_a_quiet_time_is_given_its_own_time() -> None:
+    """
+    Nothing was heard while only a silent event was unanswered: that says nothing of the next one.
+    """
+    setting = Setting(window=10)
+    setting.hand_in("s")
+    setting.turn()
+    setting.hand_in("b")
+    setting.wait(BUDGET / 2)
+    setting.take("b")
+    setting.wait(BUDGET)
+    setting.wait(2 * BUDGET)
+    setting.hand_in("c")
+    setting.turn()
+    setting.turn()
+
+    assert setting.world.flow.count_held_up() == {"silent": 1}
+    assert (setting.bus.opened, setting.pump.trouble) == (1, None)
+    setting.take("c")
+    setting.turn()
+    assert setting.bus.sent == ["s:1", "b:1", "c:1"]
+
+
 def test_a_blocked_bus_is_listened_to_and_not_written_to() -> None:
     """
     However long it lasts the connection stays, since it says that it answers nobody.

@@ -9,6 +9,10 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from eventstore.cli.output.streams import printable
+from eventstore.transport.addresses import masked
+
+_WORDS_OF_OTHERS = ("error", "reason", "exception")
+"""Keys whose values may repeat what a server or a client library said, stack traces among them."""
 
 
 class BestEffort:
@@ -33,6 +37,14 @@ def write_out(_logger: object, _method: str, event: EventDict) -> EventDict:
     return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
+def mask(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Take user and password out of the addresses that others' words may hold."""
+    return {
+        name: masked(value) if name in _WORDS_OF_OTHERS and isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
 def configure(log_format: str, log_level: str) -> None:
     """Set logging up for this process; called once, by a command."""
     level = logging.getLevelNamesMapping()[log_level.upper()]
@@ -45,6 +57,7 @@ def configure(log_format: str, log_level: str) -> None:
             structlog.processors.CallsiteParameterAdder({structlog.processors.CallsiteParameter.THREAD_NAME}),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            mask,
             *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

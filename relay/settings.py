@@ -29,7 +29,7 @@ class RelaySettings(BaseSettings):
     """How the relay runs. Environment variables carry the prefix `RELAY_`.
 
     Attributes:
-        rabbitmq_url: Where the bus is, `amqp://user:password@host:port/vhost`.
+        rabbitmq_url: Where the bus is, `amqp://user:password@host:port/vhost`; of a cluster, several with commas.
         elasticsearch_url: Where the index is, `http://host:port`.
         rabbitmq_user_file: Holds the user of the bus; read for each connection, so it may be replaced at any time.
         rabbitmq_password_file: The same for the password.

@@ -15,7 +15,7 @@ from relay.settings import RelaySettings, toml_source
 
 MASK = "***"
 
-_ADDRESSES = re.compile(r",(?=[a-z]+://)")  # a password may hold a comma
+_ADDRESSES = re.compile(r"([,;])\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")  # a password may hold a comma
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>.*)", re.DOTALL)
 
 
@@ -72,7 +72,8 @@ def masked(address: str) -> str:
 
     What stands before the last `@` counts as user and password, also where it should have been escaped.
     """
-    return ",".join(_masked_one(each) for each in _ADDRESSES.split(address))
+    given = _ADDRESSES.split(address)  # an address, what stands between, an address …
+    return "".join(_masked_one(each) if place % 2 == 0 else each for place, each in enumerate(given))
 
 
 def _masked_one(address: str) -> str:

@@ -1,7 +1,6 @@
 """Where a command delivers, and what must be there, from its settings."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
@@ -11,6 +10,7 @@ from eventstore.ports import Runtime
 from eventstore.settings import SettingsError
 from eventstore.system import SystemRuntime
 from relay.destination import Destination, EventBus
+from relay.destinations.bus.address import read_addresses
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings
 from relay.destinations.bus.rabbitmq_topology import RabbitTopology
@@ -92,7 +92,7 @@ def open_bus_topology(settings: RelaySettings) -> RabbitTopology:
     """Return what must exist on the bus; it connects when it is asked.
 
     Raises:
-        ValueError: The address is of another kind.
+        ValueError: An address cannot be read.
     """
     bus = settings.bus_access
     names, rabbit = Names(settings.name_prefix), rabbit_settings(settings)
@@ -133,11 +133,9 @@ def _check_addresses(settings: RelaySettings) -> None:
     """Look whether the addresses can be read; what cannot is not repeated, since it may hold a password."""
     faults = []
     try:
-        url = settings.rabbitmq_url.get_secret_value()
-        _ = urlsplit(url).port
-        RabbitBroker(url)
-    except ValueError:
-        faults.append("RELAY_RABBITMQ_URL: is not of the form amqp://user:password@host:port/vhost")
+        read_addresses(settings.rabbitmq_url.get_secret_value())
+    except ValueError as error:
+        faults.append(f"RELAY_RABBITMQ_URL: {error}")
     try:
         ElasticsearchClient(settings.elasticsearch_url.get_secret_value()).close()
     except ValueError:

@@ -6,6 +6,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError
 
 from relay.destinations.bus.amqp_errors import FAILURES
+from relay.destinations.bus.broker import BrokerError
 from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
 from relay.destinations.index.elasticsearch import connect
 from relay.destinations.resource_names import Names
@@ -13,7 +14,7 @@ from relay.destinations.resource_names import Names
 
 def remove_bus(url: str, names: Names, queue: str) -> None:
     """Delete a run's exchanges and queues; what cannot be reached stays, under a name of its own."""
-    with contextlib.suppress(*FAILURES):
+    with contextlib.suppress(*FAILURES, BrokerError):
         connection = open_connection(url, RabbitSettings(client_name="demo clean-up"))
         channel = connection.channel()
         for name in (queue, names.unrouted, names.dead_letters):

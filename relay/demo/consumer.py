@@ -5,14 +5,10 @@ from collections import deque
 from typing import Any, Protocol
 
 from eventstore.ports import Runtime
+from relay.destinations.bus.address import places_of, read_addresses
 from relay.destinations.bus.amqp_errors import FAILURES, broker_error
-from relay.destinations.bus.rabbitmq import (
-    RabbitSettings,
-    address_of,
-    check_address,
-    declare,
-    open_connection,
-)
+from relay.destinations.bus.broker import BrokerError
+from relay.destinations.bus.rabbitmq import RabbitSettings, declare, open_connection
 from relay.destinations.bus.readiness import Readiness
 from relay.destinations.resource_names import Names
 from relay.testing.received import ReceivedMessage
@@ -52,7 +48,7 @@ class RabbitConsumer:
         pattern: str = "#",
         prefetch: int = 500,
     ) -> None:
-        check_address(url)
+        self._place = places_of(read_addresses(url))
         self._url = url
         self._queue = queue
         self._runtime = runtime
@@ -81,9 +77,12 @@ class RabbitConsumer:
             channel.queue_bind(self._queue, self._names.exchange, self._pattern)
             channel.basic_qos(0, self._prefetch, a_global=False)
             channel.basic_consume(self._queue, callback=self._came.append)
+        except BrokerError:
+            self._release()
+            raise
         except FAILURES as error:
             self._release()
-            raise broker_error(error, f"connecting a consumer to {address_of(self._url)}") from error
+            raise broker_error(error, f"connecting a consumer to {self._place}") from error
 
     def receive(self, timeout_seconds: float) -> list[ReceivedMessage]:
         """See `Consumer.receive`. After an error the next call connects again; what was unacknowledged comes again.

@@ -6,6 +6,7 @@ import struct
 
 from amqp.exceptions import AMQPError
 
+from eventstore.transport.addresses import masked
 from relay.destinations.bus.broker import (
     BrokerConfusedError,
     BrokerError,
@@ -53,13 +54,15 @@ _DEFECTS = {501, 502, 503, 504, 505, 540}
 
 
 def broker_error(error: BaseException, doing: str) -> BrokerError:
-    """Return the port's error for what py-amqp raised."""
+    """Return the port's error for what py-amqp raised; what is repeated of its words holds no password."""
     if isinstance(error, BrokerError):
         return error
     if isinstance(error, ssl.SSLCertVerificationError):
-        return TopologyError(f"the broker's certificate is not trusted while {doing}: {error}; check name and ca_certs")
+        return TopologyError(
+            f"the broker's certificate is not trusted while {doing}: {masked(str(error))}; check name and ca_certs"
+        )
     code = error.reply_code if isinstance(error, AMQPError) else 0
-    text = str(error.reply_text or error) if isinstance(error, AMQPError) else str(error)
+    text = masked(str(error.reply_text or error) if isinstance(error, AMQPError) else str(error))
     too_large = _TOO_LARGE.search(text)
     if too_large is not None:
         return MessageTooLargeError(int(too_large[1]))

@@ -1,7 +1,7 @@
 """RabbitMQ behind the broker port: one connection, one channel in confirm mode, frames read one by one.
 
-kombu reads the address and chooses the transport; its publishing is left aside, since it waits for each confirm and
-takes an unroutable message for a success.
+kombu gives the transport; its publishing is left aside, since it waits for each confirm and takes an unroutable message
+for a success.
 """
 
 import contextlib
@@ -14,10 +14,12 @@ from typing import Any
 import amqp
 import structlog
 from amqp import spec
-from kombu.connection import Connection as Address
+from kombu.transport.pyamqp import Transport
 
 from eventstore.environment.access import SecretFileError
+from eventstore.transport.addresses import masked
 from relay import defaults
+from relay.destinations.bus.address import BusAddress, read_addresses
 from relay.destinations.bus.amqp_errors import FAILURES, READ_FAILURES, broker_error
 from relay.destinations.bus.broker import (
     Acked,
@@ -31,14 +33,15 @@ from relay.destinations.bus.broker import (
     TopologyError,
     Unblocked,
 )
+from relay.destinations.bus.failover import Failover
 from relay.destinations.bus.read_limit import ReadLimit
 from relay.destinations.bus.readiness import Readiness
 from relay.destinations.bus.topology import Exchange, Queue, wanted
 from relay.destinations.resource_names import Names
 
-SCHEMES = ("amqp://", "amqps://", "pyamqp://", "pyamqps://")
 FRAMES_PER_POLL_MAX = 5_000
 CLOSE_SECONDS = 1.0
+LOGIN_METHOD = "PLAIN"
 
 _log = structlog.get_logger()
 
@@ -80,13 +83,14 @@ class RabbitBroker:
     """A `Broker` on RabbitMQ 3.8 or later.
 
     Args:
-        url: `amqp://user:password@host:port/vhost`, or `amqps://`.
+        url: `amqp://user:password@host:port/vhost`, or `amqps://`; of a cluster, several with commas between. They are
+            tried in turn, beginning with the one that answered last.
         names: Exchange and queue names.
         settings: Time-outs and queue type.
         fresh: Returns the address as it is now, with other credentials maybe; asked for each connection.
 
     Raises:
-        ValueError: The address is of another kind.
+        ValueError: An address cannot be read.
     """
 
     def __init__(
@@ -96,25 +100,30 @@ class RabbitBroker:
         settings: RabbitSettings | None = None,
         fresh: Callable[[], str] | None = None,
     ) -> None:
-        check_address(url)
         self._url = url
         self._fresh = fresh
+        self._failover = Failover(read_addresses(url))
         self._names = names or Names()
         self._settings = settings or RabbitSettings()
 
     def connect(self) -> "RabbitSession":
         """See `Broker.connect`."""
+        try:
+            url = self._url if self._fresh is None else self._fresh()
+        except SecretFileError as error:
+            raise TopologyError(str(error)) from error
+        if url != self._url:
+            self._url, self._failover = url, Failover(read_addresses(url))
+        return self._failover.first(self._connect)
+
+    def _connect(self, address: BusAddress) -> "RabbitSession":
         inbox: deque[BrokerEvent] = deque()
         connection: Any = None
         try:
-            self._url = self._fresh() if self._fresh is not None else self._url
-        except SecretFileError as error:
-            raise TopologyError(str(error)) from error
-        try:
-            connection = open_connection(
-                self._url,
+            connection = connect_to(
+                address,
                 self._settings,
-                on_blocked=lambda reason: inbox.append(Blocked(reason)),
+                on_blocked=lambda reason: inbox.append(Blocked(masked(reason))),
                 on_unblocked=lambda: inbox.append(Unblocked()),
             )
             with connection.read_limit.within(DECLARE_STEPS_MAX * self._settings.io_timeout_seconds):
@@ -124,7 +133,7 @@ class RabbitBroker:
         except (*READ_FAILURES, BrokerError) as error:
             if connection is not None:
                 connection.collect()
-            raise _told(error, f"connecting to {address_of(self._url)}") from error
+            raise _told(error, f"connecting to {address}") from error
         return RabbitSession(connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds)
 
 
@@ -214,39 +223,39 @@ class RabbitSession:
         message_id = message.properties.get("message_id")
         if not isinstance(message_id, str):  # raised, so that no ack after it is heard
             raise BrokerConfusedError("the broker returned a message without its id")
-        self._inbox.append(Returned(message_id, error.reply_code, error.reply_text))
-
-
-def check_address(url: str) -> None:
-    """Look whether an address can be read.
-
-    Raises:
-        ValueError: It cannot; the message holds nothing of it, since it may hold a password.
-    """
-    if not url.startswith(SCHEMES):
-        raise ValueError("the address of RabbitMQ begins with amqp:// or amqps://")
-    try:
-        Address(url)  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError):
-        raise ValueError("the address of RabbitMQ is not amqp://user:password@host:port/vhost") from None
+        self._inbox.append(Returned(message_id, error.reply_code, masked(error.reply_text)))
 
 
 def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> Any:
+    """Return a connection to the first of the addresses that answers; see `connect_to`.
+
+    Raises:
+        BrokerError: None does.
+        ValueError: An address cannot be read.
+    """
+    return Failover(read_addresses(url)).first(lambda address: _connect_told(address, settings, **callbacks))
+
+
+def _connect_told(address: BusAddress, settings: RabbitSettings, **callbacks: object) -> Any:
+    """Return a connection as `connect_to` does; what goes wrong is told in the words of the port."""
+    try:
+        return connect_to(address, settings, **callbacks)
+    except READ_FAILURES as error:
+        raise _told(error, f"connecting to {address}") from error
+
+
+def connect_to(address: BusAddress, settings: RabbitSettings, **callbacks: object) -> Any:
     """Return a py-amqp connection whose every read and write ends after `io_timeout_seconds`.
 
     Raises:
         OSError, amqp.AMQPError: As they come; see `amqp_errors`.
     """
-    address = Address(url)  # type: ignore[no-untyped-call]
-    transport = address.transport
-    defaults = transport.default_connection_params
-    hostname = address.hostname or defaults["hostname"]
     # Without the name py-amqp checks that the certificate is valid, but not whose it is.
-    tls = {"server_hostname": hostname, "ca_certs": settings.ca_certs} if address.ssl else False
+    tls = {"server_hostname": address.host, "ca_certs": settings.ca_certs} if address.is_tls else False
     # Not kombu's own connect: it tries twice, and leaves the socket open when the broker refuses.
     limit = ReadLimit()
 
-    class Limited(transport.Connection):  # type: ignore[misc,name-defined]
+    class Limited(Transport.Connection):  # type: ignore[misc,valid-type]
         """As its base; what it reads ends in time."""
 
         read_limit = limit
@@ -256,10 +265,10 @@ def open_connection(url: str, settings: RabbitSettings, **callbacks: object) -> 
             return limit.watch(super().Transport(*given, **named))
 
     connection = Limited(
-        host=f"{hostname}:{address.port or defaults['port']}",
-        userid=address.userid or defaults["userid"],
-        password=address.password or defaults["password"],
-        login_method=address.login_method or defaults["login_method"],
+        host=f"{address.host}:{address.port}",
+        userid=address.user,
+        password=address.password,
+        login_method=address.login_method or LOGIN_METHOD,
         virtual_host=address.virtual_host,
         ssl=tls,
         connect_timeout=settings.connect_timeout_seconds,
@@ -333,9 +342,3 @@ def _wire(message: Message) -> Any:
         application_headers=dict(message.headers),
         **properties,
     )
-
-
-def address_of(url: str) -> str:
-    """Return an address without its password."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

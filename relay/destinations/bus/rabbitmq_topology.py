@@ -13,14 +13,14 @@ from typing import Any
 from amqp.exceptions import AMQPError
 
 from eventstore.errors import EventStoreError, SetUpError, TryLaterError
+from eventstore.transport.addresses import masked
 from relay.destination import BUS
+from relay.destinations.bus.address import places_of, read_addresses
 from relay.destinations.bus.amqp_errors import READ_FAILURES, broker_error
-from relay.destinations.bus.broker import BrokerLostError
+from relay.destinations.bus.broker import BrokerError, BrokerLostError
 from relay.destinations.bus.rabbitmq import (
     RabbitSettings,
-    address_of,
     bind_queue,
-    check_address,
     declare_exchange,
     declare_queue,
     open_connection,
@@ -48,13 +48,13 @@ class RabbitTopology:
     """The `Topology` of the bus.
 
     Args:
-        url: `amqp://user:password@host:port/vhost`, or `amqps://`.
+        url: `amqp://user:password@host:port/vhost`, or `amqps://`; of a cluster, several with commas between.
         names: Exchange and queue names.
         settings: Time-outs and queue type.
         fresh: Returns the address as it is now, with other credentials maybe; asked for each connection.
 
     Raises:
-        ValueError: The address is of another kind.
+        ValueError: An address cannot be read.
     """
 
     name = BUS
@@ -66,7 +66,7 @@ class RabbitTopology:
         settings: RabbitSettings | None = None,
         fresh: Callable[[], str] | None = None,
     ) -> None:
-        check_address(url)
+        self._place = places_of(read_addresses(url))
         self._url = url
         self._fresh = fresh
         self._names = names
@@ -76,7 +76,7 @@ class RabbitTopology:
     @property
     def place(self) -> str:
         """See `Topology.place`."""
-        return address_of(self._url)
+        return self._place
 
     def examine(self) -> Examination:
         """See `Topology.examine`."""
@@ -114,13 +114,13 @@ class RabbitTopology:
             for exchange in self._wanted.exchanges:
                 if exchange in remedies:
                     error = _asked(connection, partial(declare_exchange, exchange=exchange))
-                    refused += [f"exchange {exchange.name}: {error.reply_text}"] if error else []
+                    refused += [f"exchange {exchange.name}: {masked(error.reply_text)}"] if error else []
             for queue in self._wanted.queues:
                 if queue in remedies:
                     error = _asked(connection, partial(declare_queue, queue=queue))
-                    refused += [f"queue {queue.name}: {error.reply_text}"] if error else []
+                    refused += [f"queue {queue.name}: {masked(error.reply_text)}"] if error else []
                 error = _asked(connection, partial(bind_queue, queue=queue))
-                refused += [f"binding of queue {queue.name}: {error.reply_text}"] if error else []
+                refused += [f"binding of queue {queue.name}: {masked(error.reply_text)}"] if error else []
         return refused
 
     def _depth_note(self, queue: Queue, depth: int) -> str:
@@ -139,7 +139,7 @@ class RabbitTopology:
             with connection.read_limit.within(CALL_SECONDS_MAX):
                 yield connection
                 connection.close()
-        except READ_FAILURES as error:
+        except (*READ_FAILURES, BrokerError) as error:
             raise _told(error, f"{doing} {self.place}") from error
         finally:
             if connection is not None:
@@ -174,12 +174,14 @@ def _difference(thing: str, remedy: Exchange | Queue, error: AMQPError, besides:
         return Difference(thing, "is missing", "`relay topology apply` makes it", remedy)
     if error.reply_code == NOT_ALLOWED:
         return Difference(
-            thing, f"may not be declared: {error.reply_text}", "let the user configure what begins with the prefix"
+            thing,
+            f"may not be declared: {masked(error.reply_text)}",
+            "let the user configure what begins with the prefix",
         )
     if error.reply_code == LOCKED:
         return Difference(thing, "belongs to another connection alone", "find out which client declared it exclusive")
-    found = _UNEQUAL.search(error.reply_text)
-    problem = error.reply_text
+    problem = masked(error.reply_text)
+    found = _UNEQUAL.search(problem)
     if found is not None:
         problem = f"has {found['what']} {_value(found['found'])}, wanted is {_value(found['wanted'])}"
     other = "RELAY_NAME_PREFIX or RELAY_BUS_QUEUE_TYPE" if isinstance(remedy, Queue) else "RELAY_NAME_PREFIX"

@@ -293,7 +293,7 @@ class ElasticsearchClient:
         except IndexLostError as error:
             raise NodeFailedError(error) from error
         except (TransportError, OSError) as error:
-            told = words_of(error)[:REASON_MAX_CHARACTERS]
+            told = masked(words_of(error))[:REASON_MAX_CHARACTERS]
             lost = IndexLostError(f"Elasticsearch at {where} does not answer {what}: {told}")
             raise NodeFailedError(lost) from error
         except Exception as error:  # the client decodes whatever came as a reply, and may stumble over it
@@ -301,7 +301,7 @@ class ElasticsearchClient:
             if kind not in self._told:
                 self._told.add(kind)
                 self._log.error("index.unreadable", node=where, request=what, exc_info=True)
-            told = f"{kind}: {str(error)[:REASON_MAX_CHARACTERS]}"
+            told = f"{kind}: {masked(str(error))[:REASON_MAX_CHARACTERS]}"
             unread = IndexLostError(f"the reply of Elasticsearch at {where} to {what} cannot be read: {told}")
             raise NodeFailedError(unread) from error
 

@@ -27,6 +27,7 @@ from relay.destinations.resource_names import Names
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import RabbitBusWorld, fresh_prefix, receive
 from tests.support.delivering import deliver, idle
+from tests.support.ports import nobody
 from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.servers
@@ -262,3 +263,21 @@ def _wait_for(ask):
     while (answer := ask()) is None:
         assert runtime.monotonic() < deadline, "it did not come"
     return answer
+
+
+def test_another_node_is_used_while_the_first_is_away(rabbit, proxy):
+    """Of two addresses the one that answers gets the events; when it breaks, the other one does."""
+    consumer = rabbit.consumer()
+    with nobody() as port:
+        away = rabbit.url.replace(rabbit.url.rpartition(":")[2].split("/")[0], str(port))
+        bus = Bus(RabbitBroker(f"{away},{proxy.through(rabbit.url)}", rabbit.names, QUICK), rabbit.runtime)
+        assert deliver(bus, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
+        bus.drop()
+        both = Bus(RabbitBroker(f"{proxy.through(rabbit.url)},{rabbit.url}", rabbit.names, QUICK), rabbit.runtime)
+        assert deliver(both, [chain("b", 1)], 10).outcomes == {("b", 1): Confirmed()}
+        proxy.shut()
+        proxy.drop()
+        idle(both)
+        assert deliver(both, [chain("c", 1)], 10).outcomes == {("c", 1): Confirmed()}
+        both.drop()
+    assert [received.message_id for received in receive(consumer, 3)] == ["a:1", "b:1", "c:1"]

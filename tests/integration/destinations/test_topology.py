@@ -169,7 +169,7 @@ class TestRabbitMQ:
         with pytest.raises(SetUpError, match="check user and password") as caught:
             RabbitTopology(rabbit.url.replace("guest:guest@", "guest:hunter2@"), rabbit.names).examine()
         assert "hunter2" not in str(caught.value)
-        with pytest.raises(TryLaterError, match="lost while looking at amqp://127"):
+        with pytest.raises(TryLaterError, match="lost while connecting to amqp://127"):
             RabbitTopology(f"amqp://guest:hunter2@127.0.0.1:{unused_port}//", rabbit.names).examine()
 
 

@@ -272,6 +272,7 @@ def test_an_empty_name_of_a_file_is_none(given: Any) -> None:
         ("amqp://:sesame@h", "amqp://:***@h"),
         ("http://sesame@h:9200", "http://***@h:9200"),
         ("http://u:ses,ame@h:1,https://v:sesame@i:2", "http://u:***@h:1,https://v:***@i:2"),
+        ("amqp://u:sesame@h/v;amqps://v:sesame@i/v", "amqp://u:***@h/v;amqps://v:***@i/v"),
         ("http://h:1/path?api_key=sesame&b=sesame", "http://h:1/path?api_key=***&b=***"),
         ("amqp://h?sesame", "amqp://h?***"),
         ("http://127.0.0.1:9200", "http://127.0.0.1:9200"),

@@ -13,7 +13,7 @@ SEED ?=
 RUNS ?=
 QUESTION ?=
 
-.PHONY: help demo test test-fast acceptance-long simulate bench bench-flow check format dev up down status constraints api-docs build clean
+.PHONY: help demo test test-clients test-fast acceptance-long simulate bench bench-flow check format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ bench: $(VENV)/.dev ## Two-item transactions a second of the in-memory DynamoDB;
 bench-flow: $(VENV)/.dev ## Standstills of delivery against their bounds, 8 min (QUESTION=loss, …)
 	@failed=0; for each in $(or $(QUESTION),loss progress hot released refusing side sources handover); do \
 	  $(BIN)/python -m tests.bench.flow.$$each || failed=1; echo; done; exit $$failed
+
+test-clients: $(VENV)/.dev ## Consumers in Go, Node, Java and Python read what the relay sends; installs their client libraries
+	$(PYTHON) infra/local up --only rabbitmq
+	TEST_CLIENTS=1 $(BIN)/pytest tests/clients
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
 	$(BIN)/python -m tests "without servers"

@@ -5,6 +5,8 @@ from functools import partial
 from eventstore.ports import Runtime
 from eventstore.system import SystemRuntime
 from relay.destinations.bus.broker import (
+    FRAME_MAX_BYTES_DEFAULT,
+    HEADER_FRAME_MAX_BYTES,
     Blocked,
     BrokerError,
     BrokerLostError,
@@ -15,6 +17,7 @@ from relay.destinations.bus.broker import (
     Unblocked,
 )
 from relay.destinations.bus.settings import MESSAGE_MAX_BYTES_DEFAULT
+from relay.destinations.bus.wire import header_frame_bytes
 from relay.destinations.resource_names import Names
 from relay.testing.consumer import InMemoryConsumer
 from relay.testing.routing import InMemoryQueue, InMemoryTopology
@@ -35,6 +38,7 @@ class InMemoryBroker:
         names: Exchange and queue names.
         queue_max_length: Most messages in a queue.
         message_max_bytes: Largest body taken.
+        frame_max_bytes: Largest frame taken, so that of a message's headers.
     """
 
     def __init__(
@@ -44,12 +48,14 @@ class InMemoryBroker:
         *,
         queue_max_length: int = QUEUE_MAX_LENGTH,
         message_max_bytes: int = MESSAGE_MAX_BYTES_DEFAULT,
+        frame_max_bytes: int = FRAME_MAX_BYTES_DEFAULT,
     ) -> None:
         self.names = names or Names()
         self.connects = 0
         self._runtime: Runtime = runtime or SystemRuntime()
         self._queue_max_length = queue_max_length
         self._message_max_bytes = message_max_bytes
+        self._frame_max_bytes = frame_max_bytes
         self._topology = InMemoryTopology()
         self._lock = self._runtime.lock()
         self._sessions: list[InMemorySession] = []
@@ -70,7 +76,7 @@ class InMemoryBroker:
                 raise self._refusal
             self._declare()
             self.connects += 1
-            session = InMemorySession(self._runtime, self._lock, self._take, self._forget)
+            session = InMemorySession(self._runtime, self._lock, self._take, self._forget, self._frame_max_bytes)
             session.set_stalled(is_stalled=self._stalled)
             if self._blocked is not None:
                 session.tell(self._blocked)
@@ -232,6 +238,10 @@ class InMemoryBroker:
             raise BrokerLostError("the connection broke during a publish")
 
     def _accept(self, session: InMemorySession, tag: int, message: Message) -> None:
+        frame_max = self._frame_max_bytes
+        if frame_max < HEADER_FRAME_MAX_BYTES and header_frame_bytes(message) > frame_max:
+            session.fail(TopologyError(f"a frame is larger than {frame_max:,} bytes (501)"))
+            return
         if len(message.body) > self._message_max_bytes:
             session.fail(MessageTooLargeError(self._message_max_bytes))
             return

@@ -39,6 +39,7 @@ class InMemorySession:
         lock: Guards the broker with all its sessions.
         take: Takes a message for the session, under a tag.
         forget: Told when the session is closed, under the lock.
+        frame_max_bytes: Largest frame that the broker takes.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class InMemorySession:
         lock: AbstractContextManager[object],
         take: Callable[["InMemorySession", int, Message], None],
         forget: Callable[["InMemorySession"], None],
+        frame_max_bytes: int,
     ) -> None:
+        self.frame_max_bytes = frame_max_bytes
         self.failure: BrokerError | None = None
         self._is_stalled = False
         self._runtime = runtime

@@ -203,6 +203,8 @@ class SimulatedBroker:
 class SimulatedSession:
     """A `BrokerSession`: a wire to the broker, and what the broker has said and nobody has read."""
 
+    frame_max_bytes = 131_072
+
     def __init__(self, broker: SimulatedBroker, process: Process) -> None:
         self.process = process
         self.wire: deque[tuple[int, Message]] = deque()

@@ -45,6 +45,13 @@ class MessageTooLargeError(BrokerError):
         self.limit_bytes = limit_bytes
 
 
+FRAME_MAX_BYTES_DEFAULT = 131_072
+"""What RabbitMQ and its clients agree on unless one of them is told otherwise (`frame_max`)."""
+
+HEADER_FRAME_MAX_BYTES = 16_384
+"""No message has more around its body: see the sizes in `docs/reference/message-format.md`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One event as it goes over the wire; see `docs/reference/message-format.md`.
@@ -53,7 +60,7 @@ class Message:
         routing_key: `<aggregateType>.<eventType>`, at most 255 bytes.
         message_id: The event's id.
         correlation_id: At most 255 bytes; None when there is none.
-        headers: Text and whole numbers of 64 bits; well below the 128 KiB of a frame.
+        headers: Text and whole numbers of 64 bits, together below `HEADER_FRAME_MAX_BYTES`.
         body: The event's data, JSON text in UTF-8.
         content_type: MIME type of the body.
         delivery_mode: 2, persistent.
@@ -134,6 +141,11 @@ class BrokerSession(Protocol):
 
     It is for one part, but for `wake`, which any part may call at any time.
     """
+
+    @property
+    def frame_max_bytes(self) -> int:
+        """The largest frame that both sides agreed on; the broker ends a connection that brings a larger one."""
+        ...
 
     def publish(self, message: Message) -> int:
         """Send a message, mandatory and persistent; it does not wait for the confirm.

@@ -9,6 +9,7 @@ from eventstore.rows.outbox import OutboxRow
 from relay.destination import BUS, BusLostError, BusNews, Park, Trouble, TroubleKind
 from relay.destinations.bus import message
 from relay.destinations.bus.broker import (
+    HEADER_FRAME_MAX_BYTES,
     Acked,
     Blocked,
     Broker,
@@ -80,10 +81,16 @@ class Bus:
     def unsendable(self, row: OutboxRow) -> Park | None:
         """Return why a commit can never be sent, as the limits are known now; None when it can."""
         for event in row.events or ():
-            fault = message.unsendable(event, self._message_max_bytes)
+            fault = message.unsendable(event, self._message_max_bytes) or self._oversize(event)
             if fault is not None:
                 return fault
         return None
+
+    def _oversize(self, event: RecordedEvent) -> Park | None:
+        """Return why an event's headers do not fit the frames of this connection, None when they do."""
+        if self._link is None or self._link.session.frame_max_bytes >= HEADER_FRAME_MAX_BYTES:
+            return None
+        return message.oversize(event, self._settings.source_or_default, self._link.session.frame_max_bytes)
 
     def send(self, event: RecordedEvent, token: object) -> bool:
         """Send an event; see `EventBus.send`."""

@@ -4,7 +4,8 @@ from eventstore.limits import ROUTING_KEY_MAX_BYTES
 from eventstore.model import RecordedEvent
 from relay.destination import Park
 from relay.destinations import cloud_event
-from relay.destinations.bus.broker import Message
+from relay.destinations.bus import wire
+from relay.destinations.bus.broker import HEADER_FRAME_MAX_BYTES, Message
 
 # CloudEvents' AMQP binding allows the prefixes `cloudEvents:` and `cloudEvents_` and prefers the second: a colon cannot
 # stand in a selector. It is written for AMQP 1.0; RabbitMQ hands AMQP 0-9-1 headers to readers of 1.0 as they are.
@@ -31,6 +32,19 @@ def unsendable(event: RecordedEvent, body_max_bytes: int) -> Park | None:
         where = cloud_event.where(event)
         return Park(f"{where} has a routing key of more than {ROUTING_KEY_MAX_BYTES} bytes", "unsendable")
     return cloud_event.indescribable(event)
+
+
+def oversize(event: RecordedEvent, source: str, frame_max_bytes: int) -> Park | None:
+    """Return why the headers of an event, which is not `unsendable`, do not fit a frame; None when they do."""
+    size = wire.header_frame_bytes(encode(event, source))
+    if size <= frame_max_bytes:
+        return None
+    return Park(
+        f"{cloud_event.where(event)} has headers of {size:,} bytes, and a frame of this broker may have"
+        f" {frame_max_bytes:,}: raise its frame_max to {HEADER_FRAME_MAX_BYTES:,} or more, restart the relay and"
+        " release the commit, or drop it",
+        "headers_too_large",
+    )
 
 
 def encode(event: RecordedEvent, source: str) -> Message:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import amqp
 import structlog
 from amqp import spec
 from kombu.transport.pyamqp import Transport
@@ -19,6 +18,7 @@ from kombu.transport.pyamqp import Transport
 from eventstore.environment.access import SecretFileError
 from eventstore.transport.addresses import masked
 from relay import defaults
+from relay.destinations.bus import wire
 from relay.destinations.bus.address import BusAddress, read_addresses
 from relay.destinations.bus.amqp_errors import FAILURES, READ_FAILURES, broker_error
 from relay.destinations.bus.broker import (
@@ -137,6 +137,20 @@ class RabbitBroker:
         return RabbitSession(connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds)
 
 
+class _Content:
+    """What py-amqp wants of a message to write its frames."""
+
+    __slots__ = ("_encoded", "body", "properties")
+
+    def __init__(self, message: Message) -> None:
+        self.body = message.body
+        self.properties: dict[str, object] = {}
+        self._encoded = wire.properties(message)
+
+    def _serialize_properties(self) -> bytes:
+        return self._encoded
+
+
 class RabbitSession:
     """A `BrokerSession` on one connection to RabbitMQ; for one thread, but for `wake`."""
 
@@ -160,6 +174,12 @@ class RabbitSession:
         channel.events["basic_nack"].add(lambda tag, multiple: inbox.append(Nacked(tag, multiple)))
         channel.events["basic_return"].add(self._on_return)
 
+    @property
+    def frame_max_bytes(self) -> int:
+        """See `BrokerSession.frame_max_bytes`."""
+        negotiated: int = self._connection.frame_max
+        return negotiated
+
     def publish(self, message: Message) -> int:
         """See `BrokerSession.publish`."""
         if self._failure is not None:
@@ -170,7 +190,7 @@ class RabbitSession:
                 spec.Basic.Publish,
                 "Bssbb",
                 (0, self._exchange, message.routing_key, True, False),  # mandatory, not immediate
-                _wire(message),
+                _Content(message),
             )
         except FAILURES as error:
             self._failure = broker_error(error, "publishing")
@@ -330,15 +350,3 @@ def _socket_settings(settings: RabbitSettings) -> dict[int, int]:
     """Return how many milliseconds sent data may stay unacknowledged; py-amqp's own default is one second."""
     option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux only
     return {} if option is None else {option: int(settings.io_timeout_seconds * 1000)}
-
-
-def _wire(message: Message) -> Any:
-    properties = {} if message.correlation_id is None else {"correlation_id": message.correlation_id}
-    return amqp.Message(
-        message.body,
-        content_type=message.content_type,
-        delivery_mode=message.delivery_mode,
-        message_id=message.message_id,
-        application_headers=dict(message.headers),
-        **properties,
-    )

@@ -93,6 +93,7 @@ class _SlowSession:
         self._heard: list[BrokerEvent] = []
         self._failure: BrokerError | None = None
         self._is_woken = False
+        self.frame_max_bytes = inner.frame_max_bytes
 
     def publish(self, message: Message) -> int:
         """See `BrokerSession.publish`."""

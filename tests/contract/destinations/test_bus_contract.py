@@ -1,12 +1,15 @@
 """What the bus does, in memory and on RabbitMQ alike."""
 
+import json
 import threading
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
-from relay.destination import Confirmed, Retry, TroubleKind
-from relay.destinations.bus import message
+from eventstore.rows.outbox import OutboxRow
+from relay.destination import Confirmed, Park, Retry, TroubleKind
+from relay.destinations.bus import message, wire
 from relay.testing.commits import chain, commit
 from tests.contract.destinations.worlds import receive
 from tests.support.delivering import deliver
@@ -204,3 +207,31 @@ def test_an_event_is_unanswered_once(bus_world):
             break
     assert taken == ["first"]
     assert bus.send(event, "again")
+
+
+def with_header_frame_of(size: int, letter: str) -> OutboxRow:
+    """Return a commit whose event has headers that fill a frame of so many bytes, an even number."""
+    row = commit(letter, metadata_json=json.dumps({"traceparent": "p" * 512}))
+    assert row.events is not None
+    (event,) = row.events
+    missing = size - wire.header_frame_bytes(message.encode(event, "/x"))
+    assert missing % 2 == 0, "the aggregate's id stands in two headers"
+    longer = replace(event, aggregate_id=letter * (1 + missing // 2))
+    return replace(row, aggregate_id=longer.aggregate_id, events=(longer,))
+
+
+def test_headers_that_do_not_fit_the_frames_agreed_on(bus_world):
+    """Headers that fill a frame go; those that are larger would end each connection, and are parked."""
+    bus = bus_world.small_frames(4096)
+    consumer = bus_world.consumer()
+    fits, beyond = with_header_frame_of(4096, "a"), with_header_frame_of(4110, "b")
+
+    report = deliver(bus, [[fits], [beyond], chain("c", 1)], 10)
+
+    assert report.trouble is None
+    assert {report.outcomes[fits.key], report.outcomes["c", 1]} == {Confirmed()}
+    parked = report.outcomes[beyond.key]
+    assert isinstance(parked, Park)
+    assert parked.error_class == "headers_too_large"
+    assert "headers of 4,110 bytes, and a frame of this broker may have 4,096: raise its frame_max" in parked.reason
+    assert len(receive(consumer, 2)) == 2

@@ -2,7 +2,10 @@
 
 import contextlib
 import secrets
+from typing import Any
+from unittest.mock import patch
 
+import amqp
 from amqp.exceptions import AMQPError
 
 from eventstore.system import SystemRuntime
@@ -35,6 +38,10 @@ class MemoryBusWorld:
 
     def consumer(self, queue: str = "all", pattern: str = "#") -> Consumer:
         return self.broker.consumer(f"{self.names.prefix}.{queue}", pattern)
+
+    def small_frames(self, frame_max_bytes: int) -> Bus:
+        self.broker = InMemoryBroker(self.runtime, self.names, frame_max_bytes=frame_max_bytes)
+        return self.bus(source="/x")
 
     def full_queue(self, pattern: str) -> None:
         self.broker.queue(f"{self.names.prefix}.full", pattern, max_length=0)
@@ -77,6 +84,18 @@ class RabbitBusWorld:
         self._queues.append(name)
         self._consumers.append(consumer)
         return consumer
+
+    def small_frames(self, frame_max_bytes: int) -> Bus:
+        """Return a bus whose connections agree on smaller frames, as with a broker that wants them."""
+        bus = self.bus(source="/x")
+        agree: Any = amqp.Connection._on_tune
+
+        def agree_on_less(connection, channel_max, _frame_max, heartbeat) -> None:
+            agree(connection, channel_max, frame_max_bytes, heartbeat)
+
+        with patch.object(amqp.Connection, "_on_tune", agree_on_less):
+            bus.open()
+        return bus
 
     def full_queue(self, pattern: str) -> None:
         name = f"{self.names.prefix}.full"

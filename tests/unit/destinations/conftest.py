@@ -39,6 +39,8 @@ class ScriptedBroker:
 
 
 class ScriptedSession:
+    frame_max_bytes = 131_072
+
     def __init__(self, broker: ScriptedBroker) -> None:
         self._broker = broker
         self._last_tag = 0

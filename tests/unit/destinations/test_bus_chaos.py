@@ -46,6 +46,8 @@ class ChaoticBroker:
 
 
 class ChaoticSession:
+    frame_max_bytes = 131_072
+
     def __init__(self, broker: ChaoticBroker) -> None:
         self.broker = broker
         self.tag = 0

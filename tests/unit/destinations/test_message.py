@@ -6,7 +6,8 @@ import pytest
 
 from eventstore.model import RecordedEvent
 from relay.destinations import cloud_event
-from relay.destinations.bus import message
+from relay.destinations.bus import message, wire
+from relay.destinations.bus.broker import HEADER_FRAME_MAX_BYTES
 
 EVENT = RecordedEvent(
     aggregate_id="order-17",
@@ -113,24 +114,39 @@ def test_time_is_exact_to_the_millisecond(timestamp_ms, text):
     assert cloud_event.rfc3339(timestamp_ms) == text
 
 
-def test_the_largest_headers_stay_far_below_a_frame():
-    """An event with the longest of everything has headers well below the 128 KiB of a frame."""
-    largest = RecordedEvent(
-        **{
-            **{name: getattr(EVENT, name) for name in EVENT.__dataclass_fields__},
-            "aggregate_id": "i" * 2048,
-            "aggregate_type": "t" * 127,
-            "type": "e" * 127,
-            "metadata_json": json.dumps(
-                {"correlation_id": "c" * 255, "traceparent": "p" * 512, "tracestate": "s" * 512},
-            ),
-        },
-    )
+LARGEST = RecordedEvent(
+    **{
+        **{name: getattr(EVENT, name) for name in EVENT.__dataclass_fields__},
+        "aggregate_id": "i" * 2048,
+        "aggregate_type": "t" * 127,
+        "type": "e" * 127,
+        "event_id": "v" * 255,
+        "commit_id": "m" * 255,
+        "metadata_json": json.dumps(
+            {"correlation_id": "c" * 255, "traceparent": "p" * 512, "tracestate": "s" * 512},
+        ),
+    },
+)
 
-    encoded = message.encode(largest, "/inventory")
 
-    assert sum(len(name) + len(str(value)) for name, value in encoded.headers.items()) < 16_384
+def test_the_largest_headers_fit_a_frame():
+    """An event with the longest of everything fits the frame beyond which nobody looks at its size."""
+    encoded = message.encode(LARGEST, f"/{'x' * 64}")
+
+    assert wire.header_frame_bytes(encoded) <= HEADER_FRAME_MAX_BYTES
     assert len(encoded.routing_key) == 255
+
+
+def test_headers_over_a_small_frame():
+    """The reason names both sizes and the broker's setting; a frame of exactly that size is taken."""
+    size = wire.header_frame_bytes(message.encode(LARGEST, "/inventory"))
+
+    assert message.oversize(LARGEST, "/inventory", size) is None
+    fault = message.oversize(LARGEST, "/inventory", size - 1)
+    assert fault is not None
+    assert fault.error_class == "headers_too_large"
+    assert f"headers of {size:,} bytes, and a frame of this broker may have {size - 1:,}" in fault.reason
+    assert "frame_max to 16,384 or more" in fault.reason
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ class AssemblySettings:
         shards_max: Shards consumed at the same time, a part each.
         lease_seconds: How long a lease lasts without a heartbeat; the same for all workers of a store.
         name_prefix: First part of the names at the destinations; the same for all workers of a store.
+        bus_nodes: The bus, as in `FleetSettings.bus`; None for one that has no place.
+        bus_moved_from: A bus that this worker may replace although others work with it.
         dynamodb: Attempts of one call to DynamoDB.
         fleet: Attempts of one call about leases, which must not take long.
     """
@@ -74,6 +76,8 @@ class AssemblySettings:
     shards_max: int = defaults.SHARDS_MAX
     lease_seconds: float = defaults.LEASE_SECONDS
     name_prefix: str = defaults.NAME_PREFIX
+    bus_nodes: frozenset[str] | None = None
+    bus_moved_from: frozenset[str] = frozenset()
     dynamodb: Backoff = field(default_factory=lambda: Backoff(attempts_max=6))
     fleet: Backoff = field(default_factory=lambda: Backoff(attempts_max=3))
 
@@ -182,7 +186,9 @@ class Relay:
     def fleet_settings(self) -> FleetSettings:
         """What all workers of the store must agree on, as this process has it."""
         names = frozenset(pump.name for pump in self.pumps)
-        return FleetSettings(names, self._settings.name_prefix, round(self._settings.lease_seconds * 1000), PROTOCOL)
+        settings = self._settings
+        lease_ms = round(settings.lease_seconds * 1000)
+        return FleetSettings(names, settings.name_prefix, lease_ms, PROTOCOL, settings.bus_nodes)
 
     def daemon(self, stop: Flag, hasten: Flag | None = None) -> Daemon:
         """Return the daemon; it runs until `stop` is raised, and lets go of what was begun once `hasten` is."""
@@ -206,7 +212,7 @@ class Relay:
         keeper = Keeper(
             self.fleet_table,
             identity.identify(self._runtime),
-            KeeperSettings(self.fleet_settings, leases_max=settings.shards_max),
+            KeeperSettings(self.fleet_settings, leases_max=settings.shards_max, moved_from=settings.bus_moved_from),
             self._runtime,
             report_now,
         )

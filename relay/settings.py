@@ -42,6 +42,8 @@ class RelaySettings(BaseSettings):
             unconfirmed counts as unsent; longer after each connection that brought nothing.
         bus_message_max_bytes: Largest event body that is sent; a commit with a larger one is parked.
         bus_queue_type: Type of the relay's own queues, `quorum` or `classic`.
+        bus_moved_from: The bus in force, `amqp://host:port/vhost`, that this worker may replace by its own although
+            other workers live; they stop then.
         index_patience_seconds: How long a commit waits for the index once the bus has it; after that its row says that
             only the index lacks it.
         index_bulk_timeout_seconds: How long the index itself may take for a delivery.
@@ -84,6 +86,7 @@ class RelaySettings(BaseSettings):
     bus_budget_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.BUS_BUDGET_SECONDS
     bus_message_max_bytes: Annotated[int, Field(ge=1, le=512 * 1024 * 1024)] = MESSAGE_MAX_BYTES_DEFAULT
     bus_queue_type: Annotated[str, _ANY_CASE, Field(pattern="^(quorum|classic)$")] = defaults.BUS_QUEUE_TYPE
+    bus_moved_from: Annotated[SecretStr | None, Field(min_length=1)] = None
     index_patience_seconds: Annotated[float, Field(ge=0, le=60)] = defaults.SIDE_PATIENCE_SECONDS
     index_bulk_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = defaults.SIDE_BUDGET_SECONDS
     index_replicas: Annotated[int, Field(ge=0, le=10)] = defaults.INDEX_REPLICAS

@@ -1,6 +1,9 @@
 """Where a command delivers, and what must be there, from its settings."""
 
+import re
 from dataclasses import dataclass
+
+from pydantic import SecretStr
 
 from eventstore import settings as store_settings
 from eventstore.backoff import Backoff
@@ -27,6 +30,8 @@ from relay.destinations.resource_names import Names
 from relay.destinations.topology import Topology
 from relay.operating.index_memory import IndexMemoryTable
 from relay.settings import RelaySettings
+
+_WITHOUT_SCHEME = re.compile(r"(^|,\s*)(?![a-z]+://)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,20 @@ def bus_settings(settings: RelaySettings) -> BusSettings:
     )
 
 
+def bus_nodes(address: SecretStr | None) -> frozenset[str] | None:
+    """Return the nodes of a bus as workers compare them, `host:port/vhost`; None for no address.
+
+    What names a bus in an error, without `amqp://`, is an address here, too.
+
+    Raises:
+        ValueError: An address cannot be read.
+    """
+    if address is None:
+        return None
+    given = _WITHOUT_SCHEME.sub(r"\1amqp://", address.get_secret_value().strip())
+    return frozenset(each.place for each in read_addresses(given))
+
+
 def rabbit_settings(settings: RelaySettings) -> RabbitSettings:
     """Return the broker's part of the settings."""
     return RabbitSettings(queue_type=settings.bus_queue_type)
@@ -136,6 +155,10 @@ def _check_addresses(settings: RelaySettings) -> None:
         read_addresses(settings.rabbitmq_url.get_secret_value())
     except ValueError as error:
         faults.append(f"RELAY_RABBITMQ_URL: {error}")
+    try:
+        bus_nodes(settings.bus_moved_from)
+    except ValueError as error:
+        faults.append(f"RELAY_BUS_MOVED_FROM: {error}")
     try:
         ElasticsearchClient(settings.elasticsearch_url.get_secret_value()).close()
     except ValueError:

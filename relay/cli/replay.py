@@ -13,12 +13,13 @@ from eventstore.system import SystemRuntime
 from eventstore.validation import check_aggregate_id
 from relay import logs
 from relay.cli import humanize
-from relay.cli.destinations import open_destinations
+from relay.cli.destinations import bus_nodes, open_destinations
 from relay.cli.opened import in_order, load_settings, open_store
 from relay.cli.servers import build_relay
 from relay.cli.signals import stop_on_signals
 from relay.daemon import PartDiedError
-from relay.leases.fleet import Fleet
+from relay.leases import rules
+from relay.leases.fleet import Fleet, FleetSettings
 from relay.leases.fleet_table import FleetTable
 from relay.operating import replay as replays
 from relay.operating.heartbeats import HeartbeatWatch
@@ -87,7 +88,8 @@ def replay(
     table = FleetTable(store.client, store.tables, runtime, Backoff(attempts_max=_ATTEMPTS))
     heartbeats = HeartbeatWatch(table.look, runtime)
     heartbeats.look()
-    _check_agreement(heartbeats.fleet, [pump.name for pump in relay.pumps], settings.name_prefix)
+    moved_from = bus_nodes(settings.bus_moved_from) or frozenset()
+    _check_agreement(heartbeats.fleet, relay.fleet_settings, [pump.name for pump in relay.pumps], moved_from)
     request = ReplayRequest(Meant(aggregate, since_ms, older_than), limit, rate)
     if dry_run:
         names = [pump.name for pump in relay.pumps]
@@ -124,7 +126,7 @@ def _paused(heartbeats: HeartbeatWatch) -> str | None:
     return f"{since}: {humanize.text(pause.reason)}. `relay resume` ends it"
 
 
-def _check_agreement(fleet: Fleet, names: Sequence[str], name_prefix: str) -> None:
+def _check_agreement(fleet: Fleet, here: FleetSettings, names: Sequence[str], moved_from: frozenset[str]) -> None:
     """Refuse to deliver for other destinations than the workers': rows still owed to one of theirs would be deleted.
 
     Raises:
@@ -135,10 +137,16 @@ def _check_agreement(fleet: Fleet, names: Sequence[str], name_prefix: str) -> No
         return
     differences = []
     if there.destinations != frozenset(names):
-        in_force, here = ", ".join(in_order(there.destinations)), ", ".join(names)
-        differences.append(f"the destinations in force are {in_force}, and those here are {here}")
-    if there.name_prefix != name_prefix:
-        differences.append(f"RELAY_NAME_PREFIX in force is {there.name_prefix}, and here it is {name_prefix}")
+        in_force = ", ".join(in_order(there.destinations))
+        differences.append(f"the destinations in force are {in_force}, and those here are {', '.join(names)}")
+    if there.name_prefix != here.name_prefix:
+        differences.append(f"RELAY_NAME_PREFIX in force is {there.name_prefix}, and here it is {here.name_prefix}")
+    bus = rules.differences(there, here).get("bus")
+    if bus is not None and moved_from.isdisjoint(there.bus or ()):
+        differences.append(
+            f"the bus in force is {bus[0]}, and here it is {bus[1]} (if it is meant, name the former in"
+            " RELAY_BUS_MOVED_FROM)"
+        )
     if differences:
         advice = "give this command the workers' settings; `relay run` puts others in force"
         raise SetUpError(f"{'; '.join(differences)}: {advice}")

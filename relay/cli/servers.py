@@ -6,7 +6,7 @@ from eventstore.backoff import Backoff
 from eventstore.dynamodb import connection
 from eventstore.ports import DynamoClient, Runtime
 from relay.assembly import AssemblySettings, Relay
-from relay.cli.destinations import Destinations
+from relay.cli.destinations import Destinations, bus_nodes
 from relay.cli.opened import Store
 from relay.daemon import DaemonSettings
 from relay.delivery.pumps.bus_pump import BusPumpSettings
@@ -104,4 +104,6 @@ def assembly_settings(settings: RelaySettings, *, by_hand: bool) -> AssemblySett
         shards_max=settings.shards_max,
         lease_seconds=settings.lease_seconds,
         name_prefix=settings.name_prefix,
+        bus_nodes=bus_nodes(settings.rabbitmq_url),
+        bus_moved_from=bus_nodes(settings.bus_moved_from) or frozenset(),
     )

@@ -52,9 +52,10 @@ class FleetSettingsError(SetUpError):
     def __init__(self, differences: Mapping[str, tuple[str, str]], workers: Collection[str]) -> None:
         what = "; ".join(f"{name} is {there} for them and {here} here" for name, (there, here) in differences.items())
         who = ", ".join(sorted(workers)) or "workers that have just started"
+        move = "; or announce that the bus moves with RELAY_BUS_MOVED_FROM" if set(differences) == {"bus"} else ""
         super().__init__(
             f"other workers live ({who}) and have other settings: {what}."
-            " Start this worker with theirs, or stop all of them first",
+            f" Start this worker with theirs, or stop all of them first{move}",
         )
         self.differences = dict(differences)
         self.workers = frozenset(workers)

@@ -1,7 +1,7 @@
 """The fleet: what all workers share, as one consistent read of the relay table shows it. Plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from relay.leases.position import Position
@@ -111,12 +111,23 @@ class FleetSettings:
         name_prefix: First part of the names at the destinations.
         lease_ms: How long a lease lasts without a heartbeat.
         protocol: Of these records; raised when an older worker could no longer work beside a newer one.
+        bus: Nodes of the bus and its virtual host, each as `host:port/vhost`, without credentials; None when that is
+            not known: the bus is in memory, or a release that did not note it wrote the record.
     """
 
     destinations: frozenset[str]
     name_prefix: str
     lease_ms: int
     protocol: int
+    bus: frozenset[str] | None = None
+
+    def agrees_with(self, other: "FleetSettings") -> bool:
+        """Tell whether two workers may work side by side; of one cluster each may name some nodes alone."""
+        return self.shares_bus_with(other) and replace(self, bus=None) == replace(other, bus=None)
+
+    def shares_bus_with(self, other: "FleetSettings") -> bool:
+        """Tell whether both name a node in common, or one of them names none."""
+        return self.bus is None or other.bus is None or not self.bus.isdisjoint(other.bus)
 
 
 @dataclass(frozen=True, slots=True)

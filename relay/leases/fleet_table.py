@@ -20,6 +20,7 @@ _NAMES = {
     "#owner": "owner", "#term": "term", "#counter": "counter", "#to": "handOverTo", "#state": "state",
     "#position": "feedPosition", "#at": "updatedAt", "#key": "recordKey", "#destinations": "destinations",
     "#prefix": "namePrefix", "#ms": "leaseMs", "#protocol": "protocol",
+    "#bus": "bus",
 }  # fmt: skip
 _MINE = "#owner = :owner AND #term = :term"
 _ONE = {"N": "1"}
@@ -176,7 +177,7 @@ class FleetTable:
             return
 
     def settings_check(self, seen: FleetSettings | None) -> dict[str, Any]:
-        """Return a `ConditionCheck` that holds while the destinations in force are those that were seen.
+        """Return a `ConditionCheck` that holds while the destinations in force, and the bus, are those that were seen.
 
         Args:
             seen: The settings; None when none were in force.
@@ -187,8 +188,13 @@ class FleetTable:
             "ConditionExpression": "attribute_not_exists(recordKey)",
         }
         if seen is not None:  # with none in force the commits are owed to nobody else
-            check["ConditionExpression"] += " OR destinations = :seen"
-            check["ExpressionAttributeValues"] = {":seen": {"SS": sorted(seen.destinations)}}
+            values = {":seen": {"SS": sorted(seen.destinations)}}
+            same = "destinations = :seen"
+            if seen.bus is not None:
+                values[":bus"] = {"SS": sorted(seen.bus)}
+                same += " AND bus = :bus"
+            check["ConditionExpression"] += f" OR ({same})"
+            check["ExpressionAttributeValues"] = values
         return check
 
     def put_settings(self, new: FleetSettings, seen: FleetSettings | None) -> bool:
@@ -203,7 +209,10 @@ class FleetTable:
                 "leaseMs": "#ms = :leaseMs",
                 "protocol": "#protocol = :protocol",
             }
-            condition = _condition(" AND ".join(pairs.values()), {f":{name}": before[name] for name in pairs})
+            if seen.bus is not None:
+                pairs["bus"] = "#bus = :bus"
+            terms = [*pairs.values(), *(["attribute_not_exists(#bus)"] if seen.bus is None else [])]
+            condition = _condition(" AND ".join(terms), {f":{name}": before[name] for name in pairs})
         changed = self._write(self._client.put_item, Item=records.encode_settings(new), **condition)
         if isinstance(changed, Refused):
             return changed.item is not None and records.decode_settings(changed.item, self._table) == new

@@ -41,11 +41,13 @@ class KeeperSettings:
         fleet: What all workers must agree on, the duration of a lease among it.
         look_seconds: How often the fleet is looked at.
         leases_max: Maximum number of shards of this worker; the sweep comes on top.
+        moved_from: A bus that this worker may replace although others work with it; see `Joining`.
     """
 
     fleet: FleetSettings
     look_seconds: float = 1.0
     leases_max: int = defaults.SHARDS_MAX
+    moved_from: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ class Keeper(Service):
             EventStoreError: DynamoDB did not answer, or the relay table is not one.
         """
         try:
-            Joining(self._table, self._settings.fleet, self._settings.look_seconds, self._runtime).go(self, stop)
+            settings = self._settings
+            Joining(self._table, settings.fleet, settings.look_seconds, self._runtime, settings.moved_from).go(
+                self, stop
+            )
             self._table.create_lease(SWEEP_KEY)
         except EventStoreError:
             self._remove_record()
@@ -428,7 +433,7 @@ class Keeper(Service):
     def _check_settings(self, fleet: Fleet) -> None:
         if fleet.settings is None:
             self._table.put_settings(self._settings.fleet, None)  # an operator removed the record
-        elif fleet.settings != self._settings.fleet:
+        elif not fleet.settings.agrees_with(self._settings.fleet):
             different = rules.differences(fleet.settings, self._settings.fleet)
             raise FleetSettingsError(different, self.live_workers() - {self._me})
 

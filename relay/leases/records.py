@@ -65,13 +65,16 @@ def encode_pause(pause: Pause) -> dict[str, Any]:
 
 def encode_settings(settings: FleetSettings) -> dict[str, Any]:
     """Return the row of what workers agree on."""
-    return {
+    item: dict[str, Any] = {
         **key_of(SETTINGS_KEY),
         "destinations": {"SS": sorted(settings.destinations)},
         "namePrefix": {"S": settings.name_prefix},
         "leaseMs": {"N": str(settings.lease_ms)},
         "protocol": {"N": str(settings.protocol)},
     }
+    if settings.bus is not None:
+        item["bus"] = {"SS": sorted(settings.bus)}
+    return item
 
 
 def decode_lease(item: Item, table: str) -> Lease:
@@ -141,7 +144,11 @@ def decode_settings(item: Item, table: str) -> FleetSettings:
     row = ItemReader(item, table)
     try:
         return FleetSettings(
-            row.text_set("destinations"), row.text("namePrefix"), row.integer("leaseMs"), row.integer("protocol")
+            row.text_set("destinations"),
+            row.text("namePrefix"),
+            row.integer("leaseMs"),
+            row.integer("protocol"),
+            row.text_set("bus") or None,
         )
     except CorruptRowError as error:
         raise row.corrupt(error.field, "cannot be read; stop all workers, then delete the row") from error

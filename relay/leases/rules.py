@@ -294,7 +294,15 @@ def differences(there: FleetSettings, here: FleetSettings) -> dict[str, tuple[st
         "lease_seconds": (f"{there.lease_ms / 1000:g}", f"{here.lease_ms / 1000:g}"),
         "protocol": (str(there.protocol), str(here.protocol)),
     }
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    found = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if not there.shares_bus_with(here):
+        found["bus"] = (", ".join(sorted(there.bus or ())), ", ".join(sorted(here.bus or ())))
+    return found
+
+
+def is_move(there: FleetSettings, here: FleetSettings, moved_from: frozenset[str]) -> bool:
+    """Tell whether the bus alone differs, and the one in force was announced as what this worker moves away from."""
+    return set(differences(there, here)) == {"bus"} and not moved_from.isdisjoint(there.bus or ())
 
 
 def _expired(view: View) -> list[str]:

@@ -355,7 +355,7 @@ def rows_in_tables() -> dict[str, dict[str, set[str]]]:
     fleet.save(key, "worker-1", taken.term, Position(7), finished=False)
     fleet.ask_for(taken, "worker-2")
     fleet.write_worker(WorkerRecord("worker-1", 1, "host", 1, "1.0", 0, 0, WorkerReport()))
-    fleet.put_settings(FleetSettings(frozenset({"bus"}), "inventory", 10_000, 1), None)
+    fleet.put_settings(FleetSettings(frozenset({"bus"}), "inventory", 10_000, 1, frozenset({"h:1/v"})), None)
     fleet.pause(Pause("a person", 0, "a reason"))
     IndexMemoryTable(client, names, "inventory-events", runtime, Backoff()).save({"a": Holding("u", 1)})
     deed = audit_trail.new_record(runtime, "pause", "a person", "a reason", {"workers": "worker-1"})

@@ -66,6 +66,19 @@ def test_another_duration_of_leases(corner: Corner, witness: Witness, tmp_path: 
     assert witness.repeats() == 0
 
 
+def test_another_bus(corner: Corner, tmp_path: Path) -> None:
+    """
+    Another virtual host, where nobody looks for events: it is refused before a connection, without a password in words.
+    """
+    with workers(corner.environment, tmp_path, "old") as (old,):
+        old.start()
+        line = refused(corner, tmp_path, rabbitmq_url=f"{corner.rabbitmq_url.removesuffix('/')}another")
+        assert old.stop() == 0
+    assert "/another here" in line
+    assert "guest" not in line
+    assert "RELAY_BUS_MOVED_FROM" in line
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("name_prefix", "another"), ("file_path", "events.jsonl")],

@@ -78,6 +78,20 @@ def test_a_released_lease_is_free(table: FleetTable) -> None:
     assert table.take(free, "w2") is not None
 
 
+def test_settings_that_name_the_bus(table: FleetTable) -> None:
+    """
+    Nodes that were noted are compared as well, and so is that none were.
+    """
+    one, two = (replace(SETTINGS, bus=frozenset({node, "b:5672/v"})) for node in ("a:5672/v", "c:5672/v"))
+    assert table.put_settings(SETTINGS, None)
+    assert not table.put_settings(two, one)
+    assert table.put_settings(one, SETTINGS)
+    assert not table.put_settings(two, SETTINGS)
+    assert not table.put_settings(two, replace(one, bus=frozenset({"a:5672/v"})))
+    assert table.put_settings(two, one)
+    assert table.look().settings == two
+
+
 def test_workers_settings_and_pause(table: FleetTable) -> None:
     """
     They are written, compared with what is there, and removed.

@@ -40,7 +40,11 @@ def flat(settings: Any, path: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("of_settings", "of_parts"),
     [
-        pytest.param(assembly_settings(DEFAULTS, by_hand=False), AssemblySettings(), id="assembly"),
+        pytest.param(
+            assembly_settings(DEFAULTS, by_hand=False),
+            AssemblySettings(bus_nodes=frozenset({"nowhere:5672//"})),
+            id="assembly",
+        ),
         pytest.param(bus_settings(DEFAULTS), BusSettings(), id="bus"),
         pytest.param(rabbit_settings(DEFAULTS), RabbitSettings(), id="broker"),
         pytest.param(index_settings(DEFAULTS), IndexSettings(), id="index"),

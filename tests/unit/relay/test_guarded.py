@@ -53,6 +53,19 @@ def test_nothing_goes_once_another_destination_is_in_force(
     assert "run it again" in writer.fault
 
 
+def test_nothing_goes_once_another_bus_is_in_force(bench: Bench, rows: list[RowId]) -> None:
+    """What was sent to the one before is not on it."""
+    seen = replace(SEEN, bus=frozenset({"old:5672/v"}))
+    assert bench.relay.fleet_table.put_settings(seen, None)
+    writer = bench.relay.guarded_writer(seen)
+    assert {type(answer) for answer in writer.delete(rows[:1]).values()} == {Done}
+    assert bench.relay.fleet_table.put_settings(replace(seen, bus=frozenset({"new:5672/v"})), seen)
+
+    assert {type(answer) for answer in writer.delete(rows[1:]).values()} == {Later}
+    assert len(bench.outbox()) == 2
+    assert writer.fault is not None
+
+
 def test_another_commits_row_stays(bench: Bench, rows: list[RowId]) -> None:
     """The transaction is cancelled for it, and the others are asked for again."""
     writer = bench.relay.guarded_writer(None)

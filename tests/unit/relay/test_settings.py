@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from eventstore.settings import SettingsError, meaningless
 from eventstore.settings import load as load_store_settings
 from relay.cli import main
+from relay.cli.destinations import bus_nodes
 from relay.settings import RelaySettings, load
 from relay.settings_view import Origin, masked, show
 
@@ -328,3 +330,20 @@ def test_config_show_names_faults(given: Any) -> None:
 
     assert (done.exit_code, done.stdout) == (2, "")
     assert "RELAY_DRAIN_SECONDS (9) must exceed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "nodes"),
+    [
+        (None, None),
+        ("amqp://u:sesame@H:1/v", {"h:1/v"}),
+        ("amqps://u:sesame@h1/v,amqp://h2/v", {"h1:5671/v", "h2:5672/v"}),
+        ("h1:5672/v, h2:5672/v", {"h1:5672/v", "h2:5672/v"}),
+    ],
+)
+def test_the_bus_as_workers_compare_it(address: str | None, nodes: set[str] | None) -> None:
+    """
+    Without credentials, in one way of writing, and also as an error names it.
+    """
+    given = None if address is None else SecretStr(address)
+    assert bus_nodes(given) == nodes

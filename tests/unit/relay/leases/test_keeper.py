@@ -27,6 +27,7 @@ from .worlds import (
 )
 
 DURATION = 10.0
+OLD_BUS = replace(SETTINGS, bus=frozenset({"a:5672/v", "b:5672/v"}))
 FOUR = ("s1", "s2", "s3", "s4")
 
 
@@ -720,6 +721,64 @@ class TestJoining:
         )
         w1.keeper.step()
         assert world.fleet().settings == SETTINGS
+
+    def test_another_bus_is_refused_while_others_live(self, world: World) -> None:
+        """
+        It is named, theirs first, and nothing changes; how to move it is said.
+        """
+        old, new = OLD_BUS, replace(SETTINGS, bus=frozenset({"new:5672/v"}))
+        world.join("w1", settings=old)
+        world.run(1.0)
+        w2 = world.member("w2", settings=new)
+        look = w2.keeper._table.look
+
+        def look_while_the_other_works() -> Any:
+            world.run(1.0)
+            return look()
+
+        w2.keeper._table.look = look_while_the_other_works  # type: ignore[method-assign]
+        with pytest.raises(
+            FleetSettingsError, match="bus is a:5672/v, b:5672/v for them and new:5672/v here"
+        ) as caught:
+            w2.keeper.join_fleet(world.stop)
+        assert "RELAY_BUS_MOVED_FROM" in str(caught.value)
+        assert world.fleet().settings == old
+
+    def test_a_move_that_is_announced_replaces_it_at_once(self, world: World, log_events: list[Any]) -> None:
+        """
+        Who works with the one before learns it at its next look, and goes down.
+        """
+        new = replace(SETTINGS, bus=frozenset({"new:5672/v"}))
+        world.join("w1", settings=OLD_BUS)
+        start = world.runtime.monotonic()
+        world.join("w2", settings=new, moved_from=frozenset({"b:5672/v"}))
+        assert world.runtime.monotonic() == start
+        assert world.fleet().settings == new
+        assert [(each["before"], each["now"]) for each in log_events if each["event"] == "bus.moved"] == [
+            (["a:5672/v", "b:5672/v"], ["new:5672/v"])
+        ]
+        with pytest.raises(FleetSettingsError):
+            world.run(2.0)
+
+    def test_a_record_that_names_no_bus_gets_one(self, world: World) -> None:
+        """
+        A former release wrote it, and goes on; the next worker with another bus is refused.
+        """
+        world.join("w1")
+        world.join("w2", settings=OLD_BUS)
+        assert world.fleet().settings == OLD_BUS
+        world.run(2.0)
+        assert world.fleet().settings == OLD_BUS
+
+    def test_nodes_of_one_cluster_come_and_go(self, world: World) -> None:
+        """
+        A worker that shares a node with those in force joins, and what it names is in force from then on.
+        """
+        world.join("w1", settings=OLD_BUS)
+        later = replace(SETTINGS, bus=frozenset({"b:5672/v", "c:5672/v"}))
+        world.join("w2", settings=later)
+        assert world.fleet().settings == later
+        world.run(2.0)
 
     def test_a_stop_ends_the_wait(self, world: World) -> None:
         """

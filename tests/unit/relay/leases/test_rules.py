@@ -368,6 +368,31 @@ class TestSettings:
         }
         assert rules.differences(self.HERE, self.HERE) == {}
 
+    def test_the_bus_is_one_of_them(self) -> None:
+        """
+        A worker whose bus shares no node with the one in force differs; nodes of one cluster need not all be named.
+        """
+        one = replace(self.HERE, bus=frozenset({"h1:5672/v", "h2:5672/v"}))
+        same = replace(self.HERE, bus=frozenset({"h2:5672/v", "h3:5672/v"}))
+        other = replace(self.HERE, bus=frozenset({"h1:5672/w"}))
+        assert rules.differences(one, same) == {}
+        assert rules.differences(one, self.HERE) == {}, "a former release noted none"
+        assert rules.differences(one, other) == {"bus": ("h1:5672/v, h2:5672/v", "h1:5672/w")}
+        assert [one.agrees_with(each) for each in (same, self.HERE, other)] == [True, True, False]
+        assert not one.agrees_with(replace(same, lease_ms=1))
+
+    def test_a_move_is_announced(self) -> None:
+        """
+        By naming the bus in force; another one, or a further difference, is no move that was meant.
+        """
+        there = replace(self.HERE, bus=frozenset({"h1:5672/v", "h2:5672/v"}))
+        here = replace(self.HERE, bus=frozenset({"new:5672/v"}))
+        assert rules.is_move(there, here, frozenset({"h2:5672/v"}))
+        assert not rules.is_move(there, here, frozenset({"new:5672/v"}))
+        assert not rules.is_move(there, here, frozenset())
+        assert not rules.is_move(there, replace(here, lease_ms=1), frozenset({"h2:5672/v"}))
+        assert not rules.is_move(there, there, frozenset({"h2:5672/v"}))
+
     def test_who_moves_is_at_work(self) -> None:
         """
         A record or a lease that changed under the looker's eyes; who joins or leaves does not count.

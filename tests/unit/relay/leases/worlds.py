@@ -136,13 +136,20 @@ class World:
         """Return a door to the table."""
         return FleetTable(self.client, TableNames(), self.runtime, Backoff(attempts_max, 0.0, 0.0))
 
-    def member(self, name: str, *, settings: FleetSettings = SETTINGS, leases_max: int = 16) -> Member:
+    def member(
+        self,
+        name: str,
+        *,
+        settings: FleetSettings = SETTINGS,
+        leases_max: int = 16,
+        moved_from: frozenset[str] = frozenset(),
+    ) -> Member:
         """Return a new worker that has not joined."""
         identity = WorkerIdentity(name, "host", 1, "0.1.0")
         keeper = Keeper(
             self.table(),
             identity,
-            KeeperSettings(settings, leases_max=leases_max),
+            KeeperSettings(settings, leases_max=leases_max, moved_from=moved_from),
             self.runtime,
             lambda: self.reports.get(name, WorkerReport()),
         )

@@ -167,9 +167,9 @@ class Night:
             assert part.failure is None, repr(part.failure)
         self.parts.clear()
 
-    def write_settings(self, *names: str) -> None:
+    def write_settings(self, *names: str, bus: frozenset[str] | None = None) -> None:
         """Bring settings into force, as a worker does when it starts."""
-        settings = FleetSettings(frozenset(names), "inventory", round(LEASE_SECONDS * 1000), 1)
+        settings = FleetSettings(frozenset(names), "inventory", round(LEASE_SECONDS * 1000), 1, bus)
         assert self.relay().fleet_table.put_settings(settings, None)
 
     def write_worker(self, name: str, *, silent_seconds: float = 0.0, report: WorkerReport | None = None) -> None:

@@ -311,6 +311,24 @@ def test_replay_for_other_destinations_than_those_in_force(night: Night) -> None
     assert night.on_bus() == []
 
 
+def test_replay_on_another_bus_than_the_one_in_force(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What it delivers there nobody would look for; it refuses and names both, unless it is said that it is meant.
+    """
+    night.append("a")
+    night.write_settings("bus", "index", bus=frozenset({"old:5672/v"}))
+
+    refused = night.type("replay", "--json")
+    monkeypatch.setenv("RELAY_BUS_MOVED_FROM", "old:5672/v")
+    announced = night.type("replay")
+
+    assert refused.code == 2
+    (said,) = refused.document["diagnostics"]
+    assert said.startswith("the bus in force is old:5672/v, and here it is nowhere:5672//")
+    assert "RELAY_BUS_MOVED_FROM" in said
+    assert (announced.code, night.on_bus()) == (0, [("a", 1)])
+
+
 def test_deeds_are_listed_the_newest_first(night: Night) -> None:
     """
     With who, what about and why; a record nobody can read is named, and the others are shown.

@@ -192,6 +192,11 @@ class EventBus(Protocol):
         """Whether it is connected."""
         ...
 
+    @property
+    def warning(self) -> str | None:
+        """What is amiss though it takes everything, a sentence for the operator; None when nothing is. For any part."""
+        ...
+
     def open(self) -> None:
         """Connect.
 

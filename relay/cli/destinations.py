@@ -17,6 +17,7 @@ from relay.destinations.bus.address import read_addresses
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings
 from relay.destinations.bus.rabbitmq_topology import RabbitTopology
+from relay.destinations.bus.routing import Routing
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.file.file import FileDestination, FileSettings
 from relay.destinations.file.line import LINE_START
@@ -41,10 +42,12 @@ class Destinations:
     Attributes:
         bus: RabbitMQ.
         sides: All others: none of them holds up the bus.
+        routing: Of the bus, to be told how many messages lie in its queues; None when nobody counts them.
     """
 
     bus: EventBus
     sides: tuple[Destination, ...]
+    routing: Routing | None = None
 
 
 def open_destinations(settings: RelaySettings, runtime: Runtime) -> Destinations:
@@ -55,14 +58,15 @@ def open_destinations(settings: RelaySettings, runtime: Runtime) -> Destinations
     """
     _check_addresses(settings)
     names = Names(settings.name_prefix)
-    bus = settings.bus_access
-    broker = RabbitBroker(bus.now().urls, names, rabbit_settings(settings), lambda: bus.now().urls)
+    access = settings.bus_access
+    broker = RabbitBroker(access.now().urls, names, rabbit_settings(settings), lambda: access.now().urls)
     client = _index_client(settings)
     sides: list[Destination] = [Index(client, runtime, index_settings(settings))]
     if settings.file_path is not None:
         lines = LineFile(settings.file_path, runtime, LINE_START)
         sides.append(FileDestination(lines, FileSettings(source=bus_settings(settings).source_or_default)))
-    return Destinations(bus=Bus(broker, runtime, bus_settings(settings)), sides=tuple(sides))
+    bus = Bus(broker, runtime, bus_settings(settings))
+    return Destinations(bus, tuple(sides), bus.routing)
 
 
 def open_topologies(settings: RelaySettings) -> tuple[Topology, ...]:

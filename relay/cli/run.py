@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import click
 import structlog
@@ -20,6 +21,7 @@ from relay.cli.opened import load_settings, open_store
 from relay.cli.servers import build_relay
 from relay.cli.signals import stop_on_signals
 from relay.daemon import Abandoned, PartDiedError
+from relay.destinations.bus.routing import Routing
 from relay.leases.errors import FleetSettingsError
 from relay.lifecycle import Service
 from relay.observing.http.endpoints import open_server
@@ -64,9 +66,12 @@ def run() -> None:
     relay = build_relay(store, destinations, settings, runtime, meter=meter, progress=progress)
     daemon = relay.daemon(stop, hasten)
     try:
-        with serving(settings, meter, progress, daemon.checks, runtime) as beside:
+        with (
+            serving(settings, meter, progress, daemon.checks, runtime) as served,
+            counting(settings, destinations.routing, meter, runtime) as counted,
+        ):
             stop_on_signals(stop, hasten)
-            daemon.run(beside)
+            daemon.run((*served, *counted))
         end_honestly(daemon.abandoned)
     except CorruptRowError as error:  # what all workers must agree on cannot be read
         envelope.fail(str(error), envelope.ExitCode.USAGE, as_json=False)
@@ -92,7 +97,7 @@ def serving(
     checks: Callable[[], Sequence[Check]],
     runtime: Runtime,
 ) -> Iterator[tuple[Service, ...]]:
-    """Serve health and metrics, if the settings say so, until the block ends; give the services that do.
+    """Serve health and metrics, if the settings say so, until the block ends; give the service that does.
 
     Raises:
         HttpAddressError: The address cannot be used.
@@ -100,15 +105,28 @@ def serving(
     if settings.http_port is None:
         yield ()
         return
-    depths = QueueDepths(open_bus_topology(settings).depths, runtime, meter)
     server = open_server(
         settings.http_host, settings.http_port, meter=meter, progress=progress, checks=checks, runtime=runtime
     )
     try:
         server.start()
-        depths.start()
-        yield (server, depths)
+        yield (server,)
     finally:
-        depths.stop()  # not waited for: nothing is in flight there, and the bus may not answer
         server.stop()
         server.join(_SERVER_END_SECONDS)
+
+
+@contextmanager
+def counting(
+    settings: RelaySettings, routing: Routing | None, meter: RecordingMeter, runtime: Runtime
+) -> Iterator[tuple[Service, ...]]:
+    """Count what lies in the bus's own queues until the block ends, when somebody wants to know; give the service."""
+    if routing is None:
+        yield ()
+        return
+    depths = QueueDepths(partial(routing.counted_by, open_bus_topology(settings).depths), runtime, meter)
+    try:
+        depths.start()
+        yield (depths,)
+    finally:
+        depths.stop()  # not waited for: nothing is in flight there, and the bus may not answer

@@ -91,6 +91,11 @@ def advice(seen: Overview) -> list[str]:
         if each.state == "outage"
     ]
     lines += [
+        f"{humanize.text(each.name)} takes everything, and yet: {humanize.text(each.reason, 2_000)}."
+        for each in seen.destinations
+        if each.state == overview.UP and each.reason
+    ]
+    lines += [
         f"aggregates wait alone ({humanize.text(reason)}), since {_cause(reason)}: {remedy(reason).action}."
         for reason in dict.fromkeys((*(each.report.reason for each in seen.held_up), *sorted(found.refusal_reasons)))
     ]

@@ -44,7 +44,7 @@ class DestinationReport(msgspec.Struct, frozen=True):
     Attributes:
         name: Its name.
         state: `up`, `outage`, `lost`, `misconfigured`, or `breaker_open` while its breaker is open.
-        reason: What is wrong; empty when it is well.
+        reason: What is wrong; what is amiss though it is up; empty when it is well.
     """
 
     name: str

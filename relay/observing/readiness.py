@@ -1,6 +1,6 @@
 """Whether this worker can do its work, from what its parts already know: no server is asked."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from relay.delivery.flow import Flow
 from relay.delivery.pumps.pump import Pump
@@ -14,12 +14,12 @@ SIGHT_MIN_SECONDS = 10.0
 """DynamoDB counts as out of reach when the fleet was not read for this long, or for the duration of a lease."""
 
 
-def checks(keeper: Keeper, pumps: Iterable[Pump], flow: Flow, feed: FeedTrouble | None = None) -> list[Check]:
+def checks(keeper: Keeper, pumps: Sequence[Pump], flow: Flow, feed: FeedTrouble | None = None) -> list[Check]:
     """Return one check per thing that the worker needs.
 
     Required are DynamoDB, the leases, and the destination that pages wait for. What the feed does not say the sweep
-    finds, another destination in trouble delays nobody, an aggregate that the bus refuses waits alone, and a pause is
-    what an operator wants: they are shown, and leave the worker ready.
+    finds, another destination in trouble delays nobody, events that no binding wants lie safe on the bus, an aggregate
+    that the bus refuses waits alone, and a pause is what an operator wants: they are shown, and leave the worker ready.
     """
     destinations = [_destination(pump) for pump in pumps]
     return [
@@ -28,6 +28,7 @@ def checks(keeper: Keeper, pumps: Iterable[Pump], flow: Flow, feed: FeedTrouble 
         _feed(feed),
         _room(keeper),
         *destinations,
+        _amiss(pumps),
         _refused(flow),
         _paused(keeper),
     ]
@@ -71,6 +72,11 @@ def _destination(pump: Pump) -> Check:
     trouble = pump.trouble
     reason = "" if trouble is None else f"{trouble.kind.value}: {trouble.reason}"
     return Check(f"destination {pump.name}", ok=trouble is None, required=pump.in_order, reason=reason)
+
+
+def _amiss(pumps: Sequence[Pump]) -> Check:
+    reasons = [pump.warning for pump in pumps if pump.warning is not None]
+    return Check("everything routed", ok=not reasons, required=False, reason="; ".join(reasons))
 
 
 def _refused(flow: Flow) -> Check:

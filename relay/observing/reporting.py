@@ -81,7 +81,7 @@ def _held_up(found: HeldUp, now_ms: int) -> HeldUpReport:
 def _destination(pump: Pump) -> DestinationReport:
     trouble = pump.trouble
     if trouble is None:
-        return DestinationReport(pump.name, "up")
+        return DestinationReport(pump.name, "up", pump.warning or "")
     return DestinationReport(
         pump.name, "breaker_open" if pump.is_breaker_open() else trouble.kind.value, trouble.reason
     )

@@ -10,8 +10,10 @@ from relay.destinations.bus.broker import (
     Blocked,
     BrokerError,
     BrokerLostError,
+    ExchangeGoneError,
     Message,
     MessageTooLargeError,
+    Missing,
     Returned,
     TopologyError,
     Unblocked,
@@ -74,9 +76,11 @@ class InMemoryBroker:
         with self._lock:
             if self._refusal is not None:
                 raise self._refusal
+            missing = self._missing()
             self._declare()
             self.connects += 1
             session = InMemorySession(self._runtime, self._lock, self._take, self._forget, self._frame_max_bytes)
+            session.missing = missing
             session.set_stalled(is_stalled=self._stalled)
             if self._blocked is not None:
                 session.tell(self._blocked)
@@ -207,6 +211,11 @@ class InMemoryBroker:
             self._drop_in = publishes
             self._drop_taken = taken
 
+    def _missing(self) -> Missing | None:
+        if self._topology.has_exchange(self.names.exchange):
+            return None
+        return Missing(len(self._topology.queue(self.names.unrouted).messages))
+
     def _declare(self) -> None:
         names, topology = self.names, self._topology
         topology.declare_exchange(names.unrouted)
@@ -248,7 +257,7 @@ class InMemoryBroker:
         try:
             queues = self._topology.route(self.names.exchange, message.routing_key)
         except KeyError:
-            session.fail(TopologyError(f"exchange {self.names.exchange!r} is gone; connect again to declare it"))
+            session.fail(ExchangeGoneError(f"exchange {self.names.exchange!r} is gone; connect again to declare it"))
             return
         if self._nacks:
             self._nacks -= 1

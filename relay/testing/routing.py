@@ -73,6 +73,10 @@ class InMemoryTopology:
             exchange.bindings = [binding for binding in exchange.bindings if binding[1].name != queue]
         self._routes.clear()
 
+    def has_exchange(self, name: str) -> bool:
+        """Tell whether an exchange is there."""
+        return name in self._exchanges
+
     def delete_exchange(self, name: str) -> None:
         """Take an exchange away, with its bindings."""
         del self._exchanges[name]

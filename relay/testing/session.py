@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from eventstore.ports import Runtime
-from relay.destinations.bus.broker import BrokerError, BrokerEvent, BrokerLostError, Message
+from relay.destinations.bus.broker import BrokerError, BrokerEvent, BrokerLostError, Message, Missing
 from relay.testing.confirming import answers
 
 
@@ -51,6 +51,7 @@ class InMemorySession:
         frame_max_bytes: int,
     ) -> None:
         self.frame_max_bytes = frame_max_bytes
+        self.missing: Missing | None = None
         self.failure: BrokerError | None = None
         self._is_stalled = False
         self._runtime = runtime

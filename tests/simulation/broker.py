@@ -204,6 +204,7 @@ class SimulatedSession:
     """A `BrokerSession`: a wire to the broker, and what the broker has said and nobody has read."""
 
     frame_max_bytes = 131_072
+    missing = None
 
     def __init__(self, broker: SimulatedBroker, process: Process) -> None:
         self.process = process

@@ -298,7 +298,9 @@ def test_labels_of_metrics_are_documented() -> None:
 
 def test_readiness_checks_are_documented() -> None:
     """The page has the checks of a relay with bus and index, and whether each is required."""
-    pumps = [SimpleNamespace(name=name, in_order=name == "bus", trouble=None) for name in ("bus", "index")]
+    pumps = [
+        SimpleNamespace(name=name, in_order=name == "bus", trouble=None, warning=None) for name in ("bus", "index")
+    ]
     flow = SimpleNamespace(held_up=list, count_held_up=dict)
     keeper = SimpleNamespace(
         state=WorkerState.WORKING,

@@ -89,6 +89,11 @@ class BusPump(Pump):
         return self._well_since if self._trouble is None else None
 
     @property
+    def warning(self) -> str | None:
+        """See `EventBus.warning`."""
+        return self._bus.warning
+
+    @property
     def failures(self) -> int:
         """How many attempts in a row the bus took nothing."""
         return self._failures
@@ -114,6 +119,8 @@ class BusPump(Pump):
     def _turn(self) -> None:
         """Send what may go, and hear what became of it."""
         due = self._flow.wake_due()
+        if self._trouble is None:
+            self._tell_recovery()
         if not self._bus.is_open and not self._open(due):
             return
         try:

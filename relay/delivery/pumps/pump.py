@@ -27,6 +27,7 @@ class Pump(Service):
         self._trouble: Trouble | None = None
         self._said: set[str] = set()
         self._well_since = runtime.monotonic()
+        self._recovered_from: str | None = None
         self._log = structlog.get_logger().bind(destination=name)
 
     @property
@@ -38,6 +39,11 @@ class Pump(Service):
     def trouble(self) -> Trouble | None:
         """What is wrong with the destination, as far as is known."""
         return self._trouble
+
+    @property
+    def warning(self) -> str | None:
+        """What is amiss though the destination takes everything; None when nothing is."""
+        return None
 
     @property
     def failures(self) -> int:
@@ -70,7 +76,8 @@ class Pump(Service):
     def _note(self, trouble: Trouble | None) -> None:
         """Remember how the destination is, and say so when that changes: each reason once until it is well again."""
         if trouble is None and self._trouble is not None:
-            self._log.info("destination.recovered", after=self._trouble.reason)
+            self._recovered_from = self._trouble.reason
+            self._tell_recovery()
             self._well_since = self._runtime.monotonic()
         if trouble is None:
             self._said.clear()
@@ -89,3 +96,9 @@ class Pump(Service):
             return False
         self._said.add(words)
         return True
+
+    def _tell_recovery(self) -> None:
+        """Say once that the destination is well again: not while something is still amiss with it."""
+        if self._recovered_from is not None and self.warning is None:
+            self._log.info("destination.recovered", after=self._recovered_from)
+            self._recovered_from = None

@@ -11,6 +11,7 @@ from relay.destinations.bus.broker import (
     BrokerConfusedError,
     BrokerError,
     BrokerLostError,
+    ExchangeGoneError,
     MessageTooLargeError,
     TopologyError,
 )
@@ -26,6 +27,10 @@ READ_FAILURES = (
 )
 """The same for calls that read: what looks like a frame may hold anything, and py-amqp checks little of it."""
 
+PUBLISHING, LISTENING = "publishing", "listening"
+"""What a session does; the exchange of events is all that it can miss."""
+
+NOT_FOUND = 404
 _TEXT_MAX = 200
 
 _TOO_LARGE = re.compile(r"message size \d+ (?:is )?larger than (?:configured )?max size (\d+)")
@@ -33,7 +38,7 @@ _TOO_LARGE = re.compile(r"message size \d+ (?:is )?larger than (?:configured )?m
 _ADVICE = {
     402: "check the virtual host in the address",
     403: "check user and password, and that the user may configure, write and read what begins with the prefix",
-    404: "an exchange or queue is gone; it is declared again at the next connect; consumers must bind theirs again",
+    NOT_FOUND: "an exchange or queue is gone; it is declared again at the next connect; consumers must bind theirs",
     405: "another connection holds that queue for itself",
     406: "it exists with other properties; delete it when it is empty, or use another prefix or queue type",
     530: "check the virtual host in the address and the user's rights to it",
@@ -66,6 +71,8 @@ def broker_error(error: BaseException, doing: str) -> BrokerError:
     too_large = _TOO_LARGE.search(text)
     if too_large is not None:
         return MessageTooLargeError(int(too_large[1]))
+    if code == NOT_FOUND and doing in {PUBLISHING, LISTENING}:
+        return ExchangeGoneError(f"RabbitMQ refuses while {doing}: {text} ({code}); {_ADVICE[code]}")
     if code in _ADVICE:
         return TopologyError(f"RabbitMQ refuses while {doing}: {text} ({code}); {_advice(code, text)}")
     if code in _DEFECTS and _is_said(error):

@@ -4,6 +4,7 @@ BrokerError
 ├── BrokerLostError          out of reach, or the connection broke: use a new connection, later
 │   └── BrokerConfusedError  it says what cannot be: the same
 ├── TopologyError            credentials, permissions, exchanges or queues are not as they must be: a person must act
+│   └── ExchangeGoneError    the exchange of events was removed; the next connect makes it again, without bindings
 └── MessageTooLargeError     the broker's own limit is lower than ours
 """
 
@@ -31,6 +32,10 @@ class BrokerConfusedError(BrokerLostError):
 
 class TopologyError(BrokerError):
     """The broker refuses for a reason that does not go away by itself. The message says what to do."""
+
+
+class ExchangeGoneError(TopologyError):
+    """The exchange of events is gone, and the bindings of consumers with it."""
 
 
 class MessageTooLargeError(BrokerError):
@@ -73,6 +78,18 @@ class Message:
     body: bytes
     content_type: str = "application/json"
     delivery_mode: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The exchange of events was not there, and was made.
+
+    Attributes:
+        unrouted: Messages that lay in the queue of what is unrouted; None when that was not there either, so that
+            this broker may never have been used before.
+    """
+
+    unrouted: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,11 @@ class BrokerSession(Protocol):
         """The largest frame that both sides agreed on; the broker ends a connection that brings a larger one."""
         ...
 
+    @property
+    def missing(self) -> Missing | None:
+        """What was missing when it was opened; None when the exchange of events was there."""
+        ...
+
     def publish(self, message: Message) -> int:
         """Send a message, mandatory and persistent; it does not wait for the confirm.
 
@@ -167,7 +189,8 @@ class BrokerSession(Protocol):
 
         Raises:
             BrokerLostError: The connection broke, or nothing was heard for too long.
-            TopologyError: The channel was closed for a reason that a person must fix.
+            TopologyError: The channel was closed for a reason that a person must fix; `ExchangeGoneError` when the
+                exchange is gone.
             MessageTooLargeError: A message was too large for the broker.
         """
         ...

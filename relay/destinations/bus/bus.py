@@ -16,13 +16,16 @@ from relay.destinations.bus.broker import (
     BrokerError,
     BrokerEvent,
     BrokerSession,
+    ExchangeGoneError,
     MessageTooLargeError,
+    Missing,
     Nacked,
     Returned,
     TopologyError,
     Unblocked,
 )
 from relay.destinations.bus.confirms import Confirms
+from relay.destinations.bus.routing import Routing
 from relay.destinations.bus.settings import BusSettings
 
 
@@ -59,6 +62,14 @@ class Bus:
         self._settings = settings or BusSettings()
         self._message_max_bytes = self._settings.message_max_bytes
         self._link: _Link | None = None
+        self._was_open = False
+        self._is_exchange_gone = False
+        self.routing = Routing(self._settings.names, runtime)
+
+    @property
+    def warning(self) -> str | None:
+        """What is amiss though it takes everything; see `EventBus.warning`."""
+        return self.routing.warning
 
     @property
     def window(self) -> int:
@@ -72,11 +83,15 @@ class Bus:
 
     def open(self) -> None:
         """Connect; see `EventBus.open`."""
-        if self._link is None:
-            try:
-                self._link = _Link(self._broker.connect())
-            except BrokerError as error:
-                raise BusLostError(self._trouble_of(error)) from error
+        if self._link is not None:
+            return
+        try:
+            session = self._broker.connect()
+        except BrokerError as error:
+            raise BusLostError(self._trouble_of(error)) from error
+        self._link = _Link(session)
+        self._look_for_bindings(session.missing)
+        self._was_open = True
 
     def unsendable(self, row: OutboxRow) -> Park | None:
         """Return why a commit can never be sent, as the limits are known now; None when it can."""
@@ -104,6 +119,7 @@ class Bus:
         except BrokerError as error:
             raise BusLostError(self._trouble_of(error)) from error
         link.under_way.sent(tag, encoded.message_id, token)
+        self.routing.sent()
         return True
 
     def listen(self, timeout_seconds: float) -> BusNews[object]:
@@ -120,6 +136,7 @@ class Bus:
             if not (heard.taken or heard.refused or heard.returned):
                 raise BusLostError(self._trouble_of(error)) from error
             link.failure = error
+        self.routing.answered(confirmed=len(heard.taken), others=len(heard.refused) + len(heard.returned))
         return BusNews(heard.taken, heard.refused, heard.returned, self._trouble(link))
 
     def wake(self) -> None:
@@ -134,7 +151,18 @@ class Bus:
             return []
         link, self._link = self._link, None
         link.session.close()
-        return link.under_way.unanswered()
+        unanswered = link.under_way.unanswered()
+        self.routing.answered(others=len(unanswered))
+        return unanswered
+
+    def _look_for_bindings(self, missing: Missing | None) -> None:
+        """Tell whether an exchange that had bindings is there again without them."""
+        is_gone, self._is_exchange_gone = self._is_exchange_gone, False
+        if missing is None:
+            if is_gone:  # a neighbour was quicker to make it
+                self.routing.came_back(None)
+        elif missing.unrouted is not None or self._was_open:
+            self.routing.came_back(missing.unrouted or 0)
 
     def _trouble(self, link: _Link) -> Trouble | None:
         if link.returned is not None:
@@ -149,6 +177,7 @@ class Bus:
     def _trouble_of(self, error: BrokerError) -> Trouble | None:
         if isinstance(error, MessageTooLargeError):
             return self._heed_limit(error)
+        self._is_exchange_gone |= isinstance(error, ExchangeGoneError)
         kind = TroubleKind.MISCONFIGURED if isinstance(error, TopologyError) else TroubleKind.OUTAGE
         return Trouble(kind, str(error))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from amqp import spec
+from amqp.exceptions import NotFound
 from kombu.transport.pyamqp import Transport
 
 from eventstore.environment.access import SecretFileError
@@ -20,7 +21,7 @@ from eventstore.transport.addresses import masked
 from relay import defaults
 from relay.destinations.bus import wire
 from relay.destinations.bus.address import BusAddress, read_addresses
-from relay.destinations.bus.amqp_errors import FAILURES, READ_FAILURES, broker_error
+from relay.destinations.bus.amqp_errors import FAILURES, LISTENING, PUBLISHING, READ_FAILURES, broker_error
 from relay.destinations.bus.broker import (
     Acked,
     Blocked,
@@ -28,6 +29,7 @@ from relay.destinations.bus.broker import (
     BrokerError,
     BrokerEvent,
     Message,
+    Missing,
     Nacked,
     Returned,
     TopologyError,
@@ -127,6 +129,7 @@ class RabbitBroker:
                 on_unblocked=lambda: inbox.append(Unblocked()),
             )
             with connection.read_limit.within(DECLARE_STEPS_MAX * self._settings.io_timeout_seconds):
+                missing = _missing(connection, self._names) if self._settings.declare else None
                 channel = connection.channel()
                 declare(channel, self._names, self._settings)
                 channel.confirm_select()
@@ -134,7 +137,9 @@ class RabbitBroker:
             if connection is not None:
                 connection.collect()
             raise _told(error, f"connecting to {address}") from error
-        return RabbitSession(connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds)
+        return RabbitSession(
+            connection, channel, self._names.exchange, inbox, self._settings.io_timeout_seconds, missing
+        )
 
 
 class _Content:
@@ -161,7 +166,9 @@ class RabbitSession:
         exchange: str,
         inbox: deque[BrokerEvent],
         io_timeout_seconds: float,
+        missing: Missing | None = None,
     ) -> None:
+        self.missing = missing
         self._connection = connection
         self._channel = channel
         self._exchange = exchange
@@ -193,7 +200,7 @@ class RabbitSession:
                 _Content(message),
             )
         except FAILURES as error:
-            self._failure = broker_error(error, "publishing")
+            self._failure = broker_error(error, PUBLISHING)
             raise self._failure from error
         self._last_tag += 1
         return self._last_tag
@@ -205,7 +212,7 @@ class RabbitSession:
                 self._read(0 if self._inbox else timeout_seconds)
                 self._connection.heartbeat_tick()
             except (*READ_FAILURES, BrokerError) as error:
-                self._failure = _told(error, "listening")
+                self._failure = _told(error, LISTENING)
                 self._failure.__cause__ = error
         if self._failure is not None and not self._inbox:
             raise self._failure
@@ -318,6 +325,24 @@ def declare(channel: Any, names: Names, settings: RabbitSettings) -> None:
         for queue in topology.queues:
             if settings.declare and queue.name == exchange.name:
                 bind_queue(channel, queue)
+
+
+def _missing(connection: Any, names: Names) -> Missing | None:
+    """Ask whether the exchange of events is there, and if not, how many messages lie in the queue of its alternate."""
+    topology = wanted(names, defaults.BUS_QUEUE_TYPE)
+    channel = connection.channel()
+    try:
+        declare_exchange(channel, topology.exchanges[-1], passive=True)
+    except NotFound:  # which closes the channel
+        channel = connection.channel()
+        try:
+            found = Missing(declare_queue(channel, topology.queues[0], passive=True).message_count)
+        except NotFound:
+            return Missing(None)
+        channel.close()
+        return found
+    channel.close()
+    return None
 
 
 def declare_exchange(channel: Any, exchange: Exchange, *, passive: bool = False) -> None:

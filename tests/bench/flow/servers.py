@@ -94,6 +94,7 @@ class _SlowSession:
         self._failure: BrokerError | None = None
         self._is_woken = False
         self.frame_max_bytes = inner.frame_max_bytes
+        self.missing = inner.missing
 
     def publish(self, message: Message) -> int:
         """See `BrokerSession.publish`."""

@@ -143,6 +143,51 @@ def test_an_exchange_that_vanishes(bus_world):
     assert deliver(bus, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
 
 
+def test_an_exchange_that_came_back_without_bindings(bus_world):
+    """It is amiss until what is sent reaches a queue again, with the count of what did not; all of it is confirmed."""
+    bus = bus_world.bus()
+    bus_world.consumer()
+    assert deliver(bus, [chain("a", 1)], 10).outcomes == {("a", 1): Confirmed()}
+    bus.routing.counted_by(bus_world.depths)
+    assert bus.warning is None
+    bus_world.delete_exchange()
+    assert deliver(bus, [chain("b", 1)], 10).trouble.kind is TroubleKind.MISCONFIGURED
+
+    assert set(deliver(bus, [chain("c", 1, 2)], 10).outcomes.values()) == {Confirmed()}
+    bus.routing.counted_by(bus_world.depths)
+    assert f"3 events were led to {bus_world.names.unrouted}" in bus.warning
+
+    bus_world.consumer()
+    deliver(bus, [chain("d", 1)], 10)
+    bus.routing.counted_by(bus_world.depths)
+    assert bus.warning is None
+
+
+def test_an_exchange_that_was_removed_while_nobody_was_connected(bus_world):
+    """The queue of its alternate exchange is still there, so this is not the first connect to a new broker."""
+    bus = bus_world.bus()
+    bus.open()
+    assert bus.warning is None
+    bus.drop()
+    bus_world.delete_exchange()
+
+    other = bus_world.bus()
+    other.open()
+    assert "without the bindings" in other.warning
+
+
+def test_an_exchange_that_a_neighbour_made_again(bus_world):
+    """Who found it gone warns although it is there at the next connect."""
+    bus = bus_world.bus()
+    deliver(bus, [chain("a", 1)], 10)
+    bus_world.delete_exchange()
+    assert deliver(bus, [chain("b", 1)], 10).trouble.kind is TroubleKind.MISCONFIGURED
+    bus_world.bus().open()
+
+    bus.open()
+    assert "without the bindings" in bus.warning
+
+
 def test_a_consumer_waits_no_longer_than_told(bus_world):
     """With nothing to receive the answer is an empty list."""
     consumer = bus_world.consumer()

@@ -13,6 +13,7 @@ from relay.demo.consumer import Consumer, RabbitConsumer
 from relay.demo.search import ElasticsearchReader, IndexReader
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.rabbitmq import RabbitBroker, RabbitSettings, open_connection
+from relay.destinations.bus.rabbitmq_topology import RabbitTopology
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.elasticsearch import ElasticsearchClient, connect
 from relay.destinations.index.index import Index
@@ -45,6 +46,9 @@ class MemoryBusWorld:
 
     def full_queue(self, pattern: str) -> None:
         self.broker.queue(f"{self.names.prefix}.full", pattern, max_length=0)
+
+    def depths(self) -> dict[str, int]:
+        return {self.names.unrouted: len(self.broker.messages(self.names.unrouted))}
 
     def unrouted(self) -> list[str]:
         return [message.message_id for message in self.broker.messages(self.names.unrouted)]
@@ -103,6 +107,9 @@ class RabbitBusWorld:
         self._channel.queue_declare(name, durable=True, auto_delete=False, arguments=limit)
         self._channel.queue_bind(name, self.names.exchange, pattern)
         self._queues.append(name)
+
+    def depths(self) -> dict[str, int]:
+        return RabbitTopology(self.url, self.names).depths()
 
     def unrouted(self) -> list[str]:
         found = []

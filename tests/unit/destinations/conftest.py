@@ -40,6 +40,7 @@ class ScriptedBroker:
 
 class ScriptedSession:
     frame_max_bytes = 131_072
+    missing = None
 
     def __init__(self, broker: ScriptedBroker) -> None:
         self._broker = broker

@@ -47,6 +47,7 @@ class ChaoticBroker:
 
 class ChaoticSession:
     frame_max_bytes = 131_072
+    missing = None
 
     def __init__(self, broker: ChaoticBroker) -> None:
         self.broker = broker

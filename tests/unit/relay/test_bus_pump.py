@@ -25,6 +25,7 @@ class ScriptedBus:
     """An `EventBus` that says what the test wrote down, one entry a listen, and nothing afterwards."""
 
     name = BUS
+    warning: str | None = None
 
     def __init__(self, world: FlowWorld, window: int) -> None:
         self.world = world
@@ -524,3 +525,27 @@ def test_a_commit_that_the_program_fails_on_is_held_back(log_events: list[Any]) 
     setting.hand_in("a4")
     with pytest.raises(ZeroDivisionError):
         setting.turn()
+
+
+def test_recovery_is_not_told_while_something_is_amiss(log_events: list[Any]) -> None:
+    """
+    The exchange came back without bindings: the bus takes everything, which is no trouble, but is not well either.
+    """
+    setting = Setting()
+    setting.hand_in("a")
+    setting.bus.open_errors = [BusLostError(NO_ROUTE)]
+    setting.turn()
+    setting.bus.warning = "the exchange was gone"
+    setting.wait(5.0)
+    setting.take()
+    setting.wait(1.0)
+    assert setting.pump.trouble is None
+    assert setting.pump.warning == "the exchange was gone"
+    assert [each["event"] for each in log_events if each["event"].startswith("destination.")] == [
+        "destination.troubled"
+    ]
+
+    setting.bus.warning = None
+    setting.wait(1.0)
+    (recovered,) = [each for each in log_events if each["event"] == "destination.recovered"]
+    assert recovered["after"] == NO_ROUTE.reason

@@ -264,8 +264,8 @@ def holding_up(*found: HeldUp) -> Flow:
 ALL_WELL = holding_up()
 
 
-def pump(name: str, *, in_order: bool, trouble: Trouble | None = None) -> Any:
-    return SimpleNamespace(name=name, in_order=in_order, trouble=trouble)
+def pump(name: str, *, in_order: bool, trouble: Trouble | None = None, warning: str | None = None) -> Any:
+    return SimpleNamespace(name=name, in_order=in_order, trouble=trouble, warning=warning)
 
 
 def failed(checks: Sequence[Check]) -> dict[str, tuple[bool, str]]:
@@ -286,10 +286,22 @@ def test_a_worker_in_order_is_ready() -> None:
         "room for all shards",
         "destination bus",
         "destination index",
+        "everything routed",
         "nothing refused",
         "not paused",
     ]
     assert failed(checks) == {}
+
+
+def test_events_that_no_binding_wants_are_shown() -> None:
+    """
+    They lie safe on the bus, so the worker stays ready.
+    """
+    bus = pump("bus", in_order=True, warning="exchange inventory.events was gone")
+
+    assert failed(readiness.checks(keeper(), [bus, pump("index", in_order=False)], ALL_WELL)) == {
+        "everything routed": (False, "exchange inventory.events was gone")
+    }
 
 
 def test_each_check_fails_by_itself_and_says_why() -> None:

@@ -85,6 +85,22 @@ def test_a_report_names_shards_destinations_and_what_is_in_flight(bench: Bench) 
     assert [(each.name, each.state) for each in made.destinations] == [("bus", "outage"), ("index", "up")]
 
 
+def test_a_bus_without_bindings_is_up_and_says_so(bench: Bench) -> None:
+    """
+    The exchange was removed with them: events are confirmed, and lie where no consumer looks.
+    """
+    bench.append("a")
+    bench.process(bench.outbox())
+    bench.broker.delete_exchange()
+    bench.append("b")
+    bench.process(bench.outbox())
+    until(lambda: bench.relay.pumps[0].warning is not None, "the exchange is there again")
+
+    bus = say(bench).destinations[0]
+    assert (bus.name, bus.state) == ("bus", "up")
+    assert "without the bindings of consumers" in bus.reason
+
+
 def test_a_destination_whose_breaker_is_open_is_breaker_open(bench: Bench) -> None:
     """
     The reason stays with it.

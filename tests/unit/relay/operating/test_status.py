@@ -253,7 +253,7 @@ def test_the_worst_that_live_workers_say_of_a_destination_counts() -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("up", []),
+        ("up", ["bus takes everything, and yet: why."]),
         ("breaker_open", []),
         ("outage", ["bus is out of reach or too slow: fix the server; the relay continues by itself."]),
         ("misconfigured", [MISCONFIGURED]),

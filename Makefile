@@ -13,7 +13,7 @@ SEED ?=
 RUNS ?=
 QUESTION ?=
 
-.PHONY: help demo test test-clients test-fast acceptance-long simulate bench bench-flow check format dev up down status constraints api-docs build clean
+.PHONY: help demo test test-clients test-newer-broker test-fast acceptance-long simulate bench bench-flow check format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,11 @@ bench-flow: $(VENV)/.dev ## Standstills of delivery against their bounds, 8 min 
 test-clients: $(VENV)/.dev ## Consumers in Go, Node, Java and Python read what the relay sends; installs their client libraries
 	$(PYTHON) infra/local up --only rabbitmq
 	TEST_CLIENTS=1 $(BIN)/pytest tests/clients
+
+test-newer-broker: $(VENV)/.dev ## The tests of the bus on RabbitMQ 4, unpacked from a later Debian; needs root
+	$(PYTHON) infra/newer_rabbitmq $(BIN)/pytest tests/contract/destinations/test_bus_contract.py \
+	  tests/contract/destinations/test_session_contract.py tests/contract/destinations/test_destination_contract.py \
+	  tests/integration/destinations
 
 test-fast: $(VENV)/.dev ## The tests that need no servers
 	$(BIN)/python -m tests "without servers"

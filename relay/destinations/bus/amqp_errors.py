@@ -38,7 +38,7 @@ _TOO_LARGE = re.compile(r"message size \d+ (?:is )?larger than (?:configured )?m
 _ADVICE = {
     402: "check the virtual host in the address",
     403: "check user and password, and that the user may configure, write and read what begins with the prefix",
-    NOT_FOUND: "an exchange or queue is gone; it is declared again at the next connect; consumers must bind theirs",
+    NOT_FOUND: "an exchange or queue is gone; the next connect declares it again; consumers must bind theirs again",
     405: "another connection holds that queue for itself",
     406: "it exists with other properties; delete it when it is empty, or use another prefix or queue type",
     530: "check the virtual host in the address and the user's rights to it",

@@ -75,6 +75,7 @@ class FleetWatch:
         self._is_paused = False
         self._granted: set[Grant] = set()
         self._granted_before: set[Grant] = set()
+        self._finished: set[str] = set()
         self.rows: dict[str, LeaseRow] = {}
 
     # What is true of the table.
@@ -87,7 +88,9 @@ class FleetWatch:
         elif key == "pause":
             self._is_paused = new is not None
         elif kind == "lease" and new is None:
-            self.rows.pop(key, None)
+            gone = self.rows.pop(key, None)
+            if gone is not None and gone.is_finished:
+                self._finished.add(key)
         elif kind == "lease":
             self._leased(key, old, new or {})
 
@@ -98,6 +101,7 @@ class FleetWatch:
         self._beliefs.clear()
         self._seen_paused.clear()
         self._is_paused = False
+        self._finished.clear()
         self.rows.clear()
 
     def has_joined(self, process: Process, states: Mapping[str, str]) -> bool:
@@ -229,8 +233,8 @@ class FleetWatch:
         if grant in self._granted_before and grant not in self._granted:
             return None
         row, now = self.rows.get(held.key), self._scheduler.seconds
-        if row is not None and row.is_finished:
-            return None  # it has just been marked, and nobody can have it any more
+        if held.key in self._finished if row is None else row.is_finished:
+            return None  # it has just been marked, perhaps removed since, and nobody can have it any more
         if row is None or (row.owner, row.term) != (held._owner, held.term):
             return f"under term {held.term} of {held.key}, there is {row}"
         late = now - row.sign_at - VALID_SHARE * held._lease_seconds

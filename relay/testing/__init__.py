@@ -6,7 +6,8 @@ to do wrong (nack, stall, block, drop, refuse, lose a reply) is what a relay mus
 
 from relay.destinations.bus.broker import Acked, Blocked, BrokerError, BrokerEvent, Message, Nacked, Returned, Unblocked
 from relay.destinations.index.bulk_item import ItemVerdict
-from relay.destinations.index.client import IndexClientError
+from relay.destinations.index.client import IndexClientError, IndexRefusedError
+from relay.destinations.index.holdings import Holdings
 from relay.destinations.resource_names import Names
 from relay.testing.broker import InMemoryBroker
 from relay.testing.consumer import InMemoryConsumer
@@ -20,11 +21,13 @@ __all__ = [
     "BrokerError",
     "BrokerEvent",
     "FoundEvent",
+    "Holdings",
     "InMemoryBroker",
     "InMemoryConsumer",
     "InMemoryIndex",
     "InMemorySession",
     "IndexClientError",
+    "IndexRefusedError",
     "ItemVerdict",
     "Message",
     "Nacked",

@@ -1,5 +1,6 @@
 """Signals that come while `relay run` loads and starts: it ends at once, with 0, as PID 1 and as any other process."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,17 @@ AS_PID_1 = ["unshare", "--pid", "--fork", "--kill-child"]
 NUMBERS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
+NOWHERE = {
+    "EVENTSTORE_DYNAMODB_ENDPOINT_URL": "http://127.0.0.1:1",
+    "EVENTSTORE_AWS_REGION": "eu-central-1",
+    "EVENTSTORE_AWS_ACCESS_KEY_ID": "local",
+    "EVENTSTORE_AWS_SECRET_ACCESS_KEY": "local",
+    "RELAY_RABBITMQ_URL": "amqp://127.0.0.1:1//",
+    "RELAY_ELASTICSEARCH_URL": "http://127.0.0.1:1",
+}
+"""Settings that are complete, of servers that are not there."""
+
+
 def may_have_a_pid_1() -> bool:
     """Tell whether this machine lets us start a process as the first of a namespace."""
     if shutil.which("unshare") is None:
@@ -49,6 +61,7 @@ def run(at: str, number: signal.Signals, line: str, *before: str) -> subprocess.
         capture_output=True,
         text=True,
         timeout=120,
+        env={**os.environ, **NOWHERE},
     )
 
 

@@ -20,9 +20,9 @@ from relay.feed.lag import FeedLag
 from relay.feed.trouble import FeedState
 from relay.leases.fleet_table import FleetTable
 from relay.leases.worker_report import FeedReport
-from relay.metrics import RecordingMeter
 from relay.observing import gauges
 from relay.observing.http.health import Check, ready
+from relay.observing.recording import RecordingMeter
 from relay.sweep.sweep import SweepSettings
 from tests.support.waiting import until
 
@@ -254,9 +254,8 @@ def clock() -> ManualRuntime:
 
 def up(meter: RecordingMeter) -> float:
     """Return what the gauge shows."""
-    (reading,) = [each for each in meter.readings() if each.metric is metrics.FEED_UP]
-    assert isinstance(reading.value, float)
-    return reading.value
+    (value,) = meter.series(metrics.FEED_UP).values()
+    return value
 
 
 def test_a_shard_that_stays_silent_is_trouble(clock: ManualRuntime) -> None:

@@ -7,7 +7,7 @@ to do wrong (nack, stall, block, drop, refuse, lose a reply) is what a relay mus
 from relay.destinations.bus.broker import Acked, Blocked, BrokerError, BrokerEvent, Message, Nacked, Returned, Unblocked
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.client import IndexClientError, IndexRefusedError
-from relay.destinations.index.holdings import Holdings
+from relay.destinations.index.holdings import Holding
 from relay.destinations.resource_names import Names
 from relay.testing.broker import InMemoryBroker
 from relay.testing.consumer import InMemoryConsumer
@@ -21,7 +21,7 @@ __all__ = [
     "BrokerError",
     "BrokerEvent",
     "FoundEvent",
-    "Holdings",
+    "Holding",
     "InMemoryBroker",
     "InMemoryConsumer",
     "InMemoryIndex",

@@ -10,7 +10,7 @@ from eventstore.search.fields import FieldKind
 from eventstore.system import SystemRuntime
 from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
 from relay.destinations.index.client import IndexClientError, IndexRefusedError, TooLargeError
-from relay.destinations.index.holdings import Holding, Holdings
+from relay.destinations.index.holdings import Holding
 from relay.destinations.index.settings import HTTP_BODY_MAX_BYTES
 from relay.testing.received import FoundEvent
 
@@ -62,7 +62,7 @@ class InMemoryIndex:
                 raise self._failure
             return {index: self._hidden.get(index) for index in indices if index in self._documents}
 
-    def holdings(self, timeout_seconds: float) -> Holdings:
+    def holdings(self, timeout_seconds: float) -> Mapping[str, Holding]:
         """See `IndexClient.holdings`."""
         assert timeout_seconds > 0, "a call without a time-out"
         with self._lock:

@@ -72,7 +72,7 @@ def _brought_without_the_claims_above() -> Iterator[None]:
         yield
 
 
-@planted("entry-joined-twice", _SENT_AGAIN, "a long aggregate goes at its own pace")
+@planted("entry-joined-twice", _SENT_AGAIN, "a long aggregate goes at its own pace", "no part of a relay dies")
 def _entry_joined_twice() -> Iterator[None]:
     """A commit that is handed in again while one of its events is unanswered is another one."""
     honest, remove = Flow._join, Flow._remove

@@ -166,7 +166,7 @@ def _entry(place: Place) -> Iterator[str]:
             yield from _fenced([f"from {_shortest(place)} import {thing.name}", "", *signature])
             yield from _body(docstrings.parse(thing.doc))
         case node:
-            yield from _fenced([f"from {_shortest(place)} import {thing.name}", "", ast.unparse(node)])
+            yield from _fenced([f"from {_shortest(place)} import {thing.name}", "", api_source.as_written(thing)])
             yield from _body(docstrings.parse(thing.doc))
 
 

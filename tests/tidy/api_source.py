@@ -115,6 +115,11 @@ def fields(thing: Thing) -> list[ast.AnnAssign]:
     ]
 
 
+def as_written(thing: Thing) -> str:
+    """Return the text of a definition as it stands in its file."""
+    return ast.get_source_segment(path_of(thing.module).read_text("utf-8"), thing.node) or ast.unparse(thing.node)
+
+
 def annotation(node: ast.expr | None) -> str:
     """Return an annotation as text, without the quotes that put off its reading."""
     match node:

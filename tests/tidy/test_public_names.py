@@ -192,7 +192,7 @@ RELAY_TESTING = [
     "BrokerError",
     "BrokerEvent",
     "FoundEvent",
-    "Holdings",
+    "Holding",
     "InMemoryBroker",
     "InMemoryConsumer",
     "InMemoryIndex",

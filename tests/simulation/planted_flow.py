@@ -60,7 +60,11 @@ def _any_lease_of_the_worker() -> Iterator[None]:
         yield
 
 
-@planted("brought-without-the-claims-above", "a fenced worker publishes nothing")
+@planted(
+    "brought-without-the-claims-above",
+    "a fenced worker publishes nothing",
+    "nothing is begun while delivery is paused",
+)
 def _brought_without_the_claims_above() -> Iterator[None]:
     """What was brought along goes whether or not those who claim what is above it may still send."""
     honest = BusPump._may_send

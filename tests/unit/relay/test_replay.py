@@ -1,6 +1,7 @@
 """A replay delivers what is meant, no faster than it may, and says honestly what it has seen."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,6 +143,40 @@ def test_no_faster_than_it_may(bench: Bench) -> None:
 
     assert result.settled == 5
     assert bench.runtime.monotonic() - began_at >= 0.5
+
+
+def test_no_more_is_handed_in_than_there_is_room_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What the bus has stays in hand until slow destinations have it, too: the next page waits for that.
+    """
+    for number in range(3):
+        bench.append(f"item-{number}")
+    relay = bench.another_relay(started=False)
+    flow, told = relay.flow, []
+    hand_in, has_room = flow.hand_in, flow.has_room
+    answers = [False, False, True, False, True, True]
+    monkeypatch.setattr(flow, "has_room", lambda source: told.append("asked") or (answers.pop(0) and has_room(source)))
+    monkeypatch.setattr(flow, "hand_in", lambda *given: told.append("handed in") or hand_in(*given))
+
+    result = made(bench, relay, ReplayRequest(page_max_rows=1)).run(bench.runtime.flag())
+
+    assert (result.settled, result.left) == (3, 0)
+    assert told == ["asked", "asked", "asked", "handed in", "asked", "asked", "handed in", "asked", "handed in"]
+
+
+def test_a_replay_that_finds_no_room_ends_and_says_what_is_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Not for ever does it wait: what is in hand counts as stuck after a while.
+    """
+    bench.append("a")
+    relay = bench.another_relay(started=False)
+    flow = relay.flow
+    flow._settings = replace(flow._settings, overdue_seconds=0.1)
+    monkeypatch.setattr(flow, "has_room", lambda _: False)
+
+    result = made(bench, relay).run(bench.runtime.flag())
+
+    assert (result.settled, result.left) == (0, 1)
 
 
 def test_parked_commits_and_what_waits_behind_them_are_left(bench: Bench) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from elasticsearch import ApiError
 
 from eventstore import jsontext
+from eventstore.transport.addresses import masked
 from eventstore.transport.elastic_nodes import is_elasticsearchs
 from relay.destinations.index.bulk_item import ItemVerdict
 from relay.destinations.index.client import (
@@ -81,7 +82,7 @@ def refusal(error: ApiError) -> IndexClientError:
     """Return the port's error for an answer that is no success."""
     status = error.status_code
     kind, reason = _error_words(error.body)
-    reason = " ".join(_PLACE.sub("", reason).split())[:REASON_MAX_CHARACTERS]
+    reason = masked(" ".join(_PLACE.sub("", reason).split()))[:REASON_MAX_CHARACTERS]
     words = f"{kind}: {reason}" if kind else reason
     if status == _TOO_LARGE:
         return TooLargeError(f"the index, or a proxy before it, accepts no body of that size: {words}")

@@ -1,8 +1,11 @@
 """What each verdict of the index means."""
 
 import pytest
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import ApiError
 
 from relay.destinations.index.bulk_item import ItemVerdict, Ruling, rule
+from relay.destinations.index.elasticsearch_replies import refusal
 
 
 @pytest.mark.parametrize(
@@ -89,3 +92,16 @@ def test_rulings(status, error_type, ruling):
 def test_an_index_of_another_mapping(error_type, reason, ruling):
     """It would refuse every event: a person must fix it, and no commit is parked for it."""
     assert rule(ItemVerdict("e", 400, error_type, reason)) is ruling
+
+
+def test_no_password_of_an_address_in_a_refusal() -> None:
+    """
+    A proxy between names itself with its credentials, and the words end up in logs and records.
+    """
+    meta = ApiResponseMeta(403, "1.1", HttpHeaders(), 0.1, NodeConfig("http", "localhost", 9200))
+    told = {"error": {"type": "security_exception", "reason": "refused by http://me:hunter2@proxy.example:3128"}}
+
+    error = refusal(ApiError("security_exception", meta, told))
+
+    assert "hunter2" not in str(error)
+    assert "http://***@proxy.example:3128" in str(error)

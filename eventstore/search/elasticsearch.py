@@ -207,7 +207,7 @@ def _translated(what: str, where: str) -> Iterator[None]:
     except SearchLostError as error:
         raise NodeFailedError(error) from error
     except (TransportError, OSError, *jsontext.FAULTS) as error:  # the client reads headers, and some replies
-        told = words_of(error)[:_TOLD_MAX]
+        told = masked(words_of(error))[:_TOLD_MAX]
         raise NodeFailedError(SearchLostError(f"no answer to {what} from {where}: {told}")) from error
 
 

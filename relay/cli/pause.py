@@ -49,7 +49,7 @@ def pause(reason: str, by: str, *, as_json: bool) -> None:
         click.echo(f"delivery is paused; workers begin nothing new within about {_NOTICED_SECONDS} s.")
     else:
         click.echo(f"delivery was paused already, {_sentence(now)}; nothing was changed.")
-    _print_affected(fleet, desk)
+    _print_affected(fleet, desk, "; workers that start later will find delivery paused")
     _print_audit(record)
     click.echo("Next: `relay resume` continues delivery; `relay status` shows what is owed meanwhile.")
 
@@ -81,7 +81,7 @@ def resume(reason: str | None, by: str, *, as_json: bool) -> None:
         click.echo("delivery was not paused; nothing was changed.")
         return
     click.echo(f"delivery continues within about {_NOTICED_SECONDS} s; it was paused {_sentence(fleet.pause)}.")
-    _print_affected(fleet, desk)
+    _print_affected(fleet, desk, ": `relay run` delivers what is owed")
     _print_audit(record)
     click.echo("Next: `relay status` shows what is owed, and whether it gets less.")
 
@@ -103,9 +103,9 @@ def _heartbeat_age_seconds(worker: WorkerRecord, desk: Desk) -> float:
     return max(0.0, (desk.runtime.now_ms() - worker.updated_at_ms) / 1000)
 
 
-def _print_affected(fleet: Fleet, desk: Desk) -> None:
+def _print_affected(fleet: Fleet, desk: Desk, nobody: str) -> None:
     if not fleet.workers:
-        click.echo("no worker is running; workers that start later will find delivery paused.")
+        click.echo(f"no worker is running{nobody}.")
     for worker_id, worker in sorted(fleet.workers.items()):
         shards = sum(1 for lease in fleet.leases.values() if lease.owner == worker_id and lease.shard_id is not None)
         carries = "1 shard" if shards == 1 else f"{shards} shards"

@@ -122,7 +122,7 @@ def _paused(heartbeats: HeartbeatWatch) -> str | None:
     pause = heartbeats.fleet.pause
     if pause is None:
         return None
-    since = f"{humanize.text(pause.by)} has paused delivery at {humanize.moment(pause.at_ms)} UTC"
+    since = f"{humanize.text(pause.by)} paused delivery at {humanize.moment(pause.at_ms)} UTC"
     return f"{since}: {humanize.text(pause.reason)}. `relay resume` ends it"
 
 

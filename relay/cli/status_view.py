@@ -66,7 +66,8 @@ def advice(seen: Overview) -> list[str]:
     if seen.fleet.pause is not None:
         lines.append("delivery is paused; `relay resume` continues it.")
     if not seen.live_workers and (found.owed_to_bus or found.owed_to_others_only):
-        lines.append("no relay runs: `relay run` delivers what is owed, or `relay replay` by hand.")
+        then = "" if seen.fleet.pause is None else "once it is resumed, "
+        lines.append(f"no relay runs: {then}`relay run` delivers what is owed, or `relay replay` by hand.")
     if seen.shards_waiting:
         lines.append(
             f"{seen.shards_waiting:,} shards are read by nobody, since no worker has room, and the sweep delivers"

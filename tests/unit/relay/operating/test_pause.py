@@ -103,6 +103,7 @@ def test_without_workers_it_says_so(night: Night) -> None:
     """
     found = night.type("pause", "--reason", "not yet")
     assert "no worker is running; workers that start later will find delivery paused." in found.out
+    assert "no worker is running: `relay run` delivers what is owed." in night.type("resume").out
 
 
 def test_stored_text_cannot_steer_the_terminal(night: Night) -> None:

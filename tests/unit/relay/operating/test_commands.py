@@ -288,9 +288,7 @@ def test_replay_heeds_a_pause(night: Night) -> None:
     found = night.type("replay")
 
     assert (found.code, found.out) == (1, "0 commits settled.\n")
-    assert (
-        "ann paused delivery at 2025-01-01 00:00:00 UTC: a consumer is broken. `relay resume` ends it" in found.err
-    )
+    assert "ann paused delivery at 2025-01-01 00:00:00 UTC: a consumer is broken. `relay resume` ends it" in found.err
     assert night.on_bus() == []
 
 

@@ -129,29 +129,29 @@ class TestRabbitMQ:
 
 class TestElasticsearch:
     @pytest.mark.parametrize(
-        ("mappings", "words"),
+        "mappings",
         [
-            ({"properties": {"timestamp": {"type": "boolean"}}}, "[timestamp] of type [boolean]"),
-            ({"properties": {"data": {"type": "keyword"}}}, "[data] of type [keyword]"),
-            ({"properties": {"data": {"properties": {"quantity": {"type": "date"}}}}}, "[data.quantity]"),
-            ({"properties": {"epoch": {"type": "object"}}}, "object mapping for [epoch]"),
-            ({"dynamic": "strict"}, "strict_dynamic_mapping_exception"),
+            {"properties": {"timestamp": {"type": "boolean"}}},
+            {"properties": {"data": {"type": "keyword"}}},
+            {"properties": {"data": {"properties": {"quantity": {"type": "date"}}}}},
+            {"properties": {"epoch": {"type": "object"}}},
+            {"dynamic": "strict"},
         ],
         ids=["an envelope field", "the payload", "within the payload", "an object", "strict"],
     )
-    def test_a_month_of_another_mapping(self, elastic, mappings, words):
-        """Every event would be refused: nothing is parked, the index side stops and says so; fixed, it goes on."""
+    def test_a_month_of_another_mapping(self, elastic, mappings):
+        """Its events would be refused, or not be found: nothing is parked, it is said; mended, they go on."""
         month = elastic.names.index(0)
-        elastic.admin.indices.create(index=month, mappings=mappings)
+        elastic.admin.indices.create(index=month, mappings=mappings, aliases={elastic.names.alias: {}})
         index = elastic.index()
         rows = [[commit("a", timestamp_ms=0, data_json='{"quantity":"three"}')], [commit("b")]]
 
         report = deliver(index, rows, 10)
 
-        assert report.outcomes == {("a", 1): Retry("status_400"), ("b", 1): Confirmed()}
+        assert report.outcomes == {("a", 1): Retry("hidden_index"), ("b", 1): Confirmed()}
         assert report.trouble is not None
         assert report.trouble.kind is TroubleKind.MISCONFIGURED
-        assert words in report.trouble.reason
+        assert f"{month} has another mapping than the template wants, in " in report.trouble.reason
         assert "three" not in report.trouble.reason, "payloads stay out of logs"
         elastic.admin.indices.delete(index=month)
         assert deliver(index, rows, 10).outcomes == {("a", 1): Confirmed(), ("b", 1): Confirmed()}
@@ -205,7 +205,8 @@ class TestElasticsearch:
             assert report.trouble.kind is kind
             assert f"status {status}" in report.trouble.reason
             assert "hunter2" not in report.trouble.reason
-        assert guarded.asked == 2, "one refusal a delivery, and no more requests after it"
+        # 403 may mean that the role lacks the right to see templates alone: it is asked once more, for the events.
+        assert guarded.asked == (4 if status == 403 else 2), "and no more requests after it"
         index.close()
 
 

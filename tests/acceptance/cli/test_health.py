@@ -64,6 +64,7 @@ def test_a_relay_at_work_is_alive_ready_and_counts(terminal, corner):
             "room for all shards": True,
             "destination bus": True,
             "destination index": True,
+            "everything routed": True,
             "nothing refused": True,
             "not paused": True,
         },

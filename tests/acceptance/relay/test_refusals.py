@@ -61,17 +61,23 @@ def test_wrong_credentials_at_the_start(corner: Corner, tmp_path: Path) -> None:
     assert "sesame" not in line
 
 
-def test_a_table_without_a_stream(corner: Corner, tmp_path: Path) -> None:
+def test_a_table_without_a_stream(corner: Corner, tmp_path: Path, witness: Witness) -> None:
     """
-    It ends with 2, names the table and the view that its stream must have.
+    It starts, says once what the stream must be, and the sweep delivers meanwhile.
     """
     stream_switch.switch_off(corner)
+    quick = {"RELAY_SWEEP_MIN_AGE_SECONDS": "2", "RELAY_SWEEP_INTERVAL_SECONDS": "1"}
+    relay = RelayProcess({**corner.environment, **quick}, tmp_path)
+    relay.begin()
+    try:
+        corner.store().append(AggregateRef("ITEM", "a"), [NewEvent("A", {})], expected_version=0)
+        until(lambda: len(witness.seen) == 1, "the sweep has delivered it")
+    finally:
+        relay.close()
 
-    line = refused(corner, tmp_path)
-
-    assert line.startswith("error: ")
-    assert "inventory_outbox" in line
-    assert "NEW_IMAGE" in line
+    told = [line for line in relay.log_text().splitlines() if "feed.absent" in line]
+    assert len(told) == 1
+    assert "inventory_outbox" in told[0]
 
 
 def test_a_relay_table_that_belongs_to_something_else(corner: Corner, tmp_path: Path) -> None:

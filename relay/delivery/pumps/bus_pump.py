@@ -179,7 +179,6 @@ class BusPump(Pump):
             if fault is not None:
                 self._flow.unsendable(turn, fault)
                 return
-            turn.sent_at = now
             is_sent = self._bus.send(turn.event, turn)
         except BusLostError:
             raise
@@ -192,6 +191,7 @@ class BusPump(Pump):
         if not is_sent:
             self._flow.put_back(turn, _BUSY_SECONDS)
             return
+        turn.sent_at = now = self._runtime.monotonic()  # sending may have taken long, and that is no silence
         if all(turn.is_silent for turn in self._under_way):
             self._heard_at = now  # nothing was owed an answer: the silence before is not this one's
         self._under_way[turn] = None

@@ -375,6 +375,28 @@ def test_who_stood_still_hears_what_came_before_it_calls_anybody_silent(monkeypa
     assert setting.world.flow.count_held_up() == {}
 
 
+def test_a_message_that_took_long_to_send_is_waited_for_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The broker's socket took the message only after many budgets, or the process was stopped meanwhile.
+    """
+    setting = Setting()
+    setting.hand_in("a")
+    send = setting.bus.send
+
+    def send_slowly(event: RecordedEvent, token: Any) -> bool:
+        setting.world.runtime.advance(5 * BUDGET)
+        return send(event, token)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(setting.bus, "send", send_slowly)
+        setting.turn()
+    assert [turn.aggregate.id for turn in setting.bus.unanswered] == ["a"]
+    setting.take("a")
+    setting.turn()
+
+    assert (setting.bus.opened, setting.bus.sent) == (1, ["a:1"])
+
+
 def test_a_silent_event_alone_costs_no_looks() -> None:
     """
     Nothing else is unanswered, so there is nothing to look after: each listen lasts as long as one may.

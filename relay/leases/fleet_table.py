@@ -122,19 +122,30 @@ class FleetTable:
             raise LeaseLostError(key, worker_id=owner, term=term)
 
     def release(self, key: str, owner: str, term: int, *, to: str | None = None) -> bool:
-        """Free a lease, or give it to another worker; False, and no change, when another worker took it before."""
+        """Free a lease, or give it to the worker that asks for it; False, and no change, when another took it before.
+
+        Args:
+            key: The lease's.
+            owner: Who holds it.
+            term: Under which term.
+            to: Who asked for it; when it does so no more, the lease is free.
+        """
         values = {**_holder(owner, term), ":one": _ONE}
         if to is None:
-            update = "ADD #counter :one REMOVE #owner, #to"
+            update, condition = "ADD #counter :one REMOVE #owner, #to", _MINE
         else:
-            update = "SET #owner = :to ADD #counter :one, #term :one REMOVE #to"
+            update, condition = "SET #owner = :to ADD #counter :one, #term :one REMOVE #to", f"{_MINE} AND #to = :to"
             values[":to"] = {"S": to}
-        changed = self._update(key, update, _MINE, values)
-        if isinstance(changed, Refused):
-            there = None if not changed.item else records.decode_lease(changed.item, self._table)
-            done = (None, term) if to is None else (to, term + 1)  # by a first attempt whose reply was lost
-            return there is not None and (there.owner, there.term) == done
-        return True
+        changed = self._update(key, update, condition, values)
+        if not isinstance(changed, Refused):
+            return True
+        there = None if not changed.item else records.decode_lease(changed.item, self._table)
+        if there is None:
+            return False
+        if to is not None and (there.owner, there.term) == (owner, term):
+            return self.release(key, owner, term)
+        done = (None, term) if to is None else (to, term + 1)  # by a first attempt whose reply was lost
+        return (there.owner, there.term) == done
 
     def ask_for(self, seen: Lease, worker_id: str) -> bool:
         """Ask the owner of a lease to hand it over; False when the lease has changed since it was seen."""
@@ -147,6 +158,18 @@ class FleetTable:
             there = None if not changed.item else records.decode_lease(changed.item, self._table)
             return there is not None and there.hand_over_to == worker_id
         return True
+
+    def ask_no_more(self, key: str, worker_id: str) -> Lease | None:
+        """Take a request back, so that nobody hands the lease over any more.
+
+        Returns:
+            The lease, when it was handed over before; None when it never will be.
+        """
+        changed = self._update(key, "REMOVE #to", "#to = :me", {":me": {"S": worker_id}})
+        if isinstance(changed, Refused) and changed.item:
+            there = records.decode_lease(changed.item, self._table)
+            return there if there.owner == worker_id else None
+        return None
 
     def remove_lease(self, seen: Lease) -> bool:
         """Remove a lease that nobody holds and that has not changed since it was seen; tell whether it is gone."""

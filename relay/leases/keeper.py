@@ -223,8 +223,11 @@ class Keeper(Service):
             self.release(held)
         try:
             for lease in self._table.look().leases.values():
-                if lease.owner == self._me:  # the reply to a take, or to a release, was lost
-                    self._table.release(lease.key, self._me, lease.term)
+                # The reply to a take, or to a release, was lost; or it was asked for, and comes when nobody is there.
+                asked = lease.hand_over_to == self._me and lease.owner != self._me
+                mine = self._table.ask_no_more(lease.key, self._me) if asked else lease
+                if mine is not None and mine.owner == self._me:
+                    self._table.release(mine.key, self._me, mine.term)
         except EventStoreError as error:
             self._log.warning("fleet.read_failed", error=str(error))
         self._remove_record()

@@ -34,6 +34,7 @@ def test_a_lease_from_its_creation_to_its_end(table: FleetTable) -> None:
     assert table.renew(KEY, "w1", 1).counter == 2
     table.save(KEY, "w1", 1, Position(7), finished=False)
     assert not table.remove_lease(table.look().leases[KEY])
+    assert table.ask_for(table.look().leases[KEY], "w2")
     assert table.release(KEY, "w1", 1, to="w2")
     handed = table.look().leases[KEY]
     assert (handed.owner, handed.term, handed.position) == ("w2", 2, Position(7))
@@ -76,6 +77,25 @@ def test_a_released_lease_is_free(table: FleetTable) -> None:
     assert (free.owner, free.term, free.counter) == (None, 1, 2)
     assert table.take(seen, "w2") is None
     assert table.take(free, "w2") is not None
+
+
+def test_a_lease_is_handed_to_who_asks_for_it_still(table: FleetTable) -> None:
+    """
+    To nobody when the request was taken back.
+    """
+    seen = taken(table)
+    assert table.ask_for(seen, "w2")
+    assert table.ask_no_more(KEY, "w2") is None
+    assert table.release(KEY, "w1", 1, to="w2")
+    free = table.look().leases[KEY]
+    assert (free.owner, free.term, free.hand_over_to) == (None, 1, None)
+    now = table.take(free, "w1")
+    assert now is not None
+    assert table.ask_for(now, "w2")
+    assert table.release(KEY, "w1", 2, to="w2")
+    handed = table.ask_no_more(KEY, "w2")
+    assert handed is not None
+    assert (handed.owner, handed.term, handed.hand_over_to) == ("w2", 3, None)
 
 
 def test_settings_that_name_the_bus(table: FleetTable) -> None:

@@ -327,6 +327,7 @@ class TestTake:
         It looks like our own take, but others have counted since the hand-over: only a heartbeat makes it certain.
         """
         lease = taken(world)
+        world.table().ask_for(lease, "w2")
         world.table().release(KEY, "w1", lease.term, to="w2")
         handed = world.lease("s1")
 
@@ -339,7 +340,9 @@ class TestTake:
         It was ours for a moment, unseen, and is another's by now.
         """
         lease = taken(world)
+        world.table().ask_for(lease, "w2")
         world.table().release(KEY, "w1", lease.term, to="w2")
+        world.table().ask_for(world.lease("s1"), "w3")
         world.table().release(KEY, "w2", lease.term + 1, to="w3")
 
         assert world.table().take(lease, "w2") is None
@@ -413,6 +416,7 @@ class TestRelease:
         Under the next term, so that nothing that its giver wrote can still count.
         """
         lease = taken(world)
+        world.table().ask_for(lease, "w2")
         world.table().release(KEY, "w1", 1, to="w2")
         assert world.lease("s1") == replace(lease, owner="w2", term=2, counter=2)
 
@@ -432,10 +436,40 @@ class TestRelease:
         """
         Once it happened, the second attempt changes nothing, and knows that it happened.
         """
-        taken(world)
+        world.table().ask_for(taken(world), "w2")
         world.way.faults["UpdateItem"] = [fault]
         assert world.table().release(KEY, "w1", 1, to=to)
         assert world.lease("s1").owner == to
+
+    @each_fault
+    def test_who_asks_no_more_is_given_nothing(self, world: World, fault: Fault) -> None:
+        """
+        It has left meanwhile; a lease in its name would lie until it runs out.
+        """
+        lease = taken(world)
+        world.table().ask_for(lease, "w2")
+        world.way.faults["UpdateItem"] = [fault]
+        assert world.table().ask_no_more(KEY, "w2") is None
+        assert world.table().release(KEY, "w1", 1, to="w2")
+        assert world.lease("s1") == replace(lease, owner=None, counter=2)
+
+    def test_who_asks_no_more_hears_of_what_it_was_given_before(self, world: World) -> None:
+        """
+        So it can give it back.
+        """
+        lease = taken(world)
+        world.table().ask_for(lease, "w2")
+        world.table().release(KEY, "w1", 1, to="w2")
+        assert world.table().ask_no_more(KEY, "w2") == replace(lease, owner="w2", term=2, counter=2)
+
+    def test_what_another_asks_for_stays_asked_for(self, world: World) -> None:
+        """
+        A worker takes back its own request only.
+        """
+        world.table().ask_for(taken(world), "w3")
+        assert world.table().ask_no_more(KEY, "w2") is None
+        assert world.lease("s1").hand_over_to == "w3"
+        assert world.table().ask_no_more("lease#gone", "w2") is None
 
 
 class TestAsk:

@@ -325,6 +325,7 @@ class TestLostReplies:
         w1, w2 = world.join("w1"), world.join("w2")
         world.run(2.0)
         giver, getter = (w1, w2) if w1.shards() else (w2, w1)
+        world.table().ask_for(world.lease("s1"), getter.name)
         world.way.faults["UpdateItem"] = [reply_lost, request_lost]
         giver.keeper.release(giver.lease("s1"), to=getter.name)
         assert giver.shards() == []
@@ -506,6 +507,21 @@ class TestLettingGo:
         assert world.owners() == {"s1": "w1"}
         w1.keeper.leave_fleet()
         assert world.owners() == {"s1": None}
+
+    def test_who_leaves_is_handed_nothing_afterwards(self, world: World) -> None:
+        """
+        It had asked, and its neighbour, which is about to hand over, does not know yet that it has left.
+        """
+        world.offer("s1", "s2")
+        w1 = world.join("w1")
+        world.run(2.0)
+        w2 = world.join("w2")
+        world.seconds_until(lambda: "w2" in {world.lease(name).hand_over_to for name in ("s1", "s2")}, within=5.0)
+        (asked,) = (name for name in ("s1", "s2") if world.lease(name).hand_over_to == "w2")
+        world.members.remove(w2)
+        w2.keeper.leave_fleet()
+        w1.keeper.release(w1.lease(asked), to="w2")
+        assert world.owners()[asked] is None
 
 
 class TestPermit:

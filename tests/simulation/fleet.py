@@ -57,6 +57,9 @@ class LeaseRow:
     sign_at: float
 
 
+COOLDOWN_SECONDS = 12.0
+"""Who could not read a shard leaves it to others for 10 s, and looks again soon after that."""
+
 Grant = tuple[str, str, int]
 """A lease as somebody was given it: its key, the owner, and the term."""
 
@@ -76,6 +79,7 @@ class FleetWatch:
         self._granted: set[Grant] = set()
         self._granted_before: set[Grant] = set()
         self._finished: set[str] = set()
+        self._unreadable: dict[tuple[Process, str], float] = {}
         self.rows: dict[str, LeaseRow] = {}
 
     # What is true of the table.
@@ -130,6 +134,10 @@ class FleetWatch:
                 return None if task.process.has_crashed else task.process
         return None
 
+    def leaves_alone(self, process: Process, key: str) -> bool:
+        """Tell whether a process has failed to read a shard not long ago, so that it does not take it again yet."""
+        return self._scheduler.seconds < self._unreadable.get((process, key), 0.0)
+
     # What workers believe, and do.
 
     @contextmanager
@@ -141,6 +149,7 @@ class FleetWatch:
         with (
             _patched(HeldLease, "__init__", lambda method: followed(method, self._believed)),
             _patched(Keeper, "look", lambda method: followed(method, self._looked)),
+            _patched(Keeper, "release", self._releasing),
             _patched(SimulatedSession, "publish", lambda method: preceded(method, publishing)),
             _patched(SimulatedSession, "publish", lambda method: preceded(method, self._publishes)),
             _patched(SimulatedIndex, "bulk", lambda method: preceded(method, publishing)),
@@ -153,6 +162,15 @@ class FleetWatch:
             _patched(Settler, "_park", lambda method: self._claiming(method, _of_mark)),
         ):
             yield
+
+    def _releasing(self, method: Callable[..., None]) -> Callable[..., None]:
+        @wraps(method)
+        def release(keeper: Keeper, held: HeldLease, **named: Any) -> None:
+            method(keeper, held, **named)
+            if named.get("cooldown_seconds"):
+                self._unreadable[self._process, held.key] = self._scheduler.seconds + COOLDOWN_SECONDS
+
+        return release
 
     @property
     def _process(self) -> Process:

@@ -172,9 +172,14 @@ class Trials:
             row = self._fleet.rows.get(key)
             if row is None or row.is_finished or (is_full and key != "lease#sweep"):
                 continue
-            if self._fleet.carried_by(key) is None:
+            if self._fleet.carried_by(key) is None and not self._is_left_alone(key):
                 lying[key] = row
         return lying
+
+    def _is_left_alone(self, key: str) -> bool:
+        """Tell whether nobody at work could read a shard a while ago: its stream was replaced, say, and is gone."""
+        joined = [slot.process for slot in self._processes.relays if slot.process and self._has_joined(slot)]
+        return bool(joined) and all(self._fleet.leaves_alone(process, key) for process in joined)
 
     def _left_lying_by_others(self, keys: set[str], leaver: Process | None) -> dict[str, LeaseRow]:
         """Return those leases that nobody but a worker that leaves is at work on, though somebody could be."""

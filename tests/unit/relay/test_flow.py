@@ -8,6 +8,7 @@ from eventstore.backoff import Backoff
 from relay.delivery.commit import NEVER
 from relay.delivery.page import Fate
 from relay.delivery.source import FEED, REPLAY, SWEEP
+from relay.delivery.work.questions import Bring
 from relay.destination import BUS, INDEX, Park
 from relay.outbox.row import Absent, Present, Unreadable
 from tests.support.delivering import TestedPermit
@@ -1118,3 +1119,26 @@ def test_void_lets_go_of_everything_at_once() -> None:
     world.run()
     assert world.on_bus == up_to("half", 2), "progress is of the tables that are gone"
     assert again.fates == {Fate.SETTLED: 1}
+
+
+def test_what_is_brought_joins_an_aggregate_whose_only_commit_has_just_gone() -> None:
+    """
+    The first row says that the bus has what was in hand, which nothing is left to do for; the second one is owed.
+    """
+    world = FlowWorld(sides=(INDEX,))
+    first, second = world.append("a", 1, 1)
+    first = replace(first, parked={INDEX: "no mapping"})
+    world.hand_in(world.source(), [first])
+    turn = world.take_one()
+    world.flow.refused(turn, "nack")  # so it is in hand, and nobody asks about it for a while
+    world.outbox[first.key] = replace(first, delivered=frozenset({BUS}))
+    bring = Bring(turn.aggregate, above=0, below=3, limit=10)
+    world.runtime.advance(0.001)
+
+    world.flow.brought(bring, [world.outbox[first.key], second], world.now, more=False)
+    world.runtime.advance(60.0)
+    world.take()
+    world.answer()
+
+    assert world.send() == [("a", 2)]
+    assert world.serve() == [("a", 2)]

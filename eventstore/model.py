@@ -152,6 +152,13 @@ class RecordedEvent:
         if payload_reader is not None:
             self.__dict__["payload_reader"] = payload_reader
 
+    @classmethod
+    def of_row(cls, **fields: Any) -> "RecordedEvent":
+        """Return an event by the fields of a row, all of them; `__init__` of a frozen class sets each on its own."""
+        event = object.__new__(cls)
+        event.__dict__.update(fields)
+        return event
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave the reader behind, which leads to everything that is registered, and take what it makes along."""
         state = {each.name: getattr(self, each.name) for each in fields(self)}

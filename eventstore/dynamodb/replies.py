@@ -7,6 +7,7 @@ from zlib import crc32
 import msgspec
 from botocore.exceptions import BotoCoreError
 
+from eventstore.dynamodb import reply_rows
 from eventstore.transport import unsent
 from eventstore.transport.call_stage import CALL, Stage
 
@@ -14,6 +15,7 @@ CHECKSUM = "x-amz-crc32"
 _REFUSALS_FROM = 300
 _SERVER_ERRORS = 500
 _IN_PROGRESS = "TransactionInProgressException"
+_NOTHING_LEFT = b"{}"
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -38,11 +40,19 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes) -> str | None
         headers: By name in lower case.
         body: As it came.
     """
+    return _checksum_fault(status, headers, body) or _body_fault(status, body)
+
+
+def _checksum_fault(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
     checksum = headers.get(CHECKSUM)
     if checksum is not None and checksum.strip() != str(crc32(body)):
         return "its checksum is of another body"
     if checksum is None and status < _REFUSALS_FROM:
         return f"it has no {CHECKSUM}"
+    return None
+
+
+def _body_fault(status: int, body: bytes) -> str | None:
     try:
         body.decode()
         members = _ANY_OBJECT.decode(body)
@@ -101,10 +111,23 @@ class _Watching:
         if is_certain and CALL.stage < Stage.SENT_AGAIN:
             CALL.stage = Stage.BEGAN
 
-    def answered(self, response_dict: Mapping[str, Any], **_: Any) -> None:
+    def answered(
+        self,
+        operation_model: Any,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
         if not (self._is_own or CALL.is_ours):
             return
-        status = response_dict["status_code"]
-        reason = fault_of(status, response_dict["headers"], response_dict["body"])
+        status, body = response_dict["status_code"], response_dict["body"]
+        reason = _checksum_fault(status, response_dict["headers"], body)
+        is_rows = reason is None and status < _REFUSALS_FROM and customized_response_dict is not None
+        reply = reply_rows.parse(operation_model.name, body) if is_rows else None
+        if reply is None:
+            reason = reason or _body_fault(status, body)
         if reason is not None:
             raise ForeignReplyError(status=status, reason=reason)
+        if reply is not None and customized_response_dict is not None:
+            customized_response_dict.update(reply)
+            response_dict["body"] = _NOTHING_LEFT

@@ -53,14 +53,15 @@ def _forwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[
     while True:  # every turn moves on, or uses up one of the looks
         missing: Hole | None = None
         for item in _items(context, aggregate_id, replace(span, after=place.number, limit=place.left)):
-            if not is_numbered(item):
+            number = _number_or_none(item)
+            if number is None:
                 yield from place.tell(item)
                 continue
-            if number_of(item) != place.number + 1:
-                missing = Hole(place.number + 1, number_of(item) - 1)
+            if number != place.number + 1:
+                missing = Hole(place.number + 1, number - 1)
                 break
             yield item
-            place.take(item)
+            place.take(item, number)
         if missing is None:
             if not place.is_within_commit(span.until):
                 return
@@ -82,16 +83,17 @@ def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator
     while until is None or until > span.after:  # every turn moves on, or uses up one of the looks
         missing: Hole | None = None
         for item in _items(context, aggregate_id, replace(span, until=until, limit=place.left)):
-            if not is_numbered(item):
+            number = _number_or_none(item)
+            if number is None:
                 yield from place.tell(item)
                 continue
             top = until if begun else _lower(commit_last_of(item), span.until)
-            if top is not None and number_of(item) != top:
-                missing = Hole(number_of(item) + 1, top)
+            if top is not None and number != top:
+                missing = Hole(number + 1, top)
                 break
             yield item
-            place.take(item)
-            begun, until = True, number_of(item) - 1
+            place.take(item, number)
+            begun, until = True, number - 1
         if missing is None:
             if not begun or until is None or until <= span.after or place.left == 0:
                 return
@@ -150,8 +152,9 @@ class _Place:
             self.told.add(text)
             yield item
 
-    def take(self, item: Item) -> None:
-        self.number, self.commit_last, self.looks = number_of(item), commit_last_of(item), 0
+    def take(self, item: Item, number: int) -> None:
+        """Move on behind a row; its number has been read."""
+        self.number, self.commit_last, self.looks = number, commit_last_of(item, number), 0
         if self.left is not None:
             self.left -= 1
 
@@ -160,7 +163,7 @@ class _Place:
         if isinstance(found, Hole):
             self.number, self.commit_last, self.looks = found.last, found.last, 0
         else:
-            self.take(found)
+            self.take(found, number_of(found))
 
     def is_within_commit(self, until: int | None) -> bool:
         """Tell whether the rows end although the last one's commit goes on, within what was asked for."""
@@ -194,7 +197,14 @@ def number_of(item: Item) -> int:
     return int(item["sequenceNumber"]["N"])
 
 
-def commit_last_of(item: Item) -> int:
+def commit_last_of(item: Item, number: int | None = None) -> int:
     """Return where a row's commit ends; a row that cannot say ends its own."""
+    own = number_of(item) if number is None else number
     text = item.get("commitLast", {}).get("N", "")
-    return max(int(text), number_of(item)) if text.isdecimal() else number_of(item)
+    return max(int(text), own) if text.isdecimal() else own
+
+
+def _number_or_none(item: Item) -> int | None:
+    """Return a row's number; None when it is not whole."""
+    text = str(item["sequenceNumber"]["N"])
+    return int(text) if text.isdecimal() else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from eventstore.context import StoreContext
 from eventstore.errors import AggregateTypeError, CorruptRowError
-from eventstore.event_codec import OnCorrupt, decode_rows
+from eventstore.event_codec import OnCorrupt
 from eventstore.model import AggregateRef, RecordedEvent
 from eventstore.read import gapless
 from eventstore.read.pages import Span, pages
@@ -23,15 +23,18 @@ def read(
         AggregateTypeError: The aggregate was named with a type, and its events have another.
         CorruptRowError: A row cannot be read, or is missing, and nobody asked to be told.
     """
-    table = context.tables.events
+    table, decode = context.tables.events, context.decoder.decode
     for found in gapless.rows(context, id_of(aggregate), span):
-        if not isinstance(found, gapless.Hole):
-            yield from decode_rows(context.decoder, [_of_type(found, aggregate)], table, on_corrupt)
+        try:
+            if isinstance(found, gapless.Hole):
+                raise missing(found, id_of(aggregate), table)
+            event = decode(_of_type(found, aggregate), table)
+        except CorruptRowError as error:
+            if on_corrupt is None:
+                raise
+            on_corrupt(error)
             continue
-        error = missing(found, id_of(aggregate), table)
-        if on_corrupt is None:
-            raise error
-        on_corrupt(error)
+        yield event
 
 
 def missing(hole: gapless.Hole, aggregate_id: str, table: str) -> CorruptRowError:

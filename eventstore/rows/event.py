@@ -4,7 +4,7 @@ import zlib
 from datetime import UTC, datetime
 
 from eventstore.model import RecordedEvent
-from eventstore.rows.item import Item, ItemReader
+from eventstore.rows.item import INTEGER_MAX, LAYOUT, Item, ItemReader, is_text
 
 LAYOUT_KNOWN = 1
 """Highest layout of these rows that this release reads. Rows of layout 1 do not say it; later ones do."""
@@ -44,6 +44,57 @@ def decode(item: Item, table: str) -> RecordedEvent:
         NewerRowError: A later release wrote it.
         CorruptRowError: An attribute is missing or of another kind.
     """
+    return _decode_sound(item) or _decode_closely(item, table)
+
+
+def _decode_sound(item: Item) -> RecordedEvent | None:
+    """Return the event of a row that is as nearly all are; None when it has to be looked at closely."""
+    if LAYOUT in item:
+        return None
+    try:
+        texts = (
+            item["aggregateId"]["S"],
+            item["aggregateType"]["S"],
+            item["eventType"]["S"],
+            item["eventData"]["S"],
+            item["metadata"]["S"],
+            item["eventId"]["S"],
+            item["commitId"]["S"],
+        )
+        numbers = (
+            int(item["sequenceNumber"]["N"]),
+            int(item["version"]["N"]),
+            int(item["timestamp"]["N"]),
+            int(item["commitFirst"]["N"]),
+            int(item["commitLast"]["N"]),
+            int(item["epoch"]["N"]),
+        )
+        is_sound = is_text("".join(texts)) and numbers[0] > 0
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not is_sound or min(numbers) < -INTEGER_MAX or max(numbers) > INTEGER_MAX:
+        return None
+    aggregate_id, aggregate_type, type_, data_json, metadata_json, event_id, commit_id = texts
+    number, version, timestamp_ms, commit_first, commit_last, epoch = numbers
+    return RecordedEvent.of_row(
+        aggregate_id=aggregate_id,
+        aggregate_type=aggregate_type,
+        sequence_number=number,
+        type=type_,
+        data_json=data_json,
+        metadata_json=metadata_json,
+        schema_version=version,
+        timestamp_ms=timestamp_ms,
+        event_id=event_id,
+        commit_id=commit_id,
+        commit_first=commit_first,
+        commit_last=commit_last,
+        epoch=epoch,
+    )
+
+
+def _decode_closely(item: Item, table: str) -> RecordedEvent:
+    """Return the event of a row, or say what is wrong with it."""
     row = ItemReader(item, table)
     row.check_layout(LAYOUT_KNOWN)
     number = row.integer("sequenceNumber")

@@ -15,7 +15,8 @@ def uuid7(runtime: Runtime, counter: int = 0) -> str:
     assert 0 <= counter < 1 << 12, "the counter fills the 12 bits of rand_a"
     timestamp = runtime.now_ms() & ((1 << _TIMESTAMP_BITS) - 1)
     tail = int.from_bytes(runtime.random_bytes(8)) & ((1 << 62) - 1)
-    return str(uuid.UUID(int=timestamp << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | tail))
+    digits = f"{timestamp << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | tail:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def timestamp_ms(event_id: str) -> int:

@@ -150,7 +150,7 @@ def _record(
     if stamp.traceparent is not None:
         metadata = metadata.adding(TRACEPARENT, stamp.traceparent)
     at_ms = moments.to_ms_or_none(event.timestamp_ms, f"{field}.timestamp_ms")
-    return RecordedEvent(
+    return RecordedEvent.of_row(
         aggregate_id=aggregate.id,
         aggregate_type=aggregate.type,
         sequence_number=span[0] + index,

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eventstore import checks
-from eventstore.dynamodb import failures, replies
+from eventstore.dynamodb import failures, replies, request_text
 from eventstore.errors import AccessDeniedError, EndpointError, InvalidInputError
 from eventstore.ports import ClosableClient, StreamsClient
 from eventstore.transport import bounded_session, forks
@@ -160,6 +160,7 @@ def _clients(endpoint: Endpoint, bounds: _Bounds, *services: str) -> list[Any]:
         raise _no_client(error) from error
     for client in clients:
         replies.watch(client, is_own=True)
+        request_text.write_at_once(client)
         bounded_session.bound(
             client,
             connections_max=bounds.connections_max,

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from eventstore.errors import NotJsonError
-from eventstore.payload.plain import plain, scalar
+from eventstore.payload.plain import is_exact, plain, scalar
 
 FAULTS = (ValueError, RecursionError, OverflowError)
 """What decoding text that somebody else wrote can raise: no JSON or no UTF-8 (`ValueError`), nested too deeply, or with
@@ -22,7 +23,10 @@ class JsonText(Mapping[str, Any]):
     stands for.
     """
 
-    __slots__ = ("_text", "_value")
+    __slots__ = ("_decoded", "_text")
+
+    _text: str
+    _decoded: dict[str, Any] | None
 
     def __init__(self, text: str) -> None:
         """Take a text, once it is sure that everybody can read it.
@@ -37,10 +41,10 @@ class JsonText(Mapping[str, Any]):
         if not isinstance(given, str):
             raise NotJsonError("text", f"is a {type(text).__name__}; give the JSON object as text")
         try:
-            self._value: dict[str, Any] = msgspec.json.decode(given, type=dict[str, Any])
+            self._decoded = _decode(given)
         except FAULTS as error:
             raise NotJsonError("text", f"is not a JSON object: {error}") from error
-        _ = plain(self._value, "text")
+        _ = plain(self._decoded, "text")
         check_names(given, "text")
         self._text = given
 
@@ -53,7 +57,12 @@ class JsonText(Mapping[str, Any]):
         """
         if isinstance(value, JsonText):
             return value
-        return cls._known(plain(value if isinstance(value, dict) else dict(value), field))
+        given = value if isinstance(value, dict) else dict(value)
+        if is_exact(given):
+            with suppress(ValueError, OverflowError):  # as of half a surrogate pair; below it is said where that is
+                return cls._made(msgspec.json.encode(given).decode(), None)
+        known: dict[str, Any] = plain(given, field)
+        return cls._made(msgspec.json.encode(known).decode(), known)
 
     def adding(self, name: str, value: str) -> "JsonText":
         """Return the same with one more name at its end; for a name that it has, itself."""
@@ -61,10 +70,8 @@ class JsonText(Mapping[str, Any]):
             return self
         added = msgspec.json.encode({name: value}).decode()
         body = self._text.rstrip()[:-1]
-        made = object.__new__(JsonText)
-        made._text = f"{body}{',' if self._value else ''}{added[1:]}"
-        made._value = {**self._value, name: value}
-        return made
+        text = f"{body}{',' if self._value else ''}{added[1:]}"
+        return JsonText._made(text, {**self._value, name: value})
 
     @property
     def text(self) -> str:
@@ -72,10 +79,17 @@ class JsonText(Mapping[str, Any]):
         return self._text
 
     @classmethod
-    def _known(cls, value: dict[str, Any]) -> "JsonText":
+    def _made(cls, text: str, decoded: dict[str, Any] | None) -> "JsonText":
         made = object.__new__(cls)
-        made._text, made._value = msgspec.json.encode(value).decode(), value
+        made._text, made._decoded = text, decoded
         return made
+
+    @property
+    def _value(self) -> dict[str, Any]:
+        """What the text stands for; what only passes through on its way to the table is never decoded."""
+        if self._decoded is None:
+            self._decoded = _decode(self._text)
+        return self._decoded
 
     def __getitem__(self, name: str) -> Any:
         return self._value[name]
@@ -96,6 +110,10 @@ class JsonText(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JsonText, (self._text,)
+
+
+def _decode(text: str) -> dict[str, Any]:
+    return msgspec.json.decode(text, type=dict[str, Any])
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any], field: str) -> Mapping[str, Any]:

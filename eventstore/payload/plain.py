@@ -48,6 +48,37 @@ def plain(value: object, field: str) -> Any:
         raise NotJsonError(f"{field}{''.join(reversed(fault.way))}", fault.reason) from fault
 
 
+def is_exact(value: dict[Any, Any], depth: int = 0) -> bool:
+    """Tell whether a value is plain as it stands, which nearly all are: so no copy of it has to be made.
+
+    False says nothing: it may be plain all the same, and `plain` knows. Texts are not looked at: whoever encodes them
+    notices half of a surrogate pair.
+    """
+    if depth > DEPTH_MAX:
+        return False
+    for name, inner in value.items():
+        if type(name) is not str:
+            return False
+        kind = type(inner)
+        if kind is not str and not _is_exact_inside(inner, kind, depth + 1):
+            return False
+    return True
+
+
+def _is_exact_inside(value: Any, kind: type, depth: int) -> bool:
+    if kind is int:
+        return bool(-_LONG_END <= value < _LONG_END)
+    if kind is float:
+        return math.isfinite(value)
+    if kind is dict:
+        return is_exact(value, depth)
+    if kind is list:
+        if depth > DEPTH_MAX:
+            return False
+        return all(type(each) is str or _is_exact_inside(each, type(each), depth + 1) for each in value)
+    return kind is bool or value is None
+
+
 def scalar(value: Any) -> Any:
     """Return the plain value of text or a number of a subclass, such as an Enum's member; anything else as it is.
 

@@ -2,9 +2,13 @@
 
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from eventstore.model import RecordedEvent
 from eventstore.rows.item import INTEGER_MAX, LAYOUT, Item, ItemReader, is_text
+
+_DAY_SECONDS = 86_400
+_DAY_MS = 1_000 * _DAY_SECONDS
 
 LAYOUT_KNOWN = 1
 """Highest layout of these rows that this release reads. Rows of layout 1 do not say it; later ones do."""
@@ -124,4 +128,10 @@ def write_shard(aggregate_id: str, sequence_number: int, index_shards: int) -> i
 
 def day_of(timestamp_ms: int) -> str:
     """Return the UTC day of a timestamp, `YYYY-MM-DD`."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%d")
+    return _day(timestamp_ms // _DAY_MS)
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    """Return a UTC day by its number since 1970; most events are of today."""
+    return f"{datetime.fromtimestamp(number * _DAY_SECONDS, UTC):%Y-%m-%d}"

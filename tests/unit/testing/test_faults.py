@@ -495,6 +495,20 @@ def test_an_index_follows_late_and_in_another_order():
     assert (world.coloured("red"), world.coloured("green")) == ([], [])
 
 
+def test_an_index_shows_nothing_before_it_is_readable_also_when_a_feed_is_closed():
+    """
+    Closing a feed brings on what is late; what was hidden can be read by then.
+    """
+    world = World(hide_transaction=1, lost_reply=1)
+    with pytest.raises(ConnectionClosedError):
+        world.transact("a", "b", "c")
+    world.database.weather = Weather()
+    assert len(world.scanned()) < 3, "something is hidden"
+    world.client.update_table(TableName="rest", StreamSpecification={"StreamEnabled": False})
+
+    assert world.coloured("red") == world.scanned() == ["a", "b", "c"]
+
+
 # The feed
 
 

@@ -108,5 +108,6 @@ class Faults:
         self.sharding.change(feed, now_ms)
 
     def close_feed(self) -> None:
-        """Apply everything that is late, before a feed is closed or a table deleted."""
+        """Apply everything that is late, before a feed is closed or a table deleted; and it is readable by then."""
+        self.hiding.expire(None)
         self.late.release(None)

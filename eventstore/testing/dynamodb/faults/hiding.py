@@ -83,9 +83,9 @@ class Hiding:
         before = among[change.key] = EarlierItem(change.old, flight)
         heappush(self._ends, (until_ms, self._number, among, change.key, before))
 
-    def expire(self, now_ms: int) -> None:
-        """Forget what everybody may see by now."""
-        while self._ends and self._ends[0][0] <= now_ms:
+    def expire(self, now_ms: int | None) -> None:
+        """Let everybody see what is due by now; everything when no time is given."""
+        while self._ends and (now_ms is None or self._ends[0][0] <= now_ms):
             _, _, among, key, before = heappop(self._ends)
             if among.get(key) is before:
                 del among[key]

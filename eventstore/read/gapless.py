@@ -36,20 +36,26 @@ class Hole:
     last: int
 
 
-def rows(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item | Hole]:
+def rows(context: StoreContext, aggregate_id: str, span: Span, looks_max: int = LOOKS_MAX) -> Iterator[Item | Hole]:
     """Yield the rows of a span in order, and a `Hole` where rows are missing for good.
 
     A row whose number is not whole is yielded once, wherever it stands, and counts for nothing: its decoder refuses it.
+
+    Args:
+        context: The store.
+        aggregate_id: The aggregate.
+        span: What of it.
+        looks_max: Looks at the same hole before its rows are asked for; 0 asks at once.
 
     Raises:
         TryLaterError: DynamoDB did not answer, or did not say what is in a hole.
     """
     walk = _backwards if span.backwards else _forwards
-    yield from walk(context, aggregate_id, span)
+    yield from walk(context, aggregate_id, span, looks_max)
 
 
-def _forwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item | Hole]:
-    place = _Place(span.after, span.limit)
+def _forwards(context: StoreContext, aggregate_id: str, span: Span, looks_max: int) -> Iterator[Item | Hole]:
+    place = _Place(span.after, span.limit, looks_max)
     while True:  # every turn moves on, or uses up one of the looks
         missing: Hole | None = None
         for item in _items(context, aggregate_id, replace(span, after=place.number, limit=place.left)):
@@ -66,7 +72,7 @@ def _forwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[
             if not place.is_within_commit(span.until):
                 return
             missing = Hole(place.number + 1, _lower(place.commit_last, span.until))
-        if place.looks < LOOKS_MAX:
+        if place.looks < looks_max:
             place.look_again(context)
             continue
         for found in _decided(context, aggregate_id, missing, backwards=False):
@@ -76,8 +82,8 @@ def _forwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[
                 return
 
 
-def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item | Hole]:
-    place = _Place(0, span.limit)
+def _backwards(context: StoreContext, aggregate_id: str, span: Span, looks_max: int) -> Iterator[Item | Hole]:
+    place = _Place(0, span.limit, looks_max)
     until = span.until
     begun = False
     while until is None or until > span.after:  # every turn moves on, or uses up one of the looks
@@ -98,7 +104,7 @@ def _backwards(context: StoreContext, aggregate_id: str, span: Span) -> Iterator
             if not begun or until is None or until <= span.after or place.left == 0:
                 return
             missing = Hole(span.after + 1, until)
-        if place.looks < LOOKS_MAX:
+        if place.looks < looks_max:
             place.look_again(context)
             continue
         for found in _decided(context, aggregate_id, missing, backwards=True):
@@ -141,6 +147,7 @@ class _Place:
 
     number: int
     left: int | None
+    looks_max: int
     commit_last: int = 0
     looks: int = 0
     told: set[str] = field(default_factory=set)
@@ -174,7 +181,7 @@ class _Place:
         _LOG.info("retry: look %d behind event %d, after: its commit was not seen whole", self.looks + 1, self.number)
         delay = context.options.read_backoff.delay_seconds(self.looks, context.runtime.uniform())
         if not pause(context.runtime, delay, context.deadline):
-            self.looks = LOOKS_MAX  # there is no time for another look: ask at once
+            self.looks = self.looks_max  # there is no time for another look: ask at once
 
 
 def _items(context: StoreContext, aggregate_id: str, span: Span) -> Iterator[Item]:

@@ -2,18 +2,23 @@
 
 A walk reads while writers write. Rows of one commit may become readable one by one, and a Scan promises no order among
 its pages. So whatever may pass is seen several times over before it is called a fault: an aggregate that seems to lack
-something is read again by Queries of its own, with pauses, and only what is still wrong then is reported.
+something is read again by Queries of its own, with pauses. What is still missing then is asked for in a transaction,
+which no commit that is being stored can blur, and only what is wrong even so is reported.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
+from typing import Protocol
 
 from eventstore import limits
 from eventstore.context import StoreContext
+from eventstore.dynamodb import transact_get
 from eventstore.errors import CorruptRowError
 from eventstore.payload import moments
+from eventstore.read import gapless
 from eventstore.read.pages import Span, pages
 from eventstore.rows import idempotency
 from eventstore.rows import outbox as outbox_row
@@ -45,6 +50,12 @@ _MAY_PASS = frozenset(
 """What a commit that is being stored can look like for a moment. Rows never change, so the rest is as it looks."""
 
 _REMEMBERED_AGGREGATES = 100_000
+
+
+class _Look(Protocol):
+    def __call__(self, *, is_last: bool) -> Iterator[Finding]:
+        """Yield what a check finds; the last look asks in a transaction."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +159,7 @@ class Verifier:
         self._aggregates += 1
         _keep(found, rules.end())
         if _may_pass(found) or self._have_been_raised(rules.highest_shard):
-            found = self._look_again(lambda: self._judge_history(aggregate_id, self._rows_of(aggregate_id)))
+            found = self._look_again(partial(self._judge_history, aggregate_id))
         yield from found
 
     def _history(self, aggregate_id: str) -> Iterator[Finding]:
@@ -160,9 +171,9 @@ class Verifier:
             _keep(found, rules.take(item))
         yield from self._close(aggregate_id, rules, found)
 
-    def _judge_history(self, aggregate_id: str, rows: Iterable[Item]) -> Iterator[Finding]:
+    def _judge_history(self, aggregate_id: str, *, is_last: bool) -> Iterator[Finding]:
         rules = self._rules(aggregate_id)
-        for item in rows:
+        for item in self._decided_rows_of(aggregate_id) if is_last else self._rows_of(aggregate_id):
             yield from rules.take(item)
         yield from rules.end()
 
@@ -188,12 +199,17 @@ class Verifier:
                 continue
             if row.copy_fault is not None:
                 yield fault(FindingKind.CORRUPT_ROW, row.aggregate_id, row.last, row.copy_fault)
-            yield from self._look_again(lambda row=row: self._judge_outbox(row))  # type: ignore[misc]
+            yield from self._look_again(partial(self._judge_outbox, row))
 
-    def _judge_outbox(self, row: outbox_row.OutboxRow) -> Iterator[Finding]:
-        span = Span(after=row.first - 1, until=row.last)
-        items = [item for page in pages(self._context, row.aggregate_id, span) for item in page]
-        return judge_outbox(row, items, self._context.tables.events)
+    def _judge_outbox(self, row: outbox_row.OutboxRow, *, is_last: bool) -> Iterator[Finding]:
+        table = self._context.tables.events
+        if is_last:
+            places = [(table, row_key(row.aggregate_id, number)) for number in range(row.first, row.last + 1)]
+            items = [item for item in transact_get.items(self._context.caller, places) if item is not None]
+        else:
+            span = Span(after=row.first - 1, until=row.last)
+            items = [item for page in pages(self._context, row.aggregate_id, span) for item in page]
+        return judge_outbox(row, items, table)
 
     def _keys(self, aggregate_id: str | None) -> Iterator[Finding]:
         table = self._context.tables.idempotency
@@ -207,19 +223,26 @@ class Verifier:
                 except CorruptRowError as error:
                     yield _corrupt(item, error)
             if keys:
-                yield from self._look_again(lambda keys=keys: self._judge_keys(keys))  # type: ignore[misc]
+                yield from self._look_again(partial(self._judge_keys, keys))
 
-    def _judge_keys(self, keys: list[idempotency.KeyRow]) -> Iterator[Finding]:
-        wanted = dict.fromkeys((key.aggregate_id, key.last) for key in keys)
-        there = whole_events.rows_at(self._context, [row_key(*each) for each in wanted])
+    def _judge_keys(self, keys: list[idempotency.KeyRow], *, is_last: bool) -> Iterator[Finding]:
+        wanted = list(dict.fromkeys((key.aggregate_id, key.last) for key in keys))
+        rows = [row_key(*each) for each in wanted]
+        if is_last:
+            table = self._context.tables.events
+            items = transact_get.items(self._context.caller, [(table, row) for row in rows])
+            there = dict(zip(wanted, items, strict=True))
+        else:
+            found = whole_events.rows_at(self._context, rows)
+            there = {place: found.get((place[0], str(place[1]))) for place in wanted}
         for key in keys:
-            yield from judge_key(key, there.get((key.aggregate_id, str(key.last))))
+            yield from judge_key(key, there[key.aggregate_id, key.last])
 
-    def _look_again(self, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    def _look_again(self, look: _Look) -> list[Finding]:
         """Return what a check finds, once that can be trusted."""
         for attempt in range(1, LOOKS_MAX + 1):
             found: list[Finding] = []
-            _keep(found, look())
+            _keep(found, look(is_last=attempt == LOOKS_MAX))
             if not _may_pass(found):
                 break
             if attempt < LOOKS_MAX:
@@ -251,6 +274,12 @@ class Verifier:
 
     def _rows_of(self, aggregate_id: str, each_page: Callable[[int], None] = lambda _: None) -> Iterator[Item]:
         return scan.rows(self._context, self._context.tables.events, aggregate_id, each_page=each_page)
+
+    def _decided_rows_of(self, aggregate_id: str) -> Iterator[Item]:
+        """Yield the rows of an aggregate; what seems to be missing among them was asked for in a transaction."""
+        for found in gapless.rows(self._context, aggregate_id, Span(), looks_max=0):
+            if not isinstance(found, gapless.Hole):
+                yield found
 
     def _count_events(self, rows: Iterable[Item]) -> Iterator[Item]:
         for item in rows:

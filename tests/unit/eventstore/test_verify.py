@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eventstore import AggregateRef, EventStore, Finding, FindingKind, InvalidInputError, NewEvent, Severity
+from eventstore import ANY, AggregateRef, EventStore, Finding, FindingKind, InvalidInputError, NewEvent, Severity
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.timeline.query import DAY_MS
 from eventstore.verify import verifier
@@ -278,6 +278,48 @@ def test_a_commit_that_is_being_stored_is_no_fault(
 
     assert list(busy.verify(**arguments)) == []
     assert watched.looks == 0
+
+
+class LongApplied(Watched):
+    """Hides a commit from all reads but transactional ones, as while a transaction is applied for long."""
+
+    commit_id = ""
+
+    def _hide(self, rows: Any) -> Any:
+        return [row for row in rows if row["commitId"]["S"] != self.commit_id]
+
+    def scan(self, **request: Any) -> Any:
+        return self._of_events(request, self.inner.scan(**request))
+
+    def query(self, **request: Any) -> Any:
+        return self._of_events(request, super().query(**request))
+
+    def _of_events(self, request: Any, reply: Any) -> Any:
+        if request["TableName"] == EVENTS and "IndexName" not in request:
+            reply["Items"] = self._hide(reply["Items"])
+        return reply
+
+    def batch_get_item(self, **request: Any) -> Any:
+        reply = self.inner.batch_get_item(**request)
+        reply["Responses"] = {table: self._hide(rows) for table, rows in reply["Responses"].items()}
+        return reply
+
+
+@pytest.mark.parametrize("arguments", [{}, {"aggregate_id": "a"}, {"since_ms": DAY}])
+def test_a_commit_that_is_applied_for_long_is_no_fault(
+    store: EventStore, database: InMemoryDynamoDB, clock: TurnedRuntime, arguments: Any
+) -> None:
+    """
+    Its outbox row and its key's row show, its events do not yet: they are asked for in a transaction.
+    """
+    added = store.append(
+        AggregateRef("ITEM", "a"), [NewEvent("ADDED", {})] * 2, expected_version=ANY, idempotency_key="late"
+    )
+    applied = LongApplied(database.client())
+    applied.commit_id = added.commit_id
+    busy = EventStore.open(applied, runtime=clock)  # type: ignore[arg-type]
+
+    assert list(busy.verify(**arguments)) == []
 
 
 class Shuffled(Watched):

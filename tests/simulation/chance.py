@@ -86,6 +86,8 @@ FAULTS: dict[str, float] = {
     "event.too_large": 0.02,
     # Of the tables, per look
     **({"weather.remake_tables": 0.02, "weather.restore_tables": 0.02} if TABLES_ARE_REMADE else {}),
+    # Of visitors, per step
+    "crash.visitor": 0.002,
 }
 """Each kind of fault with its usual chance."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 from eventstore.dynamodb import tables
@@ -27,7 +27,6 @@ from tests.simulation.ledger import CommitKey, Ledger, Moment
 from tests.simulation.looking import followed
 from tests.simulation.processes import Processes
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.writers import Writer
 
 GENERATIONS_MAX = 3
 BACKUP = 0.2
@@ -58,6 +57,14 @@ class Backup:
     epoch: int
 
 
+class BeginsAnew(Protocol):
+    """Whoever has more to do in another generation."""
+
+    def begin_anew(self) -> None:
+        """Begin."""
+        ...
+
+
 class Generations:
     """Lets the tables be made anew.
 
@@ -77,7 +84,7 @@ class Generations:
         passage: SimulatedPassage,
         broker: SimulatedBroker,
         processes: Processes,
-        writers: Sequence[Writer],
+        writers: Sequence[BeginsAnew],
         opened: Callable[[], None],
     ) -> None:
         self._scheduler = scheduler

@@ -31,7 +31,7 @@ from tests.simulation.writers import Writer
 OPERATOR_REFUSALS_MAX = 3
 LARGE_BYTES = 1 << 20
 
-_BEGUN_IN_THE_STORM = frozenset({"pause", "slow", "applying", "index.slow"})
+BEGUN_IN_THE_STORM = frozenset({"pause", "slow", "applying", "index.slow"})
 """Waits that only a storm begins; they may end in the calm."""
 """Larger than any message; the limit once an operator has raised it."""
 
@@ -91,6 +91,7 @@ class Processes:
         self.operator: Task | None = None
         self.operator_stop: SimulatedFlag | None = None
         self.writers: dict[str, Task] = {}
+        self.visitors: dict[str, Task] = {}
 
     def strike(self, _what: str) -> None:
         """Let a crash or a pause happen to whoever holds the baton; called at every step."""
@@ -114,8 +115,8 @@ class Processes:
         self._broker.bury(process)
 
     def crash_clients(self) -> None:
-        """Let all writers and operators crash."""
-        for task in (*self.writers.values(), self.operator):
+        """Let all writers, visitors and operators crash."""
+        for task in (*self.writers.values(), *self.visitors.values(), self.operator):
             if task is not None and not task.is_done:
                 self.crash(task.process)
 
@@ -177,7 +178,7 @@ class Processes:
 
     def is_anybody_away(self) -> bool:
         """Tell whether a pause or a slow call that began in the storm goes on."""
-        if any(task.waits_for in _BEGUN_IN_THE_STORM for task in self._scheduler.tasks()):
+        if any(task.waits_for in BEGUN_IN_THE_STORM for task in self._scheduler.tasks()):
             return True
         stopped = (slot.process.stopped_until_us for slot in self.relays if slot.process is not None)
         return any(until > self._scheduler.now_us for until in stopped)
@@ -214,6 +215,11 @@ class Processes:
         self.writers[writer.name] = self._scheduler.spawn(
             writer.name, runtime.process, lambda: writer.work(lambda: self.open_store(runtime), runtime)
         )
+
+    def start_visitor(self, name: str, work: Callable[[SimulatedRuntime], None]) -> None:
+        """Start a visitor, or start it again, as a new process."""
+        runtime = self.runtime("visitor")
+        self.visitors[name] = self._scheduler.spawn(name, runtime.process, lambda: work(runtime))
 
     def open_store(self, runtime: SimulatedRuntime) -> EventStore:
         """Open the store in a process."""

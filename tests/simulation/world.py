@@ -21,6 +21,7 @@ from tests.simulation.coverage import Coverage
 from tests.simulation.dynamo import SimulatedPassage, watch
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.generations import Generations
+from tests.simulation.guests import draw_visitors
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
@@ -29,8 +30,10 @@ from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.settings import WorldSettings, draw
+from tests.simulation.sight import Sight
 from tests.simulation.standing import Standing
 from tests.simulation.trials import Trials
+from tests.simulation.visitors import Surroundings, Visitors
 from tests.simulation.weather import Weather
 from tests.simulation.writers import Writer
 
@@ -233,6 +236,16 @@ class World:
             )
             for number in range(self._settings.writers)
         ]
+        around = Surroundings(
+            self._ledger,
+            Sight(self._ledger, self.scheduler, self._settings.hide_ms / 1000),
+            self._chance,
+            self.scheduler,
+            self._settings,
+            self._checkers,
+            self._passage.database,
+        )
+        self._visitors = Visitors(draw_visitors(seed, around), around, self._processes)
 
         self.generations = Generations(
             self.scheduler,
@@ -243,7 +256,7 @@ class World:
             passage=self._passage,
             broker=self._broker,
             processes=self._processes,
-            writers=self._writers,
+            writers=[*self._writers, self._visitors],
             opened=self._forget_store,
         )
         self._weather.are_tables_there = lambda: self.generations.are_there
@@ -273,6 +286,7 @@ class World:
         self._storm()
         self._passage.database.weather = AwsWeather()
         self._weather.clear_up()
+        self._visitors.clear_up()
         self.generations.clear_up()
         self._calm()
         self._broker.repeats.is_calm &= self._settings.trial != "crash"
@@ -310,12 +324,16 @@ class World:
     def _calm(self) -> None:
         """Everything drains within a bounded time once nothing goes wrong any more."""
         deadline = self.scheduler.seconds + DRAIN_SECONDS
-        while not (self._is_written() and self._checkers.is_drained() and not self._trials.unread()):
+        while not (self._is_quiet() and self._checkers.is_drained() and not self._trials.unread()):
             if self.scheduler.seconds >= deadline:
-                if self._is_written() and self._checkers.is_drained():
+                if not self._is_quiet():
+                    self._ledger.broken("everybody comes to an end", f"{self._visitors.left()}")
+                if self._checkers.is_drained():
                     self._ledger.broken("every shard is read to its end", f"{self._trials.unread()[:5]}")
                 self._ledger.broken("everything drains when faults stop", f"left: {self._checkers.left()[:5]}")
             self._look_after_writers()
+            if self._is_written():
+                self._visitors.wind_up()
             self._weather.look()
             self._consume()
             self._runtime.sleep(_LOOK_SECONDS)
@@ -335,6 +353,7 @@ class World:
         self._checkers.look_at_all(self._store)
         for queue in self._broker.queues:
             queue.check()
+        self._visitors.check()
 
     def _look(self) -> None:
         """Let supervisors and consumers do their part in the calm."""
@@ -342,7 +361,10 @@ class World:
         self._consume()
 
     def _is_written(self) -> bool:
-        return all(writer.is_done for writer in self._writers)
+        return all(writer.is_done for writer in self._writers) and self._visitors.is_written()
+
+    def _is_quiet(self) -> bool:
+        return self._is_written() and self._visitors.is_done()
 
     def _look_after_writers(self) -> None:
         if not self.generations.are_there:
@@ -353,6 +375,7 @@ class World:
                 if task is not None and task.failure is not None and isinstance(task.failure, Exception):
                     self._ledger.broken("a writer does not fail", repr(task.failure))
                 self._processes.start_writer(writer)
+        self._visitors.look_after()
 
     def _join(self, name: str, event_type: str | None) -> None:
         self._broker.queues.append(SimulatedQueue(name, event_type, self._chance, self._ledger))

@@ -1,0 +1,26 @@
+"""Which visitors a seed has."""
+
+from random import Random
+
+from tests.simulation.followers import Follower
+from tests.simulation.readers import Reader
+from tests.simulation.timelines import TimelineReader
+from tests.simulation.visitors import Surroundings, Visitor
+from tests.simulation.walkers import Auditor, Walker
+
+KINDS: dict[str, type[Visitor]] = {
+    "reader": Reader,
+    "timeline": TimelineReader,
+    "walker": Walker,
+    "auditor": Auditor,
+    "follower": Follower,
+}
+VISITS = (6, 10, 16)
+KINDS_OF_A_SEED = 3
+
+
+def draw_visitors(seed: str, around: Surroundings) -> list[Visitor]:
+    """Return some visitors, of different kinds."""
+    draw = Random(f"visitors {seed}")
+    names = draw.sample(sorted(KINDS), KINDS_OF_A_SEED)
+    return [KINDS[name](name, draw.choice(VISITS), around) for name in names]

@@ -67,7 +67,7 @@ class Bounds:
             self._ledger.broken(promise, f"{held} of at most {limit} in {self._scheduler.current.process.name}")
 
     def _queued(self, channel: SimulatedChannel, _done: bool) -> None:  # noqa: FBT001 - what `put` returned
-        is_bulk = self._scheduler.current.process.name.startswith("writer")
+        is_bulk = self._scheduler.current.process.name.startswith(("writer", "visitor"))
         self._keeps("queues keep their bounds", len(channel._items), BULK_QUEUE_MAX if is_bulk else QUEUE_MAX)
 
     def _noted(self, memory: DeliveredMemory, _done: None) -> None:

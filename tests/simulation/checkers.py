@@ -54,6 +54,7 @@ class Checkers:
         self._outbox: dict[CommitKey, Mapping[str, Any]] = {}
         self._left_to_the_sweep: set[CommitKey] = set()
         self._ever_marked: set[str] = set()
+        self.ever_parked: set[CommitKey] = set()
         self.message_max_bytes = 0
         ledger.on_held_up = self._leave_to_the_sweep
         self.is_blind = False
@@ -95,6 +96,8 @@ class Checkers:
             yield self._ledger.commit(row, self._events_of(row))
         else:
             self._outbox[key] = change.new.attributes
+            if _parked(change.new.attributes):
+                self.ever_parked.add(key)
             if "refused" in change.new.attributes:
                 self._ever_marked.add(key[0])
             self._marked(key, change.new.attributes, _parked(change.old.attributes))

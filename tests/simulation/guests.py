@@ -2,7 +2,9 @@
 
 from random import Random
 
+from tests.simulation.clerks import Clerk
 from tests.simulation.followers import Follower
+from tests.simulation.importers import Importer
 from tests.simulation.readers import Reader
 from tests.simulation.timelines import TimelineReader
 from tests.simulation.visitors import Surroundings, Visitor
@@ -14,6 +16,8 @@ KINDS: dict[str, type[Visitor]] = {
     "walker": Walker,
     "auditor": Auditor,
     "follower": Follower,
+    "clerk": Clerk,
+    "importer": Importer,
 }
 VISITS = (6, 10, 16)
 KINDS_OF_A_SEED = 3

@@ -37,8 +37,7 @@ class CountedLooks(SimulatedFlag):
         self.looks += 1
         if self._is_over():
             self.set_quietly()
-        raised: bool = super().wait(timeout_seconds)
-        return raised
+        return super().wait(timeout_seconds)
 
 
 class Follower(Visitor):

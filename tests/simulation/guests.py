@@ -5,7 +5,9 @@ from random import Random
 from tests.simulation.clerks import Clerk
 from tests.simulation.followers import Follower
 from tests.simulation.importers import Importer
+from tests.simulation.modellers import Modeller
 from tests.simulation.readers import Reader
+from tests.simulation.services import Service
 from tests.simulation.timelines import TimelineReader
 from tests.simulation.visitors import Surroundings, Visitor
 from tests.simulation.walkers import Auditor, Walker
@@ -18,6 +20,8 @@ KINDS: dict[str, type[Visitor]] = {
     "follower": Follower,
     "clerk": Clerk,
     "importer": Importer,
+    "service": Service,
+    "modeller": Modeller,
 }
 VISITS = (6, 10, 16)
 KINDS_OF_A_SEED = 3

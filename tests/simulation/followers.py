@@ -30,7 +30,7 @@ class CountedLooks(SimulatedFlag):
     def __init__(self, scheduler: Scheduler, until: float, is_over: Callable[[], bool]) -> None:
         super().__init__(scheduler)
         self.looks = 0
-        self._is_over = lambda: is_over() or scheduler.seconds >= until
+        self._is_over: Callable[[], bool] = lambda: is_over() or scheduler.seconds >= until
 
     def wait(self, timeout_seconds: float) -> bool:
         """Wait for the next look."""

@@ -103,6 +103,7 @@ class Generations:
         self._epoch = 1
         self._back_at: float | None = None
         self._from: Backup | None = None
+        self._snapshots: Sequence[Mapping[str, Any]] = ()
         self._armed: str | None = None
         broker.on_taken = self._taken
         broker.on_confirmed = self._confirmed
@@ -177,6 +178,7 @@ class Generations:
         self._processes.crash_clients()
         place = {"TableName": _NAMES.relay, "Key": _RECORD}
         self._record = self._passage.database.observer().get_item(**place)["Item"]
+        self._snapshots = self._scan(_NAMES.snapshots)
         with self._passage.direct():
             for request in _requests():
                 self._passage.database.call("DeleteTable", {"TableName": request["TableName"]})
@@ -195,6 +197,7 @@ class Generations:
             database.observer().put_item(TableName=_NAMES.relay, Item=record)
             if backup is not None:
                 self._restore(backup)
+                self._keep_snapshots(backup)
             self._checkers.is_blind = False
         rows = backup.rows[_NAMES.outbox] if backup is not None else ()
         self._checkers.begin_anew({_key(row): row for row in rows})
@@ -215,6 +218,12 @@ class Generations:
             for row in rows:
                 database.observer().put_item(TableName=table, Item=row)
         database.call("UpdateTable", {"TableName": _NAMES.outbox, "StreamSpecification": _STREAM})
+
+    def _keep_snapshots(self, backup: Backup) -> None:
+        """Have the snapshots that were there: newer ones than the store, but of an epoch before it was raised."""
+        if self._epoch > backup.epoch:
+            for row in self._snapshots:
+                self._passage.database.observer().put_item(TableName=_NAMES.snapshots, Item=row)
 
     def _take_backup(self) -> Backup:
         rows = {table: self._scan(table) for table in _RESTORED}

@@ -7,6 +7,7 @@ from tests.simulation.followers import Follower
 from tests.simulation.importers import Importer
 from tests.simulation.modellers import Modeller
 from tests.simulation.readers import Reader
+from tests.simulation.reservers import Reserver
 from tests.simulation.services import Service
 from tests.simulation.timelines import TimelineReader
 from tests.simulation.visitors import Surroundings, Visitor
@@ -20,6 +21,7 @@ KINDS: dict[str, type[Visitor]] = {
     "follower": Follower,
     "clerk": Clerk,
     "importer": Importer,
+    "reserver": Reserver,
     "service": Service,
     "modeller": Modeller,
 }

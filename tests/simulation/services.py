@@ -147,7 +147,8 @@ class Service(Visitor):
     def _carry_out(self, command: Command, *, has_key: bool, ids: list[str] | None = None) -> None:
         key = f"key-{command.request}" if has_key else None
         draw = self._draw
-        how: dict[str, Any] = {"max_staleness_seconds": draw.choice(STALENESS), "attempts_max": draw.choice((1, 2, 8, 8))}
+        how: dict[str, Any] = {"max_staleness_seconds": draw.choice(STALENESS)}
+        how["attempts_max"] = draw.choice((1, 2, 8, 8))
         before = {each: self._ledger.versions.get(each, 0) for each in command.sizes}
         staleness = self._staleness(how["max_staleness_seconds"])
         least = {each: self._sight.version(each, ago=staleness) for each in command.sizes}

@@ -28,6 +28,7 @@ from tests.simulation.operators import Operators
 from tests.simulation.patience import Patience
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes
+from tests.simulation.reservers import Reservations, create_table
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.settings import WorldSettings, draw
 from tests.simulation.sight import Sight
@@ -245,6 +246,7 @@ class World:
             self._checkers,
             self._passage.database,
         )
+        watch(self._passage.database, Reservations(around).watch)
         self._visitors = Visitors(draw_visitors(seed, around), around, self._processes)
 
         self.generations = Generations(
@@ -276,6 +278,7 @@ class World:
         """Live through a storm and the calm after it."""
         with self._passage.direct():
             tables.init(self._passage.database.client(), TableNames(), self._runtime, protect=False)
+            create_table(self._passage.database)
         self._join("everything", None)
         self._join("one type", "MOVED")
         self.scheduler.on_step = self._processes.strike

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eventstore import ANY, EXISTS, NO_EVENTS, AggregateRef, Append, AppendResult, EventStore, NewEvent
-from eventstore.append.bulk import AppendOutcome
 from eventstore.errors import (
     EventStoreError,
     IdempotencyConflictError,
@@ -110,10 +109,9 @@ class Clerk(Visitor):
         ids = self._ids(2)
         appends = [self._new(self._draw.choice(ids), place, has_key=False) for place in range(self._draw.randint(4, 9))]
         before = self._versions(appends)
-        outcomes: list[AppendOutcome] = []
+        outcomes = list(store.append_all(appends, concurrency=self._draw.choice((1, 2))))
         last: dict[str, int] = {}
-        for outcome in store.append_all(appends, concurrency=self._draw.choice((1, 2))):
-            outcomes.append(outcome)
+        for outcome in outcomes:
             if outcome.result is None:
                 assert outcome.error is not None, "one of the two"
                 self._refused([outcome.append], before, outcome.error)
@@ -224,9 +222,7 @@ class Clerk(Visitor):
         if append.idempotency_key is not None:
             self._kept = [*self._kept[-KEPT_MAX + 1 :], Kept(append, request, result)]
 
-    def _refused(
-        self, appends: Sequence[Append], before: dict[str, tuple[int, int]], error: EventStoreError
-    ) -> None:
+    def _refused(self, appends: Sequence[Append], before: dict[str, tuple[int, int]], error: EventStoreError) -> None:
         """Look whether a refusal is a true one; then nothing of it is stored, now or later."""
         if isinstance(error, OutcomeUnknownError):
             return

@@ -25,7 +25,10 @@ KINDS: dict[str, type[Visitor]] = {
     "service": Service,
     "modeller": Modeller,
 }
-VISITS = (6, 10, 16)
+VISITS = (20, 40)
+WRITING_VISITS = (8, 16)
+"""What is written has to be delivered."""
+
 KINDS_OF_A_SEED = 3
 
 
@@ -33,4 +36,4 @@ def draw_visitors(seed: str, around: Surroundings) -> list[Visitor]:
     """Return some visitors, of different kinds."""
     draw = Random(f"visitors {seed}")
     names = draw.sample(sorted(KINDS), KINDS_OF_A_SEED)
-    return [KINDS[name](name, draw.choice(VISITS), around) for name in names]
+    return [KINDS[name](name, draw.choice(WRITING_VISITS if KINDS[name].writes else VISITS), around) for name in names]

@@ -71,9 +71,7 @@ class Importer(Visitor):
 
         before = {request for request in self._requests() if request in self._ledger.stored}
         planned = import_lines.plan(source, self.name)
-        wanted = (
-            line for line in planned if isinstance(line, InvalidInputError) or line.number >= self._from_line
-        )
+        wanted = (line for line in planned if isinstance(line, InvalidInputError) or line.number >= self._from_line)
         report = ImportRun(store, stop, tell).run(wanted, self._draw.choice((1, 2)))
         self._check(report, before)
         if report.next_line is None:

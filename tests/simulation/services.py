@@ -26,6 +26,7 @@ SIZES = (0, 1, 1, 2, 3)
 """Events that a decision makes; none is a no-op."""
 
 KEPT_MAX = 6
+FAVOURITES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Service(Visitor):
         super().__init__(name, visits, around)
         draw = self._draw
         self._snapshots = draw.choice((NEVER, *map(SnapshotPolicy.every, (1, 2, 5)), SnapshotPolicy.older_than(2.0)))
-        self._cache = CachePolicy(draw.choice((0, 1, 2, 1_000)), draw.choice((0.0, 0.0, 2.0)))
+        self._cache = CachePolicy(draw.choice((0, 1, 1_000, 1_000)), draw.choice((0.0, 30.0)))
         self._calls = 0
         self._carried: list[Carried] = []
 
@@ -78,13 +79,17 @@ class Service(Visitor):
 
     def _visit(self, _store: EventStore, _runtime: SimulatedRuntime) -> None:
         self._calls += 1
-        kinds = [self._load, self._load, self._load_as_of, self._transact, self._transact, self._transact_many]
+        for _ in range(self._draw.choice((1, 2, 3))):
+            self._load()
+        kinds = [self._load_as_of, self._transact, self._transact, self._transact_many]
         if self._carried:
             kinds += [self._repeat, self._mistake]
         self._draw.choice(kinds)()
 
     def _ids(self, count: int) -> list[str]:
+        """Return some aggregates, a few of them more often than others: what is in memory is of use there."""
         most = self._around.settings.aggregates
+        most = min(most, max(count, FAVOURITES)) if self._draw.random() < 0.7 else most
         return [f"item-{number}" for number in self._draw.sample(range(most), min(count, most))]
 
     def _staleness(self, given: float | None) -> float:

@@ -25,6 +25,9 @@ PAUSES = (0.0, 0.05, 0.5, 2.0)
 CALM_SECONDS = 30.0
 """So long after the storm everything is answered: what began in it has ended, and limiters have recovered."""
 
+CALM_VISITS = 3
+"""Visits of those who are not done when everything is written."""
+
 TRIES_MAX = 200
 """Processes that one visitor may need; far more than any rate of crashes asks for."""
 
@@ -108,6 +111,8 @@ class Visitor:
         Args:
             is_away: Its process is not there, or is held up by something that began in the storm.
         """
+        del is_away
+        self._left = min(self._left, CALM_VISITS)
 
     def check(self) -> None:
         """Look at everything once more, at the end of the run."""

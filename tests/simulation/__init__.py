@@ -8,6 +8,9 @@
     dynamo      the way between the product and DynamoDB
     broker      the bus; `index` the search index; `consumers` those who read the bus
     writers     those who append, with every kind of append
+    visitors    those who use the store beside them: `guests` says which a seed has; `sight` what must be seen
+                `readers`, `timelines`, `walkers`, `followers`, `modellers`; `clerks`, `reservers`, `services`,
+                `importers`; `requests` and `folding` are theirs
     weather     what goes wrong by itself: crashes, outages, splits of shards
     generations tables that are made anew, or restored
     ledger      what has truly happened, and the `Violation` of whoever breaks a promise
@@ -19,7 +22,7 @@
     standing    what is tried in the calm with one fault left on for good
     operators   what operators do meanwhile
     looking     looks before and after methods of the product
-    planted     deliberate bugs, each of which a simulation must find: `planted_delivery`, `planted_workers`, `bugs`
+    planted     deliberate bugs, each of which a simulation must find: `planted_delivery`, `planted_reads`, `bugs`
     shrink      a failing run made smaller
     command     `python -m tests.simulation`
 

@@ -44,6 +44,7 @@ class Kept:
 class Clerk(Visitor):
     """Appends in every way, one call a visit; what its process did not hear of is let be."""
 
+    visits = (8, 12)
     writes = True
 
     def __init__(self, name: str, visits: int, around: Surroundings) -> None:

@@ -52,7 +52,7 @@ class Follower(Visitor):
         super().__init__(name, visits, around)
         draw = self._draw
         self._overlap_seconds = draw.choice((10.0, 20.0, 40.0))
-        self._poll_seconds = draw.choice((1.0, 2.0, 4.0))
+        self._poll_seconds = draw.choice((2.0, 4.0))
         self._first_ms = START_MS + draw.choice((-20_000, -20_000, 5_000))
         self._resume_ms = self._first_ms
         self._given: set[Place] = set()

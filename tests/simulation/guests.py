@@ -13,27 +13,14 @@ from tests.simulation.timelines import TimelineReader
 from tests.simulation.visitors import Surroundings, Visitor
 from tests.simulation.walkers import Auditor, Walker
 
-KINDS: dict[str, type[Visitor]] = {
-    "reader": Reader,
-    "timeline": TimelineReader,
-    "walker": Walker,
-    "auditor": Auditor,
-    "follower": Follower,
-    "clerk": Clerk,
-    "importer": Importer,
-    "reserver": Reserver,
-    "service": Service,
-    "modeller": Modeller,
-}
-VISITS = (20, 40)
-WRITING_VISITS = (8, 16)
-"""What is written has to be delivered."""
-
-KINDS_OF_A_SEED = 3
+READING: tuple[type[Visitor], ...] = (Reader, TimelineReader, Walker, Auditor, Follower, Modeller)
+WRITING: tuple[type[Visitor], ...] = (Service, Service, Clerk, Reserver, Importer)
+READING_A_SEED = 2
+WRITING_A_SEED = 1
 
 
 def draw_visitors(seed: str, around: Surroundings) -> list[Visitor]:
     """Return some visitors, of different kinds."""
     draw = Random(f"visitors {seed}")
-    names = draw.sample(sorted(KINDS), KINDS_OF_A_SEED)
-    return [KINDS[name](name, draw.choice(WRITING_VISITS if KINDS[name].writes else VISITS), around) for name in names]
+    kinds = [*draw.sample(READING, READING_A_SEED), *draw.sample(WRITING, WRITING_A_SEED)]
+    return [kind(kind.__name__.lower(), draw.choice(kind.visits), around) for kind in kinds]

@@ -40,6 +40,7 @@ def create_table(database: InMemoryDynamoDB) -> None:
 class Reserver(Visitor):
     """Reserves names and counts, one transaction a visit."""
 
+    visits = (8, 12)
     writes = True
 
     def __init__(self, name: str, visits: int, around: Surroundings) -> None:

@@ -55,6 +55,7 @@ class Carried:
 class Service(Visitor):
     """Uses a repository, and a projection beside it; each process has new ones."""
 
+    visits = (8, 12)
     writes = True
 
     def __init__(self, name: str, visits: int, around: Surroundings) -> None:

@@ -69,6 +69,9 @@ class Visitor:
         around: What all share.
     """
 
+    visits = (10, 20)
+    """How many there may be; a visit that reads everything is a dear one."""
+
     writes = False
     """Whether it appends; what it appends has to be delivered."""
 

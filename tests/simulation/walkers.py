@@ -42,6 +42,8 @@ class Walk:
 class Walker(Visitor):
     """Walks, stops somewhere, and goes on with the token, in the same process or in the next one."""
 
+    visits = (6, 12)
+
     def __init__(self, name: str, visits: int, around: Surroundings) -> None:
         super().__init__(name, visits, around)
         self._walk: Walk | None = None
@@ -114,6 +116,8 @@ class Walker(Visitor):
 
 class Auditor(Visitor):
     """Looks at the store as a whole, as operators do: all aggregates, counts, findings."""
+
+    visits = (3, 6)
 
     def _visit(self, store: EventStore, _runtime: SimulatedRuntime) -> None:
         self._draw.choice((self._list_aggregates, self._count, self._verify, self._verify))(store)

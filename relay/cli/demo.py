@@ -41,8 +41,8 @@ def demo(stack: str, source: Path | None, limit: int | None, seed: int, *, as_js
 
     The embedded stack needs nothing but this process; the real one needs the servers of `make up`.
 
-    Exit codes: 0 every event arrived, in order, 1 an event is missing, out of order or still owed, 2 input or
-    settings, 3 a server is out of reach, 4 interrupted.
+    Exit codes: 0 every event arrived, as it was written and in order, 1 an event is missing, changed, out of order or
+    still owed, 2 input or settings, 3 a server is out of reach, 4 interrupted.
     """
     planned, name = _plan(source, limit, seed)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind then, as at Ctrl-C
@@ -102,7 +102,7 @@ def _report(figures: Figures, found: list[FoundEvent], next_command: str, *, as_
         envelope.print_envelope(
             _as_dict(figures),
             status="ok" if figures.is_clean else "failed",
-            diagnostics=[] if figures.is_clean else ["events are missing, out of order or still owed"],
+            diagnostics=[] if figures.is_clean else [str(each) for each in figures.verdict.broken],
         )
         return
     console = envelope.console()
@@ -114,6 +114,8 @@ def _report(figures: Figures, found: list[FoundEvent], next_command: str, *, as_
     console.print("search: the latest STOCK_REMOVED events")
     for event in found:
         console.print(f"  {event.aggregate_id} no. {event.sequence_number}: {event.data}", markup=False)
+    if not figures.is_clean:
+        console.print(str(figures.verdict), markup=False)
     verdict = "every event arrived, in order" if figures.is_clean else "NOT CLEAN: see the figures above"
     console.print(f"{verdict}. Next: {next_command}", markup=False)
 

@@ -1,4 +1,4 @@
-"""The main job: append, carry, consume, search; then count the outcome from outside."""
+"""The main job: append, carry, consume, search; then have the outcome checked from outside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from eventstore.ports import Part, Runtime
 from eventstore.store import EventStore
 from relay.demo import truth
-from relay.demo.audit import Audit
+from relay.demo.delays import Delays
 from relay.demo.planned import PlannedCommit
 from relay.demo.world import World
+from relay.testing.checker import Acknowledged, CheckVerdict, DeliveryChecker, Promise, WrittenCommit
 from relay.testing.received import FoundEvent
 
 STALL_SECONDS = 90.0
@@ -24,6 +25,7 @@ class Figures:
     """The outcome of a demo, counted by the consumer and by reading the index and the tables.
 
     Attributes:
+        verdict: What a checker says of everything that was written, stored, sent and indexed, its content included.
         stack: `embedded` or `real`.
         input: Where the commits came from.
         commits: Distinct commits in the history.
@@ -40,6 +42,7 @@ class Figures:
         delay_p99_ms: 99th percentile of it.
     """
 
+    verdict: CheckVerdict
     stack: str
     input: str
     commits: int
@@ -57,8 +60,8 @@ class Figures:
 
     @property
     def is_clean(self) -> bool:
-        """Nothing is missing, nothing came out of order, nothing is owed."""
-        return not (self.missing or self.order_breaks or self.outbox_left)
+        """Nothing is missing, out of order, owed, made up, or other than it was written."""
+        return self.verdict.is_clean
 
 
 @dataclass(slots=True)
@@ -88,7 +91,8 @@ class MainJob:
         self._planned = planned
         self._source = source
         self._runtime = runtime
-        self._audit = Audit()
+        self._checker = DeliveryChecker(prefix=world.prefix)
+        self._delays = Delays()
         self._done = runtime.flag()
         self._parts: tuple[Part, ...] = ()
         self.progress = DemoProgress(len(planned))
@@ -133,7 +137,10 @@ class MainJob:
                 return
             aggregate = commit.aggregate
             expected = versions.get(aggregate.id, 0)
-            versions[aggregate.id] = store.append(aggregate, commit.events, expected_version=expected).version
+            done = store.append(aggregate, commit.events, expected_version=expected)
+            versions[aggregate.id] = done.version
+            told = Acknowledged(done.commit_id, done.first_sequence, done.version)
+            self._checker.written(WrittenCommit(aggregate.id, aggregate.type, commit.events, told))
             self.progress.appended += 1
             self.progress.events += len(commit.events)
 
@@ -142,8 +149,11 @@ class MainJob:
         while True:  # ends with the queue's end after the relay's
             done = self._done.is_set()
             messages = self._world.consumer.receive(_LOOK_SECONDS)
-            self._audit.take(messages)
-            self.progress.received = len(self._audit.first_seen)
+            for message in messages:
+                if not self._checker.has_come(message.message_id):
+                    self._delays.take(message)
+                self._checker.came(message)
+            self.progress.received = self._checker.distinct
             if done and not messages:
                 return
 
@@ -155,7 +165,7 @@ class MainJob:
             self._world.check_relay()
             self._world.index.refresh()
             self.progress.indexed = self._world.index.count()
-            left = truth.outbox_rows(self._world.client, self._world.tables, self._runtime)
+            left = sum(1 for _ in truth.owed(self._world.client, self._world.tables, self._runtime))
             now = (self.progress.received, self.progress.indexed, left)
             if now == (self.progress.events, self.progress.events, 0):
                 return
@@ -164,24 +174,28 @@ class MainJob:
             self._runtime.sleep(_POLL_SECONDS)
 
     def _count(self, seconds: float) -> tuple[Figures, list[FoundEvent]]:
-        stored = truth.read(self._world.client, self._world.tables, self._runtime)
-        self._world.index.refresh()
-        indexed = frozenset(self._world.index.event_ids())
-        received = self._audit.first_seen
+        world = self._world
+        world.index.refresh()
+        for document in world.index.documents():
+            self._checker.indexed(document)
+        for aggregate_id, last in truth.owed(world.client, world.tables, self._runtime):
+            self._checker.owed(aggregate_id, last)
+        verdict = self._checker.verdict(truth.event_rows(world.client, world.tables, self._runtime))
         figures = Figures(
-            stack=self._world.name,
+            verdict=verdict,
+            stack=world.name,
             input=self._source,
-            commits=stored.commits,
-            events=len(stored.event_ids),
-            published=self._audit.received,
-            distinct_published=len(received),
-            indexed=len(indexed),
-            duplicates=self._audit.duplicates,
-            missing=len(stored.event_ids - received) + len(stored.event_ids - indexed),
-            order_breaks=self._audit.order_breaks,
-            outbox_left=stored.outbox_left,
+            commits=verdict.commits,
+            events=verdict.events,
+            published=verdict.messages,
+            distinct_published=verdict.distinct,
+            indexed=verdict.documents,
+            duplicates=verdict.repeats,
+            missing=verdict.count(Promise.SENT, Promise.INDEXED),
+            order_breaks=verdict.count(Promise.IN_ORDER),
+            outbox_left=verdict.owed,
             seconds=round(seconds, 3),
-            delay_p50_ms=self._audit.delay_ms(0.5),
-            delay_p99_ms=self._audit.delay_ms(0.99),
+            delay_p50_ms=self._delays.quantile_ms(0.5),
+            delay_p99_ms=self._delays.quantile_ms(0.99),
         )
-        return figures, self._world.index.find_by_type("STOCK_REMOVED", 3)
+        return figures, world.index.find_by_type("STOCK_REMOVED", 3)

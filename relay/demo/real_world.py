@@ -58,7 +58,7 @@ class RealWorld:
             "RELAY_RABBITMQ_URL": settings.rabbitmq_url.get_secret_value(),
             "RELAY_ELASTICSEARCH_URL": settings.elasticsearch_url.get_secret_value(),
         }
-        self._run = run
+        self._run = self.prefix = run
         self._runtime = runtime
         self.tables = chosen.tables
         self.client: DynamoClient = connect(

@@ -10,9 +10,15 @@ from eventstore.search import fields
 from relay.destinations.index.client import IndexLostError, IndexRefusedError
 from relay.destinations.index.elasticsearch import addresses_of, connect
 from relay.destinations.resource_names import Names
+from relay.testing.checker import IndexedDocument
 from relay.testing.received import FoundEvent
 
 PAGE = 1000
+"""Ids read at once."""
+
+DOCUMENTS_PAGE = 100
+"""Documents read at once; each may have 400 KB."""
+
 KEEP_ALIVE = "1m"
 
 HITS_MAX = 10_000
@@ -32,6 +38,10 @@ class IndexReader(Protocol):
 
     def event_ids(self) -> Iterator[str]:
         """Yield the id of every event, in order of ids."""
+        ...
+
+    def documents(self) -> Iterator[IndexedDocument]:
+        """Yield every document, in order of ids; one that is in two indices twice."""
         ...
 
     def find_by_type(self, event_type: str, limit: int) -> list[FoundEvent]:
@@ -67,6 +77,14 @@ class ElasticsearchReader:
 
     def event_ids(self) -> Iterator[str]:
         """See `IndexReader.event_ids`; a view of one moment, read page by page. Errors as in `refresh`."""
+        yield from (hit["_id"] for hit in self._hits(PAGE, with_source=False))
+
+    def documents(self) -> Iterator[IndexedDocument]:
+        """See `IndexReader.documents`; a view of one moment, read page by page. Errors as in `refresh`."""
+        for hit in self._hits(DOCUMENTS_PAGE, with_source=True):
+            yield IndexedDocument(hit["_id"], hit["_index"], hit["_source"])
+
+    def _hits(self, page: int, *, with_source: bool) -> Iterator[dict[str, Any]]:
         opened = self._call("POST", f"/{self._alias}/_pit?keep_alive={KEEP_ALIVE}", None)
         if "id" not in opened:
             return
@@ -77,8 +95,8 @@ class ElasticsearchReader:
                 query = {
                     "pit": {"id": view, "keep_alive": KEEP_ALIVE},
                     "sort": [{fields.EVENT_ID: "asc"}],
-                    "size": PAGE,
-                    "_source": False,
+                    "size": page,
+                    "_source": with_source,
                     "track_total_hits": False,
                 }
                 if after is not None:
@@ -86,8 +104,8 @@ class ElasticsearchReader:
                 reply = self._call("POST", "/_search", query)
                 view = reply.get("pit_id", view)
                 hits = reply["hits"]["hits"]
-                yield from (hit["_id"] for hit in hits)
-                if len(hits) < PAGE:
+                yield from hits
+                if len(hits) < page:
                     return
                 after = hits[-1]["sort"]
         finally:

@@ -1,7 +1,6 @@
-"""What the tables say was stored, read from the tables themselves."""
+"""What the tables hold, read from the tables themselves, for a checker."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from eventstore.backoff import Backoff
@@ -10,45 +9,27 @@ from eventstore.dynamodb.table_names import TableNames
 from eventstore.ports import DynamoClient, Runtime
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What is stored and what is owed.
-
-    Attributes:
-        event_ids: Of all events in the history.
-        commits: Distinct commits in the history.
-        outbox_left: Rows in the outbox.
-    """
-
-    event_ids: frozenset[str]
-    commits: int
-    outbox_left: int
-
-
-def read(client: DynamoClient, tables: TableNames, runtime: Runtime) -> Truth:
-    """Read the whole history and the whole outbox.
+def event_rows(client: DynamoClient, tables: TableNames, runtime: Runtime) -> Iterator[dict[str, Any]]:
+    """Yield every row of the events table, as the low-level calls give it.
 
     Raises:
         TryLaterError: DynamoDB did not answer.
     """
-    event_ids: set[str] = set()
-    commit_ids: set[str] = set()
-    for item in _scan(client, runtime, tables.events, "eventId, commitId"):
-        event_ids.add(item["eventId"]["S"])
-        commit_ids.add(item["commitId"]["S"])
-    return Truth(frozenset(event_ids), len(commit_ids), outbox_rows(client, tables, runtime))
+    yield from _scan(client, runtime, {"TableName": tables.events})
 
 
-def outbox_rows(client: DynamoClient, tables: TableNames, runtime: Runtime) -> int:
-    """Return how many rows are in the outbox.
+def owed(client: DynamoClient, tables: TableNames, runtime: Runtime) -> Iterator[tuple[str, int]]:
+    """Yield aggregate and last number of every commit that is owed.
 
     Raises:
         TryLaterError: DynamoDB did not answer.
     """
-    return sum(1 for _ in _scan(client, runtime, tables.outbox, "aggregateId"))
+    keys = {"TableName": tables.outbox, "ProjectionExpression": "aggregateId, sequenceNumber"}
+    for row in _scan(client, runtime, keys):
+        yield row["aggregateId"]["S"], int(row["sequenceNumber"]["N"])
 
 
-def _scan(client: DynamoClient, runtime: Runtime, table: str, projection: str) -> Iterator[dict[str, Any]]:
-    request: dict[str, Any] = {"TableName": table, "ConsistentRead": True, "ProjectionExpression": projection}
-    for reply in Caller(client, runtime, Backoff()).pages(client.scan, request, needs="Items"):
+def _scan(client: DynamoClient, runtime: Runtime, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    consistent = {**request, "ConsistentRead": True}
+    for reply in Caller(client, runtime, Backoff()).pages(client.scan, consistent, needs="Items"):
         yield from reply["Items"]

@@ -32,6 +32,11 @@ class World(Protocol):
         ...
 
     @property
+    def prefix(self) -> str:
+        """The store's prefix in names on bus and index."""
+        ...
+
+    @property
     def client(self) -> DynamoClient:
         """For the tables, which exist."""
         ...
@@ -76,6 +81,7 @@ class EmbeddedWorld:
     """Everything in this process: nothing is needed, nothing is left behind."""
 
     name = "embedded"
+    prefix = "inventory"
 
     def __init__(self, runtime: Runtime) -> None:
         database = InMemoryDynamoDB()

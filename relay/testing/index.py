@@ -12,6 +12,7 @@ from relay.destinations.index.bulk_item import CONFLICT, ItemVerdict
 from relay.destinations.index.client import IndexClientError, IndexRefusedError, TooLargeError
 from relay.destinations.index.holdings import Holding
 from relay.destinations.index.settings import HTTP_BODY_MAX_BYTES
+from relay.testing.checker.document import IndexedDocument
 from relay.testing.received import FoundEvent
 
 CREATED = 201
@@ -208,6 +209,13 @@ class InMemoryIndex:
         with self._lock:
             ids = sorted(event_id for documents in self._documents.values() for event_id in documents)
         yield from ids
+
+    def documents(self) -> Iterator[IndexedDocument]:
+        """Yield every document, in order of ids; one that is in two indices twice."""
+        with self._lock:
+            held = [(event_id, index) for index, documents in self._documents.items() for event_id in documents]
+            found = [IndexedDocument(each, index, self._documents[index][each]) for each, index in sorted(held)]
+        yield from found
 
     def find_by_type(self, event_type: str, limit: int) -> list[FoundEvent]:
         """Return the latest events of a type, newest first."""

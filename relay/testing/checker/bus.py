@@ -14,7 +14,7 @@ class BusView:
     """Keeps a fingerprint of each event that came.
 
     Args:
-        source: The CloudEvents source that the relay is set to.
+        source: The CloudEvents source of the relay's messages.
         repeats_max: How many messages may come that had come before; None for any number.
 
     Attributes:

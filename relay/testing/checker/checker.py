@@ -27,8 +27,8 @@ class DeliveryChecker:
     method.
 
     Args:
-        source: The CloudEvents source that the relay is set to.
-        prefix: The store's prefix in names of indices.
+        prefix: The store's prefix in names on bus and index, `RELAY_NAME_PREFIX`.
+        source: The CloudEvents source of the relay's messages; `/<prefix>` when left out.
         repeats_max: How many messages may come that had come before; None for any number.
         has_bus: Whether messages are told of; without them none is missed.
         has_index: Whether documents are told of; as above.
@@ -37,13 +37,13 @@ class DeliveryChecker:
     def __init__(
         self,
         *,
-        source: str = "/inventory",
         prefix: str = "inventory",
+        source: str | None = None,
         repeats_max: int | None = None,
         has_bus: bool = True,
         has_index: bool = True,
     ) -> None:
-        self._bus = BusView(source, repeats_max) if has_bus else None
+        self._bus = BusView(f"/{prefix}" if source is None else source, repeats_max) if has_bus else None
         self._index = IndexView(prefix) if has_index else None
         self._history = StoredHistory()
         self._writings = WritersView()

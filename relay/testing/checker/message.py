@@ -63,7 +63,7 @@ def message_discrepancies(event: TrueEvent, message: SentMessage, source: str) -
     Args:
         event: The event.
         message: A message of it.
-        source: The CloudEvents source that the relay is set to; `/inventory` unless set otherwise.
+        source: The CloudEvents source of the relay's messages; `/inventory` unless set otherwise.
     """
     return discrepancies(wanted_fields(event, source), fields_of(message))
 

@@ -1,10 +1,14 @@
 """What a checker is told of, and what it makes of that."""
 
+import ast
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from eventstore import NewEvent
+from relay.testing import checker as checker_package
 from relay.testing.checker import DeliveryChecker, IndexedDocument, Promise
 from tests.unit.checker.spoiling import FIRST, FOURTH, REPEAT, SECOND
 from tests.unit.checker.story import JANUARY_ENDS_MS, MONTHS, TIMES, Story, add_commit, good
@@ -81,7 +85,8 @@ def test_settings_of_the_relay() -> None:
     """
     story = good()
     assert set(story.judge(source="/other").counts) == {Promise.SENT_AS_STORED}
-    assert set(story.judge(prefix="other").counts) == {Promise.OWN_MONTH}
+    assert set(story.judge(prefix="other").counts) == {Promise.SENT_AS_STORED, Promise.OWN_MONTH}
+    assert set(story.judge(prefix="other", source="/inventory").counts) == {Promise.OWN_MONTH}
 
 
 def test_many_broken_promises_are_counted_and_few_are_kept() -> None:
@@ -138,3 +143,21 @@ def test_what_is_broken_is_told_at_once() -> None:
     assert checker.has_come("commit-a-1")
     assert not checker.has_come("commit-a-2")
     assert (checker.messages, checker.distinct) == (1, 1)
+
+
+def test_it_uses_nothing_of_what_it_checks() -> None:
+    """
+    The standard library alone: what it shared with the product, both could have wrong.
+    """
+    imported: set[str] = set()
+    for path in Path(checker_package.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module is not None
+                imported.add(node.module)
+            elif isinstance(node, ast.Import):
+                imported |= {each.name for each in node.names}
+    own = {name for name in imported if name.startswith("relay.testing.checker")}
+
+    assert own
+    assert {name.partition(".")[0] for name in imported - own} <= sys.stdlib_module_names

@@ -92,7 +92,7 @@ def test_killed_at_the_worst_moments_it_loses_nothing_and_inverts_nothing(
     record_property("events", writer.events)
     record_property("messages", len(witness.seen))
     print(f"input: {source}; {writer.events} events, {len(witness.seen)} messages")  # noqa: T201 - the result says its input
-    check(corner, witness, writer)
+    check(corner, witness, writer.written)
 
 
 def kill_between_publish_and_confirm(relay: RelayProcess, bus: Proxy) -> None:
@@ -132,7 +132,7 @@ def test_replay_alone_empties_the_outbox_in_order(corner: Corner, witness: Witne
     stored = writer.events
     until(lambda: len(witness.seen) >= stored, "everything is consumed")
     assert len(witness.seen) == stored
-    check(corner, witness, writer)
+    check(corner, witness, writer.written)
 
 
 def run_replay(corner: Corner) -> "subprocess.CompletedProcess[str]":

@@ -16,8 +16,8 @@ from eventstore.model import RecordedEvent
 from eventstore.testing.dynamodb.feed.feed import Feed
 from eventstore.testing.dynamodb.storage.items import Change
 from relay.delivery.settings import FlowSettings
+from relay.testing.checker import TrueEvent
 from tests.simulation.broker import SimulatedBroker
-from tests.simulation.content import TrueEvent
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.ledger import CommitKey, Ledger, TrueCommit
@@ -276,19 +276,19 @@ def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mappin
 def _is_as_stored(read: RecordedEvent, stored: TrueEvent) -> bool:
     """Tell whether an event that was read is the one that was stored."""
     return stored == TrueEvent(
-        read.aggregate_id,
-        read.aggregate_type,
-        read.sequence_number,
-        read.event_id,
-        read.type,
-        read.schema_version,
-        read.data_json,
-        read.metadata_json,
-        read.timestamp_ms,
-        read.commit_id,
-        read.commit_first,
-        read.commit_last,
-        read.epoch,
+        aggregate_id=read.aggregate_id,
+        aggregate_type=read.aggregate_type,
+        sequence_number=read.sequence_number,
+        event_id=read.event_id,
+        type=read.type,
+        schema_version=read.schema_version,
+        data_json=read.data_json,
+        metadata_json=read.metadata_json,
+        timestamp_ms=read.timestamp_ms,
+        commit_id=read.commit_id,
+        commit_first=read.commit_first,
+        commit_last=read.commit_last,
+        epoch=read.epoch,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from eventstore.model import AppendResult
 from relay.destinations.bus.broker import Message
 from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
-from tests.simulation.content import TrueEvent, document_faults, message_faults, stored_faults, true_event
+from relay.testing.checker import TrueEvent, UnreadableRowError
+from tests.simulation.content import document_faults, message_faults, stored_faults
 from tests.simulation.scheduler import Scheduler
 
 CommitKey = tuple[str, int]
@@ -142,7 +143,7 @@ class Ledger:
             self.broken("a request is stored once", f"{request} as {self.stored[request]} and as {key}")
         if request in self.refused:
             self.broken("what was refused is not stored", f"{request} as {key}")
-        events = [true_event(item) for item in whole]
+        events = [self._read(item) for item in whole]
         shared = (row["aggregateType"]["S"], int(row["epoch"]["N"]), first, last)
         faults = [fault for event in events for fault in stored_faults(event)]
         faults += [
@@ -166,6 +167,13 @@ class Ledger:
         )
         self._add(found)
         return found
+
+    def _read(self, item: Mapping[str, Any]) -> TrueEvent:
+        try:
+            return TrueEvent.from_row(item)
+        except UnreadableRowError as error:
+            self.broken("what is stored can be read", f"{item}: {error}")
+            raise
 
     def _add(self, commit: TrueCommit) -> None:
         key = (commit.aggregate_id, commit.last)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from relay.destinations.bus.broker import Message
-from tests.simulation.content import meant, true_event
+from relay.testing.checker import TrueEvent
+from tests.simulation.content import meant
 from tests.simulation.ledger import Ledger, Violation
 from tests.simulation.scheduler import Scheduler
 
@@ -47,7 +48,7 @@ def stored(ledger: Ledger, commit_id: str, number: int, epoch: int = 1) -> Messa
         "epoch": {"N": str(epoch)},
     }
     ledger.commit(row, [item(commit_id, number, epoch)])
-    event = true_event(item(commit_id, number, epoch))
+    event = TrueEvent.from_row(item(commit_id, number, epoch))
     headers: dict[str, str | int] = {
         "cloudEvents_specversion": "1.0",
         "cloudEvents_id": event.event_id,
@@ -63,7 +64,7 @@ def stored(ledger: Ledger, commit_id: str, number: int, epoch: int = 1) -> Messa
         "cloudEvents_commitid": commit_id,
         "cloudEvents_correlationid": f"{commit_id}-request/0",
     }
-    return Message("ITEM.COUNTED", event.event_id, f"{commit_id}-request/0", headers, event.data.encode())
+    return Message("ITEM.COUNTED", event.event_id, f"{commit_id}-request/0", headers, event.data_json.encode())
 
 
 def take(ledger: Ledger, message: Message) -> None:

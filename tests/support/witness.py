@@ -1,4 +1,4 @@
-"""An independent consumer: takes everything from a queue of its own and keeps a plain list of what came."""
+"""An independent consumer: takes everything from a queue of its own and keeps what came, as it came."""
 
 import threading
 from typing import NamedTuple
@@ -7,6 +7,7 @@ from eventstore import ids
 from eventstore.system import SystemRuntime
 from relay.demo.consumer import RabbitConsumer
 from relay.destinations.bus.broker import BrokerError
+from relay.testing import ReceivedMessage
 from tests.support.servers import Corner
 
 AGAIN_SECONDS = 0.2
@@ -27,12 +28,19 @@ class Seen(NamedTuple):
 
 
 class Witness:
-    """Consumes in a thread of its own until it is closed; while the broker is away it tries again."""
+    """Consumes in a thread of its own until it is closed; while the broker is away it tries again.
+
+    Attributes:
+        messages: What came, repeats included.
+        seen: The same, as a test about order and time wants it.
+        failure: What ended it early; None while all is well.
+    """
 
     def __init__(self, corner: Corner) -> None:
         self._consumer = RabbitConsumer(corner.rabbitmq_url, corner.run, SystemRuntime(), corner.names)
         self._consumer.connect()
         self._stop = threading.Event()
+        self.messages: list[ReceivedMessage] = []
         self.seen: list[Seen] = []
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
@@ -53,6 +61,7 @@ class Witness:
     def _take(self) -> None:
         for message in self._consumer.receive(0.5):
             headers = message.headers
+            self.messages.append(message)
             self.seen.append(
                 Seen(
                     str(headers["cloudEvents_subject"]),

@@ -1,11 +1,12 @@
-"""A writer in a thread of its own: appends what was planned, at a pace, and remembers what was acknowledged."""
+"""A writer in a thread of its own: appends what was planned, at a pace, and remembers what it meant and was told."""
 
 import threading
 import time
 from collections.abc import Sequence
 
-from eventstore import OutcomeUnknownError, TryLaterError
+from eventstore import AppendResult, OutcomeUnknownError, TryLaterError
 from relay.demo.planned import PlannedCommit
+from relay.testing.checker import Acknowledged, WrittenCommit
 from tests.support.servers import Corner
 
 STOP_SECONDS = 60.0
@@ -25,6 +26,8 @@ class Writer:
 
     Attributes:
         acknowledged: The last number of each aggregate that an append has reported.
+        written: What was meant and acknowledged, of this writer and of those before it; in the end also the commit
+            that failed, of which nobody knows whether it is stored.
         commits: How many appends have reported.
         failure: What ended it early; None while all is well.
     """
@@ -44,6 +47,7 @@ class Writer:
         self._patient = patient
         self._stop = threading.Event()
         self.acknowledged: dict[str, int] = dict(after.acknowledged) if after else {}
+        self.written: list[WrittenCommit] = list(after.written) if after else []
         self.commits = 0
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -56,24 +60,34 @@ class Writer:
                 if self._stop.wait(max(0.0, due - time.monotonic())):
                     return
                 due += self._pause_seconds
-                self.acknowledged[commit.aggregate.id] = self._append(commit)
+                self._write(commit)
                 self.commits += 1
         except BaseException as failure:  # noqa: BLE001 - looked at by the test
             self.failure = failure
 
-    def _append(self, commit: PlannedCommit) -> int:
-        """Append a commit, and return the version after it."""
+    def _write(self, commit: PlannedCommit) -> None:
+        """Append a commit, and remember it whatever comes of it."""
+        acknowledged: Acknowledged | None = None
+        aggregate = commit.aggregate
+        try:
+            done = self._append(commit)
+            acknowledged = Acknowledged(done.commit_id, done.first_sequence, done.version)
+        finally:
+            self.written.append(WrittenCommit(aggregate.id, aggregate.type, commit.events, acknowledged))
+        self.acknowledged[aggregate.id] = done.version
+
+    def _append(self, commit: PlannedCommit) -> AppendResult:
+        """Append a commit, and return what was told of it."""
         aggregate, expected = commit.aggregate, self.acknowledged.get(commit.aggregate.id, 0)
         if not self._patient:
-            return self._store.append(aggregate, commit.events, expected_version=expected).version
+            return self._store.append(aggregate, commit.events, expected_version=expected)
         for _ in range(REPEATS_MAX):
             try:
-                done = self._store.append(
+                return self._store.append(
                     aggregate, commit.events, expected_version=expected, idempotency_key=str(expected)
                 )
             except (TryLaterError, OutcomeUnknownError):
                 continue
-            return done.version
         raise AssertionError(f"an append did not get through in {REPEATS_MAX} calls")
 
     @property

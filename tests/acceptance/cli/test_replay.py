@@ -3,7 +3,8 @@
 import pytest
 
 from eventstore import AggregateRef, NewEvent
-from relay.demo.search import ElasticsearchReader
+from relay.testing.checker import WrittenCommit
+from tests.support import completeness
 from tests.support.ports import nobody
 from tests.support.proxy import door
 from tests.support.servers import Corner
@@ -15,13 +16,14 @@ AGGREGATES = ("SKU-1", "SKU-2", "SKU-3")
 COMMITS = 4
 
 
-def append_all(corner: Corner) -> None:
+def append_all(corner: Corner) -> list[WrittenCommit]:
     """Append commits of two events to each aggregate, in turns."""
-    store = corner.store()
+    written = []
     for number in range(COMMITS):
         for name in AGGREGATES:
             events = [NewEvent("A", {"n": 2 * number + 1}), NewEvent("B", {"n": 2 * number + 2})]
-            store.append(AggregateRef("ITEM", name), events, expected_version=2 * number)
+            written.append(completeness.append(corner, AggregateRef("ITEM", name), events, 2 * number))
+    return written
 
 
 def outbox_rows(corner: Corner) -> int:
@@ -33,15 +35,11 @@ def done(settled: int) -> dict[str, object]:
     return {"settled": settled, "handed_over": settled, "left": 0, "parked": 0, "waiting": 0, "complete": True}
 
 
-def all_in_order() -> dict[str, list[int]]:
-    return {name: [1, 2, 3, 4, 5, 6, 7, 8] for name in AGGREGATES}
-
-
 def test_it_empties_the_outbox_in_order(terminal, corner, witness):
     """
     With no relay running everything comes once, in order, and is indexed; a second run finds nothing to do.
     """
-    append_all(corner)
+    written = append_all(corner)
 
     first = terminal.run("relay", "replay", "--json")
     again = terminal.run("relay", "replay")
@@ -51,20 +49,14 @@ def test_it_empties_the_outbox_in_order(terminal, corner, witness):
     assert first.document == {"version": 1, "status": "ok", "data": done(12), "diagnostics": []}
     assert first.err == again.err == ""
     assert again.out == "0 commits settled, 0 left in the outbox.\n"
-    assert witness.first_deliveries() == all_in_order()
-    assert len(witness.seen) == 24
-    assert outbox_rows(corner) == 0
-    reader = ElasticsearchReader(corner.elasticsearch_url, corner.names)
-    reader.refresh()
-    assert reader.count() == 24
-    reader.close()
+    assert completeness.check(corner, witness, written, repeats_max=0).events == 24
 
 
 def test_the_bus_is_out_of_reach(terminal, corner, witness):
     """
     It ends with 3, names the server and what to do, and nothing is lost: once the bus is there, all of it is delivered.
     """
-    append_all(corner)
+    written = append_all(corner)
     with door(corner.rabbitmq_url) as bus:
         there = terminal.with_settings(RELAY_RABBITMQ_URL=bus.url)
         refused = there.run("relay", "replay")
@@ -80,14 +72,14 @@ def test_the_bus_is_out_of_reach(terminal, corner, witness):
     assert "guest:guest" not in refused.err
     assert left == 12
     assert delivered.document == {"version": 1, "status": "ok", "data": done(12), "diagnostics": []}
-    assert witness.first_deliveries() == all_in_order()
+    completeness.check(corner, witness, written)
 
 
 def test_the_index_is_out_of_reach(terminal, corner, witness):
     """
     The bus gets everything, the rows stay owed to the index alone, and a later run brings nothing to the bus again.
     """
-    append_all(corner)
+    written = append_all(corner)
     with nobody() as port:
         there = terminal.with_settings(RELAY_ELASTICSEARCH_URL=f"http://127.0.0.1:{port}")
         refused = there.run("relay", "replay", "--json")
@@ -102,4 +94,4 @@ def test_the_index_is_out_of_reach(terminal, corner, witness):
     assert diagnostic.startswith(f"index: Elasticsearch at http://127.0.0.1:{port} does not answer ")
     assert (status["owed_to_bus"], status["owed_to_others_only"]) == (0, 12)
     assert delivered.document["data"] == done(12)
-    assert len(witness.seen) == 24
+    completeness.check(corner, witness, written, repeats_max=0)

@@ -94,7 +94,7 @@ def test_a_broker_that_was_away_is_caught_up_with(broker: Broker, tmp_path: Path
         assert stop_all(both) == [0, 0]
         died = [worker.name for worker in both if worker.named("part.died")]
 
-    check(corner, witness, writer)
+    check(corner, witness, writer.written)
     assert died == []
     assert owed >= PER_SECOND * seconds / 2
     assert 1 <= attempts <= ATTEMPTS_PER_SECOND_MAX * seconds * len(both)

@@ -50,7 +50,7 @@ def test_one_of_two_is_told_to_stop(any_corner: Corner, tmp_path: Path, figures:
         handed_over_seconds = stopped_seconds + table.await_carried_without(worker_id, keys, timeout_seconds=60)
         await_drained(corner, witness, writer, timeout_seconds=SCALE.drain_seconds)
         assert staying.stop() == 0
-        check(corner, witness, writer)
+        check(corner, witness, writer.written)
 
     pause_seconds = longest_pause_seconds(witness.first(), told_ms)
     figures.state(
@@ -89,7 +89,7 @@ def test_a_newcomer_gets_its_share(corner_of_shards: Corner, tmp_path: Path, fig
         await_drained(corner, witness, writer, timeout_seconds=SCALE.drain_seconds)
         settled = sorted(table.shares().values())
         assert stop_all([first, second]) == [0, 0]
-        check(corner, witness, writer)
+        check(corner, witness, writer.written)
 
     figures.state(shared_after_s=shared_seconds, repeats=witness.repeats())
     assert settled == [2, 2]

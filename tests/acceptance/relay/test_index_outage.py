@@ -103,7 +103,7 @@ def test_an_index_that_is_away_delays_nobody(
             records = [record for worker in both for record in worker.records()]
             troubled = sum(len(worker.named("destination.troubled")) for worker in both)
 
-        check(corner, witness, writer)
+        check(corner, witness, writer.written)
         delays: dict[str, list[float]] = {"calm": [], "outage": []}
         for seen in witness.first():
             at_ms = seen.at_ms - seen.delay_ms

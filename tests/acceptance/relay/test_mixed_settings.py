@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventstore import AggregateRef, NewEvent
+from tests.support.completeness import append, check, outbox_left
 from tests.support.figures import Figures
 from tests.support.foreign_worker import foreign_worker
 from tests.support.lease_table import LeaseTable
@@ -42,7 +43,7 @@ def test_another_duration_of_leases(corner: Corner, witness: Witness, tmp_path: 
     """
     Both values are named, the one that works is not disturbed; once it has stopped, the other one starts at once.
     """
-    store, table = corner.store(), LeaseTable(corner)
+    table = LeaseTable(corner)
     with workers(corner.environment, tmp_path, "old", sweep_min_age_seconds="60") as (old,):
         old.start()
         before = table.shard_leases()
@@ -53,17 +54,18 @@ def test_another_duration_of_leases(corner: Corner, witness: Witness, tmp_path: 
         assert [(each.owner, each.term) for each in table.shard_leases()] == [
             (each.owner, each.term) for each in before
         ]
-        store.append(ITEM, [NewEvent("A", {})], expected_version=0)
+        first = append(corner, ITEM, [NewEvent("A", {})], 0)
         until(lambda: len(witness.seen) == 1, "the first one delivers")
+        until(lambda: outbox_left(corner) == 0, "nothing is owed")
         assert old.stop() == 0
     other = {"lease_seconds": str(OTHER_SECONDS), "sweep_min_age_seconds": "60"}
     with workers(corner.environment, tmp_path, "new", **other) as (new,):
         new.start()
-        store.append(ITEM, [NewEvent("A", {})], expected_version=1)
+        second = append(corner, ITEM, [NewEvent("A", {})], 1)
         until(lambda: len(witness.seen) == 2, "the second one delivers")
+        until(lambda: outbox_left(corner) == 0, "nothing is owed")
         assert new.stop() == 0
-    assert witness.first_deliveries() == {"SKU-1": [1, 2]}
-    assert witness.repeats() == 0
+    check(corner, witness, [first, second], repeats_max=0)
 
 
 def test_another_bus(corner: Corner, tmp_path: Path) -> None:
@@ -124,16 +126,17 @@ def test_after_a_crash_of_the_last(corner: Corner, witness: Witness, tmp_path: P
         workers(corner.environment, tmp_path, "new", lease_seconds=str(OTHER_SECONDS)) as (new,),
     ):
         old.start()
-        corner.store().append(ITEM, [NewEvent("A", {})], expected_version=0)
+        first = append(corner, ITEM, [NewEvent("A", {})], 0)
         until(lambda: len(witness.seen) == 1, "the first one delivers")
         old.signal(signal.SIGKILL)
         old.wait()
-        corner.store().append(ITEM, [NewEvent("A", {})], expected_version=1)
+        second = append(corner, ITEM, [NewEvent("A", {})], 1)
         began = time.monotonic()
         new.start()
         started_seconds = time.monotonic() - began
         until(lambda: len(witness.first()) == 2, "the second one delivers")
+        until(lambda: outbox_left(corner) == 0, "nothing is owed")
         assert new.stop() == 0
-    assert witness.first_deliveries() == {"SKU-1": [1, 2]}
+    check(corner, witness, [first, second])
     figures.state(lease_s=LEASE_SECONDS, other_lease_s=OTHER_SECONDS, started_after_s=started_seconds)
     assert started_seconds <= JOIN_SECONDS

@@ -9,7 +9,7 @@ from eventstore import AggregateRef, NewEvent
 from relay.demo.search import ElasticsearchReader
 from tests.acceptance.cli.commands import Terminal
 from tests.support import retail_input
-from tests.support.completeness import outbox_left
+from tests.support.completeness import append, check, outbox_left
 from tests.support.figures import Figures
 from tests.support.relay_process import RelayProcess
 from tests.support.scale import SCALE
@@ -48,13 +48,13 @@ def test_a_message_over_the_limit(
     """
     Its aggregate waits, others flow, the index has all; after a restart with a larger limit, a release sends the chain.
     """
-    store = corner.store()
     others = retail_input.commits(40).commits
     with workers(corner.environment, tmp_path, "one", "two", bus_message_max_bytes=str(LIMIT_BYTES)) as both:
         start_all(both)
         texts = ["small", "x" * LIMIT_BYTES, "small", "x" * LIMIT_BYTES, "small"]
-        for number, text in enumerate(texts):
-            store.append(POISONED, [NewEvent("COUNTED", {"text": text})], expected_version=number)
+        poisoned = [
+            append(corner, POISONED, [NewEvent("COUNTED", {"text": text})], number) for number, text in enumerate(texts)
+        ]
         writer = Writer(corner, others).finish()
         until(lambda: parked_by(both) != [], "the large one is parked")
         until(lambda: len(witness.first()) >= writer.events + 1, "all others have come")
@@ -89,6 +89,7 @@ def test_a_message_over_the_limit(
         until(lambda: outbox_left(corner) == 0, "nothing is owed")
         assert stop_all(larger) == [0, 0]
     assert parked_by(larger) == []
+    check(corner, witness, [*writer.written, *poisoned])
     figures.state(parked=1, waited_behind=3, repeats=witness.repeats())
 
 
@@ -98,13 +99,13 @@ def test_a_document_that_the_index_rejects(
     """
     It is parked for the index and nothing waits; released it is parked again, and dropped it is owed no more.
     """
-    store = corner.store()
+    written = []
     index = ElasticsearchReader(corner.elasticsearch_url, corner.names)
     with workers(corner.environment, tmp_path, "one", "two") as both:
         start_all(both)
         for number in range(5):
             data = {REJECTED_KEY: 1} if number in {1, 3} else {"n": 1}
-            store.append(POISONED, [NewEvent("COUNTED", data)], expected_version=number)
+            written.append(append(corner, POISONED, [NewEvent("COUNTED", data)], number))
         until(lambda: witness.first_deliveries() == {POISONED.id: [1, 2, 3, 4, 5]}, "the bus has all")
         until(lambda: len(parked_by(both)) == 2, "two are parked")
         until(lambda: outbox_left(corner) == 2, "these two are owed")
@@ -126,5 +127,6 @@ def test_a_document_that_the_index_rejects(
         (POISONED.id, 4, "index", "document_parsing_exception"),
     ]
     assert found == 3
+    check(corner, witness, written, dropped=[("index", POISONED.id, 2), ("index", POISONED.id, 4)])
     assert audited.out.count("a key with NUL") == 2
     figures.state(parked=2, dropped=2, repeats=witness.repeats())

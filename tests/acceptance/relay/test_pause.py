@@ -67,7 +67,7 @@ def test_paused_and_resumed(corner: Corner, witness: Witness, tmp_path: Path, fi
         await_drained(corner, witness, writer, timeout_seconds=SCALE.drain_seconds)
         assert stop_all([one, two, late]) == [0, 0, 0]
         again = terminal.run("relay", "resume")
-    check(corner, witness, writer)
+    check(corner, witness, writer.written)
 
     figures.state(
         lease_s=SCALE.lease_seconds,

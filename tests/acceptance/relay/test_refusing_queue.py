@@ -12,6 +12,7 @@ import pytest
 
 from eventstore import AggregateRef, NewEvent
 from relay.destinations.bus.rabbitmq import RabbitSettings, open_connection
+from tests.support.completeness import append, check
 from tests.support.figures import Figures, quantile
 from tests.support.scale import SCALE
 from tests.support.servers import Corner
@@ -64,7 +65,6 @@ def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_p
     """
     Others go on; the refused ones are tried seldom, are named, stay owed, and go when there is room again.
     """
-    store = corner.store()
     add_full_queue(corner, "REFUSED")
     with (
         contextlib.ExitStack() as at_the_end,
@@ -72,11 +72,11 @@ def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_p
     ):
         at_the_end.callback(remove_queue, corner)
         relay.start()
-        for number in range(VICTIMS):
-            store.append(AggregateRef("ITEM", f"victim-{number}"), [NewEvent("REFUSED", {})], expected_version=0)
+        victims = [AggregateRef("ITEM", f"victim-{number}") for number in range(VICTIMS)]
+        written = [append(corner, victim, [NewEvent("REFUSED", {})], 0) for victim in victims]
         until(lambda: len(relay.named("bus.refused")) >= VICTIMS, "all are refused once")
-        for number in range(OTHERS):
-            store.append(AggregateRef("ITEM", f"other-{number}"), [NewEvent("TAKEN", {})], expected_version=0)
+        bystanders = [AggregateRef("ITEM", f"other-{number}") for number in range(OTHERS)]
+        written += [append(corner, other, [NewEvent("TAKEN", {})], 0) for other in bystanders]
         until(lambda: others(witness) == OTHERS, "others go on")
         threading.Event().wait(WATCH_SECONDS)
         copies = Counter(seen.event_id for seen in list(witness.seen) if seen.aggregate_id.startswith("victim"))
@@ -90,6 +90,8 @@ def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_p
             timeout_seconds=2 * WATCH_SECONDS + SCALE.drain_seconds,
         )
         assert relay.stop() == 0
+    until(lambda: len(witness.first()) >= len(written), "everything is consumed")
+    check(corner, witness, written)
 
     figures.state(
         watched_s=WATCH_SECONDS,

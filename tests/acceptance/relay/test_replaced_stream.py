@@ -55,7 +55,7 @@ def test_replaced_while_no_relay_runs(any_corner: Corner, tmp_path: Path, figure
         await_drained(corner, witness, writer, timeout_seconds=SCALE.drain_seconds)
         drained_seconds = time.monotonic() - began
         assert second.stop() == 0
-        check(corner, witness, writer)
+        check(corner, witness, writer.written)
 
     assert owed == 3 * PART
     figures.state(owed=owed, delivered_after_s=drained_seconds, repeats=witness.repeats())
@@ -85,6 +85,6 @@ def test_replaced_while_the_relay_runs(any_corner: Corner, tmp_path: Path, figur
         await_drained(corner, witness, writer, timeout_seconds=SCALE.drain_seconds)
         drained_seconds = time.monotonic() - began
         assert relay.stop() == 0
-        check(corner, witness, writer)
+        check(corner, witness, writer.written)
 
     figures.state(followed_after_s=followed_seconds, delivered_after_s=drained_seconds, repeats=witness.repeats())

@@ -71,7 +71,7 @@ def test_nothing_is_lost_in_rough_weather(rough_corner: Corner, tmp_path: Path, 
         opened = sum(len(worker.named("shard.opened")) for worker in all_three)
         finished = sum(len(worker.named("shard.finished")) for worker in all_three)
         assert stop_all(others) == [0, 0]
-        check(corner, witness, writer)
+        check(corner, witness, writer.written)
 
     figures.state(commits=writer.commits, shards_opened=opened, shards_finished=finished, repeats=witness.repeats())
     assert finished >= 1

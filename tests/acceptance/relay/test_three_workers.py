@@ -66,7 +66,7 @@ def test_killed_frozen_and_stopped(any_corner: Corner, tmp_path: Path, figures: 
         await_drained(corner, witness, writer, timeout_seconds=SCALE.drain_seconds)
         (last,) = alive.values()
         assert last.stop() == 0
-        check(corner, witness, writer)
+        check(corner, witness, writer.written)
         until(lambda: not table.workers() - {killed}, "those that stopped have taken their records away")
 
     figures.state(

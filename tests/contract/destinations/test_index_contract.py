@@ -112,6 +112,7 @@ def test_an_index_that_was_never_written(index_world):
 
     assert index_world.reader.count() == 0
     assert list(index_world.reader.event_ids()) == []
+    assert list(index_world.reader.documents()) == []
     assert index_world.reader.find_by_type("Placed", 10) == []
 
 
@@ -124,6 +125,35 @@ def test_more_ids_than_a_page(index_world):
     ids = list(index_world.reader.event_ids())
     assert len(ids) == 2500
     assert len(set(ids)) == 2500
+
+
+def test_documents_with_the_indices_they_are_in(index_world):
+    """Each with its id, its index and all that it holds, in order of ids, over pages."""
+    last = commit("z", data_json='{"price":1.50}', metadata_json='{"user":"u"}', timestamp_ms=JANUARY_ENDS_MS + 1)
+    deliver(index_world.index(), [[last], *(chain(f"a{number:03}", 1) for number in range(120))], 30)
+    index_world.reader.refresh()
+
+    found = list(index_world.reader.documents())
+
+    alias = index_world.names.alias
+    assert [each.document_id for each in found] == [*(f"a{number:03}:1" for number in range(120)), "z:1"]
+    assert {each.index for each in found[:-1]} == {f"{alias}-2025.01"}
+    assert found[-1].index == f"{alias}-2025.02"
+    assert found[-1].source == {
+        "aggregate_id": "z",
+        "aggregate_type": "Order",
+        "sequence_number": 1,
+        "event_type": "Placed",
+        "event_id": "z:1",
+        "commit_id": "z:1-1",
+        "commit_first": 1,
+        "commit_last": 1,
+        "timestamp": JANUARY_ENDS_MS + 1,
+        "schema_version": 1,
+        "epoch": 0,
+        "data": {"price": 1.5},
+        "metadata": {"user": "u"},
+    }
 
 
 def test_idle_and_close_at_any_time(index_world):

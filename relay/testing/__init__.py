@@ -1,7 +1,8 @@
 """A bus and an index in memory, for tests and for trying the relay without servers.
 
 They stand behind the same ports as RabbitMQ and Elasticsearch and pass the same contract tests; what they can be told
-to do wrong (nack, stall, block, drop, refuse, lose a reply) is what a relay must live with.
+to do wrong (nack, stall, block, drop, refuse, lose a reply) is what a relay must live with. What has arrived is
+judged by `relay.testing.checker`.
 """
 
 from relay.destinations.bus.broker import Acked, Blocked, BrokerError, BrokerEvent, Message, Nacked, Returned, Unblocked

@@ -8,7 +8,7 @@ from typing import Any
 from eventstore.model import AppendResult
 from relay.destinations.bus.broker import Message
 from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
-from relay.testing.checker import TrueEvent, UnreadableRowError
+from relay.testing.checker import TrueEvent
 from tests.simulation.content import document_faults, message_faults, stored_faults
 from tests.simulation.scheduler import Scheduler
 
@@ -171,7 +171,7 @@ class Ledger:
     def _read(self, item: Mapping[str, Any]) -> TrueEvent:
         try:
             return TrueEvent.from_row(item)
-        except UnreadableRowError as error:
+        except ValueError as error:
             self.broken("what is stored can be read", f"{item}: {error}")
             raise
 

@@ -17,6 +17,7 @@ PACKAGES = (
     "eventstore.aio",
     "eventstore.testing",
     "relay.testing",
+    "relay.testing.checker",
 )
 """Packages whose `__all__` is a promise to users."""
 

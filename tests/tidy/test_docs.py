@@ -43,6 +43,7 @@ from relay.operating.parked.selection import Selection
 from relay.outbox.row import RowId
 from relay.outbox.writer import OutboxWriter
 from relay.settings import RelaySettings
+from relay.testing.checker import Promise
 from tests.tidy import module_page, pages, sources
 from tests.tidy.pages import DOCS, ROOT, all_pages, code, rows
 
@@ -434,6 +435,12 @@ def test_changelog_of_the_first_version_names_every_public_name() -> None:
     """Who reads the changelog finds every public name of the library."""
     named = set(code((ROOT / "CHANGELOG.md").read_text("utf-8")))
     assert [name for name in eventstore.__all__ if name not in named] == []
+
+
+def test_promises_of_the_checker_are_those_it_knows() -> None:
+    """The page names every promise that can be seen to be broken, in the order of the code."""
+    shown = [row["promise"] for row in rows(DOCS / "how-to" / "check-a-deployment.md", "promise")]
+    assert shown == list(Promise)
 
 
 def test_index_of_decisions_says_what_the_pages_say() -> None:

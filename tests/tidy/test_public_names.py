@@ -14,6 +14,7 @@ import eventstore.aio
 import eventstore.search
 import eventstore.testing
 import relay.testing
+import relay.testing.checker
 from tests.tidy import api_source
 
 EVENTSTORE = [
@@ -208,12 +209,31 @@ RELAY_TESTING = [
     "Unblocked",
 ]
 
+RELAY_TESTING_CHECKER = [
+    "Acknowledged",
+    "BrokenPromise",
+    "CheckVerdict",
+    "DeliveryChecker",
+    "Discrepancy",
+    "IndexedDocument",
+    "MeantEvent",
+    "Promise",
+    "SentMessage",
+    "TrueEvent",
+    "WrittenCommit",
+    "document_discrepancies",
+    "index_of",
+    "meant_discrepancies",
+    "message_discrepancies",
+]
+
 PACKAGES = [
     (eventstore, EVENTSTORE),
     (eventstore.aio, EVENTSTORE_AIO),
     (eventstore.testing, EVENTSTORE_TESTING),
     (eventstore.search, EVENTSTORE_SEARCH),
     (relay.testing, RELAY_TESTING),
+    (relay.testing.checker, RELAY_TESTING_CHECKER),
 ]
 
 

@@ -8,7 +8,7 @@ from relay.testing.checker.broken import BrokenPromise
 from relay.testing.checker.checker import DeliveryChecker
 from relay.testing.checker.comparison import Discrepancy
 from relay.testing.checker.document import IndexedDocument, document_discrepancies, index_of
-from relay.testing.checker.event import TrueEvent, UnreadableRowError
+from relay.testing.checker.event import TrueEvent
 from relay.testing.checker.message import SentMessage, message_discrepancies
 from relay.testing.checker.promise import Promise
 from relay.testing.checker.verdict import CheckVerdict
@@ -25,7 +25,6 @@ __all__ = [
     "Promise",
     "SentMessage",
     "TrueEvent",
-    "UnreadableRowError",
     "WrittenCommit",
     "document_discrepancies",
     "index_of",

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from relay.testing.checker import message as message_format
 from relay.testing.checker.broken import BrokenPromise
 from relay.testing.checker.event import TrueEvent
-from relay.testing.checker.fingerprint import Fingerprint
+from relay.testing.checker.imprint import Imprint
 from relay.testing.checker.message import EPOCH, SEQUENCE_NUMBER, SUBJECT, SentMessage
 from relay.testing.checker.promise import Promise
 
 
 class BusView:
-    """Keeps a fingerprint of each event that came.
+    """Keeps an imprint of each event that came.
 
     Args:
         source: The CloudEvents source of the relay's messages.
@@ -27,8 +27,8 @@ class BusView:
         self.distinct = 0
         self._source = source
         self._repeats_max = repeats_max
-        self._judged: dict[str, Fingerprint] = {}
-        self._waiting: dict[str, Fingerprint] = {}
+        self._judged: dict[str, Imprint] = {}
+        self._waiting: dict[str, Imprint] = {}
         self._highest: dict[str, tuple[int, int]] = {}
 
     @property
@@ -44,10 +44,10 @@ class BusView:
         """Take the next message, and its event when that is known already; yield what it breaks."""
         self.messages += 1
         fields = message_format.fields_of(message)
-        fingerprint, event_id = Fingerprint.of(fields), message.message_id
+        imprint, event_id = Imprint.of(fields), message.message_id
         before = self._judged.get(event_id) or self._waiting.get(event_id)
         if before is not None:
-            changed = before.differing(fingerprint)
+            changed = before.differing(imprint)
             if changed:
                 now = "; ".join(f"{name} is {fields.get(name)!r}" for name in changed)
                 yield BrokenPromise(Promise.SAME_AGAIN, _place(message), f"{now}, and was another the first time")
@@ -55,9 +55,9 @@ class BusView:
         self.distinct += 1
         yield from self._look_at_order(message)
         if event is None:
-            self._waiting[event_id] = fingerprint
+            self._waiting[event_id] = imprint
             return
-        self._judged[event_id] = fingerprint
+        self._judged[event_id] = imprint
         faults = message_format.message_discrepancies(event, message, self._source)
         if faults:
             yield BrokenPromise(Promise.SENT_AS_STORED, str(event), "; ".join(map(str, faults)))
@@ -66,12 +66,12 @@ class BusView:
         """Learn at the end of an event that is stored; yield what its message breaks, or that there is none."""
         if self._judged.pop(event.event_id, None) is not None:
             return
-        fingerprint = self._waiting.pop(event.event_id, None)
-        if fingerprint is None:
+        imprint = self._waiting.pop(event.event_id, None)
+        if imprint is None:
             if not is_dropped:
                 yield BrokenPromise(Promise.SENT, str(event), "has not come")
             return
-        faults = fingerprint.discrepancies(message_format.wanted_fields(event, self._source))
+        faults = imprint.discrepancies(message_format.wanted_fields(event, self._source))
         if faults:
             yield BrokenPromise(Promise.SENT_AS_STORED, str(event), "; ".join(map(str, faults)))
 

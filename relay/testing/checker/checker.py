@@ -6,7 +6,7 @@ from typing import Any, Literal
 from relay.testing.checker.broken import BrokenPromise, BrokenPromises
 from relay.testing.checker.bus import BusView
 from relay.testing.checker.document import IndexedDocument
-from relay.testing.checker.event import TrueEvent, UnreadableRowError, misplaced_keys
+from relay.testing.checker.event import TrueEvent, misplaced_keys
 from relay.testing.checker.history import StoredHistory
 from relay.testing.checker.index import IndexView
 from relay.testing.checker.message import SentMessage
@@ -19,7 +19,7 @@ class DeliveryChecker:
     """Checks a store and its relay from outside: it is told what was seen, as plain values, and knows the promises.
 
     Whatever is known first is kept for what comes later. Of a message that comes before its event is known, and of a
-    document, a fingerprint is kept, so that a verdict names each field that is wrong, but not what stood there; told of
+    document, an imprint is kept, so that a verdict names each field that is wrong, but not what stood there; told of
     the row first, it names both, and keeps the whole event. What nobody tells it of it does not judge: without
     a `written` commit what is stored counts as what was meant.
 
@@ -129,7 +129,7 @@ class DeliveryChecker:
         """Return the event of a row, unless it has none or its id was met before, and what the row breaks by itself."""
         try:
             event = TrueEvent.from_row(row)
-        except UnreadableRowError as error:
+        except ValueError as error:
             where = f"the row {row.get('aggregateId')} {row.get('sequenceNumber')}"
             return None, self._broken.add([BrokenPromise(Promise.READABLE, where, str(error))])
         is_new = self._history.is_new(event)

@@ -11,10 +11,6 @@ TIMESTAMP_MAX_MS = 253_402_300_799_999
 """The end of the year 9999."""
 
 
-class UnreadableRowError(ValueError):
-    """A row of the events table that no event can be read from."""
-
-
 @dataclass(frozen=True, slots=True)
 class TrueEvent:
     """An event as it is stored.
@@ -57,7 +53,7 @@ class TrueEvent:
             row: As DynamoDB's low-level calls give it: `{"aggregateId": {"S": "order-17"}, …}`.
 
         Raises:
-            UnreadableRowError: An attribute is missing or of another kind, or payload or metadata are no JSON objects.
+            ValueError: An attribute is missing or of another kind, or payload or metadata are no JSON objects.
         """
         return cls(
             aggregate_id=_text(row, "aggregateId"),
@@ -101,21 +97,21 @@ _SHARDED = re.compile(r"(?P<value>.*)#(?P<shard>0|[1-9][0-9]*)", re.DOTALL)
 def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name, {}).get("S")
     if not isinstance(value, str):
-        raise UnreadableRowError(f"{name} is {row.get(name)!r}, not a text")
+        raise ValueError(f"{name} is {row.get(name)!r}, not a text")  # noqa: TRY004 - what is wrong is the row
     return value
 
 
 def _whole(row: Mapping[str, Any], name: str) -> int:
     value = row.get(name, {}).get("N")
     if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]+", value):
-        raise UnreadableRowError(f"{name} is {row.get(name)!r}, not a whole number")
+        raise ValueError(f"{name} is {row.get(name)!r}, not a whole number")
     return int(value)
 
 
 def _time(row: Mapping[str, Any], name: str) -> int:
     value = _whole(row, name)
     if not 0 <= value <= TIMESTAMP_MAX_MS:
-        raise UnreadableRowError(f"{name} is {value}, outside of the years 1970 to 9999")
+        raise ValueError(f"{name} is {value}, outside of the years 1970 to 9999")
     return value
 
 
@@ -124,7 +120,7 @@ def _json_object(row: Mapping[str, Any], name: str) -> str:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise UnreadableRowError(f"{name} is no JSON text: {error}") from error
+        raise ValueError(f"{name} is no JSON text: {error}") from error
     if not isinstance(value, dict):
-        raise UnreadableRowError(f"{name} is {text[:80]!r}, not a JSON object")
+        raise ValueError(f"{name} is {text[:80]!r}, not a JSON object")  # noqa: TRY004 - as above
     return text

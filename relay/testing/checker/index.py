@@ -6,12 +6,12 @@ from relay.testing.checker import document as document_form
 from relay.testing.checker.broken import BrokenPromise
 from relay.testing.checker.document import IndexedDocument
 from relay.testing.checker.event import TrueEvent
-from relay.testing.checker.fingerprint import Fingerprint
+from relay.testing.checker.imprint import Imprint
 from relay.testing.checker.promise import Promise
 
 
 class IndexView:
-    """Keeps of each document the index that it is in, and a fingerprint while its event is not known.
+    """Keeps of each document the index that it is in, and an imprint while its event is not known.
 
     Args:
         prefix: The store's prefix in names of indices.
@@ -23,7 +23,7 @@ class IndexView:
     def __init__(self, prefix: str) -> None:
         self.documents = 0
         self._prefix = prefix
-        self._held: dict[str, tuple[str, Fingerprint | None]] = {}
+        self._held: dict[str, tuple[str, Imprint | None]] = {}
 
     def indexed(self, document: IndexedDocument, event: TrueEvent | None) -> Iterator[BrokenPromise]:
         """Take a document, and its event when that is known already; yield what it breaks."""
@@ -33,8 +33,8 @@ class IndexView:
             yield BrokenPromise(Promise.ONE_DOCUMENT, document.document_id, both)
             return
         self.documents += 1
-        fingerprint = Fingerprint.of(document_form.fields_of(document)) if event is None else None
-        self._held[document.document_id] = (document.index, fingerprint)
+        imprint = Imprint.of(document_form.fields_of(document)) if event is None else None
+        self._held[document.document_id] = (document.index, imprint)
         faults = document_form.document_discrepancies(event, document) if event is not None else []
         if faults:
             yield BrokenPromise(Promise.INDEXED_AS_STORED, str(event), "; ".join(map(str, faults)))
@@ -46,11 +46,11 @@ class IndexView:
             if not is_dropped:
                 yield BrokenPromise(Promise.INDEXED, str(event), "has no document")
             return
-        index, fingerprint = held
+        index, imprint = held
         wanted = document_form.index_of(event, self._prefix)
         if index != wanted:
             yield BrokenPromise(Promise.OWN_MONTH, str(event), f"is in {index}, not in {wanted}")
-        faults = fingerprint.discrepancies(document_form.wanted_fields(event)) if fingerprint is not None else []
+        faults = imprint.discrepancies(document_form.wanted_fields(event)) if imprint is not None else []
         if faults:
             yield BrokenPromise(Promise.INDEXED_AS_STORED, str(event), "; ".join(map(str, faults)))
 

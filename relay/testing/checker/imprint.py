@@ -12,7 +12,7 @@ DIGEST_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Imprint:
     """Digests of fields.
 
     Attributes:
@@ -24,11 +24,11 @@ class Fingerprint:
     digests: bytes
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> "Fingerprint":
-        """Return the fingerprint of some fields."""
+    def of(cls, fields: Mapping[str, Any]) -> "Imprint":
+        """Return the imprint of some fields."""
         return cls(_shared(tuple(fields)), b"".join(map(_digest, fields.values())))
 
-    def differing(self, other: "Fingerprint") -> list[str]:
+    def differing(self, other: "Imprint") -> list[str]:
         """Return the names of fields that differ, or that only one of both has."""
         mine, theirs = self.by_name(), other.by_name()
         return [name for name in dict.fromkeys((*mine, *theirs)) if mine.get(name) != theirs.get(name)]
@@ -38,7 +38,7 @@ class Fingerprint:
         mine = self.by_name()
         return [
             Discrepancy(name, repr(wanted[name]) if name in wanted else ABSENT, None if name in mine else ABSENT)
-            for name in self.differing(Fingerprint.of(wanted))
+            for name in self.differing(Imprint.of(wanted))
         ]
 
     def by_name(self) -> dict[str, bytes]:

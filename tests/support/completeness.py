@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from eventstore import AggregateRef, AppendResult, NewEvent, TableNames
+from eventstore import AggregateRef, EventStore, NewEvent, TableNames
 from eventstore.system import SystemRuntime
 from relay.demo import truth
 from relay.demo.search import ElasticsearchReader
@@ -30,15 +30,13 @@ def await_drained(corner: Corner, witness: Witness, writer: Writer, *, timeout_s
     until(lambda: len(witness.first()) >= writer.events, "everything is consumed")
 
 
-def append(corner: Corner, aggregate: AggregateRef, events: Sequence[NewEvent], expected_version: int) -> WrittenCommit:
+def append(
+    store: EventStore, aggregate: AggregateRef, events: Sequence[NewEvent], expected_version: int
+) -> WrittenCommit:
     """Append a commit, and return what its writer means and was told."""
-    return told(events, corner.store().append(aggregate, events, expected_version=expected_version))
-
-
-def told(events: Sequence[NewEvent], result: AppendResult) -> WrittenCommit:
-    """Return what the writer of a commit means and was told."""
-    acknowledged = Acknowledged(result.commit_id, result.first_sequence, result.version)
-    return WrittenCommit(result.aggregate.id, result.aggregate.type, events, acknowledged)
+    result = store.append(aggregate, events, expected_version=expected_version)
+    told = Acknowledged(result.commit_id, result.first_sequence, result.version)
+    return WrittenCommit(aggregate.id, aggregate.type, events, told)
 
 
 def check(

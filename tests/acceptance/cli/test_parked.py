@@ -16,8 +16,8 @@ def mark(error_class: str) -> dict[str, object]:
 
 
 def append(corner: Corner, name: str, count: int) -> list[WrittenCommit]:
-    item = AggregateRef("ITEM", name)
-    return [completeness.append(corner, item, [NewEvent("A", {"n": each + 1})], each) for each in range(count)]
+    store, item = corner.store(), AggregateRef("ITEM", name)
+    return [completeness.append(store, item, [NewEvent("A", {"n": each + 1})], each) for each in range(count)]
 
 
 def change(corner: Corner, name: str, last: int, **attributes: object) -> None:

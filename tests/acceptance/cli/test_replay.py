@@ -18,11 +18,11 @@ COMMITS = 4
 
 def append_all(corner: Corner) -> list[WrittenCommit]:
     """Append commits of two events to each aggregate, in turns."""
-    written = []
+    store, written = corner.store(), []
     for number in range(COMMITS):
         for name in AGGREGATES:
             events = [NewEvent("A", {"n": 2 * number + 1}), NewEvent("B", {"n": 2 * number + 2})]
-            written.append(completeness.append(corner, AggregateRef("ITEM", name), events, 2 * number))
+            written.append(completeness.append(store, AggregateRef("ITEM", name), events, 2 * number))
     return written
 
 

@@ -53,7 +53,7 @@ def test_a_bus_that_comes_late(terminal, corner, witness):
     with door(corner.rabbitmq_url) as bus:
         there = terminal.with_settings(RELAY_RABBITMQ_URL=bus.url, RELAY_LOG_FORMAT="json")
         with there.start("relay", "run") as relay:
-            written = append(corner, ITEM, [NewEvent("A", {}), NewEvent("B", {})], 0)
+            written = append(corner.store(), ITEM, [NewEvent("A", {}), NewEvent("B", {})], 0)
             until(lambda: len(events_named(relay, "bus.lost")) >= 3, "the bus was tried three times")
             troubled = events_named(relay, "destination.troubled")
             bus.open()
@@ -119,7 +119,8 @@ def test_two_at_once(terminal, corner, witness):
         until(lambda: "shard.opened" in one.err + other.err, "one of them carries the shard")
         one.until_said("relay.started")
         other.until_said("relay.started")
-        written = [append(corner, ITEM, [NewEvent("A", {"n": number})], number) for number in range(30)]
+        store = corner.store()
+        written = [append(store, ITEM, [NewEvent("A", {"n": number})], number) for number in range(30)]
         until(lambda: len(witness.first_deliveries().get("SKU-1", [])) >= 30, "every event came")
         until(lambda: outbox_left(corner) == 0, "everything is settled")
         for relay in (one, other):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventstore import AggregateRef, NewEvent
+from relay.testing.checker import WrittenCommit
 from tests.support.completeness import append, check, outbox_left
 from tests.support.figures import Figures
 from tests.support.lease_table import LeaseTable
@@ -29,7 +30,8 @@ def test_each_death_is_found_in_time(any_corner: Corner, tmp_path: Path, figures
     """
     Time after time the one that carries is killed: the other carries on in time, and what is appended then arrives.
     """
-    corner, table, written = any_corner, LeaseTable(any_corner), []
+    corner, table, store = any_corner, LeaseTable(any_corner), any_corner.store()
+    written: list[WrittenCommit] = []
     found: list[float] = []
     delivered: list[float] = []
     with (
@@ -49,7 +51,7 @@ def test_each_death_is_found_in_time(any_corner: Corner, tmp_path: Path, figures
             victim.signal(signal.SIGKILL)
             began = time.monotonic()
             victim.wait()
-            written.append(append(corner, ITEM, [NewEvent("A", {})], number))
+            written.append(append(store, ITEM, [NewEvent("A", {})], number))
             found.append(table.await_carried_without(worker_id, keys, timeout_seconds=SCALE.drain_seconds))
             until(lambda count=number: len(witness.first()) > count, "what was appended arrives")
             delivered.append(time.monotonic() - began)

@@ -43,7 +43,7 @@ def test_another_duration_of_leases(corner: Corner, witness: Witness, tmp_path: 
     """
     Both values are named, the one that works is not disturbed; once it has stopped, the other one starts at once.
     """
-    table = LeaseTable(corner)
+    store, table = corner.store(), LeaseTable(corner)
     with workers(corner.environment, tmp_path, "old", sweep_min_age_seconds="60") as (old,):
         old.start()
         before = table.shard_leases()
@@ -54,14 +54,14 @@ def test_another_duration_of_leases(corner: Corner, witness: Witness, tmp_path: 
         assert [(each.owner, each.term) for each in table.shard_leases()] == [
             (each.owner, each.term) for each in before
         ]
-        first = append(corner, ITEM, [NewEvent("A", {})], 0)
+        first = append(store, ITEM, [NewEvent("A", {})], 0)
         until(lambda: len(witness.seen) == 1, "the first one delivers")
         until(lambda: outbox_left(corner) == 0, "nothing is owed")
         assert old.stop() == 0
     other = {"lease_seconds": str(OTHER_SECONDS), "sweep_min_age_seconds": "60"}
     with workers(corner.environment, tmp_path, "new", **other) as (new,):
         new.start()
-        second = append(corner, ITEM, [NewEvent("A", {})], 1)
+        second = append(store, ITEM, [NewEvent("A", {})], 1)
         until(lambda: len(witness.seen) == 2, "the second one delivers")
         until(lambda: outbox_left(corner) == 0, "nothing is owed")
         assert new.stop() == 0
@@ -126,11 +126,12 @@ def test_after_a_crash_of_the_last(corner: Corner, witness: Witness, tmp_path: P
         workers(corner.environment, tmp_path, "new", lease_seconds=str(OTHER_SECONDS)) as (new,),
     ):
         old.start()
-        first = append(corner, ITEM, [NewEvent("A", {})], 0)
+        store = corner.store()
+        first = append(store, ITEM, [NewEvent("A", {})], 0)
         until(lambda: len(witness.seen) == 1, "the first one delivers")
         old.signal(signal.SIGKILL)
         old.wait()
-        second = append(corner, ITEM, [NewEvent("A", {})], 1)
+        second = append(store, ITEM, [NewEvent("A", {})], 1)
         began = time.monotonic()
         new.start()
         started_seconds = time.monotonic() - began

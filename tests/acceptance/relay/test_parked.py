@@ -48,12 +48,13 @@ def test_a_message_over_the_limit(
     """
     Its aggregate waits, others flow, the index has all; after a restart with a larger limit, a release sends the chain.
     """
+    store = corner.store()
     others = retail_input.commits(40).commits
     with workers(corner.environment, tmp_path, "one", "two", bus_message_max_bytes=str(LIMIT_BYTES)) as both:
         start_all(both)
         texts = ["small", "x" * LIMIT_BYTES, "small", "x" * LIMIT_BYTES, "small"]
         poisoned = [
-            append(corner, POISONED, [NewEvent("COUNTED", {"text": text})], number) for number, text in enumerate(texts)
+            append(store, POISONED, [NewEvent("COUNTED", {"text": text})], number) for number, text in enumerate(texts)
         ]
         writer = Writer(corner, others).finish()
         until(lambda: parked_by(both) != [], "the large one is parked")
@@ -99,13 +100,13 @@ def test_a_document_that_the_index_rejects(
     """
     It is parked for the index and nothing waits; released it is parked again, and dropped it is owed no more.
     """
-    written = []
+    store, written = corner.store(), []
     index = ElasticsearchReader(corner.elasticsearch_url, corner.names)
     with workers(corner.environment, tmp_path, "one", "two") as both:
         start_all(both)
         for number in range(5):
             data = {REJECTED_KEY: 1} if number in {1, 3} else {"n": 1}
-            written.append(append(corner, POISONED, [NewEvent("COUNTED", data)], number))
+            written.append(append(store, POISONED, [NewEvent("COUNTED", data)], number))
         until(lambda: witness.first_deliveries() == {POISONED.id: [1, 2, 3, 4, 5]}, "the bus has all")
         until(lambda: len(parked_by(both)) == 2, "two are parked")
         until(lambda: outbox_left(corner) == 2, "these two are owed")

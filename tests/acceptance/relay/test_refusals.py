@@ -170,8 +170,8 @@ def test_a_stream_that_is_switched_off(corner: Corner, witness: Witness, tmp_pat
         relay.start()
         stream_switch.switch_off(corner)
         until(lambda: "NEW_IMAGE" in relay.log_text(), "it is said how to get the stream back")
-        item = AggregateRef("ITEM", "SKU-1")
-        written = [append(corner, item, [NewEvent("A", {})], number) for number in range(5)]
+        store, item = corner.store(), AggregateRef("ITEM", "SKU-1")
+        written = [append(store, item, [NewEvent("A", {})], number) for number in range(5)]
         said = len(relay.records())
         threading.Event().wait(WATCH_SECONDS)
         said = len(relay.records()) - said

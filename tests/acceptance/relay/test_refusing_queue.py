@@ -65,6 +65,7 @@ def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_p
     """
     Others go on; the refused ones are tried seldom, are named, stay owed, and go when there is room again.
     """
+    store = corner.store()
     add_full_queue(corner, "REFUSED")
     with (
         contextlib.ExitStack() as at_the_end,
@@ -73,10 +74,10 @@ def test_a_full_queue_harms_only_its_own(corner: Corner, witness: Witness, tmp_p
         at_the_end.callback(remove_queue, corner)
         relay.start()
         victims = [AggregateRef("ITEM", f"victim-{number}") for number in range(VICTIMS)]
-        written = [append(corner, victim, [NewEvent("REFUSED", {})], 0) for victim in victims]
+        written = [append(store, victim, [NewEvent("REFUSED", {})], 0) for victim in victims]
         until(lambda: len(relay.named("bus.refused")) >= VICTIMS, "all are refused once")
         bystanders = [AggregateRef("ITEM", f"other-{number}") for number in range(OTHERS)]
-        written += [append(corner, other, [NewEvent("TAKEN", {})], 0) for other in bystanders]
+        written += [append(store, other, [NewEvent("TAKEN", {})], 0) for other in bystanders]
         until(lambda: others(witness) == OTHERS, "others go on")
         threading.Event().wait(WATCH_SECONDS)
         copies = Counter(seen.event_id for seen in list(witness.seen) if seen.aggregate_id.startswith("victim"))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from eventstore import EventStore
-from eventstore.context import StoreOptions
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, TableMissingError, TryLaterError
 from relay.assembly import Relay
@@ -217,7 +216,7 @@ class Processes:
 
     def open_store(self, runtime: SimulatedRuntime) -> EventStore:
         """Open the store in a process."""
-        options = StoreOptions(embed_max_bytes=self._settings.embed_max_bytes)
+        options = self._settings.small.options(self._settings.embed_max_bytes)
         return EventStore.open(self._passage.database.client(), options=options, runtime=runtime)
 
     def runtime(self, kind: str) -> SimulatedRuntime:
@@ -232,7 +231,11 @@ class Processes:
         if is_odd:
             assembly = replace(assembly, lease_seconds=settings.other_lease_seconds)
         bus_settings = BusSettings(window=settings.window, message_max_bytes=self._message_max_bytes)
-        index_settings = IndexSettings(batch_max_events=settings.batch_max_events, bulk_timeout_seconds=5.0)
+        index_settings = IndexSettings(
+            batch_max_bytes=settings.small.batch_max_bytes,
+            batch_max_events=settings.batch_max_events,
+            bulk_timeout_seconds=5.0,
+        )
         relay = Relay(
             client=self._passage.database.client(),
             streams=self._passage.database.streams_client(),

@@ -141,7 +141,8 @@ class Standing:
     def _sweep_seconds(self, commits: int) -> float:
         """Return how long the sweep may need for what a new owner does not keep: page by page, each in its time."""
         relay = self._trials._settings.relay
-        pages = commits / max(1, min(relay.sweep.page_max_rows, relay.flow.commits_max // SHARE))
+        rows = min(relay.sweep.page_max_rows, self._trials._settings.small.page_items)
+        pages = commits / max(1, min(rows, relay.flow.commits_max // SHARE))
         return relay.sweep.min_age_seconds + pages * SWEEP_PAGE_SECONDS if commits > relay.flow.kept_max else 0.0
 
     def _let_pass(self, seconds: float) -> None:

@@ -110,6 +110,7 @@ def simulate(plan: Plan) -> Run:
     failure: BaseException | None = None
     watchers = (world.fleet, world.bounds, world.generations, world.patience)
     with _marking(world.coverage), ExitStack() as stack:
+        stack.enter_context(settings_of(plan).small.applied())
         for watcher in watchers:
             stack.enter_context(watcher.watching())
         try:
@@ -268,10 +269,13 @@ class World:
         self.scheduler.on_step = self._processes.strike
         self._chance.is_stormy = True
         self._passage.database.weather = AwsWeather(
-            **self._chance.rates_of("aws"), hide_ms_max=self._settings.hide_ms, trim_after_ms=self._settings.trim_ms
+            **self._chance.rates_of("aws"),
+            hide_ms_max=self._settings.hide_ms,
+            trim_after_ms=self._settings.trim_ms,
+            page_items_max=self._settings.small.page_items,
         )
         self._storm()
-        self._passage.database.weather = AwsWeather()
+        self._passage.database.weather = AwsWeather(page_items_max=self._settings.small.page_items)
         self._weather.clear_up()
         self.generations.clear_up()
         self._calm()

@@ -91,7 +91,9 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
     if count > BATCH_GET_MAX:
         raise validation("Too many items requested for the BatchGetItem call")
     tally = CapacityTally(request)
-    left_bytes = BATCH_GET_MAX_BYTES
+    left_bytes, left_items = BATCH_GET_MAX_BYTES, count
+    if engine.faults is not None:
+        left_items = min(count, engine.faults.chance.weather.page_items_max)
     put_off: frozenset[int] = frozenset()
     if engine.faults is not None and count > 1 and engine.faults.chance.meets("unprocessed"):
         put_off = engine.faults.chance.some(count)
@@ -110,11 +112,12 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
             number += 1
             found = engine.see(table, key, consistent=consistent)
             size = 0 if found is None else found.size_bytes
-            if size > left_bytes or number in put_off:
+            if size > left_bytes or left_items == 0 or number in put_off:
                 rest = unprocessed.setdefault(name, {**wanted, "Keys": []})
                 rest["Keys"].append(wanted["Keys"][place])
                 continue
             left_bytes -= size
+            left_items -= found is not None
             tally.read(table.name, size, factor=units_factor)
             if found is not None:
                 item = copy_item(found.attributes) if projection is None else projection.of(found.attributes)

@@ -20,11 +20,13 @@ from tests.simulation.chance import Chance
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.ledger import Ledger
 from tests.simulation.primitives import SimulatedFlag
+from tests.simulation.reach import Reach
 from tests.simulation.repeats import Repeats, Unread
 from tests.simulation.scheduler import Process, Scheduler, microseconds
 
 NO_ROUTE = 312
-
+PERSISTENT = 2
+"""The delivery mode of messages that outlive a restart. Source: AMQP 0-9-1, 1.8.3.7."""
 
 _TOGETHER = 0.7
 """Chance that what becomes of a message is said together with what becomes of the next one."""
@@ -81,6 +83,7 @@ class SimulatedBroker:
         self.chance = chance
         self.window = window
         self.queues: list[SimulatedQueue] = []
+        self.reach = Reach()
         self.is_down = False
         self.is_stalled = False
         self.is_unroutable = False
@@ -96,7 +99,7 @@ class SimulatedBroker:
     def connect(self) -> "SimulatedSession":
         """See `Broker.connect`."""
         self.scheduler.step("bus.connect")
-        if self.is_down:
+        if self.is_down or self.reach.is_lost_for(self.scheduler):
             raise BrokerLostError("out of reach")
         session = SimulatedSession(self, self.scheduler.current.process)
         if self.blocked is not None:
@@ -114,6 +117,12 @@ class SimulatedBroker:
         """Break every connection."""
         for session in tuple(self._sessions):
             self.drop(session)
+
+    def restart(self) -> None:
+        """Restart: connections break, and of what lies in queues only durable messages are there afterwards."""
+        self.drop_all()
+        for queue in self.queues:
+            queue.lose_transient()
 
     def bury(self, process: Process) -> None:
         """Break the connections of a process that has crashed."""
@@ -156,7 +165,7 @@ class SimulatedBroker:
             if queue.is_silent:
                 fate.silent.append(queue)
                 continue
-            queue.offer(known_as, number)
+            queue.offer(known_as, number, is_durable=message.delivery_mode == PERSISTENT)
             fate.seconds = max(fate.seconds, queue.slow_seconds)
         if fate.silent:
             self._unheard.append(Unheard(message, known_as, fate, session, tag, tuple(self.queues)))
@@ -173,7 +182,8 @@ class SimulatedBroker:
             if lost:
                 each.fate.is_rejected = True  # though nobody says so
             else:
-                queue.offer(each.known_as, _place_of(each.message)[1])
+                is_durable = each.message.delivery_mode == PERSISTENT
+                queue.offer(each.known_as, _place_of(each.message)[1], is_durable=is_durable)
             if not (each.fate.silent or each.fate.is_rejected):
                 self._ledger.take_message(each.message, each.known_as)
                 for late in self.queues:
@@ -208,6 +218,8 @@ class SimulatedSession:
 
     def __init__(self, broker: SimulatedBroker, process: Process) -> None:
         self.process = process
+        self.confirms = True
+        """Whether it is in confirm mode; otherwise the broker never says that it has a message."""
         self.wire: deque[tuple[int, Message]] = deque()
         self.unanswered: dict[int, tuple[str, float]] = {}
         self._confirmed: list[int] = []
@@ -322,7 +334,8 @@ class SimulatedSession:
 
     def _answer(self, tag: int, message: Message) -> None:
         if self._broker.is_unroutable:
-            self._said.append(Returned(message.message_id, NO_ROUTE, "NO_ROUTE"))
+            if getattr(message, "mandatory", True):
+                self._said.append(Returned(message.message_id, NO_ROUTE, "NO_ROUTE"))
             self._confirmed.append(tag)
             return
         fate = self._broker.take(message, self, tag)
@@ -339,7 +352,8 @@ class SimulatedSession:
 
     def _say(self) -> None:
         """Say what is known; a broker puts some of it together."""
-        self._said += answers(self._confirmed, self._rejected, self._open)
+        if self.confirms:
+            self._said += answers(self._confirmed, self._rejected, self._open)
         for tag in (*self._confirmed, *self._rejected):
             self.unanswered.pop(tag, None)
         self._confirmed.clear()

@@ -86,6 +86,15 @@ FAULTS: dict[str, float] = {
     "event.too_large": 0.02,
     # Of the tables, per look
     **({"weather.remake_tables": 0.02, "weather.restore_tables": 0.02} if TABLES_ARE_REMADE else {}),
+    # Of servers as a whole, and of the way to them, per look; see `outages`
+    "weather.dynamo_down": 0.02,
+    "weather.cut_off_from_dynamo": 0.03,
+    "weather.cut_off_from_bus": 0.02,
+    "weather.cut_off_from_index": 0.02,
+    "weather.bus_restarts": 0.02,
+    "pause.long": 0.0001,
+    # Of the store record, per look; see `epochs`
+    "weather.raise_epoch": 0.02,
 }
 """Each kind of fault with its usual chance."""
 

@@ -15,6 +15,7 @@ from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from eventstore.testing.dynamodb.storage.items import Change
 from tests.simulation.chance import Chance
+from tests.simulation.reach import Reach
 from tests.simulation.scheduler import Scheduler
 
 Reply = dict[str, Any]
@@ -30,6 +31,7 @@ class SimulatedPassage:
         self.database: InMemoryDynamoDB
         self._scheduler = scheduler
         self._chance = chance
+        self.reach = Reach()
         self._is_direct = False
 
     @contextmanager
@@ -47,7 +49,7 @@ class SimulatedPassage:
             return effect()
         self._scheduler.step(operation)
         self._let_time_pass()
-        if self._chance.strikes("dynamo.unreachable"):
+        if self.reach.is_lost_for(self._scheduler) or self._chance.strikes("dynamo.unreachable"):
             raise EndpointConnectionError(endpoint_url=_URL)
         try:
             reply = effect()

@@ -8,6 +8,7 @@ from relay.destinations.index.client import IndexLostError, IndexRefusedError, T
 from relay.destinations.index.holdings import Holdings
 from tests.simulation.chance import Chance
 from tests.simulation.ledger import Ledger
+from tests.simulation.reach import Reach
 from tests.simulation.scheduler import Scheduler
 
 CREATED = 201
@@ -20,6 +21,7 @@ class SimulatedIndex:
         self._scheduler = scheduler
         self._chance = chance
         self._ledger = ledger
+        self.reach = Reach()
         self.is_down = False
         self.refuses = False
         self.takes_poison = False
@@ -66,7 +68,7 @@ class SimulatedIndex:
         """See `IndexClient.close`."""
 
     def _answer_or_not(self, timeout_seconds: float) -> None:
-        if self.is_down:
+        if self.is_down or self.reach.is_lost_for(self._scheduler):
             self._scheduler.wait("index.down", None, min(timeout_seconds, 0.2))
             raise IndexLostError("down")
         if self.refuses:

@@ -11,6 +11,7 @@ from eventstore.errors import EventStoreError, TableMissingError, TryLaterError
 from relay.assembly import Relay
 from relay.daemon import PartDiedError
 from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitBroker
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
@@ -23,16 +24,20 @@ from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
 from tests.simulation.primitives import SimulatedFlag, SimulatedRuntime
+from tests.simulation.rabbit import URL
 from tests.simulation.scheduler import START_MS, Process, Scheduler, Task
 from tests.simulation.settings import WorldSettings
 from tests.simulation.writers import Writer
 
 OPERATOR_REFUSALS_MAX = 3
 LARGE_BYTES = 1 << 20
-
-_BEGUN_IN_THE_STORM = frozenset({"pause", "slow", "applying", "index.slow"})
-"""Waits that only a storm begins; they may end in the calm."""
 """Larger than any message; the limit once an operator has raised it."""
+
+LONG_PAUSES = (65.0, 130.0)
+"""Longer than any lease, any time-out of the product, and than others remember a worker that is gone."""
+
+_BEGUN_IN_THE_STORM = frozenset({"pause", "slow", "applying", "index.slow", "no answer"})
+"""Waits that only a storm begins; they may end in the calm."""
 
 
 @dataclass(slots=True)
@@ -104,6 +109,10 @@ class Processes:
             self._scheduler.wait("pause", None, self._chance.stream("pause seconds").choice((0.5, 5.0, 35.0)))
         elif self._chance.strikes("pause.process"):
             seconds = self._chance.stream("pause seconds").choice((1.0, 5.0, 15.0, 35.0))
+            self._scheduler.suspend(process, seconds)
+            self._scheduler.wait("pause", None, seconds)
+        elif self._chance.strikes("pause.long"):
+            seconds = self._chance.stream("pause.long seconds").choice(LONG_PAUSES)
             self._scheduler.suspend(process, seconds)
             self._scheduler.wait("pause", None, seconds)
 
@@ -240,7 +249,7 @@ class Processes:
             client=self._passage.database.client(),
             streams=self._passage.database.streams_client(),
             tables=TableNames(),
-            bus=Bus(self._broker, runtime, bus_settings),
+            bus=Bus(RabbitBroker(URL), runtime, bus_settings),
             sides=(Index(self._index, runtime, index_settings),),
             runtime=runtime,
             settings=assembly,

@@ -24,9 +24,11 @@ from tests.simulation.generations import Generations
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
+from tests.simulation.outages import Outages
 from tests.simulation.patience import Patience
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes
+from tests.simulation.rabbit import connected
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.settings import WorldSettings, draw
 from tests.simulation.standing import Standing
@@ -111,6 +113,7 @@ def simulate(plan: Plan) -> Run:
     watchers = (world.fleet, world.bounds, world.generations, world.patience)
     with _marking(world.coverage), ExitStack() as stack:
         stack.enter_context(settings_of(plan).small.applied())
+        stack.enter_context(connected(world.broker))
         for watcher in watchers:
             stack.enter_context(watcher.watching())
         try:
@@ -152,7 +155,7 @@ class World:
         self._ledger = Ledger(self.scheduler)
         self._passage = SimulatedPassage(self.scheduler, self._chance)
         self.fleet = FleetWatch(self._ledger, self.scheduler)
-        self._broker = SimulatedBroker(
+        self._broker = self.broker = SimulatedBroker(
             self.scheduler,
             self._chance,
             self._ledger,
@@ -203,6 +206,14 @@ class World:
             index=self._index,
             processes=self._processes,
             checkers=self._checkers,
+        )
+        self._outages = Outages(
+            self.scheduler,
+            self._chance,
+            passage=self._passage,
+            broker=self._broker,
+            index=self._index,
+            processes=self._processes,
         )
         self._trials = Trials(
             self._settings,
@@ -277,6 +288,7 @@ class World:
         self._storm()
         self._passage.database.weather = AwsWeather(page_items_max=self._settings.small.page_items)
         self._weather.clear_up()
+        self._outages.clear_up()
         self.generations.clear_up()
         self._calm()
         self._broker.repeats.is_calm &= self._settings.trial != "crash"
@@ -299,6 +311,7 @@ class World:
                 self._ledger.broken("a run does something", f"{self.scheduler.steps} steps in {STORM_SECONDS_MAX} s")
             self._look_after_writers()
             self._weather.look()
+            self._outages.look()
             self.generations.look()
             self._consume()
             looks += 1

@@ -11,6 +11,7 @@ from relay.destinations.bus.broker import (
     BrokerEvent,
     BrokerLostError,
     Message,
+    MessageTooLargeError,
     Returned,
     Unblocked,
 )
@@ -88,6 +89,8 @@ class SimulatedBroker:
         self.is_stalled = False
         self.is_unroutable = False
         self.blocked: Blocked | None = None
+        self.message_max_bytes: int | None = None
+        """The broker's own `max_message_size`: a larger one ends the connection that brought it."""
         self.ledger = self._ledger = ledger
         self.patience_seconds = patience_seconds
         self._sessions: list[SimulatedSession] = []
@@ -238,7 +241,10 @@ class SimulatedSession:
         """See `BrokerSession.publish`."""
         self._scheduler.step("bus.publish")
         self._raise_if_broken()
-        chance = self._broker.chance
+        chance, most = self._broker.chance, self._broker.message_max_bytes
+        if most is not None and len(message.body) > most:
+            self._broker.drop(self)
+            raise MessageTooLargeError(most)
         if chance.strikes("bus.drop_before"):
             self._broker.drop(self)
         self._raise_if_broken()

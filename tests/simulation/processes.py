@@ -89,7 +89,9 @@ class Processes:
         self._index = index
         self._operators = operators
         self._draw = chance.stream("processes")
-        self._message_max_bytes = settings.message_max_bytes
+        self.on_opening: Callable[[], None] = lambda: None
+        self._message_max_bytes = settings.message_max_bytes if settings.small.is_limit_known else LARGE_BYTES
+        broker.message_max_bytes = settings.message_max_bytes
         self._count = 0
         self.relays = [Slot() for _ in range(settings.workers)]
         self.operator: Task | None = None
@@ -193,7 +195,7 @@ class Processes:
     def heal(self) -> int:
         """Let both destinations take whatever they refused; return how large a message may be from now on."""
         self._index.takes_poison = True
-        self._message_max_bytes = LARGE_BYTES
+        self._message_max_bytes = self._broker.message_max_bytes = LARGE_BYTES
         return LARGE_BYTES
 
     def start_replay(self) -> None:
@@ -225,6 +227,7 @@ class Processes:
 
     def open_store(self, runtime: SimulatedRuntime) -> EventStore:
         """Open the store in a process."""
+        self.on_opening()
         options = self._settings.small.options(self._settings.embed_max_bytes)
         return EventStore.open(self._passage.database.client(), options=options, runtime=runtime)
 

@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from amqp.basic_message import Message as AmqpMessage
+from amqp.exceptions import PreconditionFailed
 
 from relay.destinations.bus import rabbitmq
 from relay.destinations.bus.broker import (
@@ -21,6 +22,7 @@ from relay.destinations.bus.broker import (
     BrokerError,
     BrokerEvent,
     Message,
+    MessageTooLargeError,
     Nacked,
     Returned,
     Unblocked,
@@ -185,6 +187,9 @@ def _as_sockets_do(call: Callable[[Any], Any], argument: Any) -> Any:
     """Return what a call to the broker does; that it is lost is said as a socket says it."""
     try:
         return call(argument)
+    except MessageTooLargeError as error:
+        size = f"message size {error.limit_bytes + 1} is larger than configured max size {error.limit_bytes}"
+        raise PreconditionFailed(size) from error
     except BrokerError as error:
         raise ConnectionResetError(str(error)) from error
 

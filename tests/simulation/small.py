@@ -86,6 +86,7 @@ class Small:
         rounds: Of an append whose version is left to the store.
         slots: Requests of a store at once.
         batch_max_bytes: Of a body for the index.
+        is_limit_known: Whether workers know how large a message the broker takes; else they have to hear it.
         constants: Bounds of the product that are constants, by their names in `CONSTANTS`.
     """
 
@@ -94,6 +95,7 @@ class Small:
     rounds: int = 16
     slots: int = 32
     batch_max_bytes: int = 5 * 1024 * 1024
+    is_limit_known: bool = True
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def options(self, embed_max_bytes: int) -> StoreOptions:
@@ -131,6 +133,7 @@ def draw(seed: str) -> Small:
         rounds=pick(usual.rounds, 1, 2),
         slots=pick(usual.slots, 1, 2),
         batch_max_bytes=pick(usual.batch_max_bytes, 1, 2_000),
+        is_limit_known=pick(usual.is_limit_known, False, True),
         constants={
             name: value for name, (_, small) in CONSTANTS.items() if (value := pick(None, *small)) is not None
         },

@@ -19,6 +19,7 @@ from tests.simulation.checkers import Checkers
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.coverage import Coverage
 from tests.simulation.dynamo import SimulatedPassage, watch
+from tests.simulation.epochs import Epochs
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.generations import Generations
 from tests.simulation.index import SimulatedIndex
@@ -175,6 +176,8 @@ class World:
             random=self._chance.stream("aws"),
         )
         watch(self._passage.database, self._checkers.watch)
+        self._epochs = Epochs(self._chance, self._ledger, self.scheduler, self._passage)
+        watch(self._passage.database, self._epochs.watch)
         self.bounds = Bounds(
             self._ledger,
             self.scheduler,
@@ -198,6 +201,7 @@ class World:
             index=self._index,
             operators=operators,
         )
+        self._processes.on_opening = self._epochs.opens
         self._weather = Weather(
             self.scheduler,
             self._chance,
@@ -313,6 +317,8 @@ class World:
             self._weather.look()
             self._outages.look()
             self.generations.look()
+            if self.generations.are_there:
+                self._epochs.look()
             self._consume()
             looks += 1
             if looks == _LOOKS_PER_CHECK:

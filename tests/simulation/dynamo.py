@@ -32,6 +32,8 @@ class SimulatedPassage:
         self._scheduler = scheduler
         self._chance = chance
         self.reach = Reach()
+        self.on_request: Callable[[str, Request], None] = lambda *_: None
+        self.on_reply: Callable[[Reply], None] = lambda _: None
         self._is_direct = False
 
     @contextmanager
@@ -48,6 +50,7 @@ class SimulatedPassage:
         if self._is_direct:
             return effect()
         self._scheduler.step(operation)
+        self.on_request(operation, request)
         self._let_time_pass()
         if self.reach.is_lost_for(self._scheduler) or self._chance.strikes("dynamo.unreachable"):
             raise EndpointConnectionError(endpoint_url=_URL)
@@ -59,6 +62,7 @@ class SimulatedPassage:
         if operation == "TransactWriteItems" and self._chance.strikes("dynamo.slow_commit"):
             self._scheduler.wait("applying", None, self._chance.stream("dynamo.slow_commit").uniform(0.0, 2.5))
         self._return(operation)
+        self.on_reply(reply)
         if operation == "UpdateItem" and self._chance.strikes("dynamo.cut_update"):
             return {}
         return reply

@@ -130,6 +130,11 @@ class FleetWatch:
                 return None if task.process.has_crashed else task.process
         return None
 
+    def is_certain(self, process: Process) -> bool:
+        """Tell whether a process believes in some lease, and rightly so."""
+        held = (each for each, believer in self._beliefs.items() if believer is process and not each._is_over)
+        return any(self._fault_of(each) is None for each in held)
+
     # What workers believe, and do.
 
     @contextmanager

@@ -75,7 +75,8 @@ class SimulatedIndex:
             raise IndexRefusedError(403, "told to refuse")
 
     def _create(self, action: bytes, source: bytes) -> ItemVerdict:
-        create, document = json.loads(action)["create"], json.loads(source)
+        ((verb, create),) = json.loads(action).items()
+        document = json.loads(source)
         event_id = create["_id"]
         self._ledger.see_document(create, document)
         self._made.add(create["_index"])
@@ -85,6 +86,8 @@ class SimulatedIndex:
             return ItemVerdict(event_id, 503, "unavailable_shards_exception", "told to fail")
         if document["data"].get("poison") and not self.takes_poison:
             return ItemVerdict(event_id, 400, "document_parsing_exception", "poison")
+        if event_id in self._ledger.taken.indexed and verb != "create":
+            self._ledger.broken("a document is written once", f"{event_id} is there, and {verb} writes over it")
         if event_id in self._ledger.taken.indexed:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "there already")
         self._ledger.taken.indexed.add(event_id)

@@ -115,6 +115,7 @@ class Ledger:
         self.taken = Delivery()
         self.held_up: set[str] = set()
         self.refused_by_bus: set[tuple[str, str]] = set()
+        self.on_commit: Callable[[TrueCommit], None] = lambda _: None
         self.on_held_up: Callable[[str], None] = lambda _: None
 
     def broken(self, promise: str, detail: str) -> None:
@@ -164,6 +165,7 @@ class Ledger:
             max(len(item["eventData"]["S"]) for item in whole),
             self._scheduler.seconds,
         )
+        self.on_commit(found)
         self._add(found)
         return found
 

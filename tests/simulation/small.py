@@ -20,6 +20,7 @@ from eventstore.context import StoreOptions
 from eventstore.dynamodb import transact_get
 from eventstore.dynamodb.aimd import AimdSettings
 from eventstore.testing.dynamodb.faults.weather import UNLIMITED_ITEMS
+from eventstore.testing.dynamodb.tokens import TOKEN_VALID_MS
 from relay.assembly import AssemblySettings
 from relay.delivery import events as event_reader
 from relay.delivery import page, settler
@@ -82,6 +83,7 @@ class Small:
 
     Attributes:
         page_items: Items that a page of DynamoDB holds, also in the calm.
+        token_valid_ms: How long DynamoDB knows the token of a transaction.
         append_attempts: Of an append, and of a read of a writer.
         rounds: Of an append whose version is left to the store.
         slots: Requests of a store at once.
@@ -91,12 +93,18 @@ class Small:
     """
 
     page_items: int = UNLIMITED_ITEMS
+    token_valid_ms: int = TOKEN_VALID_MS
     append_attempts: int = 8
     rounds: int = 16
     slots: int = 32
     batch_max_bytes: int = 5 * 1024 * 1024
     is_limit_known: bool = True
     constants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether anything is."""
+        return self != Small()
 
     def options(self, embed_max_bytes: int) -> StoreOptions:
         """Return the options of a writer's store."""
@@ -129,6 +137,7 @@ def draw(seed: str) -> Small:
     usual = Small()
     return Small(
         page_items=pick(usual.page_items, 1, 2, 3),
+        token_valid_ms=pick(usual.token_valid_ms, 1, 1_000),
         append_attempts=pick(usual.append_attempts, 1, 2),
         rounds=pick(usual.rounds, 1, 2),
         slots=pick(usual.slots, 1, 2),
@@ -142,7 +151,7 @@ def draw(seed: str) -> Small:
 
 def narrowed(seed: str, relay: AssemblySettings) -> AssemblySettings:
     """Return the settings of the relay of a seed, with some of its bounds small when its world is."""
-    if draw(seed) == Small():
+    if not draw(seed).is_small:
         return relay
     chance = Random(f"narrow {seed}")
 
@@ -151,7 +160,7 @@ def narrowed(seed: str, relay: AssemblySettings) -> AssemblySettings:
 
     return replace(
         relay,
-        flow=replace(relay.flow, bytes_max=pick(relay.flow.bytes_max, 1)),
+        flow=replace(relay.flow, bytes_max=pick(relay.flow.bytes_max, 3_000)),
         sweep=replace(relay.sweep, page_max_rows=pick(relay.sweep.page_max_rows, 1)),
         dynamodb=replace(relay.dynamodb, attempts_max=pick(relay.dynamodb.attempts_max, 1)),
         shard_consumer=replace(

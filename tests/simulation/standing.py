@@ -103,6 +103,8 @@ class Standing:
             return
         if self._kind == "a queue is silent" and self._trials._settings.window == 1:
             self._kind = "a queue refuses"  # a message that is never answered would take the only place in the window
+        if self._kind == "one is hot" and self._trials._settings.small.is_small:
+            self._kind = "a queue refuses"  # where one commit fills a bound there is no room beside a hot aggregate
         self._trials._wait(self._trials._are_all_at_work, JOIN_SECONDS, "every worker comes to work")
         if not self._trials.has_room_for_all():
             return  # a shard that nobody carries is the sweep's, which takes its time

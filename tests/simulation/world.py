@@ -1,6 +1,6 @@
 """One run: a world of a seed, in which writers write, the relay relays and everything goes wrong, and then calms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +12,11 @@ from eventstore.dynamodb import tables
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.faults.weather import Weather as AwsWeather
+from tests.simulation import timelines
+from tests.simulation.attempts import Attempts
 from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
+from tests.simulation.certainty import Certainty
 from tests.simulation.chance import FAULTS, Chance
 from tests.simulation.checkers import Checkers
 from tests.simulation.consumers import SimulatedQueue
@@ -26,6 +29,7 @@ from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
 from tests.simulation.outages import Outages
+from tests.simulation.paths import Paths
 from tests.simulation.patience import Patience
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes
@@ -111,7 +115,7 @@ def simulate(plan: Plan) -> Run:
     """Run one world to its end, and return what it came to."""
     world = World(plan)
     failure: BaseException | None = None
-    watchers = (world.fleet, world.bounds, world.generations, world.patience)
+    watchers = (world.fleet, world.bounds, world.generations, world.patience, world.paths, world.certainty)
     with _marking(world.coverage), ExitStack() as stack:
         stack.enter_context(settings_of(plan).small.applied())
         stack.enter_context(connected(world.broker))
@@ -155,7 +159,12 @@ class World:
         self._runtime = SimulatedRuntime(self.scheduler, Process("world"), seed)
         self._ledger = Ledger(self.scheduler)
         self._passage = SimulatedPassage(self.scheduler, self._chance)
+        self.paths = Paths(self.coverage)
+        self._attempts = Attempts(self._ledger)
+        self._passage.on_request = self._requested
+        self._passage.on_reply = self.paths.replied
         self.fleet = FleetWatch(self._ledger, self.scheduler)
+        self.certainty = Certainty(self._ledger, self.scheduler, self.fleet)
         self._broker = self.broker = SimulatedBroker(
             self.scheduler,
             self._chance,
@@ -246,6 +255,7 @@ class World:
                 self._chance,
                 self._ledger,
                 self._settings.pauses,
+                self._attempts,
             )
             for number in range(self._settings.writers)
         ]
@@ -274,6 +284,11 @@ class World:
 
     def _forget_store(self) -> None:
         self._opened = None
+        self._attempts.begin_anew()
+
+    def _requested(self, operation: str, request: Mapping[str, Any]) -> None:
+        self.paths.asked(operation, request)
+        self._attempts.sending(operation, request)
 
     def live(self) -> None:
         """Live through a storm and the calm after it."""
@@ -288,6 +303,7 @@ class World:
             hide_ms_max=self._settings.hide_ms,
             trim_after_ms=self._settings.trim_ms,
             page_items_max=self._settings.small.page_items,
+            token_valid_ms=self._settings.small.token_valid_ms,
         )
         self._storm()
         self._passage.database.weather = AwsWeather(page_items_max=self._settings.small.page_items)
@@ -356,6 +372,7 @@ class World:
             self._runtime.sleep(_LOOK_SECONDS)
         self._consume()
         self._checkers.look_at_all(self._store)
+        timelines.check(self._ledger, self._passage, self._runtime)
         for queue in self._broker.queues:
             queue.check()
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+from eventstore.testing.dynamodb.tokens import TOKEN_VALID_MS
+
 UNLIMITED_ITEMS = 1_000_000
 """More than a page of 1 MB holds: pages end where AWS ends them."""
 
@@ -37,6 +39,7 @@ class Weather:
             all of it; the same request token is answered with TransactionInProgressException. A passage that lets time
             go by between effect and reply shows this to others.
         hide_ms_max: The bound of that, in milliseconds.
+        token_valid_ms: How long a request token is known, as if a repeat came so much later; 10 minutes on AWS.
         stale_read: Eventually consistent reads answer from before a write.
         stale_ms_max: Upper bound of its duration.
         short_page: A page of Query or Scan ends early, with a LastEvaluatedKey.
@@ -77,6 +80,7 @@ class Weather:
     unprocessed: float = 0
     hide_transaction: float = 0
     hide_ms_max: int = 2_000
+    token_valid_ms: int = TOKEN_VALID_MS
     stale_read: float = 0
     stale_ms_max: int = 1_000
     short_page: float = 0

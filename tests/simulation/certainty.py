@@ -38,10 +38,10 @@ class Certainty:
         @wraps(method)
         def settlement(flow: Flow, *, may_delete: bool) -> Settlement:
             process = self._scheduler.current.process
-            is_certain = self._fleet.is_certain(process)  # asked when the worker asks it, before any wait
+            why = self._fleet.why_uncertain(process)  # asked when the worker asks it, before any wait
             work = method(flow, may_delete=may_delete)
-            if work.deletions and not is_certain and process.name.startswith("relay"):
-                self._ledger.broken(PROMISE, f"{process.name} deletes {[each.key for each in work.deletions][:3]}")
+            if work.deletions and why is not None and process.name.startswith("relay"):
+                self._ledger.broken(PROMISE, f"{process.name} deletes {[each.key for each in work.deletions][:3]}: {why}")
             return work
 
         return settlement

@@ -68,6 +68,7 @@ class FleetWatch:
         self._ledger = ledger
         self._scheduler = scheduler
         self._beliefs: dict[HeldLease, Process] = {}
+        self._former_beliefs: dict[HeldLease, Process] = {}
         self._at_work: dict[Task, HeldLease] = {}
         self._acting: dict[Task, Sequence[Sequence[HeldLease]]] = {}
         self._workers: dict[str, Process] = {}
@@ -98,6 +99,10 @@ class FleetWatch:
         """Another generation of the tables begins: leases of the former one, and what is believed of them, are void."""
         self._granted_before |= self._granted
         self._granted.clear()
+        former = {**self._former_beliefs, **self._beliefs}
+        self._former_beliefs = {
+            held: process for held, process in former.items() if not (held._is_over or process.has_crashed)
+        }
         self._beliefs.clear()
         self._seen_paused.clear()
         self._is_paused = False
@@ -130,10 +135,13 @@ class FleetWatch:
                 return None if task.process.has_crashed else task.process
         return None
 
-    def is_certain(self, process: Process) -> bool:
-        """Tell whether a process believes in some lease, and rightly so."""
-        held = (each for each, believer in self._beliefs.items() if believer is process and not each._is_over)
-        return any(self._fault_of(each) is None for each in held)
+    def why_uncertain(self, process: Process) -> str | None:
+        """Return why a process may not be certain of any lease; None when it may, or cannot know that tables are others.
+        """
+        believed = {**self._former_beliefs, **self._beliefs}
+        held = (each for each, believer in believed.items() if believer is process and not each._is_over)
+        faults = [self._fault_of(each) for each in held]
+        return None if None in faults else "; ".join(map(str, faults)) or "it believes in none"
 
     # What workers believe, and do.
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from contextlib import contextmanager
 from functools import wraps
+from itertools import islice
 from threading import local
 from typing import Any
 from unittest.mock import patch
@@ -14,7 +16,7 @@ from eventstore.dynamodb import store_record
 from eventstore.dynamodb.caller import Caller
 from eventstore.dynamodb.store_record import StoreRecord
 from eventstore.rows.item import row_key
-from eventstore.timeline import partition_reader
+from eventstore.timeline.partition_reader import PartitionReader
 from relay.delivery.commit import OwedCommit
 from relay.delivery.flow import Flow
 from relay.delivery.page import Fate
@@ -53,16 +55,26 @@ def _first_page_alone(method: Callable[..., Iterator[Any]]) -> Callable[..., Ite
     return first
 
 
-def _only_first_page_in(owner: type[object], name: str) -> Any:
-    """Let all that a method asks for by pages be one page."""
-    honest = getattr(owner, name)
+@contextmanager
+def _only_first_page_in(owner: type[object], name: str) -> Iterator[None]:
+    """Let all that a method asks for by pages be one page; what other parts ask for meanwhile is whole."""
+    honest, pages, asking = getattr(owner, name), Caller.pages, local()
 
     @wraps(honest)
-    def asking(*given: Any, **named: Any) -> Any:
-        with patch.object(Caller, "pages", _first_page_alone(Caller.pages)):
-            return honest(*given, **named)
+    def asks(*given: Any, **named: Any) -> Any:
+        asking.is_short = True
+        try:
+            found = honest(*given, **named)
+            return iter(list(found)) if isinstance(found, Iterator) else found
+        finally:
+            asking.is_short = False
 
-    return patch.object(owner, name, asking)
+    def some_pages(self: Caller, *given: Any, **named: Any) -> Iterator[Any]:
+        every = pages(self, *given, **named)
+        return islice(every, 1) if getattr(asking, "is_short", False) else every
+
+    with patch.object(owner, name, asks), patch.object(Caller, "pages", some_pages):
+        yield
 
 
 @planted("sweep-stops-at-its-first-page", _DRAINS, "a dead worker's shards are carried on")
@@ -103,13 +115,7 @@ def _lease_table_stops_at_its_first_page() -> Iterator[None]:
 @planted("index-partition-stops-at-its-first-page", timelines.PROMISE)
 def _index_partition_stops_at_its_first_page() -> Iterator[None]:
     """Of each write shard of an index a read gives what the first page holds."""
-    honest = partition_reader.PartitionReader._entries
-
-    def entries(self: Any, low: int, high: int) -> Iterator[Any]:
-        with patch.object(Caller, "pages", _first_page_alone(Caller.pages)):
-            yield from list(honest(self, low, high))
-
-    with patch.object(partition_reader.PartitionReader, "_entries", entries):
+    with _only_first_page_in(PartitionReader, "_entries"):
         yield
 
 
@@ -245,9 +251,9 @@ def _epoch_read_once() -> Iterator[None]:
     def load(caller: Caller, tables: Any) -> StoreRecord:
         runtime = caller.runtime
         assert isinstance(runtime, SimulatedRuntime), "a simulation plants it"
-        if runtime._scheduler not in kept:
-            kept[runtime._scheduler] = honest(caller, tables)
-        return kept[runtime._scheduler]
+        if runtime.scheduler not in kept:
+            kept[runtime.scheduler] = honest(caller, tables)
+        return kept[runtime.scheduler]
 
     with patch.object(store_record, "load", load):
         yield

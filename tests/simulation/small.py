@@ -23,7 +23,7 @@ from eventstore.testing.dynamodb.faults.weather import UNLIMITED_ITEMS
 from eventstore.testing.dynamodb.tokens import TOKEN_VALID_MS
 from relay.assembly import AssemblySettings
 from relay.delivery import events as event_reader
-from relay.delivery import page, settler
+from relay.delivery import settler
 from relay.delivery.pumps import side_pump
 from relay.delivery.work import intake, questions, settlements, upkeep
 from relay.feed import reader as feed_reader
@@ -62,7 +62,6 @@ CONSTANTS: Mapping[str, tuple[Sequence[tuple[ModuleType, str]], Sequence[Any]]] 
     "marks of a release": (((release, "MARKS_AT_ONCE_MAX"),), (1,)),
     "chains that are looked at": (((follow, "_LOOK_MAX"),), (1, 2)),
     "records of a page": (((feed_reader, "PAGE_MAX_RECORDS"), (shard_consumer, "PAGE_MAX_RECORDS")), (1, 3)),
-    "pages of a shard": (((page, "PAGES_MAX"),), (1, 2)),
     "rows that are joined": (((intake, "_JOINED_TOGETHER_MAX"),), (1, 2)),
     "rows that are asked for": (((questions, "_ASKED_TOGETHER_MAX"),), (3, 5)),
     "commits that are fetched": (((questions, "_FETCHED_TOGETHER_MAX"),), (1, 2)),

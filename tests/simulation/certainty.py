@@ -1,4 +1,4 @@
-"""A worker deletes rows only while it is certain of what is in force: it holds some lease, and is not fenced from it."""
+"""A worker deletes rows only while it is certain of what is in force: it holds a lease, and is not fenced from it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +41,9 @@ class Certainty:
             why = self._fleet.why_uncertain(process)  # asked when the worker asks it, before any wait
             work = method(flow, may_delete=may_delete)
             if work.deletions and why is not None and process.name.startswith("relay"):
-                self._ledger.broken(PROMISE, f"{process.name} deletes {[each.key for each in work.deletions][:3]}: {why}")
+                self._ledger.broken(
+                    PROMISE, f"{process.name} deletes {[each.key for each in work.deletions][:3]}: {why}"
+                )
             return work
 
         return settlement

@@ -136,8 +136,7 @@ class FleetWatch:
         return None
 
     def why_uncertain(self, process: Process) -> str | None:
-        """Return why a process may not be certain of any lease; None when it may, or cannot know that tables are others.
-        """
+        """Return why a process may not be certain of any lease; None when it may, or cannot know of other tables."""
         believed = {**self._former_beliefs, **self._beliefs}
         held = (each for each, believer in believed.items() if believer is process and not each._is_over)
         faults = [self._fault_of(each) for each in held]

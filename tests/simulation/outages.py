@@ -51,7 +51,7 @@ class Outages:
             self._ends.remove(end)
             end[1]()
         if self._chance.strikes("weather.dynamo_down"):
-            self._dynamo.is_silent = self._draw.random() < 0.5  # noqa: PLR2004 - a coin
+            self._dynamo.is_silent = self._draw.random() < 0.5
             self._dynamo.is_down = True
             self._later(lambda: setattr(self._dynamo, "is_down", False))
         if self._chance.strikes("weather.cut_off_from_dynamo"):

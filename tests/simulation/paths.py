@@ -1,7 +1,7 @@
 """Rare paths by name: what the product must have been seen to do in a long run, or the run proves less than it seems.
 
-A fault that strikes is no path that is gone: here a path counts where the product itself takes it. Each has the number of
-seeds after which a run fails that never met it.
+A fault that strikes is no path that is gone: here a path counts where the product itself takes it. Each has the number
+of seeds after which a run fails that never met it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

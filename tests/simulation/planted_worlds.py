@@ -1,8 +1,8 @@
 """Deliberate bugs that small worlds, flags of servers, epochs and attempts bring to light; see `bugs`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from itertools import islice
 from threading import local

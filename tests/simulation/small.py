@@ -1,7 +1,7 @@
 """Small worlds: in half of the seeds bounds and pages are drawn small, down to one, so that whatever is cut is met.
 
-A listing that stops at its first page, or a batch that forgets what did not fit, shows only where there is more than one
-page and more than one batch. The product's bounds are large for its own good; a world of thirty commits never meets
+A listing that stops at its first page, or a batch that forgets what did not fit, shows only where there is more than
+one page and more than one batch. The product's bounds are large for its own good; a world of thirty commits never meets
 them.
 """
 
@@ -142,9 +142,7 @@ def draw(seed: str) -> Small:
         slots=pick(usual.slots, 1, 2),
         batch_max_bytes=pick(usual.batch_max_bytes, 1, 2_000),
         is_limit_known=pick(usual.is_limit_known, False, True),
-        constants={
-            name: value for name, (_, small) in CONSTANTS.items() if (value := pick(None, *small)) is not None
-        },
+        constants={name: value for name, (_, small) in CONSTANTS.items() if (value := pick(None, *small)) is not None},
     )
 
 
@@ -163,6 +161,7 @@ def narrowed(seed: str, relay: AssemblySettings) -> AssemblySettings:
         sweep=replace(relay.sweep, page_max_rows=pick(relay.sweep.page_max_rows, 1)),
         dynamodb=replace(relay.dynamodb, attempts_max=pick(relay.dynamodb.attempts_max, 1)),
         shard_consumer=replace(
-            relay.shard_consumer, checkpoint_interval_seconds=pick(relay.shard_consumer.checkpoint_interval_seconds, 0.0)
+            relay.shard_consumer,
+            checkpoint_interval_seconds=pick(relay.shard_consumer.checkpoint_interval_seconds, 0.0),
         ),
     )

@@ -14,7 +14,9 @@ def check(ledger: Ledger, passage: SimulatedPassage, runtime: SimulatedRuntime) 
     with passage.direct():
         store = EventStore.open(passage.database.client(), runtime=runtime)
         for event_type in TYPES:
-            read = [(each.timestamp_ms, each.aggregate_id, each.sequence_number) for each in store.read_type(event_type)]
+            read = [
+                (each.timestamp_ms, each.aggregate_id, each.sequence_number) for each in store.read_type(event_type)
+            ]
             stored = sorted(
                 (event.timestamp_ms, event.aggregate_id, event.number)
                 for commit in ledger.commits.values()

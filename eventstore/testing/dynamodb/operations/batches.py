@@ -80,6 +80,12 @@ def _read_keys(table: Table, wanted: Mapping[str, Any]) -> list[Key]:
     return keys
 
 
+def _bounds(faults: Faults, count: int) -> tuple[int, frozenset[int]]:
+    """Return how many items one answer has at most, and the places of those that stay unprocessed by chance."""
+    is_met = count > 1 and faults.chance.meets("unprocessed")
+    return faults.chance.weather.page_items_max, faults.chance.some(count) if is_met else frozenset()
+
+
 def batch_get_item(engine: Engine, request: Request) -> Reply:
     """Carry out BatchGetItem; what goes beyond 16 MB stays unprocessed, as on AWS."""
     if not request["RequestItems"]:
@@ -91,12 +97,8 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
     if count > BATCH_GET_MAX:
         raise validation("Too many items requested for the BatchGetItem call")
     tally = CapacityTally(request)
-    left_bytes, left_items = BATCH_GET_MAX_BYTES, count
-    if engine.faults is not None:
-        left_items = min(count, engine.faults.chance.weather.page_items_max)
-    put_off: frozenset[int] = frozenset()
-    if engine.faults is not None and count > 1 and engine.faults.chance.meets("unprocessed"):
-        put_off = engine.faults.chance.some(count)
+    left_bytes = BATCH_GET_MAX_BYTES
+    left_items, put_off = (count, frozenset[int]()) if engine.faults is None else _bounds(engine.faults, count)
     number = -1
     responses: dict[str, list[Item]] = {}
     unprocessed: dict[str, dict[str, Any]] = {}

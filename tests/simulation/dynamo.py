@@ -54,6 +54,8 @@ class SimulatedPassage:
         self._let_time_pass()
         if self.reach.is_lost_for(self._scheduler) or self._chance.strikes("dynamo.unreachable"):
             raise EndpointConnectionError(endpoint_url=_URL)
+        if _is_mark(operation, request) and self._chance.strikes("dynamo.slow_mark"):
+            self._scheduler.wait("slow", None, self._chance.stream("dynamo.slow_mark").uniform(0.5, 4.0))
         try:
             reply = effect()
         except (ServiceError, ConnectionLostError):
@@ -77,6 +79,11 @@ class SimulatedPassage:
             self._scheduler.wait("latency", None, draw.uniform(0.001, 0.02))
         if self._chance.strikes("dynamo.slow"):
             self._scheduler.wait("slow", None, draw.uniform(0.1, 3.0))
+
+
+def _is_mark(operation: str, request: Request) -> bool:
+    """Tell whether a call marks a row as parked: rare, and much must wait for it."""
+    return operation == "UpdateItem" and request.get("UpdateExpression", "").startswith("SET parked")
 
 
 def watch(database: InMemoryDynamoDB, watcher: Callable[[Sequence[Change]], None]) -> None:

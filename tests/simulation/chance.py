@@ -83,7 +83,7 @@ FAULTS: dict[str, float] = {
     "weather.old_mark": 0.03,
     # Of what is written, per append
     "event.poison": 0.03,
-    "event.too_large": 0.05,
+    "event.too_large": 0.1,
     # Of the tables, per look
     **({"weather.remake_tables": 0.02, "weather.restore_tables": 0.02} if TABLES_ARE_REMADE else {}),
     # Of servers as a whole, and of the way to them, per look; see `outages`
@@ -93,7 +93,7 @@ FAULTS: dict[str, float] = {
     "weather.cut_off_from_index": 0.02,
     "weather.bus_restarts": 0.02,
     "pause.long": 0.0001,
-    "dynamo.slow_mark": 0.5,
+    "dynamo.slow_mark": 0.9,
     # Of the store record, per look; see `epochs`
     "weather.raise_epoch": 0.02,
 }

@@ -206,7 +206,10 @@ class EventBus(Protocol):
         ...
 
     def unsendable(self, row: OutboxRow) -> Park | None:
-        """Return why a commit, which has its events, can never be sent; None when it can."""
+        """Return why a commit, which has its events, can never be sent; None when it can.
+
+        Of a commit that is begun it is asked for each further event alone: a smaller limit may have become known.
+        """
         ...
 
     def send(self, event: RecordedEvent, token: object) -> bool:

@@ -11,6 +11,7 @@ from relay.destinations.bus.broker import (
     BrokerEvent,
     BrokerLostError,
     Message,
+    MessageTooLargeError,
     Returned,
     Unblocked,
 )
@@ -20,11 +21,13 @@ from tests.simulation.chance import Chance
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.ledger import Ledger
 from tests.simulation.primitives import SimulatedFlag
+from tests.simulation.reach import Reach
 from tests.simulation.repeats import Repeats, Unread
 from tests.simulation.scheduler import Process, Scheduler, microseconds
 
 NO_ROUTE = 312
-
+PERSISTENT = 2
+"""The delivery mode of messages that outlive a restart. Source: AMQP 0-9-1, 1.8.3.7."""
 
 _TOGETHER = 0.7
 """Chance that what becomes of a message is said together with what becomes of the next one."""
@@ -81,10 +84,13 @@ class SimulatedBroker:
         self.chance = chance
         self.window = window
         self.queues: list[SimulatedQueue] = []
+        self.reach = Reach()
         self.is_down = False
         self.is_stalled = False
         self.is_unroutable = False
         self.blocked: Blocked | None = None
+        self.message_max_bytes: int | None = None
+        """The broker's own `max_message_size`: a larger one ends the connection that brought it."""
         self.ledger = self._ledger = ledger
         self.patience_seconds = patience_seconds
         self._sessions: list[SimulatedSession] = []
@@ -96,7 +102,7 @@ class SimulatedBroker:
     def connect(self) -> "SimulatedSession":
         """See `Broker.connect`."""
         self.scheduler.step("bus.connect")
-        if self.is_down:
+        if self.is_down or self.reach.is_lost_for(self.scheduler):
             raise BrokerLostError("out of reach")
         session = SimulatedSession(self, self.scheduler.current.process)
         if self.blocked is not None:
@@ -114,6 +120,12 @@ class SimulatedBroker:
         """Break every connection."""
         for session in tuple(self._sessions):
             self.drop(session)
+
+    def restart(self) -> None:
+        """Restart: connections break, and of what lies in queues only durable messages are there afterwards."""
+        self.drop_all()
+        for queue in self.queues:
+            queue.lose_transient()
 
     def bury(self, process: Process) -> None:
         """Break the connections of a process that has crashed."""
@@ -156,7 +168,7 @@ class SimulatedBroker:
             if queue.is_silent:
                 fate.silent.append(queue)
                 continue
-            queue.offer(known_as, number)
+            queue.offer(known_as, number, is_durable=message.delivery_mode == PERSISTENT)
             fate.seconds = max(fate.seconds, queue.slow_seconds)
         if fate.silent:
             self._unheard.append(Unheard(message, known_as, fate, session, tag, tuple(self.queues)))
@@ -173,7 +185,8 @@ class SimulatedBroker:
             if lost:
                 each.fate.is_rejected = True  # though nobody says so
             else:
-                queue.offer(each.known_as, _place_of(each.message)[1])
+                is_durable = each.message.delivery_mode == PERSISTENT
+                queue.offer(each.known_as, _place_of(each.message)[1], is_durable=is_durable)
             if not (each.fate.silent or each.fate.is_rejected):
                 self._ledger.take_message(each.message, each.known_as)
                 for late in self.queues:
@@ -208,6 +221,8 @@ class SimulatedSession:
 
     def __init__(self, broker: SimulatedBroker, process: Process) -> None:
         self.process = process
+        self.confirms = True
+        """Whether it is in confirm mode; otherwise the broker never says that it has a message."""
         self.wire: deque[tuple[int, Message]] = deque()
         self.unanswered: dict[int, tuple[str, float]] = {}
         self._confirmed: list[int] = []
@@ -226,7 +241,10 @@ class SimulatedSession:
         """See `BrokerSession.publish`."""
         self._scheduler.step("bus.publish")
         self._raise_if_broken()
-        chance = self._broker.chance
+        chance, most = self._broker.chance, self._broker.message_max_bytes
+        if most is not None and len(message.body) > most:
+            self._broker.drop(self)
+            raise MessageTooLargeError(most)
         if chance.strikes("bus.drop_before"):
             self._broker.drop(self)
         self._raise_if_broken()
@@ -322,7 +340,8 @@ class SimulatedSession:
 
     def _answer(self, tag: int, message: Message) -> None:
         if self._broker.is_unroutable:
-            self._said.append(Returned(message.message_id, NO_ROUTE, "NO_ROUTE"))
+            if getattr(message, "mandatory", True):
+                self._said.append(Returned(message.message_id, NO_ROUTE, "NO_ROUTE"))
             self._confirmed.append(tag)
             return
         fate = self._broker.take(message, self, tag)
@@ -339,7 +358,8 @@ class SimulatedSession:
 
     def _say(self) -> None:
         """Say what is known; a broker puts some of it together."""
-        self._said += answers(self._confirmed, self._rejected, self._open)
+        if self.confirms:
+            self._said += answers(self._confirmed, self._rejected, self._open)
         for tag in (*self._confirmed, *self._rejected):
             self.unanswered.pop(tag, None)
         self._confirmed.clear()

@@ -55,7 +55,7 @@ FAULTS: dict[str, float] = {
     "index.lost_after": 0.03,
     "index.cut_reply": 0.01,
     "index.slow": 0.05,
-    "index.too_large": 0.01,
+    "index.too_large": 0.04,
     # Of processes, per step
     "crash.relay": 0.002,
     "crash.writer": 0.002,
@@ -82,12 +82,22 @@ FAULTS: dict[str, float] = {
     "weather.pause_delivery": 0.02,
     "weather.old_mark": 0.03,
     # Of what is written, per append
-    "event.poison": 0.02,
-    "event.too_large": 0.02,
+    "event.poison": 0.03,
+    "event.too_large": 0.1,
     # Of the tables, per look
     **({"weather.remake_tables": 0.02, "weather.restore_tables": 0.02} if TABLES_ARE_REMADE else {}),
     # Of visitors, per step
     "crash.visitor": 0.002,
+    # Of servers as a whole, and of the way to them, per look; see `outages`
+    "weather.dynamo_down": 0.02,
+    "weather.cut_off_from_dynamo": 0.03,
+    "weather.cut_off_from_bus": 0.02,
+    "weather.cut_off_from_index": 0.02,
+    "weather.bus_restarts": 0.02,
+    "pause.long": 0.0001,
+    "dynamo.slow_mark": 0.9,
+    # Of the store record, per look; see `epochs`
+    "weather.raise_epoch": 0.02,
 }
 """Each kind of fault with its usual chance."""
 

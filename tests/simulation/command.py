@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.simulation.chance import FAULTS
 from tests.simulation.coverage import Coverage
+from tests.simulation.paths import never_met
 from tests.simulation.planted import BUGS
 from tests.simulation.settings import STANDING_FAULTS
 from tests.simulation.shrink import command, promise_of, shrink
@@ -140,7 +141,11 @@ def _run_many(first: Plan, runs: int, jobs: int) -> int:
     missed = sorted(set(tally.coverage.never_met(FAULTS)) - first.without) if is_full else []
     if missed:
         print(f"FAILED: never met: {', '.join(missed)}")
-    return 1 if tally.failures or missed else 0
+    is_whole = is_full and not first.without
+    untrodden = never_met(tally.coverage, runs) if is_whole else []
+    if untrodden:
+        print(f"FAILED: paths never gone: {', '.join(untrodden)}")
+    return 1 if tally.failures or missed or untrodden else 0
 
 
 def _spread(plans: Sequence[Plan], jobs: int) -> Iterator[Tally]:

@@ -30,6 +30,7 @@ class SimulatedQueue:
         self._ledger = ledger
         self._joined_at = len(ledger.taken.firsts)
         self._messages: deque[tuple[str, int]] = deque()
+        self._transient: set[tuple[str, int]] = set()
         self._last: dict[str, int] = {}
         self._before: set[tuple[str, int]] = set()
 
@@ -37,9 +38,15 @@ class SimulatedQueue:
         """Tell whether the queue is bound to a type."""
         return self._event_type in {None, event_type}
 
-    def offer(self, aggregate_id: str, number: int) -> None:
+    def offer(self, aggregate_id: str, number: int, *, is_durable: bool = True) -> None:
         """Take a message that the queue is bound to."""
         self._messages.append((aggregate_id, number))
+        if not is_durable:
+            self._transient.add((aggregate_id, number))
+
+    def lose_transient(self) -> None:
+        """Keep only what is durable: the broker was started again."""
+        self._messages = deque(each for each in self._messages if each not in self._transient)
 
     def came_after(self, aggregate_id: str, number: int) -> None:
         """Learn of a message that came before the queue was bound, and that the others have only now."""

@@ -15,6 +15,7 @@ from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.errors import ConnectionLostError, ServiceError
 from eventstore.testing.dynamodb.storage.items import Change
 from tests.simulation.chance import Chance
+from tests.simulation.reach import Reach
 from tests.simulation.scheduler import Scheduler
 
 Reply = dict[str, Any]
@@ -30,6 +31,9 @@ class SimulatedPassage:
         self.database: InMemoryDynamoDB
         self._scheduler = scheduler
         self._chance = chance
+        self.reach = Reach()
+        self.on_request: Callable[[str, Request], None] = lambda *_: None
+        self.on_reply: Callable[[Reply], None] = lambda _: None
         self._is_direct = False
 
     @contextmanager
@@ -46,9 +50,12 @@ class SimulatedPassage:
         if self._is_direct:
             return effect()
         self._scheduler.step(operation)
+        self.on_request(operation, request)
         self._let_time_pass()
-        if self._chance.strikes("dynamo.unreachable"):
+        if self.reach.is_lost_for(self._scheduler) or self._chance.strikes("dynamo.unreachable"):
             raise EndpointConnectionError(endpoint_url=_URL)
+        if _is_mark(operation, request) and self._chance.strikes("dynamo.slow_mark"):
+            self._scheduler.wait("slow", None, self._chance.stream("dynamo.slow_mark").uniform(0.5, 4.0))
         try:
             reply = effect()
         except (ServiceError, ConnectionLostError):
@@ -57,6 +64,7 @@ class SimulatedPassage:
         if operation == "TransactWriteItems" and self._chance.strikes("dynamo.slow_commit"):
             self._scheduler.wait("applying", None, self._chance.stream("dynamo.slow_commit").uniform(0.0, 2.5))
         self._return(operation)
+        self.on_reply(reply)
         if operation == "UpdateItem" and self._chance.strikes("dynamo.cut_update"):
             return {}
         return reply
@@ -71,6 +79,11 @@ class SimulatedPassage:
             self._scheduler.wait("latency", None, draw.uniform(0.001, 0.02))
         if self._chance.strikes("dynamo.slow"):
             self._scheduler.wait("slow", None, draw.uniform(0.1, 3.0))
+
+
+def _is_mark(operation: str, request: Request) -> bool:
+    """Tell whether a call marks a row as parked: rare, and much must wait for it."""
+    return operation == "UpdateItem" and request.get("UpdateExpression", "").startswith("SET parked")
 
 
 def watch(database: InMemoryDynamoDB, watcher: Callable[[Sequence[Change]], None]) -> None:

@@ -71,6 +71,7 @@ class FleetWatch:
         self._ledger = ledger
         self._scheduler = scheduler
         self._beliefs: dict[HeldLease, Process] = {}
+        self._former_beliefs: dict[HeldLease, Process] = {}
         self._at_work: dict[Task, HeldLease] = {}
         self._acting: dict[Task, Sequence[Sequence[HeldLease]]] = {}
         self._workers: dict[str, Process] = {}
@@ -102,6 +103,10 @@ class FleetWatch:
         """Another generation of the tables begins: leases of the former one, and what is believed of them, are void."""
         self._granted_before |= self._granted
         self._granted.clear()
+        former = {**self._former_beliefs, **self._beliefs}
+        self._former_beliefs = {
+            held: process for held, process in former.items() if not (held._is_over or process.has_crashed)
+        }
         self._beliefs.clear()
         self._seen_paused.clear()
         self._is_paused = False
@@ -137,6 +142,13 @@ class FleetWatch:
     def leaves_alone(self, process: Process, key: str) -> bool:
         """Tell whether a process has failed to read a shard not long ago, so that it does not take it again yet."""
         return self._scheduler.seconds < self._unreadable.get((process, key), 0.0)
+
+    def why_uncertain(self, process: Process) -> str | None:
+        """Return why a process may not be certain of any lease; None when it may, or cannot know of other tables."""
+        believed = {**self._former_beliefs, **self._beliefs}
+        held = (each for each, believer in believed.items() if believer is process and not each._is_over)
+        faults = [self._fault_of(each) for each in held]
+        return None if None in faults else "; ".join(map(str, faults)) or "it believes in none"
 
     # What workers believe, and do.
 

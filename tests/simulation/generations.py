@@ -187,7 +187,7 @@ class Generations:
 
     def _create(self) -> None:
         backup, self._back_at = self._from, None
-        self._epoch = self._epoch + self._draw.randint(0, 1) if backup is not None else 1
+        self._epoch = int(self._record["epoch"]["N"]) + self._draw.randint(0, 1) if backup is not None else 1
         database = self._passage.database
         with self._passage.direct():
             for request in _requests():

@@ -8,6 +8,7 @@ from relay.destinations.index.client import IndexLostError, IndexRefusedError, T
 from relay.destinations.index.holdings import Holdings
 from tests.simulation.chance import Chance
 from tests.simulation.ledger import Ledger
+from tests.simulation.reach import Reach
 from tests.simulation.scheduler import Scheduler
 
 CREATED = 201
@@ -20,6 +21,7 @@ class SimulatedIndex:
         self._scheduler = scheduler
         self._chance = chance
         self._ledger = ledger
+        self.reach = Reach()
         self.is_down = False
         self.refuses = False
         self.takes_poison = False
@@ -66,14 +68,15 @@ class SimulatedIndex:
         """See `IndexClient.close`."""
 
     def _answer_or_not(self, timeout_seconds: float) -> None:
-        if self.is_down:
+        if self.is_down or self.reach.is_lost_for(self._scheduler):
             self._scheduler.wait("index.down", None, min(timeout_seconds, 0.2))
             raise IndexLostError("down")
         if self.refuses:
             raise IndexRefusedError(403, "told to refuse")
 
     def _create(self, action: bytes, source: bytes) -> ItemVerdict:
-        create, document = json.loads(action)["create"], json.loads(source)
+        ((verb, create),) = json.loads(action).items()
+        document = json.loads(source)
         event_id = create["_id"]
         self._ledger.see_document(create, document)
         self._made.add(create["_index"])
@@ -83,6 +86,8 @@ class SimulatedIndex:
             return ItemVerdict(event_id, 503, "unavailable_shards_exception", "told to fail")
         if document["data"].get("poison") and not self.takes_poison:
             return ItemVerdict(event_id, 400, "document_parsing_exception", "poison")
+        if event_id in self._ledger.taken.indexed and verb != "create":
+            self._ledger.broken("a document is written once", f"{event_id} is there, and {verb} writes over it")
         if event_id in self._ledger.taken.indexed:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "there already")
         self._ledger.taken.indexed.add(event_id)

@@ -116,6 +116,7 @@ class Ledger:
         self.taken = Delivery()
         self.held_up: set[str] = set()
         self.refused_by_bus: set[tuple[str, str]] = set()
+        self.on_commit: Callable[[TrueCommit], None] = lambda _: None
         self.on_held_up: Callable[[str], None] = lambda _: None
 
     def broken(self, promise: str, detail: str) -> None:
@@ -165,6 +166,7 @@ class Ledger:
             max(len(item["eventData"]["S"]) for item in whole),
             self._scheduler.seconds,
         )
+        self.on_commit(found)
         self._add(found)
         return found
 

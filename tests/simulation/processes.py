@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from eventstore import EventStore
-from eventstore.context import StoreOptions
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, TableMissingError, TryLaterError
 from relay.assembly import Relay
 from relay.daemon import PartDiedError
 from relay.destinations.bus.bus import Bus
+from relay.destinations.bus.rabbitmq import RabbitBroker
 from relay.destinations.bus.settings import BusSettings
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
@@ -24,16 +24,20 @@ from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
 from tests.simulation.primitives import SimulatedFlag, SimulatedRuntime
+from tests.simulation.rabbit import URL
 from tests.simulation.scheduler import START_MS, Process, Scheduler, Task
 from tests.simulation.settings import WorldSettings
 from tests.simulation.writers import Writer
 
 OPERATOR_REFUSALS_MAX = 3
 LARGE_BYTES = 1 << 20
-
-BEGUN_IN_THE_STORM = frozenset({"pause", "slow", "applying", "index.slow"})
-"""Waits that only a storm begins; they may end in the calm."""
 """Larger than any message; the limit once an operator has raised it."""
+
+LONG_PAUSES = (65.0, 130.0)
+"""Longer than any lease, any time-out of the product, and than others remember a worker that is gone."""
+
+BEGUN_IN_THE_STORM = frozenset({"pause", "slow", "applying", "index.slow", "no answer"})
+"""Waits that only a storm begins; they may end in the calm."""
 
 
 @dataclass(slots=True)
@@ -85,7 +89,9 @@ class Processes:
         self._index = index
         self._operators = operators
         self._draw = chance.stream("processes")
-        self._message_max_bytes = settings.message_max_bytes
+        self.on_opening: Callable[[], None] = lambda: None
+        self._message_max_bytes = settings.message_max_bytes if settings.small.is_limit_known else LARGE_BYTES
+        broker.message_max_bytes = settings.message_max_bytes
         self._count = 0
         self.relays = [Slot() for _ in range(settings.workers)]
         self.operator: Task | None = None
@@ -106,6 +112,10 @@ class Processes:
             self._scheduler.wait("pause", None, self._chance.stream("pause seconds").choice((0.5, 5.0, 35.0)))
         elif self._chance.strikes("pause.process"):
             seconds = self._chance.stream("pause seconds").choice((1.0, 5.0, 15.0, 35.0))
+            self._scheduler.suspend(process, seconds)
+            self._scheduler.wait("pause", None, seconds)
+        elif self._chance.strikes("pause.long"):
+            seconds = self._chance.stream("pause.long seconds").choice(LONG_PAUSES)
             self._scheduler.suspend(process, seconds)
             self._scheduler.wait("pause", None, seconds)
 
@@ -186,7 +196,7 @@ class Processes:
     def heal(self) -> int:
         """Let both destinations take whatever they refused; return how large a message may be from now on."""
         self._index.takes_poison = True
-        self._message_max_bytes = LARGE_BYTES
+        self._message_max_bytes = self._broker.message_max_bytes = LARGE_BYTES
         return LARGE_BYTES
 
     def start_replay(self) -> None:
@@ -223,7 +233,8 @@ class Processes:
 
     def open_store(self, runtime: SimulatedRuntime) -> EventStore:
         """Open the store in a process."""
-        options = StoreOptions(embed_max_bytes=self._settings.embed_max_bytes)
+        self.on_opening()
+        options = self._settings.small.options(self._settings.embed_max_bytes)
         return EventStore.open(self._passage.database.client(), options=options, runtime=runtime)
 
     def runtime(self, kind: str) -> SimulatedRuntime:
@@ -238,12 +249,16 @@ class Processes:
         if is_odd:
             assembly = replace(assembly, lease_seconds=settings.other_lease_seconds)
         bus_settings = BusSettings(window=settings.window, message_max_bytes=self._message_max_bytes)
-        index_settings = IndexSettings(batch_max_events=settings.batch_max_events, bulk_timeout_seconds=5.0)
+        index_settings = IndexSettings(
+            batch_max_bytes=settings.small.batch_max_bytes,
+            batch_max_events=settings.batch_max_events,
+            bulk_timeout_seconds=5.0,
+        )
         relay = Relay(
             client=self._passage.database.client(),
             streams=self._passage.database.streams_client(),
             tables=TableNames(),
-            bus=Bus(self._broker, runtime, bus_settings),
+            bus=Bus(RabbitBroker(URL), runtime, bus_settings),
             sides=(Index(self._index, runtime, index_settings),),
             runtime=runtime,
             settings=assembly,

@@ -1,6 +1,6 @@
 """What differs from seed to seed: sizes, budgets, intervals, and how much is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from eventstore.backoff import Backoff
@@ -11,6 +11,8 @@ from relay.delivery.settings import FlowSettings
 from relay.feed.discovery import DiscoverySettings
 from relay.feed.shard_consumer import ShardConsumerSettings
 from relay.sweep.sweep import SweepSettings
+from tests.simulation import small
+from tests.simulation.small import Small
 
 STANDING_FAULTS = ("a queue refuses", "a queue is silent", "the index is down", "one is parked", "one is hot")
 """Which one is left on for good; see `standing`."""
@@ -45,6 +47,7 @@ class WorldSettings:
         standing: The fault that is left on for good in the calm; see `standing`.
         standing_seconds: For how long it stands, at least.
         relay: Of the relay.
+        small: What else is small, and how small; see `small`.
     """
 
     writers: int
@@ -68,6 +71,7 @@ class WorldSettings:
     standing: str
     standing_seconds: float
     relay: AssemblySettings
+    small: Small = field(default_factory=Small)
 
 
 def draw(seed: str) -> WorldSettings:
@@ -133,5 +137,6 @@ def draw(seed: str) -> WorldSettings:
         repair=pick(("release", "drop")),
         standing=pick(STANDING_FAULTS),
         standing_seconds=STANDING_SECONDS,
-        relay=relay,
+        relay=small.narrowed(seed, relay),
+        small=small.draw(seed),
     )

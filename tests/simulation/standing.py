@@ -103,6 +103,8 @@ class Standing:
             return
         if self._kind == "a queue is silent" and self._trials._settings.window == 1:
             self._kind = "a queue refuses"  # a message that is never answered would take the only place in the window
+        if self._kind == "one is hot" and self._trials._settings.small.is_small:
+            self._kind = "a queue refuses"  # where one commit fills a bound there is no room beside a hot aggregate
         self._trials._wait(self._trials._are_all_at_work, JOIN_SECONDS, "every worker comes to work")
         if not self._trials.has_room_for_all():
             return  # a shard that nobody carries is the sweep's, which takes its time
@@ -141,7 +143,8 @@ class Standing:
     def _sweep_seconds(self, commits: int) -> float:
         """Return how long the sweep may need for what a new owner does not keep: page by page, each in its time."""
         relay = self._trials._settings.relay
-        pages = commits / max(1, min(relay.sweep.page_max_rows, relay.flow.commits_max // SHARE))
+        rows = min(relay.sweep.page_max_rows, self._trials._settings.small.page_items)
+        pages = commits / max(1, min(rows, relay.flow.commits_max // SHARE))
         return relay.sweep.min_age_seconds + pages * SWEEP_PAGE_SECONDS if commits > relay.flow.kept_max else 0.0
 
     def _let_pass(self, seconds: float) -> None:

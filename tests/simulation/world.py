@@ -1,6 +1,6 @@
 """One run: a world of a seed, in which writers write, the relay relays and everything goes wrong, and then calms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,22 +12,29 @@ from eventstore.dynamodb import tables
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.faults.weather import Weather as AwsWeather
+from tests.simulation import reads_at_rest
+from tests.simulation.attempts import Attempts
 from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
+from tests.simulation.certainty import Certainty
 from tests.simulation.chance import FAULTS, Chance
 from tests.simulation.checkers import Checkers
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.coverage import Coverage
 from tests.simulation.dynamo import SimulatedPassage, watch
+from tests.simulation.epochs import Epochs
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.generations import Generations
 from tests.simulation.guests import draw_visitors
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
+from tests.simulation.outages import Outages
+from tests.simulation.paths import Paths
 from tests.simulation.patience import Patience
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.processes import Processes
+from tests.simulation.rabbit import connected
 from tests.simulation.reservers import Reservations, create_table
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.settings import WorldSettings, draw
@@ -112,8 +119,10 @@ def simulate(plan: Plan) -> Run:
     """Run one world to its end, and return what it came to."""
     world = World(plan)
     failure: BaseException | None = None
-    watchers = (world.fleet, world.bounds, world.generations, world.patience)
+    watchers = (world.fleet, world.bounds, world.generations, world.patience, world.paths, world.certainty)
     with _marking(world.coverage), ExitStack() as stack:
+        stack.enter_context(settings_of(plan).small.applied())
+        stack.enter_context(connected(world.broker))
         for watcher in watchers:
             stack.enter_context(watcher.watching())
         try:
@@ -154,8 +163,13 @@ class World:
         self._runtime = SimulatedRuntime(self.scheduler, Process("world"), seed)
         self._ledger = Ledger(self.scheduler)
         self._passage = SimulatedPassage(self.scheduler, self._chance)
+        self.paths = Paths(self.coverage)
+        self._attempts = Attempts(self._ledger)
+        self._passage.on_request = self._requested
+        self._passage.on_reply = self.paths.replied
         self.fleet = FleetWatch(self._ledger, self.scheduler)
-        self._broker = SimulatedBroker(
+        self.certainty = Certainty(self._ledger, self.scheduler, self.fleet)
+        self._broker = self.broker = SimulatedBroker(
             self.scheduler,
             self._chance,
             self._ledger,
@@ -175,6 +189,8 @@ class World:
             random=self._chance.stream("aws"),
         )
         watch(self._passage.database, self._checkers.watch)
+        self._epochs = Epochs(self._chance, self._ledger, self.scheduler, self._passage)
+        watch(self._passage.database, self._epochs.watch)
         self.bounds = Bounds(
             self._ledger,
             self.scheduler,
@@ -198,6 +214,7 @@ class World:
             index=self._index,
             operators=operators,
         )
+        self._processes.on_opening = self._epochs.opens
         self._weather = Weather(
             self.scheduler,
             self._chance,
@@ -206,6 +223,14 @@ class World:
             index=self._index,
             processes=self._processes,
             checkers=self._checkers,
+        )
+        self._outages = Outages(
+            self.scheduler,
+            self._chance,
+            passage=self._passage,
+            broker=self._broker,
+            index=self._index,
+            processes=self._processes,
         )
         self._trials = Trials(
             self._settings,
@@ -234,6 +259,7 @@ class World:
                 self._chance,
                 self._ledger,
                 self._settings.pauses,
+                self._attempts,
             )
             for number in range(self._settings.writers)
         ]
@@ -273,6 +299,11 @@ class World:
 
     def _forget_store(self) -> None:
         self._opened = None
+        self._attempts.begin_anew()
+
+    def _requested(self, operation: str, request: Mapping[str, Any]) -> None:
+        self.paths.asked(operation, request)
+        self._attempts.sending(operation, request)
 
     def live(self) -> None:
         """Live through a storm and the calm after it."""
@@ -284,11 +315,16 @@ class World:
         self.scheduler.on_step = self._processes.strike
         self._chance.is_stormy = True
         self._passage.database.weather = AwsWeather(
-            **self._chance.rates_of("aws"), hide_ms_max=self._settings.hide_ms, trim_after_ms=self._settings.trim_ms
+            **self._chance.rates_of("aws"),
+            hide_ms_max=self._settings.hide_ms,
+            trim_after_ms=self._settings.trim_ms,
+            page_items_max=self._settings.small.page_items,
+            token_valid_ms=self._settings.small.token_valid_ms,
         )
         self._storm()
-        self._passage.database.weather = AwsWeather()
+        self._passage.database.weather = AwsWeather(page_items_max=self._settings.small.page_items)
         self._weather.clear_up()
+        self._outages.clear_up()
         self._visitors.clear_up()
         self.generations.clear_up()
         self._calm()
@@ -312,7 +348,10 @@ class World:
                 self._ledger.broken("a run does something", f"{self.scheduler.steps} steps in {STORM_SECONDS_MAX} s")
             self._look_after_writers()
             self._weather.look()
+            self._outages.look()
             self.generations.look()
+            if self.generations.are_there:
+                self._epochs.look()
             self._consume()
             looks += 1
             if looks == _LOOKS_PER_CHECK:
@@ -354,6 +393,7 @@ class World:
             self._runtime.sleep(_LOOK_SECONDS)
         self._consume()
         self._checkers.look_at_all(self._store)
+        reads_at_rest.check(self._ledger, self._passage, self._runtime)
         for queue in self._broker.queues:
             queue.check()
         self._visitors.check()

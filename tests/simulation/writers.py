@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from eventstore import ANY, EXISTS, NO_EVENTS, AggregateRef, Append, AppendResult, EventStore, NewEvent
 from eventstore.errors import DecideAgainError, EventStoreError, OutcomeUnknownError, TryLaterError
 from eventstore.expectation import Expectation
+from tests.simulation.attempts import Attempts
 from tests.simulation.chance import Chance
 from tests.simulation.content import meant
 from tests.simulation.ledger import Ledger
@@ -37,6 +38,7 @@ class Job:
         sizes: Events for each of them.
         has_key: Whether it has idempotency keys.
         padding: Bytes that each event is larger.
+        large_at: Which of its events alone is too large for some brokers; None when none is.
         is_poison: The index can never take it.
         begun: How often it was begun.
         repeats: How often it is to be done again once it is done.
@@ -49,6 +51,7 @@ class Job:
     has_key: bool
     padding: int
     is_poison: bool
+    large_at: int | None = None
     begun: int = 0
     repeats: int = 0
 
@@ -61,12 +64,20 @@ class Writer:
     """A line of jobs that outlives the processes which do them."""
 
     def __init__(
-        self, name: str, jobs: int, aggregates: int, chance: Chance, ledger: Ledger, pauses: Sequence[float]
+        self,
+        name: str,
+        jobs: int,
+        aggregates: int,
+        chance: Chance,
+        ledger: Ledger,
+        pauses: Sequence[float],
+        attempts: Attempts,
     ) -> None:
         self.name = name
         self._pauses = pauses
         self._chance = chance
         self._ledger = ledger
+        self._attempts = attempts
         self._draw = chance.stream(name)
         self._jobs_each, self._aggregates, self._generation = jobs, aggregates, 1
         self._jobs = deque(self._new_job(f"{name}-{number}", aggregates) for number in range(jobs))
@@ -93,7 +104,8 @@ class Writer:
             if not job.begun or job.has_key:
                 if not job.begun:
                     job.is_poison = self._chance.strikes("event.poison")
-                    job.padding = _LARGE if self._chance.strikes("event.too_large") else job.padding
+                    if self._chance.strikes("event.too_large"):
+                        job.large_at = self._chance.stream("large at").randrange(4)
                 job.begun += 1
                 self._do(job, store)
             if job.repeats and job.has_key:
@@ -127,14 +139,18 @@ class Writer:
 
     def _do(self, job: Job, store: EventStore) -> None:
         requests = job.requests()
+        before = self._attempts.reached()
         try:
             for request, result in zip(requests, self._send(job, store), strict=True):
                 if isinstance(result, EventStoreError):
+                    self._attempts.refused(result, before)
                     self._refused(job, [request], result)
                 else:
                     self._ledger.acknowledge(request, result)
+                    self._attempts.answered(request, result, has_key=job.has_key)
                     self._look_again(result, store)
         except EventStoreError as error:
+            self._attempts.refused(error, before)
             self._refused(job, requests, error)
 
     def _look_again(self, result: AppendResult, store: EventStore) -> None:
@@ -177,7 +193,7 @@ class Writer:
                     "place": number,
                     "of": size,
                     "group": group,
-                    "pad": "x" * job.padding,
+                    "pad": "x" * (job.padding if job.large_at is None or number != job.large_at % size else _LARGE),
                     **extra,
                 },
                 **meant(request, number),
@@ -191,6 +207,7 @@ class Writer:
             expected = NO_EVENTS
         elif job.kind == "exists":
             expected = EXISTS
+        self._attempts.expect(request, expected)
         return Append(aggregate, events, expected, f"key-{request}" if job.has_key else None)
 
     def _refused(self, job: Job, requests: list[str], error: EventStoreError) -> None:

@@ -50,15 +50,15 @@ class Tokens:
             raise validation(f"Value '{token}' at 'clientRequestToken' failed to satisfy constraint: {detail}")
         self._forget(now_ms)
         used = self._used.get(token)
-        if used is None:
+        if used is None or used.until_ms <= now_ms:
             return False
         if used.digest != digest:
             raise idempotent_parameter_mismatch()
         return True
 
-    def keep(self, token: str, digest: bytes, now_ms: int) -> None:
+    def keep(self, token: str, digest: bytes, now_ms: int, valid_ms: int = TOKEN_VALID_MS) -> None:
         """Remember a request that was carried out."""
-        self._used[token] = _Used(digest, now_ms + TOKEN_VALID_MS)
+        self._used[token] = _Used(digest, now_ms + valid_ms)
 
     def _forget(self, now_ms: int) -> None:
         while self._used:

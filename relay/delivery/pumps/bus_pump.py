@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eventstore.backoff import Backoff
 from eventstore.ports import Runtime
+from eventstore.rows.outbox import OutboxRow
 from relay import defaults
 from relay.delivery.aggregate import Turn
 from relay.delivery.flow import Flow
@@ -175,7 +176,7 @@ class BusPump(Pump):
             self._flow.put_back(turn)
             return
         try:
-            fault = self._bus.unsendable(turn.commit.row) if turn.commit.sent == 0 else None
+            fault = self._bus.unsendable(_left_of(turn))
             if fault is not None:
                 self._flow.unsendable(turn, fault)
                 return
@@ -325,3 +326,12 @@ class BusPump(Pump):
         self._closing = self._blocked = None
         self._is_clearing = False
         self._flow.unsent(unanswered)
+
+
+def _left_of(turn: Turn) -> OutboxRow:
+    """Return what is to be looked at before an event goes: its whole commit, or of one that is begun the event alone.
+
+    The broker may have told of a smaller limit since the commit was begun.
+    """
+    row = turn.commit.row
+    return row if turn.commit.sent == 0 else replace(row, events=(turn.event,))

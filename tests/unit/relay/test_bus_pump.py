@@ -532,6 +532,26 @@ def test_what_can_never_be_sent_is_not() -> None:
     assert setting.world.outbox["a", 1].parked == {BUS: "too large"}
 
 
+def test_a_limit_that_is_learnt_in_the_middle_of_a_commit_parks_what_is_left_of_it() -> None:
+    """
+    The broker took the first event and refuses the second for its size: that is not sent for ever.
+    """
+    setting = Setting()
+    setting.hand_in("a", "b", sizes=(2,))
+    setting.turn()
+    setting.take("a")
+    setting.turn(2)
+    assert setting.bus.sent == ["a:1", "b:1", "a:2"]
+    setting.bus.faults["a"] = Park("too large", "message_too_large")
+    setting.bus.script = [BusLostError(None)]
+    setting.turn(3)
+    setting.world.answer()
+    setting.world.settle()
+
+    assert setting.bus.sent.count("a:2") == 1
+    assert setting.world.outbox["a", 2].parked == {BUS: "too large"}
+
+
 def test_a_commit_that_the_program_fails_on_is_held_back(log_events: list[Any]) -> None:
     """
     Four in a row are; the fifth ends the part, since the fault is ours.

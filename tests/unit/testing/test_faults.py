@@ -341,6 +341,34 @@ def test_pages_end_early_and_lead_on():
     assert world.database.met["short_page"] > 3
 
 
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_page_of_few_items_is_full(most):
+    """
+    No page of a table, an index, a batch or a listing holds more; following each gives every item once.
+    """
+    world = World(page_items_max=most)
+    names = [f"n{number:02}" for number in range(7)]
+    for name in names:
+        world.put(name)
+    world.database.rotate_shards("things")
+    place = {"KeyConditionExpression": "colour = :red", "ExpressionAttributeValues": {":red": {"S": "red"}}}
+    by_colour = {"TableName": "things", "IndexName": "by-colour", **place}
+
+    assert world.scanned() == names
+    assert len(world.client.scan(TableName="things", Limit=5)["Items"]) == most
+    assert len(world.client.query(**by_colour)["Items"]) == most
+    batch = {"things": {"Keys": [{"id": {"S": name}} for name in ["absent", *names]]}}
+    reply = world.client.batch_get_item(RequestItems=batch)
+    assert len(reply["Responses"]["things"]) == most
+    assert len(reply["UnprocessedKeys"]["things"]["Keys"]) == len(names) - most
+    described = world.streams.describe_stream(StreamArn=world.arn)["StreamDescription"]
+    assert len(described["Shards"]) == min(most, 2)
+    assert ("LastEvaluatedShardId" in described) == (most == 1)
+    listed = world.streams.list_streams()
+    assert len(listed["Streams"]) == min(most, 2)
+    assert ("LastEvaluatedStreamArn" in listed) == (most == 1)
+
+
 # What a read sees
 
 

@@ -4,6 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from eventstore.testing import InMemoryDynamoDB
+from eventstore.testing.dynamodb import Weather
 
 MINUTES = 60 * 1000
 
@@ -89,3 +90,25 @@ def test_binaries_are_part_of_the_request(client):
     write(bytearray(b"\x00"))
     with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
         write(b"\x01")
+
+
+def test_a_weather_forgets_tokens_sooner(clock):
+    """
+    A repeat after that is a new request, as after ten minutes.
+    """
+    database = InMemoryDynamoDB(clock=clock, weather=Weather(token_valid_ms=5))
+    client = database.client()
+    client.create_table(
+        TableName="things",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    put(client, "a", "token")
+    clock.ms += 4
+    put(client, "a", "token")
+    clock.ms += 1
+    with pytest.raises(ClientError) as caught:
+        put(client, "a", "token")
+
+    assert caught.value.response["Error"]["Code"] == "TransactionCanceledException"

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass, fields
 
+from eventstore.testing.dynamodb.tokens import TOKEN_VALID_MS
+
+UNLIMITED_ITEMS = 1_000_000
+"""More than a page of 1 MB holds: pages end where AWS ends them."""
+
 DAY_MS = 24 * 60 * 60 * 1000
 ITERATOR_VALID_MS = 15 * 60 * 1000
 """Sources: AWS, API reference of GetShardIterator (an iterator expires 15 minutes after it was given out); "Change
@@ -34,9 +39,12 @@ class Weather:
             all of it; the same request token is answered with TransactionInProgressException. A passage that lets time
             go by between effect and reply shows this to others.
         hide_ms_max: The bound of that, in milliseconds.
+        token_valid_ms: How long a request token is known, as if a repeat came so much later; 10 minutes on AWS.
         stale_read: Eventually consistent reads answer from before a write.
         stale_ms_max: Upper bound of its duration.
         short_page: A page of Query or Scan ends early, with a LastEvaluatedKey.
+        page_items_max: Bound of each page of Query, Scan, DescribeStream and ListStreams, and of what BatchGetItem
+            answers at a time, in items; as if so many made a full megabyte. It makes a page of few items full, always.
         delay_index: An index follows a change of an item late, and so in another order than the table; the changes of
             one item keep theirs.
         index_delay_ms_max: Upper bound of the delay.
@@ -72,9 +80,11 @@ class Weather:
     unprocessed: float = 0
     hide_transaction: float = 0
     hide_ms_max: int = 2_000
+    token_valid_ms: int = TOKEN_VALID_MS
     stale_read: float = 0
     stale_ms_max: int = 1_000
     short_page: float = 0
+    page_items_max: int = UNLIMITED_ITEMS
     delay_index: float = 0
     index_delay_ms_max: int = 3_000
     swap_records: float = 0

@@ -80,6 +80,12 @@ def _read_keys(table: Table, wanted: Mapping[str, Any]) -> list[Key]:
     return keys
 
 
+def _bounds(faults: Faults, count: int) -> tuple[int, frozenset[int]]:
+    """Return how many items one answer has at most, and the places of those that stay unprocessed by chance."""
+    is_met = count > 1 and faults.chance.meets("unprocessed")
+    return faults.chance.weather.page_items_max, faults.chance.some(count) if is_met else frozenset()
+
+
 def batch_get_item(engine: Engine, request: Request) -> Reply:
     """Carry out BatchGetItem; what goes beyond 16 MB stays unprocessed, as on AWS."""
     if not request["RequestItems"]:
@@ -92,9 +98,7 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
         raise validation("Too many items requested for the BatchGetItem call")
     tally = CapacityTally(request)
     left_bytes = BATCH_GET_MAX_BYTES
-    put_off: frozenset[int] = frozenset()
-    if engine.faults is not None and count > 1 and engine.faults.chance.meets("unprocessed"):
-        put_off = engine.faults.chance.some(count)
+    left_items, put_off = (count, frozenset[int]()) if engine.faults is None else _bounds(engine.faults, count)
     number = -1
     responses: dict[str, list[Item]] = {}
     unprocessed: dict[str, dict[str, Any]] = {}
@@ -110,11 +114,12 @@ def batch_get_item(engine: Engine, request: Request) -> Reply:
             number += 1
             found = engine.see(table, key, consistent=consistent)
             size = 0 if found is None else found.size_bytes
-            if size > left_bytes or number in put_off:
+            if size > left_bytes or left_items == 0 or number in put_off:
                 rest = unprocessed.setdefault(name, {**wanted, "Keys": []})
                 rest["Keys"].append(wanted["Keys"][place])
                 continue
             left_bytes -= size
+            left_items -= found is not None
             tally.read(table.name, size, factor=units_factor)
             if found is not None:
                 item = copy_item(found.attributes) if projection is None else projection.of(found.attributes)

@@ -14,6 +14,7 @@ from eventstore.testing.dynamodb.expressions.conditions import Condition
 from eventstore.testing.dynamodb.expressions.key_conditions import LABEL, KeyRange, key_range
 from eventstore.testing.dynamodb.expressions.projections import ItemProjection
 from eventstore.testing.dynamodb.faults.faults import Faults
+from eventstore.testing.dynamodb.faults.weather import UNLIMITED_ITEMS
 from eventstore.testing.dynamodb.storage.index import SecondaryIndex
 from eventstore.testing.dynamodb.storage.items import StoredItem
 from eventstore.testing.dynamodb.storage.rows import Rows, Segment, hash_of
@@ -199,6 +200,9 @@ def _seen(
 
 
 def _shortened(faults: Faults, wanted: Wanted) -> Wanted:
+    most = faults.chance.weather.page_items_max
+    if most < UNLIMITED_ITEMS:
+        wanted = replace(wanted, limit=min(wanted.limit or most, most))
     if wanted.limit == 1 or not faults.chance.meets("short_page"):
         return wanted
     return replace(wanted, limit=faults.chance.whole(1, (wanted.limit or SHORT_PAGE_MAX) - 1))

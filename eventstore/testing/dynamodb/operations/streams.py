@@ -36,9 +36,14 @@ def _limit(request: Request, most: int) -> int:
     return limit
 
 
+def _page_limit(engine: Engine, limit: int) -> int:
+    """Return how many entries a page of a listing may have, in the weather there is."""
+    return limit if engine.faults is None else min(limit, engine.faults.chance.weather.page_items_max)
+
+
 def list_streams(engine: Engine, request: Request) -> Reply:
     """Carry out ListStreams; closed streams are listed too."""
-    limit = _limit(request, LIST_MAX)
+    limit = _page_limit(engine, _limit(request, LIST_MAX))
     start = request.get("ExclusiveStartStreamArn", "")
     name = request.get("TableName")
     feeds = [
@@ -57,7 +62,7 @@ def list_streams(engine: Engine, request: Request) -> Reply:
 def describe_stream(engine: Engine, request: Request) -> Reply:
     """Carry out DescribeStream, with the filter CHILD_SHARDS."""
     feed = engine.feed(request["StreamArn"])
-    limit = _limit(request, SHARDS_MAX)
+    limit = _page_limit(engine, _limit(request, SHARDS_MAX))
     start = request.get("ExclusiveStartShardId", "")
     parent_id = _read_parent(request.get("ShardFilter"))
     faults = engine.faults

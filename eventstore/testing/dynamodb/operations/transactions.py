@@ -16,7 +16,7 @@ from eventstore.testing.dynamodb.expressions.projections import ItemProjection
 from eventstore.testing.dynamodb.storage.items import Change
 from eventstore.testing.dynamodb.storage.schema import Key
 from eventstore.testing.dynamodb.table import Table
-from eventstore.testing.dynamodb.tokens import digest_of
+from eventstore.testing.dynamodb.tokens import TOKEN_VALID_MS, digest_of
 from eventstore.testing.dynamodb.values import copy_item
 from eventstore.testing.dynamodb.writes import READERS, Write
 
@@ -89,7 +89,8 @@ def transact_write_items(engine: Engine, request: Request) -> Reply:
     for change, index_sizes in zip(changes, written, strict=True):
         tally.write(change.table, change.larger_bytes, index_sizes)
     if token is not None:
-        engine.tokens.keep(token, digest, engine.now_ms())
+        valid_ms = TOKEN_VALID_MS if engine.faults is None else engine.faults.chance.weather.token_valid_ms
+        engine.tokens.keep(token, digest, engine.now_ms(), valid_ms)
     return tally.add_list_to({})
 
 

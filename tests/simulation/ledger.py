@@ -1,6 +1,7 @@
 """What has truly happened: commits, messages, documents. The first broken promise ends the run."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -116,6 +117,8 @@ class Ledger:
         self.taken = Delivery()
         self.held_up: set[str] = set()
         self.refused_by_bus: set[tuple[str, str]] = set()
+        self.weighed_max_bytes = math.inf
+        """A larger event is known by all workers to be too large, so nothing of its commit is sent."""
         self.on_commit: Callable[[TrueCommit], None] = lambda _: None
         self.on_held_up: Callable[[str], None] = lambda _: None
 
@@ -269,7 +272,11 @@ class Ledger:
         if faults:
             self.broken("what arrives is what was written", f"on the bus {aggregate_id} {number}: {faults}")
         highest = self.taken.highest.get(aggregate_id, 0)
-        if number > highest + 1 and self.present(aggregate_id, number, message.message_id) is not None:
+        if self.present(aggregate_id, number, message.message_id) is None:
+            return
+        if self.by_number[aggregate_id, number].body_bytes > self.weighed_max_bytes:
+            self.broken("nothing is sent of a commit that can never go", f"{aggregate_id} {number}")
+        if number > highest + 1:
             self.broken("first deliveries are in order", f"{aggregate_id} {number} was taken after {highest}")
 
     def hold_up(self, aggregate_id: str) -> None:

@@ -151,7 +151,7 @@ def _feed_listing_stops_at_its_first_page() -> Iterator[None]:
 # Limits, flags, and what servers make of them
 
 
-@planted("only-the-first-event-weighed", _DRAINS, "what a standing fault does not concern goes on")
+@planted("only-the-first-event-weighed", "nothing is sent of a commit that can never go")
 def _only_the_first_event_weighed() -> Iterator[None]:
     """Whether the broker can take a commit is told by its first event."""
     honest = Bus.unsendable

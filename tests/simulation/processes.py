@@ -92,6 +92,7 @@ class Processes:
         self.on_opening: Callable[[], None] = lambda: None
         self._message_max_bytes = settings.message_max_bytes if settings.small.is_limit_known else LARGE_BYTES
         broker.message_max_bytes = settings.message_max_bytes
+        ledger.weighed_max_bytes = self._message_max_bytes
         self._count = 0
         self.relays = [Slot() for _ in range(settings.workers)]
         self.operator: Task | None = None
@@ -197,6 +198,7 @@ class Processes:
         """Let both destinations take whatever they refused; return how large a message may be from now on."""
         self._index.takes_poison = True
         self._message_max_bytes = self._broker.message_max_bytes = LARGE_BYTES
+        self._ledger.weighed_max_bytes = LARGE_BYTES
         return LARGE_BYTES
 
     def start_replay(self) -> None:

@@ -17,7 +17,7 @@ READING: tuple[type[Visitor], ...] = (Reader, TimelineReader, Walker, Auditor, F
 WRITING: tuple[type[Visitor], ...] = (Service, Service, Clerk, Reserver, Importer)
 READING_A_SEED = (1, 1, 2)
 WRITING_A_SEED = (0, 1)
-"""What all of them cost is a quarter of a seed's time at most."""
+"""Few, since each takes time of a seed; over many seeds all of them come."""
 
 
 def draw_visitors(seed: str, around: Surroundings) -> list[Visitor]:

@@ -24,6 +24,8 @@ from tests.simulation.ledger import CommitKey, Ledger, TrueCommit
 from tests.simulation.scheduler import Scheduler
 
 DESTINATIONS = ("bus", "index")
+"""Those of every world; some have a file beside them."""
+
 BROUGHT_FEW = 100
 """Commits that are brought along; no world has so many at a time."""
 
@@ -55,9 +57,21 @@ class Checkers:
         self._left_to_the_sweep: set[CommitKey] = set()
         self._ever_marked: set[str] = set()
         self.message_max_bytes = 0
+        self.all_destinations: tuple[str, ...] = DESTINATIONS
+        self._in_force: frozenset[str] | None = None
         ledger.on_held_up = self._leave_to_the_sweep
         self.is_blind = False
         """Rows are restored, and nobody has written them."""
+
+    @property
+    def destinations(self) -> frozenset[str]:
+        """Those in force: what the workers last agreed on, as the relay table has it."""
+        return frozenset(self.all_destinations) if self._in_force is None else self._in_force
+
+    @property
+    def rows(self) -> Mapping[CommitKey, Mapping[str, Any]]:
+        """The rows of the outbox."""
+        return self._outbox
 
     def watch(self, changes: Sequence[Change]) -> None:
         """Look at what one write has changed."""
@@ -77,6 +91,8 @@ class Checkers:
                     None if change.new is None else change.new.attributes,
                 )
                 self._relayed(change)
+                if change.key[1] == "settings" and change.new is not None:
+                    self._in_force = frozenset(change.new.attributes["destinations"]["SS"])
 
     def _outboxed(self, change: Change, dropped: frozenset[str]) -> Iterator[TrueCommit]:
         """Look at the change of an outbox row; yield the commit that it brings."""
@@ -154,6 +170,7 @@ class Checkers:
         """Another generation of the tables begins, with these rows in the outbox, which no stream tells of."""
         self._outbox = dict(rows)
         self._left_to_the_sweep = set(rows)
+        self._in_force = None
 
     def is_drained(self) -> bool:
         """Tell whether the outbox owes nothing but what waits for a person, and keeps nothing that nobody waits for."""
@@ -177,9 +194,9 @@ class Checkers:
 
     def _is_work(self, key: CommitKey, row: Mapping[str, Any]) -> bool:
         done = _delivered(row) | _parked(row)
-        if _delivered(row) >= set(DESTINATIONS):
+        if _delivered(row) >= self.destinations:
             return True  # it is complete, and somebody has to notice it
-        return not done >= {"index"} or not ("bus" in done or self._is_behind_parked(key))
+        return not done >= self.destinations - {"bus"} or not ("bus" in done or self._is_behind_parked(key))
 
     def _is_behind_parked(self, key: CommitKey) -> bool:
         return any(
@@ -197,7 +214,7 @@ class Checkers:
         self._outbox.pop(key, None)
         commit = self._ledger.commits[key]
         commit.is_settled = True
-        for name in DESTINATIONS:
+        for name in sorted(self.destinations):
             if not self._ledger.has(name, commit):
                 self._ledger.broken("a settled commit was taken by every destination", f"{key} lacks the {name}")
 

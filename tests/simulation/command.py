@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.simulation.chance import FAULTS
+from tests.simulation.chance import ALL_FAULTS
 from tests.simulation.coverage import Coverage
 from tests.simulation.planted import BUGS
 from tests.simulation.settings import STANDING_FAULTS
@@ -137,7 +137,7 @@ def _run_many(first: Plan, runs: int, jobs: int) -> int:
     for seed, promise in sorted(tally.failures)[:_FAILURES_SHOWN]:
         print(f"FAILED seed {seed}: {promise}\n  repeat and shrink it: {command(replace(first, seed=seed))}")
     is_full = runs >= COVERED_RUNS_MIN and not first.is_calm
-    missed = sorted(set(tally.coverage.never_met(FAULTS)) - first.without) if is_full else []
+    missed = sorted(set(tally.coverage.never_met(ALL_FAULTS)) - first.without) if is_full else []
     if missed:
         print(f"FAILED: never met: {', '.join(missed)}")
     return 1 if tally.failures or missed else 0

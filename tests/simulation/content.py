@@ -96,31 +96,35 @@ def stored_faults(event: TrueEvent) -> list[str]:
         "metadata": json.loads(event.metadata),
         "timestamp_ms": event.timestamp_ms,
     }
-    return list(_differing(wanted, {name: found[name] for name in wanted}))
+    return list(differing(wanted, {name: found[name] for name in wanted}))
+
+
+def cloud_event_of(event: TrueEvent) -> dict[str, Any]:
+    """Return the CloudEvents attributes of an event."""
+    about = json.loads(event.metadata)
+    found: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": SOURCE,
+        "type": f"{event.aggregate_type}.{event.type}",
+        "subject": event.aggregate_id,
+        "time": _moment(event.timestamp_ms),
+        "aggregatetype": event.aggregate_type,
+        "aggregateid": event.aggregate_id,
+        "sequencenumber": event.number,
+        "epoch": event.epoch,
+        "schemaversion": event.version,
+        "commitid": event.commit_id,
+    }
+    named = {"correlation_id": "correlationid", "traceparent": "traceparent", "tracestate": "tracestate"}
+    return found | {there: about[here] for here, there in named.items() if here in about}
 
 
 def message_faults(event: TrueEvent, message: Message) -> list[str]:
     """Return what of a message is not as its event and the message format have it."""
     about = json.loads(event.metadata)
-    headers: dict[str, Any] = {
-        "cloudEvents_specversion": "1.0",
-        "cloudEvents_id": event.event_id,
-        "cloudEvents_source": SOURCE,
-        "cloudEvents_type": f"{event.aggregate_type}.{event.type}",
-        "cloudEvents_subject": event.aggregate_id,
-        "cloudEvents_time": _moment(event.timestamp_ms),
-        "cloudEvents_aggregatetype": event.aggregate_type,
-        "cloudEvents_aggregateid": event.aggregate_id,
-        "cloudEvents_sequencenumber": event.number,
-        "cloudEvents_epoch": event.epoch,
-        "cloudEvents_schemaversion": event.version,
-        "cloudEvents_commitid": event.commit_id,
-    }
-    if "correlation_id" in about:
-        headers["cloudEvents_correlationid"] = about["correlation_id"]
-    for name in ("traceparent", "tracestate"):
-        if name in about:
-            headers[name] = headers[f"cloudEvents_{name}"] = about[name]
+    headers: dict[str, Any] = {f"cloudEvents_{name}": value for name, value in cloud_event_of(event).items()}
+    headers |= {name: about[name] for name in ("traceparent", "tracestate") if name in about}
     wanted = {
         **headers,
         "routing_key": f"{event.aggregate_type}.{event.type}",
@@ -131,7 +135,7 @@ def message_faults(event: TrueEvent, message: Message) -> list[str]:
         "delivery_mode": 2,
     }
     found = {name: getattr(message, name) for name in wanted if name not in headers}
-    return list(_differing(wanted, {**message.headers, **found}))
+    return list(differing(wanted, {**message.headers, **found}))
 
 
 def document_faults(event: TrueEvent, action: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
@@ -153,10 +157,11 @@ def document_faults(event: TrueEvent, action: Mapping[str, Any], document: Mappi
         "_id": event.event_id,
         "_index": f"inventory-events-{_moment(event.timestamp_ms)[:7].replace('-', '.')}",
     }
-    return list(_differing(wanted, {**document, **action}))
+    return list(differing(wanted, {**document, **action}))
 
 
-def _differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+def differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is found otherwise than it is wanted, and what is found and not wanted."""
     for name in (*wanted, *(name for name in found if name not in wanted)):
         if wanted.get(name) != found.get(name) or (name in wanted) != (name in found):
             yield f"{name} is {found.get(name)!r}, not {wanted.get(name)!r}"

@@ -10,15 +10,20 @@ from eventstore.context import StoreOptions
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, TableMissingError, TryLaterError
 from relay.assembly import Relay
-from relay.daemon import PartDiedError
+from relay.daemon import Daemon, PartDiedError
+from relay.destination import Destination
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.settings import BusSettings
+from relay.destinations.file.file import FileDestination, FileSettings
+from relay.destinations.file.line import LINE_START
+from relay.destinations.file.local_file import LineFile
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
 from relay.leases.errors import FleetSettingsError
 from relay.operating.replay import Replay, ReplayRequest
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
+from tests.simulation.disk import SimulatedDisk
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
@@ -46,6 +51,8 @@ class Slot:
         stop: Raised when it is told to stop.
         back_at: When whoever supervises it starts it again; None until it is found to be gone.
         is_odd: It was started with a duration of leases that the others do not have.
+        lacks_file: It was started without the file that the others deliver to.
+        daemon: What runs in its process.
     """
 
     task: Task | None = None
@@ -53,6 +60,13 @@ class Slot:
     stop: SimulatedFlag | None = None
     back_at: float | None = None
     is_odd: bool = False
+    lacks_file: bool = False
+    daemon: Daemon | None = None
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """Its settings, as far as they are to agree with those of others."""
+        return self.is_odd, self.lacks_file
 
     def is_running(self) -> bool:
         """Tell whether it runs."""
@@ -74,6 +88,7 @@ class Processes:
         broker: SimulatedBroker,
         index: SimulatedIndex,
         operators: Operators,
+        disk: SimulatedDisk | None = None,
     ) -> None:
         self._seed = seed
         self._settings = settings
@@ -84,6 +99,8 @@ class Processes:
         self._broker = broker
         self._index = index
         self._operators = operators
+        self._disk = disk
+        self.visitors: list[Task] = []
         self._draw = chance.stream("processes")
         self._message_max_bytes = settings.message_max_bytes
         self._count = 0
@@ -115,7 +132,7 @@ class Processes:
 
     def crash_clients(self) -> None:
         """Let all writers and operators crash."""
-        for task in (*self.writers.values(), self.operator):
+        for task in (*self.writers.values(), *self.visitors, self.operator):
             if task is not None and not task.is_done:
                 self.crash(task.process)
 
@@ -143,13 +160,15 @@ class Processes:
     def _start_relay(self, slot: Slot) -> None:
         """Start a worker as a new process."""
         slot.is_odd = self._chance.strikes("weather.other_settings")
-        relay, runtime = self._make_relay("relay", is_odd=slot.is_odd)
+        slot.lacks_file = self._disk is not None and self._chance.strikes("weather.mixed_fleet")
+        relay, runtime = self._make_relay("relay", is_odd=slot.is_odd, lacks_file=slot.lacks_file)
         stop = slot.stop = runtime.flag()
         slot.process = runtime.process
+        daemon = slot.daemon = relay.daemon(stop)
 
         def body() -> None:
             try:
-                relay.daemon(stop).run()
+                daemon.run()
             except (TryLaterError, FleetSettingsError, TableMissingError):
                 pass  # it could not join, or there are no tables; whoever supervises it starts it again
             except PartDiedError as error:
@@ -226,20 +245,30 @@ class Processes:
         skew = self._chance.stream("skew").randint(-self._settings.skew_ms, self._settings.skew_ms)
         return SimulatedRuntime(self._scheduler, Process(f"{kind}-{self._count}"), self._seed, skew)
 
-    def _make_relay(self, kind: str, *, is_odd: bool = False) -> tuple[Relay, SimulatedRuntime]:
-        runtime, settings = self.runtime(kind), self._settings
+    def _make_relay(
+        self, kind: str, *, is_odd: bool = False, lacks_file: bool = False
+    ) -> tuple[Relay, SimulatedRuntime]:
+        runtime = self.runtime(kind)
+        return self.relay_of(runtime, is_odd=is_odd, lacks_file=lacks_file), runtime
+
+    def relay_of(self, runtime: SimulatedRuntime, *, is_odd: bool = False, lacks_file: bool = False) -> Relay:
+        """Return the parts of a relay in a process."""
+        settings = self._settings
         assembly = settings.relay
         if is_odd:
             assembly = replace(assembly, lease_seconds=settings.other_lease_seconds)
         bus_settings = BusSettings(window=settings.window, message_max_bytes=self._message_max_bytes)
         index_settings = IndexSettings(batch_max_events=settings.batch_max_events, bulk_timeout_seconds=5.0)
-        relay = Relay(
+        sides: list[Destination] = [Index(self._index, runtime, index_settings)]
+        if self._disk is not None and not lacks_file:
+            lines = LineFile(self._disk.file, runtime, LINE_START)
+            sides.append(FileDestination(lines, FileSettings(batch_max_bytes=settings.file_batch_bytes)))
+        return Relay(
             client=self._passage.database.client(),
             streams=self._passage.database.streams_client(),
             tables=TableNames(),
             bus=Bus(self._broker, runtime, bus_settings),
-            sides=(Index(self._index, runtime, index_settings),),
+            sides=tuple(sides),
             runtime=runtime,
             settings=assembly,
         )
-        return relay, runtime

@@ -14,10 +14,11 @@ from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.faults.weather import Weather as AwsWeather
 from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
-from tests.simulation.chance import FAULTS, Chance
-from tests.simulation.checkers import Checkers
+from tests.simulation.chance import ALL_FAULTS, Chance
+from tests.simulation.checkers import DESTINATIONS, Checkers
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.coverage import Coverage
+from tests.simulation.disk import SimulatedDisk
 from tests.simulation.dynamo import SimulatedPassage, watch
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.generations import Generations
@@ -108,7 +109,7 @@ def simulate(plan: Plan) -> Run:
     """Run one world to its end, and return what it came to."""
     world = World(plan)
     failure: BaseException | None = None
-    watchers = (world.fleet, world.bounds, world.generations, world.patience)
+    watchers = (world.fleet, world.bounds, world.generations, world.patience, *world.visited)
     with _marking(world.coverage), ExitStack() as stack:
         for watcher in watchers:
             stack.enter_context(watcher.watching())
@@ -146,7 +147,7 @@ class World:
         steps_max = STEPS_MAX + int(STEPS_A_SECOND * self._settings.standing_seconds * self._settings.workers)
         self.scheduler = Scheduler(seed, stickiness=self._settings.stickiness, steps_max=steps_max)
         self.scheduler.log = [] if plan.keep_log else None
-        self._chance = Chance(seed, self.coverage, FAULTS if plan.is_calm else plan.without)
+        self._chance = Chance(seed, self.coverage, ALL_FAULTS if plan.is_calm else plan.without)
         self._runtime = SimulatedRuntime(self.scheduler, Process("world"), seed)
         self._ledger = Ledger(self.scheduler)
         self._passage = SimulatedPassage(self.scheduler, self._chance)
@@ -180,6 +181,10 @@ class World:
 
         self.patience = Patience(self._ledger, self.scheduler, self._settings.relay.bus.budget_seconds)
         self._index = SimulatedIndex(self.scheduler, self._chance, self._ledger)
+        self._disk = SimulatedDisk(self.scheduler, self._chance, self._ledger) if self._settings.has_file else None
+        if self._disk is not None:
+            self._disk.is_calm = not self._chance.rates
+            self._checkers.all_destinations = (*DESTINATIONS, "file")
         operators = Operators(
             self._ledger, self._checkers, self._passage.database.client, self._chance.stream("operators")
         )
@@ -193,7 +198,11 @@ class World:
             broker=self._broker,
             index=self._index,
             operators=operators,
+            disk=self._disk,
         )
+        if self._disk is not None:
+            self._disk.crash = self._processes.crash
+        self.visited = [self._disk] if self._disk is not None else []
         self._weather = Weather(
             self.scheduler,
             self._chance,
@@ -276,6 +285,8 @@ class World:
         self.generations.clear_up()
         self._calm()
         self._broker.repeats.is_calm &= self._settings.trial != "crash"
+        if self._disk is not None:
+            self._disk.is_calm = self._broker.repeats.is_calm
         self._trials.lose_a_worker()
         self._calm()
         self._standing.attempt()

@@ -6,7 +6,7 @@
 `is_drained`      when faults have stopped: nothing is left that could go
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,9 @@ DESTINATIONS = ("bus", "index")
 
 BROUGHT_FEW = 100
 """Commits that are brought along; no world has so many at a time."""
+
+TORN = "torn-"
+"""Begins the ids of aggregates whose rows no append has written; see `torn_rows`."""
 
 OLD_CLASS = "marked by an older release"
 """Error class of marks that the weather makes: nobody has looked what is below them."""
@@ -59,6 +62,8 @@ class Checkers:
         self.message_max_bytes = 0
         self.all_destinations: tuple[str, ...] = DESTINATIONS
         self._in_force: frozenset[str] | None = None
+        self.on_torn: Callable[[Change], None] = lambda _: None
+        self.on_begin_anew: list[Callable[[Mapping[CommitKey, Mapping[str, Any]]], None]] = []
         ledger.on_held_up = self._leave_to_the_sweep
         self.is_blind = False
         """Rows are restored, and nobody has written them."""
@@ -79,6 +84,9 @@ class Checkers:
             return
         dropped = _dropped(changes)
         outboxed = [change for change in changes if change.table.name == _TABLES.outbox]
+        for change in [change for change in outboxed if str(change.key[0]).startswith(TORN)]:
+            outboxed.remove(change)
+            self.on_torn(change)
         commits = [found for change in outboxed for found in self._outboxed(change, dropped)]
         for commit in commits:
             if commit.group != len(commits):
@@ -170,7 +178,8 @@ class Checkers:
         """Another generation of the tables begins, with these rows in the outbox, which no stream tells of."""
         self._outbox = dict(rows)
         self._left_to_the_sweep = set(rows)
-        self._in_force = None
+        for begun in self.on_begin_anew:
+            begun(rows)
 
     def is_drained(self) -> bool:
         """Tell whether the outbox owes nothing but what waits for a person, and keeps nothing that nobody waits for."""
@@ -284,6 +293,7 @@ def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mappin
         record.new.attributes
         for at, record in zip(shard._positions, shard._records, strict=True)
         if record.event_name == "INSERT" and record.new is not None and (position is None or at <= position)
+        and not record.new.attributes["aggregateId"]["S"].startswith(TORN)
     ]
 
 

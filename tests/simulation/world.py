@@ -32,6 +32,7 @@ from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.settings import WorldSettings, draw
 from tests.simulation.standing import Standing
 from tests.simulation.trials import Trials
+from tests.simulation.visits import Visits
 from tests.simulation.weather import Weather
 from tests.simulation.writers import Writer
 
@@ -202,7 +203,16 @@ class World:
         )
         if self._disk is not None:
             self._disk.crash = self._processes.crash
-        self.visited = [self._disk] if self._disk is not None else []
+        self._visits = Visits(
+            self.scheduler,
+            self._chance,
+            ledger=self._ledger,
+            checkers=self._checkers,
+            passage=self._passage,
+            processes=self._processes,
+        )
+        watch(self._passage.database, self._visits.rows.watch)
+        self.visited = [self._visits, *([self._disk] if self._disk is not None else [])]
         self._weather = Weather(
             self.scheduler,
             self._chance,
@@ -283,6 +293,7 @@ class World:
         self._passage.database.weather = AwsWeather()
         self._weather.clear_up()
         self.generations.clear_up()
+        self._visits.clear_up()
         self._calm()
         self._broker.repeats.is_calm &= self._settings.trial != "crash"
         if self._disk is not None:
@@ -307,6 +318,8 @@ class World:
             self._look_after_writers()
             self._weather.look()
             self.generations.look()
+            if self.generations.are_there:
+                self._visits.look()
             self._consume()
             looks += 1
             if looks == _LOOKS_PER_CHECK:
@@ -321,13 +334,19 @@ class World:
     def _calm(self) -> None:
         """Everything drains within a bounded time once nothing goes wrong any more."""
         deadline = self.scheduler.seconds + DRAIN_SECONDS
-        while not (self._is_written() and self._checkers.is_drained() and not self._trials.unread()):
+        while not (
+            self._is_written()
+            and not self._visits.are_there
+            and self._checkers.is_drained()
+            and not self._trials.unread()
+        ):
             if self.scheduler.seconds >= deadline:
                 if self._is_written() and self._checkers.is_drained():
                     self._ledger.broken("every shard is read to its end", f"{self._trials.unread()[:5]}")
                 self._ledger.broken("everything drains when faults stop", f"left: {self._checkers.left()[:5]}")
             self._look_after_writers()
             self._weather.look()
+            self._visits.look()
             self._consume()
             self._runtime.sleep(_LOOK_SECONDS)
 

@@ -1,0 +1,128 @@
+"""Operators who come by: several at the same time, at any moment, each with one command, some interrupted.
+
+A seed has a few kinds of them. They come and go with the weather; in the calm those who have come end what they do.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests.simulation.chance import Chance
+from tests.simulation.checkers import Checkers
+from tests.simulation.deeds import Deeds
+from tests.simulation.desk import CommandLines
+from tests.simulation.dynamo import SimulatedPassage
+from tests.simulation.ledger import Ledger
+from tests.simulation.looks import Looks
+from tests.simulation.meanwhile import RowWatch
+from tests.simulation.primitives import SimulatedFlag, SimulatedRuntime
+from tests.simulation.processes import Processes
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.torn_rows import TornRows
+
+LOOKS = ("status", "gaps", "parked_list", "parked_show", "verify")
+DEEDS = ("release", "drop", "replay", "pause")
+VISITORS_MAX = 3
+_VISITED, _TORN = 0.6, 0.3
+"""Shares of the seeds that have visitors, and rows that are torn."""
+
+_INTERRUPTED = 0.1
+"""Chance per look that a command which listens is interrupted."""
+
+_PAUSES = (1.0, 5.0, 20.0)
+
+
+class Visits:
+    """Lets operators come.
+
+    Attributes:
+        commands: The command lines.
+        looks: What they look at.
+        deeds: What they do.
+        rows: What the outbox was meanwhile.
+        torn: Rows that nobody can read, or deliver.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        chance: Chance,
+        *,
+        ledger: Ledger,
+        checkers: Checkers,
+        passage: SimulatedPassage,
+        processes: Processes,
+    ) -> None:
+        self._scheduler = scheduler
+        self._chance = chance
+        self._ledger = ledger
+        self._passage = passage
+        self._processes = processes
+        self._draw = draw = chance.stream("visits")
+        self._kinds = [draw.choice(LOOKS), draw.choice(LOOKS), draw.choice(DEEDS), draw.choice(DEEDS)]
+        self._kinds *= draw.random() < _VISITED
+        self._has_torn = draw.random() < _TORN
+        self._resume_at: float | None = None
+        self.rows = RowWatch(passage, scheduler)
+        self.torn = TornRows(
+            scheduler, chance, ledger=ledger, checkers=checkers, passage=passage, rows=self.rows
+        )
+        self.commands = CommandLines(ledger, scheduler, passage, processes.relay_of, draw.choice((2, 5, 500)))
+        self.looks = Looks(ledger, checkers, self.commands, self.rows, self.torn, draw)
+        self.deeds = Deeds(ledger, checkers, self.commands, self.rows, draw)
+        checkers.on_begin_anew += [self.rows.begin_anew, lambda _: self.torn.begin_anew()]
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Have command lines within the block."""
+        with self.commands.watching():
+            yield
+
+    @property
+    def are_there(self) -> bool:
+        """Whether an operator is at work, or has yet to end a pause."""
+        self._forget()
+        return bool(self._processes.visitors) or self._resume_at is not None
+
+    def look(self) -> None:
+        """Let somebody come, or something be torn, now and then."""
+        self._forget()
+        if self._has_torn and self._chance.strikes("weather.torn_row"):
+            with self._passage.direct():
+                self.torn.add()
+        self._interrupt(_INTERRUPTED)
+        now = self._scheduler.seconds
+        if self._resume_at is not None and self._resume_at <= now:
+            is_pausing = any(task.name == "pause" for task in self._processes.visitors)
+            self._resume_at = now + 1.0 if self.rows.is_paused or is_pausing else None
+            if self.rows.is_paused:
+                self.start("resume")
+        if self._kinds and len(self._processes.visitors) < VISITORS_MAX and self._chance.strikes("weather.visit"):
+            kind = self._draw.choice(self._kinds)
+            if kind == "pause" and self._resume_at is None:
+                self._resume_at = now + self._draw.choice(_PAUSES)
+            self.start(kind)
+
+    def clear_up(self) -> None:
+        """Let those who listen come to an end."""
+        self._interrupt(1.0)
+
+    def start(self, kind: str) -> None:
+        """Let an operator come, with one of `LOOKS` or `DEEDS`, or to resume delivery."""
+        visit: Callable[[SimulatedRuntime], None] = getattr(self.looks, kind, None) or getattr(self.deeds, kind)
+        runtime = self._processes.runtime("operator")
+
+        def body() -> None:
+            try:
+                visit(runtime)
+            except Exception as error:  # noqa: BLE001 - no command, and nothing that looks at one, may fail so
+                self._ledger.broken("a command does not fail", repr(error))
+
+        self._processes.visitors.append(self._scheduler.spawn(kind, runtime.process, body))
+
+    def _forget(self) -> None:
+        self._processes.visitors[:] = [task for task in self._processes.visitors if not task.is_done]
+
+    def _interrupt(self, chance: float) -> None:
+        for stop in list(self.commands.stops.values()):
+            if isinstance(stop, SimulatedFlag) and self._draw.random() < chance:
+                stop.set_quietly()

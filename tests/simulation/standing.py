@@ -96,6 +96,7 @@ class Standing:
         self._written = 0
         self._is_hot = False
         self._hot_id = ""
+        self.on_standing: Callable[[str], None] = lambda _: None
 
     def attempt(self) -> None:
         """Let the fault begin, stand and end, and all drain at last."""
@@ -118,6 +119,7 @@ class Standing:
                 lambda: f"{self._kind}: {self._trials.unread(goal)[:3]}",
                 self._look,
             )
+            self.on_standing(self._kind)
             self._hand_over()
             self._wave("after a worker has left")
             if self._kind == "a queue refuses":

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from tests.simulation.chance import Chance
 from tests.simulation.checkers import Checkers
 from tests.simulation.deeds import Deeds
-from tests.simulation.desk import CommandLines
+from tests.simulation.desk import Answer, CommandLines
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.ledger import Ledger
 from tests.simulation.looks import Looks
@@ -27,6 +27,9 @@ _VISITED, _TORN = 0.6, 0.3
 
 _INTERRUPTED = 0.1
 """Chance per look that a command which listens is interrupted."""
+
+ASKED_SECONDS = 120.0
+"""In a calm world a command that is asked has ended by then."""
 
 _PAUSES = (1.0, 5.0, 20.0)
 
@@ -118,6 +121,22 @@ class Visits:
                 self._ledger.broken("a command does not fail", repr(error))
 
         self._processes.visitors.append(self._scheduler.spawn(kind, runtime.process, body))
+
+    def ask(self, *words: str) -> Answer:
+        """Let an operator run `relay` with some words in a calm world, and return what it came to."""
+        runtime = self._processes.runtime("operator")
+        answers: list[Answer] = []
+        task = self._scheduler.spawn(
+            words[0], runtime.process, lambda: answers.append(self.commands.relay(runtime, *words))
+        )
+        deadline = self._scheduler.seconds + ASKED_SECONDS
+        while not task.is_done:
+            if self._scheduler.seconds >= deadline:
+                self._ledger.broken("an operator's verb ends", f"{words} not within {ASKED_SECONDS:g} s")
+            self._scheduler.wait("asking", task.ends, 1.0, lambda: task.is_done)
+        if not answers:
+            self._ledger.broken("a command does not fail", f"{words}: {task.failure!r}")
+        return answers[0]
 
     def _forget(self) -> None:
         self._processes.visitors[:] = [task for task in self._processes.visitors if not task.is_done]

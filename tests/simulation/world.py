@@ -14,6 +14,7 @@ from eventstore.testing import InMemoryDynamoDB
 from eventstore.testing.dynamodb.faults.weather import Weather as AwsWeather
 from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
+from tests.simulation.by_hand import ByHand
 from tests.simulation.chance import ALL_FAULTS, Chance
 from tests.simulation.checkers import DESTINATIONS, Checkers
 from tests.simulation.consumers import SimulatedQueue
@@ -22,6 +23,7 @@ from tests.simulation.disk import SimulatedDisk
 from tests.simulation.dynamo import SimulatedPassage, watch
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.generations import Generations
+from tests.simulation.health import Health
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
@@ -241,6 +243,19 @@ class World:
             store=lambda: self._store,
             look=self._look,
         )
+        health = Health(self._trials, self._visits, self._ledger)
+        self._standing.on_standing = lambda kind: health.is_red_for(kind, self._look)
+        self._by_hand = ByHand(
+            self._chance.stream("by hand"),
+            self._trials,
+            self._standing,
+            self._visits,
+            health,
+            ledger=self._ledger,
+            checkers=self._checkers,
+            processes=self._processes,
+            look=self._look,
+        )
         self._writers = [
             Writer(
                 f"writer{number}",
@@ -301,6 +316,7 @@ class World:
         self._trials.lose_a_worker()
         self._calm()
         self._standing.attempt()
+        self._by_hand.attempt()
         self._trials.repair()
         self._end()
 

@@ -158,7 +158,7 @@ class Checkers:
                 self._ledger.broken("what is acknowledged stays readable", f"{aggregate_id} reads {numbers}")
             for event in events:
                 commit = self._ledger.by_number[aggregate_id, event.sequence_number]
-                if not _is_as_stored(event, commit.event(event.sequence_number)):
+                if not is_as_stored(event, commit.event(event.sequence_number)):
                     self._ledger.broken("history does not change", f"{aggregate_id} {event.sequence_number}: {event}")
         stored = self._count_events()
         if stored != sum(self._ledger.versions.values()):
@@ -297,7 +297,7 @@ def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mappin
     ]
 
 
-def _is_as_stored(read: RecordedEvent, stored: TrueEvent) -> bool:
+def is_as_stored(read: RecordedEvent, stored: TrueEvent) -> bool:
     """Tell whether an event that was read is the one that was stored."""
     return stored == TrueEvent(
         read.aggregate_id,

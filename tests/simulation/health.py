@@ -20,6 +20,7 @@ GREEN_SECONDS = 90.0
 PAUSED_SECONDS = 5.0
 """A worker has seen by then that delivery is paused."""
 
+_ROOM = "room for all shards"
 _UNTOLD = "everything routed"
 """Warns for a while after it is over."""
 
@@ -84,7 +85,9 @@ class Health:
         return any(not _checks(slot).get(check, True) for slot in self._at_work())
 
     def _reds(self) -> list[str]:
-        return [red for slot in self._at_work() for red in _reds(slot)]
+        has_no_room = self._trials._is_full()
+        reds = [red for slot in self._at_work() for red in _reds(slot)]
+        return [red for red in reds if not (has_no_room and red.startswith(_ROOM))]
 
     def _is_said(self, kind: str) -> bool:
         """Tell whether `relay status` and `relay gaps` both say it."""

@@ -48,7 +48,7 @@ class Looks:
         self._is_paused_as_said(seen, data["pause"])
         everything = len(seen.sure(_any))
         if not outbox["complete"]:
-            if most is None or everything and len(seen.possible(_any)) <= most - 1:
+            if most is None or (everything and len(seen.possible(_any)) <= most - 1):
                 self._wrong("status", "all rows are counted", outbox)
             return
         if most is not None and everything > most:

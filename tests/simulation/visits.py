@@ -11,19 +11,22 @@ from tests.simulation.checkers import Checkers
 from tests.simulation.deeds import Deeds
 from tests.simulation.desk import Answer, CommandLines
 from tests.simulation.dynamo import SimulatedPassage
+from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.looks import Looks
 from tests.simulation.meanwhile import RowWatch
 from tests.simulation.primitives import SimulatedFlag, SimulatedRuntime
 from tests.simulation.processes import Processes
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.searching import Searches, hide_and_show
 from tests.simulation.torn_rows import TornRows
 
 LOOKS = ("status", "gaps", "parked_list", "parked_show", "verify")
 DEEDS = ("release", "drop", "replay", "pause")
+SEARCHES = ("search", "freshness")
 VISITORS_MAX = 3
-_VISITED, _TORN = 0.6, 0.3
-"""Shares of the seeds that have visitors, and rows that are torn."""
+_VISITED, _SEARCHED, _TORN = 0.5, 0.35, 0.3
+"""Shares of the seeds that have operators, searches, and rows that are torn."""
 
 _INTERRUPTED = 0.1
 """Chance per look that a command which listens is interrupted."""
@@ -54,8 +57,10 @@ class Visits:
         checkers: Checkers,
         passage: SimulatedPassage,
         processes: Processes,
+        index: SimulatedIndex,
     ) -> None:
         self._scheduler = scheduler
+        self._index = index
         self._chance = chance
         self._ledger = ledger
         self._passage = passage
@@ -63,6 +68,7 @@ class Visits:
         self._draw = draw = chance.stream("visits")
         self._kinds = [draw.choice(LOOKS), draw.choice(LOOKS), draw.choice(DEEDS), draw.choice(DEEDS)]
         self._kinds *= draw.random() < _VISITED
+        self._kinds += list(SEARCHES) * (draw.random() < _SEARCHED)
         self._has_torn = draw.random() < _TORN
         self._resume_at: float | None = None
         self.rows = RowWatch(passage, scheduler)
@@ -72,6 +78,16 @@ class Visits:
         self.commands = CommandLines(ledger, scheduler, passage, processes.relay_of, draw.choice((2, 5, 500)))
         self.looks = Looks(ledger, checkers, self.commands, self.rows, self.torn, draw)
         self.deeds = Deeds(ledger, checkers, self.commands, self.rows, draw)
+        self.searches = Searches(
+            scheduler,
+            chance,
+            ledger=ledger,
+            checkers=checkers,
+            index=index,
+            rows=self.rows,
+            open_store=processes.open_store,
+            draw=draw,
+        )
         checkers.on_begin_anew += [self.rows.begin_anew, lambda _: self.torn.begin_anew()]
 
     @contextmanager
@@ -92,6 +108,7 @@ class Visits:
         if self._has_torn and self._chance.strikes("weather.torn_row"):
             with self._passage.direct():
                 self.torn.add()
+        hide_and_show(self._index, self._chance)
         self._interrupt(_INTERRUPTED)
         now = self._scheduler.seconds
         if self._resume_at is not None and self._resume_at <= now:
@@ -110,8 +127,9 @@ class Visits:
         self._interrupt(1.0)
 
     def start(self, kind: str) -> None:
-        """Let an operator come, with one of `LOOKS` or `DEEDS`, or to resume delivery."""
-        visit: Callable[[SimulatedRuntime], None] = getattr(self.looks, kind, None) or getattr(self.deeds, kind)
+        """Let an operator come, with one of `LOOKS`, `DEEDS` or `SEARCHES`, or to resume delivery."""
+        place = next(each for each in (self.looks, self.deeds, self.searches) if hasattr(each, kind))
+        visit: Callable[[SimulatedRuntime], None] = getattr(place, kind)
         runtime = self._processes.runtime("operator")
 
         def body() -> None:

@@ -212,6 +212,7 @@ class World:
             checkers=self._checkers,
             passage=self._passage,
             processes=self._processes,
+            index=self._index,
         )
         watch(self._passage.database, self._visits.rows.watch)
         self.visited = [self._visits, *([self._disk] if self._disk is not None else [])]

@@ -82,7 +82,9 @@ class ByHand:
         self._trials._wait(self._trials._are_all_at_work, JOIN_SECONDS, "every worker comes to work")
         torn = self._visits.torn
         parked = "what can never be delivered is parked"
-        self._trials._wait(lambda: not torn.unparked(), PARKED_SECONDS, parked, lambda: str(torn.unparked()), self._look)
+        self._trials._wait(
+            lambda: not torn.unparked(), PARKED_SECONDS, parked, lambda: str(torn.unparked()), self._look
+        )
         self._stop_all()
         keys = self._write()
         for kind in LOOKS:
@@ -91,9 +93,7 @@ class ByHand:
         if self._checkers.destinations == frozenset(self._checkers.all_destinations):
             self._replay_in_parts(keys)
             self._release_and_replay()
-        self._trials._wait(
-            self._trials._are_all_at_work, JOIN_SECONDS, "every worker comes to work", look=self._look
-        )
+        self._trials._wait(self._trials._are_all_at_work, JOIN_SECONDS, "every worker comes to work", look=self._look)
         self._trials._settle()
         if not self._checkers.owed() and not torn.kinds:
             self._health.is_green(self._look)
@@ -141,14 +141,16 @@ class ByHand:
                 self._check(self._ledger.has(name, commit), f"a replay delivers all: {key} to the {name}", found)
 
     def _release_and_replay(self) -> None:
-        """Release what is parked while nobody runs who could take it; then replay takes it, unless delivery is paused."""
+        """Release what is parked while nobody runs; then a replay takes it, unless delivery is paused."""
         aggregate_id = next(key[0] for key in self._there() if str(key[0]).startswith("standing-hand-parked"))
         answer = self._visits.ask("parked", "release", "--aggregate", str(aggregate_id), "--wait", "2s", "--json")
         if answer.code != PARTIAL or answer.data["released"] != 1:
             self._ledger.broken("a release says what it did", f"one, and nobody takes it: {answer}")
         self._visits.ask("pause", "--reason", "simulated", "--json")
         found = self._replay("--aggregate", str(aggregate_id))
-        self._check(found.answer.code == FOUND and not found.gone, "a replay delivers nothing while it is paused", found)
+        self._check(
+            found.answer.code == FOUND and not found.gone, "a replay delivers nothing while it is paused", found
+        )
         self._visits.ask("resume", "--json")
         found = self._replay("--aggregate", str(aggregate_id))
         self._check(found.answer.code == FINE and len(found.gone) == BEHIND + 1, "a replay delivers all", found)

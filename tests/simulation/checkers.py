@@ -292,7 +292,9 @@ def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mappin
     return [
         record.new.attributes
         for at, record in zip(shard._positions, shard._records, strict=True)
-        if record.event_name == "INSERT" and record.new is not None and (position is None or at <= position)
+        if record.event_name == "INSERT"
+        and record.new is not None
+        and (position is None or at <= position)
         and not record.new.attributes["aggregateId"]["S"].startswith(TORN)
     ]
 

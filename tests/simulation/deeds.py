@@ -1,4 +1,4 @@
-"""What operators do by commands, each compared with what its process changed: release, drop, replay, pause and resume."""
+"""What operators do by commands, each compared with what its process changed: release, drop, replay, pause, resume."""
 
 from collections.abc import Callable
 from random import Random
@@ -48,9 +48,7 @@ class Deeds:
             )
 
         with self._rows.looking() as seen:
-            answer = self._commands.relay(
-                runtime, "parked", "release", *(chosen or ("--all",)), "--wait", wait, *_DEED
-            )
+            answer = self._commands.relay(runtime, "parked", "release", *(chosen or ("--all",)), "--wait", wait, *_DEED)
         if seen.is_void or answer.code not in {FINE, FOUND, PARTIAL}:
             return
         left = [key for key in seen.sure(selected) if len(seen.states[key]) == 1]
@@ -77,9 +75,7 @@ class Deeds:
         name = draw.choice((None, None, *DESTINATIONS))
         chosen = () if name is None else ("--destination", name)
         with self._rows.looking() as seen:
-            answer = self._commands.relay(
-                runtime, "parked", "drop", aggregate_id, str(last), *chosen, "--yes", *_DEED
-            )
+            answer = self._commands.relay(runtime, "parked", "drop", aggregate_id, str(last), *chosen, "--yes", *_DEED)
         if seen.is_void:
             return
         mine = self._unmarked(seen, runtime)
@@ -155,9 +151,7 @@ class Deeds:
         self._ledger.broken(promise, detail)
 
 
-def meant_by(
-    aggregate_id: str | None, since_ms: int | None, until_ms: int | None
-) -> Callable[[RowKey, Row], bool]:
+def meant_by(aggregate_id: str | None, since_ms: int | None, until_ms: int | None) -> Callable[[RowKey, Row], bool]:
     """Return whether a row is of an aggregate, and says that it was committed since, and until, some time."""
 
     def is_meant(key: RowKey, row: Row) -> bool:

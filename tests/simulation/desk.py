@@ -189,5 +189,3 @@ class _Chosen:
 
     log_format = "console"
     bus_moved_from = None
-
-

@@ -1,7 +1,7 @@
 """The file destination of a simulation: real files, on a disk that writes in pieces, fills up, and is left torn.
 
-`LineFile` runs as it is; what it asks of the system comes through here. So others act between two pieces of a write, and
-a process may crash there. Lines count once they are synced, and are looked at then; content and order by hand.
+`LineFile` runs as it is; what it asks of the system comes through here. So others act between two pieces of a write,
+and a process may crash there. Lines count once they are synced, and are looked at then; content and order by hand.
 """
 
 import errno

@@ -1,6 +1,6 @@
-"""What workers say of their own health, and commands of the whole: red while something stands still, green when all is well.
+"""What workers say of their own health, and commands of the whole: red while something stands still, else green.
 
-A worker's answer to `/readyz` and `/livez` is looked at where it comes from. How soon they must say it is written by hand.
+A worker's answer to `/readyz` and `/livez` is looked at where it comes from. How soon it must come is written by hand.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
-"""Commands that only look, each compared with what was true while it ran: status, gaps, parked list and show, verify."""
+"""Commands that only look, each compared with what was true meanwhile: status, gaps, parked list and show, verify."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from random import Random
 from typing import Any
 
@@ -84,6 +84,16 @@ class Looks:
         listed = {gap["aggregate_id"]: gap for gap in data["oldest"]}
         if len(listed) != data["aggregates"]:
             self._wrong("gaps", f"{data['aggregates']} aggregates are listed", data)
+        self._gaps_are_there(seen, listed, old, old_by_then)
+
+    def _gaps_are_there(
+        self,
+        seen: Meanwhile,
+        listed: Mapping[str, Any],
+        old: Callable[[RowKey, Row], bool],
+        old_by_then: Callable[[RowKey, Row], bool],
+    ) -> None:
+        """Each gap that is listed has its rows, and what waits for a person is listed."""
         for name, gap in listed.items():
             there = seen.possible(lambda key, row, name=name: key[0] == name and old_by_then(key, row))
             if gap["commits"] > len(there):
@@ -94,7 +104,7 @@ class Looks:
                 self._wrong("gaps", f"{key} is parked for the bus", gap)
         for key in seen.sure(self._of(UNREADABLE)):
             if not listed.get(key[0], {}).get("unreadable"):
-                self._wrong("gaps", f"{key} cannot be read: {self._torn.kinds.get(key)}", data)
+                self._wrong("gaps", f"{key} cannot be read: {self._torn.kinds.get(key)}", listed)
 
     def parked_list(self, runtime: SimulatedRuntime) -> None:
         """See what `relay parked list` counts."""

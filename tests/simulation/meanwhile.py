@@ -104,7 +104,9 @@ class RowWatch:
     def looking(self) -> Iterator[Meanwhile]:
         """Give what is true from now on until the block ends."""
         states: dict[RowKey, list[Row | None]] = {key: [row] for key, row in self._rows.items()}
-        for key, earlier in self._passage.database._engine.table(_TABLES.outbox).unapplied.items():  # reads may still see it as it was
+        for key, earlier in self._passage.database._engine.table(
+            _TABLES.outbox
+        ).unapplied.items():  # reads may still see it as it was
             before = None if earlier.item is None else earlier.item.attributes
             states[key] = [before, *states.get(key, [None])]
         seen = Meanwhile(states, is_paused=self._is_paused, began=self._scheduler.seconds)

@@ -1,4 +1,4 @@
-"""Kinds of faults that operators, searches and a file bring; each is drawn by itself, so that it changes no other draw."""
+"""Kinds of faults that operators, searches and a file bring; each is drawn by itself, and changes no other draw."""
 
 from random import Random
 

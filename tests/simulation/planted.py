@@ -1,6 +1,19 @@
 """All deliberate bugs, by name."""
 
-from tests.simulation import planted_delivery, planted_flow, planted_generations, planted_workers
+from tests.simulation import (
+    planted_delivery,
+    planted_flow,
+    planted_generations,
+    planted_operators,
+    planted_workers,
+)
 from tests.simulation.bugs import BUGS
 
-__all__ = ["BUGS", "planted_delivery", "planted_flow", "planted_generations", "planted_workers"]
+__all__ = [
+    "BUGS",
+    "planted_delivery",
+    "planted_flow",
+    "planted_generations",
+    "planted_operators",
+    "planted_workers",
+]

@@ -192,7 +192,11 @@ class Processes:
 
     def is_running(self) -> bool:
         """Tell whether a worker or an operator is at work."""
-        return self.is_operating() or any(not each.is_done for each in self.visitors) or any(slot.is_running() for slot in self.relays)
+        return (
+            self.is_operating()
+            or any(not each.is_done for each in self.visitors)
+            or any(slot.is_running() for slot in self.relays)
+        )
 
     def is_anybody_away(self) -> bool:
         """Tell whether a pause or a slow call that began in the storm goes on."""

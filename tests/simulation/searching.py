@@ -42,9 +42,7 @@ class SimulatedSearch:
         runtime: Of the process that searches.
     """
 
-    def __init__(
-        self, scheduler: Scheduler, chance: Chance, index: SimulatedIndex, runtime: SimulatedRuntime
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, chance: Chance, index: SimulatedIndex, runtime: SimulatedRuntime) -> None:
         self._scheduler = scheduler
         self._chance = chance
         self._index = index
@@ -242,9 +240,7 @@ class Searches:
         self._ledger.broken("a search says how fresh it is", f"{what}: {truth}, and it says {lag}")
 
 
-def _in_order(
-    documents: Documents, query: SearchQuery, meets: Callable[[Mapping[str, Any]], bool]
-) -> list[str]:
+def _in_order(documents: Documents, query: SearchQuery, meets: Callable[[Mapping[str, Any]], bool]) -> list[str]:
     """Return the ids of the documents that meet a query, in its order: by time, then by id."""
     met = [(each["timestamp"], event_id) for event_id, each in documents.items() if meets(each)]
     return [event_id for _, event_id in sorted(met, reverse=not query.ascending)]

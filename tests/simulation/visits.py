@@ -72,9 +72,7 @@ class Visits:
         self._has_torn = draw.random() < _TORN
         self._resume_at: float | None = None
         self.rows = RowWatch(passage, scheduler)
-        self.torn = TornRows(
-            scheduler, chance, ledger=ledger, checkers=checkers, passage=passage, rows=self.rows
-        )
+        self.torn = TornRows(scheduler, chance, ledger=ledger, checkers=checkers, passage=passage, rows=self.rows)
         self.commands = CommandLines(ledger, scheduler, passage, processes.relay_of, draw.choice((2, 5, 500)))
         self.looks = Looks(ledger, checkers, self.commands, self.rows, self.torn, draw)
         self.deeds = Deeds(ledger, checkers, self.commands, self.rows, draw)

@@ -21,7 +21,7 @@ from tests.simulation.torn_rows import PARKED_SECONDS
 from tests.simulation.trials import JOIN_SECONDS, LEAVE_SECONDS, Trials
 from tests.simulation.visits import LOOKS, Visits
 
-_TRIED = 0.4
+_TRIED = 0.3
 """Share of the seeds that try this."""
 
 RATE = 4

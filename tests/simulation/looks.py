@@ -12,6 +12,10 @@ from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.torn_rows import DEFECTIVE, UNREADABLE, TornRows
 
 FINE, FOUND, UNREACHABLE = 0, 1, 3
+_MAY_PASS = frozenset({"hole", "broken_commit", "outbox_without_events", "key_without_commit"})
+"""What a transaction looks like that is being applied. `verify` looks three times within 0.2 s, which AWS is not known to
+exceed, and a storm hides some for seconds."""
+
 REPORTED_SECONDS = 45.0
 """A worker that lives says by then that a commit is not in its hands any more."""
 
@@ -145,12 +149,15 @@ class Looks:
 
     def verify(self, runtime: SimulatedRuntime) -> None:
         """See whether `eventstore verify` finds what is torn, and nothing else."""
+        is_hiding = self._rows.is_hiding()
         with self._rows.looking() as seen:
             answer = self._commands.eventstore(runtime, "verify", "--json")
         if seen.is_void or answer.code not in {FINE, FOUND}:
             return
         faults = [line for line in answer.lines if line["severity"] == "fault"]
         for fault in faults:
+            if fault["kind"] in _MAY_PASS and is_hiding:
+                continue
             if not fault["aggregate_id"].startswith(TORN):
                 self._wrong("verify", "the store is sound", fault)
         named = {fault["aggregate_id"] for fault in faults}

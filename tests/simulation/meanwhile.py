@@ -95,6 +95,10 @@ class RowWatch:
         """Return a row as it is; an empty one when it is not there."""
         return self._rows.get(key, {})
 
+    def is_hiding(self) -> bool:
+        """Tell whether the weather may hide transactions that are being applied."""
+        return self._passage.database.weather.hide_transaction > 0
+
     @property
     def is_paused(self) -> bool:
         """Whether delivery is paused."""

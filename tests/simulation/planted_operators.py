@@ -22,7 +22,7 @@ from relay.observing.http.health import Check
 from relay.operating import gaps
 from relay.operating.parked.drop import Dropper
 from relay.operating.parked.mark import Mark, MarkedRow
-from relay.operating.parked.release import ReleaseFate, Releaser
+from relay.operating.parked.release import Released, ReleaseFate, Releaser
 from relay.operating.replay import Replay, ReplayResult
 from relay.outbox import debt, row
 from relay.outbox.debt import Meant, Survey

@@ -19,7 +19,7 @@ STANDING_SECONDS = 120.0
 """And for how long; time enough for the pauses of a refused event to be seen growing."""
 
 
-_HAS_FILE = 0.35
+_HAS_FILE = 0.25
 """Share of the worlds in which a file is one of the destinations."""
 
 

@@ -25,7 +25,7 @@ LOOKS = ("status", "gaps", "parked_list", "parked_show", "verify")
 DEEDS = ("release", "drop", "replay", "pause")
 SEARCHES = ("search", "freshness")
 VISITORS_MAX = 3
-_VISITED, _SEARCHED, _TORN = 0.5, 0.35, 0.3
+_VISITED, _SEARCHED, _TORN = 0.4, 0.3, 0.25
 """Shares of the seeds that have operators, searches, and rows that are torn."""
 
 _INTERRUPTED = 0.1

@@ -244,7 +244,7 @@ class World:
             store=lambda: self._store,
             look=self._look,
         )
-        health = Health(self._trials, self._visits, self._ledger)
+        health = Health(self._trials, self._visits, self._ledger, self._chance.stream("health"))
         self._standing.on_standing = lambda kind: health.is_red_for(kind, self._look)
         self._by_hand = ByHand(
             self._chance.stream("by hand"),

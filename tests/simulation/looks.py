@@ -13,8 +13,7 @@ from tests.simulation.torn_rows import DEFECTIVE, UNREADABLE, TornRows
 
 FINE, FOUND, UNREACHABLE = 0, 1, 3
 _MAY_PASS = frozenset({"hole", "broken_commit", "outbox_without_events", "key_without_commit"})
-"""What a transaction looks like that is being applied. `verify` looks three times within 0.2 s, which AWS is not known to
-exceed, and a storm hides some for seconds."""
+"""What a transaction looks like while it is applied: `verify` looks again for 0.2 s, and a storm may hide it longer."""
 
 REPORTED_SECONDS = 45.0
 """A worker that lives says by then that a commit is not in its hands any more."""

@@ -19,7 +19,7 @@ from tests.simulation.processes import Processes
 from tests.simulation.standing import Standing
 from tests.simulation.torn_rows import PARKED_SECONDS
 from tests.simulation.trials import JOIN_SECONDS, LEAVE_SECONDS, Trials
-from tests.simulation.visits import LOOKS, Visits
+from tests.simulation.visits import LOOKS, SEARCHES, Visits
 
 _TRIED = 0.3
 """Share of the seeds that try this."""
@@ -87,12 +87,16 @@ class ByHand:
         )
         self._stop_all()
         keys = self._write()
+        self._drop_for_one()
         for kind in LOOKS:
             self._visits.start(kind)
         self._end_visits()
         if self._checkers.destinations == frozenset(self._checkers.all_destinations):
             self._replay_in_parts(keys)
             self._release_and_replay()
+        for kind in (*SEARCHES, *SEARCHES):
+            self._visits.start(kind)
+        self._end_visits()
         self._trials._wait(self._trials._are_all_at_work, JOIN_SECONDS, "every worker comes to work", look=self._look)
         self._trials._settle()
         if not self._checkers.owed() and not torn.kinds:
@@ -116,6 +120,16 @@ class ByHand:
             self._trials._runtime.sleep(self._draw.choice((0.0, 0.1, 1.5)))
         return keys
 
+    def _drop_for_one(self) -> None:
+        """Drop a commit that is parked for two destinations, for one of them; the other mark stays."""
+        parked = self._standing._write("hand-dropped", 1)
+        self._standing._park(parked, "bus", "index")
+        words = ("--destination", "index", "--yes", "--reason", "simulated", "--json")
+        answer = self._visits.ask("parked", "drop", parked[0], str(parked[1]), *words)
+        row = self._visits.rows.row((parked[0], Decimal(parked[1])))
+        if answer.code != FINE or (delivered(row), marks(row)) != ({"index"}, {"bus"}):
+            self._ledger.broken("a drop is of what was asked", f"{parked} for the index: {row}; it says {answer}")
+
     def _replay_in_parts(self, keys: list[CommitKey]) -> None:
         since_ms = self._committed_ms(self._draw.choice(keys))
         meant = meant_by(None, since_ms, None)
@@ -133,6 +147,8 @@ class ByHand:
         higher = {key[0] for key in found.gone - below}
         self._check(all(key[0] in higher for key in below), "a replay delivers what is selected alone", found)
         found = self._replay("--rate", f"{RATE}/s")
+        there = len(self._there()) + len(self._visits.torn.kinds)
+        self._check(found.answer.data["left"] == there, f"a replay says what it left: {there} rows", found)
         least = (len(found.gone) - 1) / RATE - 1.0
         self._check(found.seconds >= least, f"a replay keeps to its rate: {found.seconds:.1f} of {least:.1f} s", found)
         for key in keys:

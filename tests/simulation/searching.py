@@ -29,6 +29,7 @@ from tests.simulation.scheduler import Scheduler
 Documents = Mapping[str, Mapping[str, Any]]
 """By event id, what the index has of it."""
 
+SEARCHES_EACH = 4
 _REFUSALS = (TryLaterError, SearchRefusedError, SearchExpiredError, AccessDeniedError)
 
 
@@ -100,12 +101,12 @@ class Searches:
         self._draw = draw
 
     def search(self, runtime: SimulatedRuntime) -> None:
-        """Search for some events in one of the ways there are."""
-        with suppress(*_REFUSALS):
-            found = self.opened(runtime)
-            query, meets = self._query()
-            way = self._draw.choice((self._all, self._pages, self._first, self._count, self._facets))
-            way(found, query, meets)
+        """Search for some events, a few times, each in one of the ways there are."""
+        for _ in range(SEARCHES_EACH):
+            with suppress(*_REFUSALS):
+                query, meets = self._query()
+                way = self._draw.choice((self._all, self._all, self._pages, self._first, self._count, self._facets))
+                way(self.opened(runtime), query, meets)
 
     def freshness(self, runtime: SimulatedRuntime) -> None:
         """Ask how fresh the index is, and compare that with the outbox."""

@@ -247,8 +247,8 @@ class Standing:
         self._trials._ledger.acknowledge(request, result)
         return result.aggregate.id, result.version
 
-    def _park(self, key: CommitKey) -> None:
-        """Park a commit for the bus before anybody has seen it."""
+    def _park(self, key: CommitKey, *names: str) -> None:
+        """Park a commit for the bus, or for some destinations, before anybody has seen it."""
         texts = {"reason": {"S": "parked for good"}, "errorClass": {"S": OLD_CLASS}}
         numbers = {name: {"N": "1"} for name in ("attempts", "firstFailedAt", "lastFailedAt")}
         with suppress(ClientError):
@@ -257,5 +257,7 @@ class Standing:
                 Key=row_key(*key),
                 UpdateExpression="SET parked = :marks",
                 ConditionExpression="attribute_exists(aggregateId) AND attribute_not_exists(delivered)",
-                ExpressionAttributeValues={":marks": {"M": {"bus": {"M": {**texts, **numbers}}}}},
+                ExpressionAttributeValues={
+                    ":marks": {"M": {name: {"M": {**texts, **numbers}} for name in names or ("bus",)}}
+                },
             )

@@ -85,6 +85,8 @@ class ByHand:
         self._trials._wait(
             lambda: not torn.unparked(), PARKED_SECONDS, parked, lambda: str(torn.unparked()), self._look
         )
+        if not self._checkers.owed() and not torn.kinds:
+            self._health.is_green(self._look)
         self._stop_all()
         keys = self._write()
         self._drop_for_one()

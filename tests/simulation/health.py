@@ -25,8 +25,8 @@ _ASKED = 0.5
 """Share of the seeds in which it is looked at what is said of a standing fault."""
 
 _ROOM = "room for all shards"
-_UNTOLD = "everything routed"
-"""Warns for a while after it is over."""
+_UNTOLD = frozenset({"everything routed", "destination file"})
+"""What warns for a while after it is over: that a disk is no longer full shows when there is a line to write."""
 
 _VICTIMS = {
     "a queue refuses": "standing-victim",
@@ -127,7 +127,7 @@ def _reds(slot: Slot) -> Iterator[str]:
     """Yield what a worker says is wrong, by name; also that it is not ready, or that a part hangs."""
     assert slot.daemon is not None, "it is at work"
     checks = slot.daemon.checks()
-    yield from (f"{check.name}: {check.reason}" for check in checks if not check.ok and check.name != _UNTOLD)
+    yield from (f"{check.name}: {check.reason}" for check in checks if not check.ok and check.name not in _UNTOLD)
     if ready(checks).code != OK:
         yield "it is not ready"
     yield from (f"{part} hangs" for part in sorted(slot.daemon._progress.overdue()))

@@ -98,7 +98,7 @@ class _Walk:
     meant: int = 0
     parked: int = 0
     waiting: int = 0
-    settled: int = 0
+    settled_before: int = 0
     handed_over: int = 0
     refused: bool = False
 
@@ -136,7 +136,6 @@ class Replay:
         self._tell = progress
         self._began_at = runtime.monotonic()
         self._handed_over = 0
-        self._settled = 0
         self._held: str | None = None
         self._outcome: ReplayResult | None = None
 
@@ -177,26 +176,47 @@ class Replay:
                 raise PartDiedError(f"{part.name}: {part.failure!r}") from part.failure
 
     def _walk_until_done(self, stop: Flag) -> None:
-        self._source = self._flow.open_source(REPLAY, FlagPermit(stop))
+        source = self._source = self._flow.open_source(REPLAY, FlagPermit(stop))
         try:
-            self._walk_and_walk(self._source, stop)
+            walk, complete = self._walk_and_walk(source, stop)
+            self._wait_for_writes()  # while what goes still counts as this source's
+            self._outcome = self._result(walk, complete=complete)
         finally:
-            self._flow.withdraw(self._source)
+            self._flow.withdraw(source)
             self._wait_for_writes()
 
-    def _walk_and_walk(self, source: Source, stop: Flag) -> None:
+    def _walk_and_walk(self, source: Source, stop: Flag) -> tuple[_Walk, bool]:
+        """Walk until one finds nothing to do, or nothing moves; return the last walk, and whether it saw all rows.
+
+        What is left is what the last walk has found. It is not reckoned from what went: that may be an earlier commit
+        which was not meant.
+        """
         fruitless = 0
         while True:  # until nothing is left, or nothing moves
-            walk = _Walk()
+            walk = _Walk(settled_before=source.settled)
             complete = self._walk(source, walk, stop)
-            left = max(0, walk.meant - walk.settled)
-            fruitless = 0 if walk.settled else fruitless + 1
+            settled = source.settled - walk.settled_before
+            fruitless = 0 if settled else fruitless + 1
             stuck = walk.handed_over == 0 and not walk.refused and not self._closed_off()
-            if left == 0 or stuck or fruitless == _WALKS_WITHOUT_PROGRESS_MAX or not self._may_go_on(stop):
-                self._outcome = self._result(walk, left, complete=complete)
-                return
-            if not walk.settled:
+            if walk.meant == 0 or stuck or fruitless == _WALKS_WITHOUT_PROGRESS_MAX:
+                return walk, complete
+            if not self._may_go_on(stop):
+                if complete and walk.handed_over and self._is_limit_reached():
+                    return self._look_again(source)
+                return walk, complete and not settled
+            if not settled:
                 stop.wait(_PAUSE_SECONDS)
+
+    def _look_again(self, source: Source) -> tuple[_Walk, bool]:
+        """Walk once to see what is left, and deliver nothing."""
+        walk, ledger = _Walk(settled_before=source.settled), Ledger([pump.name for pump in self._pumps])
+        for rows in self._reader.walk(self._request.meant.aggregate_id, self._request.page_max_rows):
+            now_ms = self._runtime.now_ms()
+            for row in rows:
+                debt = ledger.debt(row)
+                if self._request.meant.includes(row, now_ms):
+                    _count(walk, debt)
+        return walk, True
 
     def _walk(self, source: Source, walk: _Walk, stop: Flag) -> bool:
         """Walk over the rows once; tell whether all of them were seen."""
@@ -222,18 +242,16 @@ class Replay:
                 if not self._may_go_on(stop) or not self._deliver(source, share, behind, walk, seen, stop):
                     return False
             self._say(seen)
-        walk.settled += self._wait_for_late(source, stop)
+        self._wait_for_late(source, stop)
         self._say(seen)
         return True
 
-    def _wait_for_late(self, source: Source, stop: Flag) -> int:
-        """Wait a while for what its pages no longer wait for; return how many of them went."""
-        before = source.settled
+    def _wait_for_late(self, source: Source, stop: Flag) -> None:
+        """Wait a while for what its pages no longer wait for."""
         deadline = self._runtime.monotonic() + _LATE_SECONDS
         while self._flow.in_hand(source, 1) and not self._is_given_up() and self._runtime.monotonic() < deadline:
             if stop.wait(_LATE_LOOK_SECONDS):
                 break
-        return self._note_settled(source.settled - before)
 
     def _shares(self, work: Sequence[OutboxRow]) -> Iterator[list[OutboxRow]]:
         """Yield the work in shares that keep to the rate, and end with the limit."""
@@ -262,12 +280,10 @@ class Replay:
         self._handed_over += len(share)
         walk.handed_over += len(share)
         page = CommitPage(REPLAY, self._runtime.monotonic(), ring=lambda: self._bell.put(True, 0))
-        before = source.settled
         self._flow.hand_in(source, page, share, NEVER, behind)
         page.is_sealed = True
         while not page.is_over and not stop.is_set() and not self._is_given_up():  # until the bus has it, or will not
             self._bell.get(_LOOK_SECONDS)
-        walk.settled += self._note_settled(source.settled - before)
         self._say(seen)
         if not page.is_over:
             walk.refused = True
@@ -309,19 +325,19 @@ class Replay:
     def _closed_off(self) -> list[str]:
         return [pump.name for pump in self._pumps if pump.is_breaker_open()]
 
-    def _note_settled(self, count: int) -> int:
-        self._settled += count
-        return count
-
     def _say(self, seen: int) -> None:
         seconds = self._runtime.monotonic() - self._began_at
-        self._tell(ReplayProgress(seen, self._handed_over, self._settled, seconds))
+        self._tell(ReplayProgress(seen, self._handed_over, self._settled(), seconds))
 
-    def _result(self, walk: _Walk, left: int, *, complete: bool) -> ReplayResult:
+    def _settled(self) -> int:
+        return 0 if self._source is None else self._source.settled
+
+    def _result(self, walk: _Walk, *, complete: bool) -> ReplayResult:
+        settled = self._settled()
         return ReplayResult(
             handed_over=self._handed_over,
-            settled=self._settled,
-            left=left,
+            settled=settled,
+            left=walk.meant if complete else max(0, walk.meant - (settled - walk.settled_before)),
             parked=walk.parked,
             waiting=walk.waiting,
             complete=complete,

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from random import Random
 from typing import Any
 
+from tests.simulation import operator_faults
 from tests.simulation.coverage import Coverage
 
 TABLES_ARE_REMADE = True
@@ -101,6 +102,9 @@ FAULTS: dict[str, float] = {
 }
 """Each kind of fault with its usual chance."""
 
+ALL_FAULTS = FAULTS | operator_faults.OPERATOR_FAULTS
+"""And those of `operator_faults`."""
+
 _ENABLED = 0.7
 
 
@@ -120,7 +124,7 @@ class Chance:
         draw = Random(f"faults {seed}")
         drawn = {
             name: rate * draw.choice((0.3, 1.0, 2.5)) * (draw.random() < _ENABLED) for name, rate in FAULTS.items()
-        }
+        } | operator_faults.drawn(seed)
         self.rates = {name: rate for name, rate in drawn.items() if rate and name not in without}
         self.is_stormy = False
 
@@ -138,7 +142,7 @@ class Chance:
 
     def strikes(self, name: str) -> bool:
         """Tell whether a fault strikes now."""
-        assert name in FAULTS, f"{name} is no kind of fault; add it to FAULTS"
+        assert name in ALL_FAULTS, f"{name} is no kind of fault; add it to FAULTS"
         rate = self.rates.get(name)
         if rate is None or not self.is_stormy or self.stream(name).random() >= rate:
             return False

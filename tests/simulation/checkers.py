@@ -6,7 +6,7 @@
 `is_drained`      when faults have stopped: nothing is left that could go
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -24,8 +24,13 @@ from tests.simulation.ledger import CommitKey, Ledger, TrueCommit
 from tests.simulation.scheduler import Scheduler
 
 DESTINATIONS = ("bus", "index")
+"""Those of every world; some have a file beside them."""
+
 BROUGHT_FEW = 100
 """Commits that are brought along; no world has so many at a time."""
+
+TORN = "torn-"
+"""Begins the ids of aggregates whose rows no append has written; see `torn_rows`."""
 
 OLD_CLASS = "marked by an older release"
 """Error class of marks that the weather makes: nobody has looked what is below them."""
@@ -56,9 +61,23 @@ class Checkers:
         self._ever_marked: set[str] = set()
         self.ever_parked: set[CommitKey] = set()
         self.message_max_bytes = 0
+        self.all_destinations: tuple[str, ...] = DESTINATIONS
+        self._in_force: frozenset[str] | None = None
+        self.on_torn: Callable[[Change], None] = lambda _: None
+        self.on_begin_anew: list[Callable[[Mapping[CommitKey, Mapping[str, Any]]], None]] = []
         ledger.on_held_up = self._leave_to_the_sweep
         self.is_blind = False
         """Rows are restored, and nobody has written them."""
+
+    @property
+    def destinations(self) -> frozenset[str]:
+        """Those in force: what the workers last agreed on, as the relay table has it."""
+        return frozenset(self.all_destinations) if self._in_force is None else self._in_force
+
+    @property
+    def rows(self) -> Mapping[CommitKey, Mapping[str, Any]]:
+        """The rows of the outbox."""
+        return self._outbox
 
     def watch(self, changes: Sequence[Change]) -> None:
         """Look at what one write has changed."""
@@ -66,6 +85,9 @@ class Checkers:
             return
         dropped = _dropped(changes)
         outboxed = [change for change in changes if change.table.name == _TABLES.outbox]
+        for change in [change for change in outboxed if str(change.key[0]).startswith(TORN)]:
+            outboxed.remove(change)
+            self.on_torn(change)
         commits = [found for change in outboxed for found in self._outboxed(change, dropped)]
         for commit in commits:
             if commit.group != len(commits):
@@ -78,6 +100,8 @@ class Checkers:
                     None if change.new is None else change.new.attributes,
                 )
                 self._relayed(change)
+                if change.key[1] == "settings" and change.new is not None:
+                    self._in_force = frozenset(change.new.attributes["destinations"]["SS"])
 
     def _outboxed(self, change: Change, dropped: frozenset[str]) -> Iterator[TrueCommit]:
         """Look at the change of an outbox row; yield the commit that it brings."""
@@ -137,7 +161,7 @@ class Checkers:
                 self._ledger.broken("what is acknowledged stays readable", f"{aggregate_id} reads {numbers}")
             for event in events:
                 commit = self._ledger.by_number[aggregate_id, event.sequence_number]
-                if not _is_as_stored(event, commit.event(event.sequence_number)):
+                if not is_as_stored(event, commit.event(event.sequence_number)):
                     self._ledger.broken("history does not change", f"{aggregate_id} {event.sequence_number}: {event}")
         stored = self._count_events()
         if stored != sum(self._ledger.versions.values()):
@@ -157,6 +181,8 @@ class Checkers:
         """Another generation of the tables begins, with these rows in the outbox, which no stream tells of."""
         self._outbox = dict(rows)
         self._left_to_the_sweep = set(rows)
+        for begun in self.on_begin_anew:
+            begun(rows)
 
     def is_drained(self) -> bool:
         """Tell whether the outbox owes nothing but what waits for a person, and keeps nothing that nobody waits for."""
@@ -180,9 +206,9 @@ class Checkers:
 
     def _is_work(self, key: CommitKey, row: Mapping[str, Any]) -> bool:
         done = _delivered(row) | _parked(row)
-        if _delivered(row) >= set(DESTINATIONS):
+        if _delivered(row) >= self.destinations:
             return True  # it is complete, and somebody has to notice it
-        return not done >= {"index"} or not ("bus" in done or self._is_behind_parked(key))
+        return not done >= self.destinations - {"bus"} or not ("bus" in done or self._is_behind_parked(key))
 
     def _is_behind_parked(self, key: CommitKey) -> bool:
         return any(
@@ -200,7 +226,7 @@ class Checkers:
         self._outbox.pop(key, None)
         commit = self._ledger.commits[key]
         commit.is_settled = True
-        for name in DESTINATIONS:
+        for name in sorted(self.destinations):
             if not self._ledger.has(name, commit):
                 self._ledger.broken("a settled commit was taken by every destination", f"{key} lacks the {name}")
 
@@ -269,11 +295,14 @@ def _new_commits(feed: Feed, shard_id: str, position: int | None) -> list[Mappin
     return [
         record.new.attributes
         for at, record in zip(shard._positions, shard._records, strict=True)
-        if record.event_name == "INSERT" and record.new is not None and (position is None or at <= position)
+        if record.event_name == "INSERT"
+        and record.new is not None
+        and (position is None or at <= position)
+        and not record.new.attributes["aggregateId"]["S"].startswith(TORN)
     ]
 
 
-def _is_as_stored(read: RecordedEvent, stored: TrueEvent) -> bool:
+def is_as_stored(read: RecordedEvent, stored: TrueEvent) -> bool:
     """Tell whether an event that was read is the one that was stored."""
     return stored == TrueEvent(
         aggregate_id=read.aggregate_id,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.simulation.chance import FAULTS
+from tests.simulation.chance import ALL_FAULTS
 from tests.simulation.coverage import Coverage
 from tests.simulation.paths import never_met
 from tests.simulation.planted import BUGS
@@ -138,7 +138,7 @@ def _run_many(first: Plan, runs: int, jobs: int) -> int:
     for seed, promise in sorted(tally.failures)[:_FAILURES_SHOWN]:
         print(f"FAILED seed {seed}: {promise}\n  repeat and shrink it: {command(replace(first, seed=seed))}")
     is_full = runs >= COVERED_RUNS_MIN and not first.is_calm
-    missed = sorted(set(tally.coverage.never_met(FAULTS)) - first.without) if is_full else []
+    missed = sorted(set(tally.coverage.never_met(ALL_FAULTS)) - first.without) if is_full else []
     if missed:
         print(f"FAILED: never met: {', '.join(missed)}")
     is_whole = is_full and not first.without

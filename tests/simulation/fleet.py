@@ -18,6 +18,7 @@ from relay.delivery.pumps.side_pump import SidePump
 from relay.delivery.settler import Settler
 from relay.destinations.bus.broker import Message
 from relay.destinations.bus.message import AGGREGATE_ID, SEQUENCE_NUMBER
+from relay.destinations.file.local_file import LineFile
 from relay.feed.shard_consumer import ShardConsumer
 from relay.leases.held import HeldLease, LeasePermit
 from relay.leases.keeper import Keeper
@@ -165,6 +166,7 @@ class FleetWatch:
             _patched(SimulatedSession, "publish", lambda method: preceded(method, publishing)),
             _patched(SimulatedSession, "publish", lambda method: preceded(method, self._publishes)),
             _patched(SimulatedIndex, "bulk", lambda method: preceded(method, publishing)),
+            _patched(LineFile, "append", lambda method: preceded(method, publishing)),
             _patched(OutboxWriter, "park", lambda method: preceded(method, parking)),
             _patched(ShardConsumer, "_consume", lambda method: self._noting(method, lambda consumer: consumer._held)),
             _patched(Sweeper, "_carry", lambda method: self._noting(method, lambda _, held, __: held)),

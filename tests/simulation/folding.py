@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from eventstore import EventTypes, RecordedEvent
-from tests.simulation.content import TYPES, TrueEvent
+from relay.testing.checker import TrueEvent
+from tests.simulation.content import TYPES
 from tests.simulation.ledger import Ledger
 
 LATEST = {TYPES[0]: 3, TYPES[1]: 4}
@@ -77,6 +78,6 @@ def told(ledger: Ledger, aggregate_id: str, version: int) -> Tale:
 
 
 def _step(event: TrueEvent) -> list[Any]:
-    data, latest = json.loads(event.data), LATEST[event.type]
-    lifted = list(range(event.version + 1, latest + 1))
-    return [event.number, event.type, latest, data["request"], lifted, data["place"]]
+    data, latest = json.loads(event.data_json), LATEST[event.type]
+    lifted = list(range(event.schema_version + 1, latest + 1))
+    return [event.sequence_number, event.type, latest, data["request"], lifted, data["place"]]

@@ -5,7 +5,7 @@ from math import inf
 
 from eventstore import EventStore
 from eventstore.model import RecordedEvent
-from tests.simulation.content import TrueEvent
+from relay.testing.checker import TrueEvent
 from tests.simulation.primitives import SimulatedFlag, SimulatedRuntime
 from tests.simulation.scheduler import START_MS, Scheduler
 from tests.simulation.sight import INDEXED, Place, place_of
@@ -84,7 +84,7 @@ class Follower(Visitor):
             self._ledger.broken("a follower gets every event in time", detail)
 
     def _must_come(self, event: TrueEvent) -> bool:
-        commit = self._ledger.by_number[event.aggregate_id, event.number]
+        commit = self._ledger.by_number[event.aggregate_id, event.sequence_number]
         seen_ms = START_MS + round(self._sight.seen_from(commit, INDEXED) * 1000)
         end_ms = START_MS + round((self._ends_at - DELAY_SECONDS) * 1000)
         skew_ms = self._around.settings.skew_ms + CLOCKS_MS

@@ -15,7 +15,14 @@ CREATED = 201
 
 
 class SimulatedIndex:
-    """Where documents end up; the weather sets `is_down` and `refuses`."""
+    """Where documents end up; the weather sets `is_down` and `refuses`.
+
+    Attributes:
+        made: The indices that there are.
+        documents: By event id, in which index it is, and its source.
+        hidden: Indices that searches do not see, and why.
+        ever_hidden: Event ids that were in one when it was hidden.
+    """
 
     def __init__(self, scheduler: Scheduler, chance: Chance, ledger: Ledger) -> None:
         self._scheduler = scheduler
@@ -25,7 +32,10 @@ class SimulatedIndex:
         self.is_down = False
         self.refuses = False
         self.takes_poison = False
-        self._made: set[str] = set()
+        self.made: set[str] = set()
+        self.documents: dict[str, tuple[str, bytes]] = {}
+        self.hidden: dict[str, str] = {}
+        self.ever_hidden: set[str] = set()
 
     def prepare(self, timeout_seconds: float) -> None:
         """See `IndexClient.prepare`."""
@@ -36,7 +46,7 @@ class SimulatedIndex:
         """See `IndexClient.look`."""
         self._scheduler.step("index.look")
         self._answer_or_not(timeout_seconds)
-        return dict.fromkeys(self._made.intersection(indices))
+        return dict.fromkeys(self.made.intersection(indices))
 
     def holdings(self, timeout_seconds: float) -> Holdings:
         """See `IndexClient.holdings`; nobody watches the index of a simulation."""
@@ -67,6 +77,19 @@ class SimulatedIndex:
     def close(self) -> None:
         """See `IndexClient.close`."""
 
+    def visible(self) -> Sequence[tuple[str, bytes]]:
+        """Return the documents that a search sees, by event id."""
+        return [(name, source) for name, (index, source) in self.documents.items() if index not in self.hidden]
+
+    def hide(self, index: str) -> None:
+        """Let searches not see one of the indices."""
+        self.hidden[index] = "is not under the alias inventory-events"
+        self.ever_hidden |= {name for name, (place, _) in self.documents.items() if place == index}
+
+    def show(self) -> None:
+        """Let searches see all of them."""
+        self.hidden.clear()
+
     def _answer_or_not(self, timeout_seconds: float) -> None:
         if self.is_down or self.reach.is_lost_for(self._scheduler):
             self._scheduler.wait("index.down", None, min(timeout_seconds, 0.2))
@@ -79,7 +102,7 @@ class SimulatedIndex:
         document = json.loads(source)
         event_id = create["_id"]
         self._ledger.see_document(create, document)
-        self._made.add(create["_index"])
+        self.made.add(create["_index"])
         if self._chance.strikes("index.busy_item"):
             return ItemVerdict(event_id, 429, "es_rejected_execution_exception", "told to be busy")
         if self._chance.strikes("index.failed_item"):
@@ -91,4 +114,5 @@ class SimulatedIndex:
         if event_id in self._ledger.taken.indexed:
             return ItemVerdict(event_id, CONFLICT, "version_conflict_engine_exception", "there already")
         self._ledger.taken.indexed.add(event_id)
+        self.documents[event_id] = create["_index"], source
         return ItemVerdict(event_id, CREATED)

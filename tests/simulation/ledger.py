@@ -67,19 +67,21 @@ class TrueCommit:
 
 @dataclass(slots=True)
 class Delivery:
-    """What the bus and the index have taken.
+    """What the destinations have taken.
 
     Attributes:
         highest: Per aggregate of the present store the highest number that every queue of the bus has that wants it.
         firsts: Every first taking by all of them, in order: aggregate as consumers know it, number, type.
         on_bus: Event ids that every queue has that wants them.
         indexed: Event ids that the index has.
+        filed: Event ids that the file has.
     """
 
     highest: dict[str, int] = field(default_factory=dict)
     firsts: list[tuple[str, int, str]] = field(default_factory=list)
     on_bus: set[str] = field(default_factory=set)
     indexed: set[str] = field(default_factory=set)
+    filed: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +238,7 @@ class Ledger:
             return f"{self.generation}/{aggregate_id}"
         return f"{self._former[message.message_id][0]}/{aggregate_id}"
 
-    def _stored_event(self, aggregate_id: str, number: int, event_id: str) -> TrueEvent:
+    def stored_event(self, aggregate_id: str, number: int, event_id: str) -> TrueEvent:
         """Return an event of this generation or a former one; it breaks a promise when there is none."""
         event = self.present(aggregate_id, number, event_id)
         if event is not None:
@@ -268,7 +270,7 @@ class Ledger:
     def see_message(self, message: Message) -> None:
         """Look at an event that has come to the bus, whichever of its queues take it."""
         aggregate_id, number = str(message.headers[AGGREGATE_ID]), int(message.headers[SEQUENCE_NUMBER])
-        faults = message_faults(self._stored_event(aggregate_id, number, message.message_id), message)
+        faults = message_faults(self.stored_event(aggregate_id, number, message.message_id), message)
         if faults:
             self.broken("what arrives is what was written", f"on the bus {aggregate_id} {number}: {faults}")
         highest = self.taken.highest.get(aggregate_id, 0)
@@ -289,7 +291,7 @@ class Ledger:
     def see_document(self, action: Mapping[str, Any], document: Mapping[str, Any]) -> None:
         """Look at an event that has come to the index; `action` is the line before it, without its verb."""
         aggregate_id, number = document["aggregate_id"], document["sequence_number"]
-        faults = document_faults(self._stored_event(aggregate_id, number, action["_id"]), action, document)
+        faults = document_faults(self.stored_event(aggregate_id, number, action["_id"]), action, document)
         if faults:
             self.broken("what arrives is what was written", f"in the index {aggregate_id} {number}: {faults}")
 
@@ -326,4 +328,6 @@ class Ledger:
         """Tell whether a destination has all of a commit, or never gets it."""
         if destination in commit.dropped:
             return True
+        if destination == "file":
+            return all(event.event_id in self.taken.filed for event in commit.events)
         return self.on_bus(commit) if destination == "bus" else self.on_index(commit)

@@ -68,7 +68,7 @@ class Operators:
             keys = [self._draw.choice(candidates)] if candidates else []
 
         def body() -> None:
-            dropper = Dropper(self._client(), _TABLES, runtime, _BACKOFF, DESTINATIONS)
+            dropper = Dropper(self._client(), _TABLES, runtime, _BACKOFF, self._checkers.destinations)
             for key in keys:
                 with suppress(EventStoreError):
                     row, marks = dropper.find(key, None)

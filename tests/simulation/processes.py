@@ -9,16 +9,21 @@ from eventstore import EventStore
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, TableMissingError, TryLaterError
 from relay.assembly import Relay
-from relay.daemon import PartDiedError
+from relay.daemon import Daemon, PartDiedError
+from relay.destination import Destination
 from relay.destinations.bus.bus import Bus
 from relay.destinations.bus.rabbitmq import RabbitBroker
 from relay.destinations.bus.settings import BusSettings
+from relay.destinations.file.file import FileDestination, FileSettings
+from relay.destinations.file.line import LINE_START
+from relay.destinations.file.local_file import LineFile
 from relay.destinations.index.index import Index
 from relay.destinations.index.settings import IndexSettings
 from relay.leases.errors import FleetSettingsError
 from relay.operating.replay import Replay, ReplayRequest
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
+from tests.simulation.disk import SimulatedDisk
 from tests.simulation.dynamo import SimulatedPassage
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
@@ -50,6 +55,8 @@ class Slot:
         stop: Raised when it is told to stop.
         back_at: When whoever supervises it starts it again; None until it is found to be gone.
         is_odd: It was started with a duration of leases that the others do not have.
+        lacks_file: It was started without the file that the others deliver to.
+        daemon: What runs in its process.
     """
 
     task: Task | None = None
@@ -57,6 +64,13 @@ class Slot:
     stop: SimulatedFlag | None = None
     back_at: float | None = None
     is_odd: bool = False
+    lacks_file: bool = False
+    daemon: Daemon | None = None
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """Its settings, as far as they are to agree with those of others."""
+        return self.is_odd, self.lacks_file
 
     def is_running(self) -> bool:
         """Tell whether it runs."""
@@ -78,6 +92,7 @@ class Processes:
         broker: SimulatedBroker,
         index: SimulatedIndex,
         operators: Operators,
+        disk: SimulatedDisk | None = None,
     ) -> None:
         self._seed = seed
         self._settings = settings
@@ -88,6 +103,8 @@ class Processes:
         self._broker = broker
         self._index = index
         self._operators = operators
+        self._disk = disk
+        self.callers: list[Task] = []
         self._draw = chance.stream("processes")
         self.on_opening: Callable[[], None] = lambda: None
         self._message_max_bytes = settings.message_max_bytes if settings.small.is_limit_known else LARGE_BYTES
@@ -127,7 +144,7 @@ class Processes:
 
     def crash_clients(self) -> None:
         """Let all writers, visitors and operators crash."""
-        for task in (*self.writers.values(), *self.visitors.values(), self.operator):
+        for task in (*self.writers.values(), *self.visitors.values(), *self.callers, self.operator):
             if task is not None and not task.is_done:
                 self.crash(task.process)
 
@@ -155,13 +172,15 @@ class Processes:
     def _start_relay(self, slot: Slot) -> None:
         """Start a worker as a new process."""
         slot.is_odd = self._chance.strikes("weather.other_settings")
-        relay, runtime = self._make_relay("relay", is_odd=slot.is_odd)
+        slot.lacks_file = self._disk is not None and self._chance.strikes("weather.mixed_fleet")
+        relay, runtime = self._make_relay("relay", is_odd=slot.is_odd, lacks_file=slot.lacks_file)
         stop = slot.stop = runtime.flag()
         slot.process = runtime.process
+        daemon = slot.daemon = relay.daemon(stop)
 
         def body() -> None:
             try:
-                relay.daemon(stop).run()
+                daemon.run()
             except (TryLaterError, FleetSettingsError, TableMissingError):
                 pass  # it could not join, or there are no tables; whoever supervises it starts it again
             except PartDiedError as error:
@@ -185,7 +204,11 @@ class Processes:
 
     def is_running(self) -> bool:
         """Tell whether a worker or an operator is at work."""
-        return self.is_operating() or any(slot.is_running() for slot in self.relays)
+        return (
+            self.is_operating()
+            or any(not each.is_done for each in self.callers)
+            or any(slot.is_running() for slot in self.relays)
+        )
 
     def is_anybody_away(self) -> bool:
         """Tell whether a pause or a slow call that began in the storm goes on."""
@@ -245,8 +268,15 @@ class Processes:
         skew = self._chance.stream("skew").randint(-self._settings.skew_ms, self._settings.skew_ms)
         return SimulatedRuntime(self._scheduler, Process(f"{kind}-{self._count}"), self._seed, skew)
 
-    def _make_relay(self, kind: str, *, is_odd: bool = False) -> tuple[Relay, SimulatedRuntime]:
-        runtime, settings = self.runtime(kind), self._settings
+    def _make_relay(
+        self, kind: str, *, is_odd: bool = False, lacks_file: bool = False
+    ) -> tuple[Relay, SimulatedRuntime]:
+        runtime = self.runtime(kind)
+        return self.relay_of(runtime, is_odd=is_odd, lacks_file=lacks_file), runtime
+
+    def relay_of(self, runtime: SimulatedRuntime, *, is_odd: bool = False, lacks_file: bool = False) -> Relay:
+        """Return the parts of a relay in a process."""
+        settings = self._settings
         assembly = settings.relay
         if is_odd:
             assembly = replace(assembly, lease_seconds=settings.other_lease_seconds)
@@ -256,13 +286,16 @@ class Processes:
             batch_max_events=settings.batch_max_events,
             bulk_timeout_seconds=5.0,
         )
-        relay = Relay(
+        sides: list[Destination] = [Index(self._index, runtime, index_settings)]
+        if self._disk is not None and not lacks_file:
+            lines = LineFile(self._disk.file, runtime, LINE_START)
+            sides.append(FileDestination(lines, FileSettings(batch_max_bytes=settings.file_batch_bytes)))
+        return Relay(
             client=self._passage.database.client(),
             streams=self._passage.database.streams_client(),
             tables=TableNames(),
             bus=Bus(RabbitBroker(URL), runtime, bus_settings),
-            sides=(Index(self._index, runtime, index_settings),),
+            sides=tuple(sides),
             runtime=runtime,
             settings=assembly,
         )
-        return relay, runtime

@@ -18,7 +18,7 @@ def check(ledger: Ledger, passage: SimulatedPassage, runtime: SimulatedRuntime) 
                 (each.timestamp_ms, each.aggregate_id, each.sequence_number) for each in store.read_type(event_type)
             ]
             stored = sorted(
-                (event.timestamp_ms, event.aggregate_id, event.number)
+                (event.timestamp_ms, event.aggregate_id, event.sequence_number)
                 for commit in ledger.commits.values()
                 for event in commit.events
                 if event.type == event_type

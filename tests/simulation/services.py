@@ -241,7 +241,7 @@ class Service(Visitor):
         """Look whether every decision was made on what it was stored upon, of all services."""
         versions: dict[str, int] = {}
         for commit in self._ledger.commits.values():
-            data = json.loads(commit.events[0].data)
+            data = json.loads(commit.events[0].data_json)
             if "after" in data and data["after"] != commit.first - 1:
                 self._ledger.broken("what is decided is stored upon what it was decided on", f"{commit}")
             rests = {name: version for name, version in data.get("rests", {}).items() if name != commit.aggregate_id}

@@ -21,6 +21,10 @@ STANDING_SECONDS = 120.0
 """And for how long; time enough for the pauses of a refused event to be seen growing."""
 
 
+_HAS_FILE = 0.25
+"""Share of the worlds in which a file is one of the destinations."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
     """One world.
@@ -47,6 +51,8 @@ class WorldSettings:
         standing: The fault that is left on for good in the calm; see `standing`.
         standing_seconds: For how long it stands, at least.
         relay: Of the relay.
+        has_file: Whether a file is one of the destinations.
+        file_batch_bytes: What is appended to it at once.
         small: What else is small, and how small; see `small`.
     """
 
@@ -71,6 +77,8 @@ class WorldSettings:
     standing: str
     standing_seconds: float
     relay: AssemblySettings
+    has_file: bool
+    file_batch_bytes: int
     small: Small = field(default_factory=Small)
 
 
@@ -139,4 +147,6 @@ def draw(seed: str) -> WorldSettings:
         standing_seconds=STANDING_SECONDS,
         relay=small.narrowed(seed, relay),
         small=small.draw(seed),
+        has_file=(of_file := Random(f"file {seed}")).random() < _HAS_FILE,
+        file_batch_bytes=of_file.choice((1, 2_000, 1 << 20)),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from math import inf
 
 from eventstore.model import RecordedEvent
-from tests.simulation.content import TrueEvent
+from relay.testing.checker import TrueEvent
 from tests.simulation.ledger import Ledger, TrueCommit
 from tests.simulation.scheduler import Scheduler
 
@@ -119,4 +119,4 @@ class Sight:
 
 def place_of(event: TrueEvent) -> Place:
     """Return where an event stands."""
-    return event.timestamp_ms, event.aggregate_id, event.number
+    return event.timestamp_ms, event.aggregate_id, event.sequence_number

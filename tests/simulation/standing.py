@@ -96,6 +96,7 @@ class Standing:
         self._written = 0
         self._is_hot = False
         self._hot_id = ""
+        self.on_standing: Callable[[str], None] = lambda _: None
 
     def attempt(self) -> None:
         """Let the fault begin, stand and end, and all drain at last."""
@@ -120,6 +121,7 @@ class Standing:
                 lambda: f"{self._kind}: {self._trials.unread(goal)[:3]}",
                 self._look,
             )
+            self.on_standing(self._kind)
             self._hand_over()
             self._wave("after a worker has left")
             if self._kind == "a queue refuses":
@@ -248,8 +250,8 @@ class Standing:
         self._trials._ledger.acknowledge(request, result)
         return result.aggregate.id, result.version
 
-    def _park(self, key: CommitKey) -> None:
-        """Park a commit for the bus before anybody has seen it."""
+    def _park(self, key: CommitKey, *names: str) -> None:
+        """Park a commit for the bus, or for some destinations, before anybody has seen it."""
         texts = {"reason": {"S": "parked for good"}, "errorClass": {"S": OLD_CLASS}}
         numbers = {name: {"N": "1"} for name in ("attempts", "firstFailedAt", "lastFailedAt")}
         with suppress(ClientError):
@@ -258,5 +260,7 @@ class Standing:
                 Key=row_key(*key),
                 UpdateExpression="SET parked = :marks",
                 ConditionExpression="attribute_exists(aggregateId) AND attribute_not_exists(delivered)",
-                ExpressionAttributeValues={":marks": {"M": {"bus": {"M": {**texts, **numbers}}}}},
+                ExpressionAttributeValues={
+                    ":marks": {"M": {name: {"M": {**texts, **numbers}} for name in names or ("bus",)}}
+                },
             )

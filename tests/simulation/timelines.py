@@ -8,7 +8,8 @@ from typing import Any
 from eventstore import ByAggregateType, ByTime, ByType, EventStore
 from eventstore.model import RecordedEvent
 from eventstore.timeline.query import EventQuery
-from tests.simulation.content import DAY_MS, TYPES, TrueEvent
+from relay.testing.checker import TrueEvent
+from tests.simulation.content import DAY_MS, TYPES
 from tests.simulation.primitives import SimulatedRuntime
 from tests.simulation.sight import Place, place_of
 from tests.simulation.visitors import Surroundings, Visitor

@@ -206,9 +206,9 @@ class Trials:
             return False
         states = [self._has_joined(slot) for slot in self._processes.relays]
         joined = [slot for slot in self._processes.relays if self._has_joined(slot)]
-        odd = {slot.is_odd for slot in joined}
-        return len(odd) == 1 and all(
-            has or slot.is_odd not in odd for has, slot in zip(states, self._processes.relays, strict=True)
+        kinds = {slot.kind for slot in joined}
+        return len(kinds) == 1 and all(
+            has or slot.kind not in kinds for has, slot in zip(states, self._processes.relays, strict=True)
         )
 
     def _has_joined(self, slot: Slot) -> bool:

@@ -16,16 +16,19 @@ from tests.simulation import reads_at_rest
 from tests.simulation.attempts import Attempts
 from tests.simulation.bounds import Bounds
 from tests.simulation.broker import SimulatedBroker
+from tests.simulation.by_hand import ByHand
 from tests.simulation.certainty import Certainty
-from tests.simulation.chance import FAULTS, Chance
-from tests.simulation.checkers import Checkers
+from tests.simulation.chance import ALL_FAULTS, Chance
+from tests.simulation.checkers import DESTINATIONS, Checkers
 from tests.simulation.consumers import SimulatedQueue
 from tests.simulation.coverage import Coverage
+from tests.simulation.disk import SimulatedDisk
 from tests.simulation.dynamo import SimulatedPassage, watch
 from tests.simulation.epochs import Epochs
 from tests.simulation.fleet import FleetWatch
 from tests.simulation.generations import Generations
 from tests.simulation.guests import draw_visitors
+from tests.simulation.health import Health
 from tests.simulation.index import SimulatedIndex
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import Operators
@@ -42,6 +45,7 @@ from tests.simulation.sight import Sight
 from tests.simulation.standing import Standing
 from tests.simulation.trials import Trials
 from tests.simulation.visitors import Surroundings, Visitors
+from tests.simulation.visits import Visits
 from tests.simulation.weather import Weather
 from tests.simulation.writers import Writer
 
@@ -119,7 +123,9 @@ def simulate(plan: Plan) -> Run:
     """Run one world to its end, and return what it came to."""
     world = World(plan)
     failure: BaseException | None = None
-    watchers = (world.fleet, world.bounds, world.generations, world.patience, world.paths, world.certainty)
+    watchers = (
+        world.fleet, world.bounds, world.generations, world.patience, world.paths, world.certainty, *world.visited
+    )  # fmt: skip
     with _marking(world.coverage), ExitStack() as stack:
         stack.enter_context(settings_of(plan).small.applied())
         stack.enter_context(connected(world.broker))
@@ -152,14 +158,14 @@ def settings_of(plan: Plan) -> WorldSettings:
 class World:
     """All of it put together."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan) -> None:  # noqa: PLR0915 - putting everything together is all it does
         seed = str(plan.seed)
         self._settings = settings_of(plan)
         self.coverage = Coverage()
         steps_max = STEPS_MAX + int(STEPS_A_SECOND * self._settings.standing_seconds * self._settings.workers)
         self.scheduler = Scheduler(seed, stickiness=self._settings.stickiness, steps_max=steps_max)
         self.scheduler.log = [] if plan.keep_log else None
-        self._chance = Chance(seed, self.coverage, FAULTS if plan.is_calm else plan.without)
+        self._chance = Chance(seed, self.coverage, ALL_FAULTS if plan.is_calm else plan.without)
         self._runtime = SimulatedRuntime(self.scheduler, Process("world"), seed)
         self._ledger = Ledger(self.scheduler)
         self._passage = SimulatedPassage(self.scheduler, self._chance)
@@ -200,6 +206,10 @@ class World:
 
         self.patience = Patience(self._ledger, self.scheduler, self._settings.relay.bus.budget_seconds)
         self._index = SimulatedIndex(self.scheduler, self._chance, self._ledger)
+        self._disk = SimulatedDisk(self.scheduler, self._chance, self._ledger) if self._settings.has_file else None
+        if self._disk is not None:
+            self._disk.is_calm = not self._chance.rates
+            self._checkers.all_destinations = (*DESTINATIONS, "file")
         operators = Operators(
             self._ledger, self._checkers, self._passage.database.client, self._chance.stream("operators")
         )
@@ -213,8 +223,22 @@ class World:
             broker=self._broker,
             index=self._index,
             operators=operators,
+            disk=self._disk,
         )
         self._processes.on_opening = self._epochs.opens
+        if self._disk is not None:
+            self._disk.crash = self._processes.crash
+        self._visits = Visits(
+            self.scheduler,
+            self._chance,
+            ledger=self._ledger,
+            checkers=self._checkers,
+            passage=self._passage,
+            processes=self._processes,
+            index=self._index,
+        )
+        watch(self._passage.database, self._visits.rows.watch)
+        self.visited = [self._visits, *([self._disk] if self._disk is not None else [])]
         self._weather = Weather(
             self.scheduler,
             self._chance,
@@ -249,6 +273,19 @@ class World:
             broker=self._broker,
             index=self._index,
             store=lambda: self._store,
+            look=self._look,
+        )
+        health = Health(self._trials, self._visits, self._ledger, self._chance.stream("health"))
+        self._standing.on_standing = lambda kind: health.is_red_for(kind, self._look)
+        self._by_hand = ByHand(
+            self._chance.stream("by hand"),
+            self._trials,
+            self._standing,
+            self._visits,
+            health,
+            ledger=self._ledger,
+            checkers=self._checkers,
+            processes=self._processes,
             look=self._look,
         )
         self._writers = [
@@ -327,11 +364,15 @@ class World:
         self._outages.clear_up()
         self._visitors.clear_up()
         self.generations.clear_up()
+        self._visits.clear_up()
         self._calm()
         self._broker.repeats.is_calm &= self._settings.trial != "crash"
+        if self._disk is not None:
+            self._disk.is_calm = self._broker.repeats.is_calm
         self._trials.lose_a_worker()
         self._calm()
         self._standing.attempt()
+        self._by_hand.attempt()
         self._trials.repair()
         self._end()
 
@@ -352,6 +393,7 @@ class World:
             self.generations.look()
             if self.generations.are_there:
                 self._epochs.look()
+                self._visits.look()
             self._consume()
             looks += 1
             if looks == _LOOKS_PER_CHECK:
@@ -366,7 +408,12 @@ class World:
     def _calm(self) -> None:
         """Everything drains within a bounded time once nothing goes wrong any more."""
         deadline = self.scheduler.seconds + DRAIN_SECONDS
-        while not (self._is_quiet() and self._checkers.is_drained() and not self._trials.unread()):
+        while not (
+            self._is_quiet()
+            and not self._visits.are_there
+            and self._checkers.is_drained()
+            and not self._trials.unread()
+        ):
             if self.scheduler.seconds >= deadline:
                 if not self._is_quiet():
                     self._ledger.broken("everybody comes to an end", f"{self._visitors.left()}")
@@ -377,6 +424,7 @@ class World:
             if self._is_written():
                 self._visitors.wind_up()
             self._weather.look()
+            self._visits.look()
             self._consume()
             self._runtime.sleep(_LOOK_SECONDS)
 

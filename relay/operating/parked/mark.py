@@ -99,7 +99,7 @@ def read(item: Mapping[str, Any], table: str = "the outbox") -> MarkedRow:
         return MarkedRow(
             aggregate_id, last, None, None, "?", None, frozenset(), {}, None, layout_fault=str(error), is_newer=is_newer
         )
-    first = _integer(item, "firstSequence")
+    first = None if _integer(item, "sequenceNumber") is None else _integer(item, "firstSequence")
     delivered = frozenset(name for name in content(item, "delivered", "SS") or () if is_text(name))
     stored = content(item, "parked", "M") or {}
     return MarkedRow(

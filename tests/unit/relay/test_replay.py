@@ -12,7 +12,7 @@ from eventstore.testing.dynamodb.errors import ServiceError
 from relay.assembly import Relay
 from relay.daemon import PartDiedError
 from relay.destinations.bus.broker import BrokerLostError
-from relay.operating.replay import Replay, ReplayPreview, ReplayRequest, ReplayResult, preview
+from relay.operating.replay import Replay, ReplayPreview, ReplayProgress, ReplayRequest, ReplayResult, preview
 from relay.outbox.debt import Meant
 from tests.support.waiting import until
 
@@ -112,6 +112,52 @@ def test_earlier_commits_go_first_meant_or_not(bench: Bench) -> None:
 
     assert result.left == 0
     assert bench.on_bus() == [("a", 1), ("a", 2)]
+
+
+def test_what_was_not_meant_does_not_count_as_what_was(bench: Bench) -> None:
+    """
+    An earlier commit goes first and is settled; the one that was selected stays, parked for the index.
+    """
+    bench.append("a")
+    bench.append("a")
+    make_old(bench, "a", 1)
+    bench.break_row("a", 2, parked={"M": {"index": {"M": {"reason": {"S": "bad"}}}}})
+
+    result = replay(bench, ReplayRequest(Meant(since_ms=OLD_MS + 1)))
+
+    assert (result.settled, result.left, result.parked, result.complete) == (1, 1, 1, True)
+
+
+def test_a_limit_that_is_reached_with_the_last_commit_leaves_nothing(bench: Bench) -> None:
+    """
+    Everything was looked at, so what is left is known.
+    """
+    for number in range(3):
+        bench.append(f"item-{number}")
+
+    result = replay(bench, ReplayRequest(commits_max=3))
+
+    assert (result.settled, result.left, result.complete) == (3, 0, True)
+
+
+def test_what_goes_between_two_pages_is_counted(bench: Bench) -> None:
+    """
+    The bus has a commit, so its page is over; the index takes it while the rate holds up the next one.
+    """
+    held = bench.hold_index()
+    for number in range(3):
+        bench.append(f"item-{number}")
+
+    def let_index_answer(progress: ReplayProgress) -> None:
+        if progress.handed_over:
+            held.set()
+
+    relay = bench.another_relay(started=False)
+    relay.flow._settings = replace(relay.flow._settings, side_patience_seconds=0.0)
+    request = ReplayRequest(commits_per_second=4.0)
+    result = made(bench, relay, request, progress=let_index_answer).run(bench.runtime.flag())
+
+    assert (result.settled, result.left) == (3, 0)
 
 
 @pytest.mark.parametrize("page_max_rows", [2, 500])

@@ -59,6 +59,19 @@ def test_rows_that_are_broken_in_every_field_are_shown_all_the_same() -> None:
     assert {each.error_class for each in found.marks.values()} == {"unknown"}
 
 
+def test_a_row_whose_number_is_no_whole_one_says_not_where_it_begins() -> None:
+    """
+    The relay cannot read it, so it is listed with those that nobody can put in order.
+    """
+    found = read({"aggregateId": {"S": "a"}, "sequenceNumber": {"N": "1.5"}, "firstSequence": {"N": "1"}})
+    grouping = Grouping(ALL, examples_max=1)
+    grouping.add([found])
+
+    (group,) = grouping.groups()
+    assert (group.destination, group.error_class, group.commits) == ("bus", UNREADABLE, 1)
+    assert found.blocks
+
+
 def test_delivered_outranks_parked() -> None:
     """
     A mark of a destination that has the commit says nothing.

@@ -265,24 +265,6 @@ def _one_line_too_many_is_cut() -> Iterator[None]:
         yield
 
 
-@planted(
-    "short-write-taken-for-whole",
-    "every line of the file is one event",
-    "a settled commit was taken by every destination",
-    "what is marked as delivered was taken",
-)
-def _short_write_taken_for_whole() -> Iterator[None]:
-    """A write that took only a part of the lines counts as done."""
-
-    def write(self: LineFile, descriptor: int, data: bytes) -> None:
-        self._cut_half_line(descriptor)
-        local_file.os.write(descriptor, data)
-        local_file.os.fsync(descriptor)
-
-    with patch.object(LineFile, "_write", write):
-        yield
-
-
 @planted("search-loses-equal-times-at-a-border", "a search finds what is there")
 def _search_loses_equal_times_at_a_border() -> Iterator[None]:
     """A page begins behind all events of the last one's millisecond."""

@@ -1,0 +1,43 @@
+"""The cases of delivery, small enough to be looked at as a whole."""
+
+from collections.abc import Mapping, Sequence
+
+from relay.destination import INDEX
+from tests.exhaustive.area import Case
+from tests.exhaustive.delivery.world import Delivery, Scene
+
+
+def _case(
+    name: str,
+    commits: Mapping[str, Sequence[int]],
+    faults: Mapping[str, int],
+    size: tuple[int, int],
+    *,
+    sources: Sequence[str] = ("the shard",),
+    sides: Sequence[str] = (),
+) -> Case:
+    scene = Scene(commits, sources, faults, sides)
+    return Case(name, lambda: Delivery(scene), *size)
+
+
+_TWO = ("shard 1", "shard 2")
+
+CASES = (
+    _case("order", {"a": (2, 1)}, {"connection": 1}, (0, 0)),
+    _case("a neighbour", {"a": (1, 1)}, {"neighbour": 1}, (0, 0)),
+    _case("refusals", {"a": (1, 1)}, {"refuse": 2}, (0, 0)),
+    _case("silence", {"a": (1,), "b": (1,)}, {"silence": 1}, (0, 0)),
+    _case("two shards", {"a": (2,)}, {"stop": 1}, (0, 0), sources=_TWO),
+    _case("a shard lets go", {"a": (1, 1)}, {"stop": 1}, (0, 0)),
+    _case("a lease is lost", {"a": (2,)}, {"lose lease": 1}, (0, 0)),
+    _case("settling", {"a": (1,)}, {"close": 1, "write": 1, "neighbour": 1}, (0, 0), sides=(INDEX,)),
+    _case("tables made anew", {"a": (2,)}, {"anew": 1, "write": 1}, (0, 0)),
+)
+
+LARGE = (
+    _case("order, larger", {"a": (2, 1, 1)}, {"connection": 1, "question": 1}, (0, 0)),
+    _case("refusals, larger", {"a": (1, 1), "b": (1,)}, {"refuse": 2, "neighbour": 1}, (0, 0)),
+    _case("two shards, larger", {"a": (1, 1)}, {"stop": 1, "lose lease": 1}, (0, 0), sources=_TWO),
+    _case("settling, larger", {"a": (1, 1)}, {"close": 1, "write": 1, "side": 1}, (0, 0), sides=(INDEX,)),
+    _case("tables made anew, larger", {"a": (1, 1)}, {"anew": 1, "write": 1}, (0, 0)),
+)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from tests.exhaustive.enumeration import Enumeration, look_at_all
 from tests.exhaustive.explorer import CounterexampleError, Explored, World, explore
 
 STATES_MAX = 1_000_000
@@ -55,25 +56,37 @@ class Area:
     Attributes:
         name: On the page and on the command line.
         cases: In an ordinary run.
-        large: With `make explore` alone.
         bugs: Deliberate ones.
+        large: With `make explore` alone.
+        enumerations: Cases without an order of steps, in an ordinary run.
     """
 
     name: str
     cases: tuple[Case, ...]
     bugs: tuple[PlantedBug, ...]
     large: tuple[Case, ...] = ()
+    enumerations: tuple[Enumeration, ...] = ()
 
-    def case(self, name: str) -> Case:
-        """Return a case of the ordinary run."""
-        return next(case for case in self.cases if case.name == name)
+    def look_at(self, name: str) -> None:
+        """Look at one case of the ordinary run.
+
+        Raises:
+            CounterexampleError: Something does not hold.
+        """
+        for case in self.cases:
+            if case.name == name:
+                explore_case(case)
+        for enumeration in self.enumerations:
+            if enumeration.name == name:
+                with silent():
+                    look_at_all(enumeration)
 
 
 def explore_case(
     case: Case, told: Callable[[int, int], object] = lambda _states, _steps: None, states_max: int = STATES_MAX
 ) -> Explored:
     """Look at every course of a case; what the product logs on the way is dropped."""
-    with _silent():
+    with silent():
         return explore(case.begin, states_max, told)
 
 
@@ -81,14 +94,15 @@ def counterexample(area: Area, bug: PlantedBug) -> CounterexampleError | None:
     """Return the shortest course that shows a deliberate bug; None when none does."""
     with bug.plant():
         try:
-            explore_case(area.case(bug.case))
+            area.look_at(bug.case)
         except CounterexampleError as error:
             return error
     return None
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
+    """Drop what the product logs within the block: every course would say it again."""
     before = structlog.get_config()
     structlog.configure(processors=[_drop], wrapper_class=structlog.make_filtering_bound_logger(50))
     try:

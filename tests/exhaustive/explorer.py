@@ -44,7 +44,10 @@ class World:
         raise NotImplementedError
 
     def is_done(self) -> bool:
-        """Tell whether it has come to the end that it must always be able to come to."""
+        """Tell whether it has come to the end that it must always be able to come to.
+
+        It is asked last: the world may go on by itself to find out.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -173,20 +176,21 @@ class _Search:
     def _arrive(self, world: World, before: int, by: str) -> int:
         try:
             world.check()
+            fingerprint = world.fingerprint()
+            place = self._known.get(fingerprint)
+            if place is not None:
+                return place
             steps = world.steps()
             is_done = world.is_done()
-            fingerprint = world.fingerprint()
         except Exception as error:
             raise CounterexampleError([*self._course(before), by] if by else [], _words(error)) from error
-        place = self._known.get(fingerprint)
-        if place is None:
-            place = self._known[fingerprint] = len(self._found)
-            length = 0 if before < 0 else self._found[before].length + 1
-            names = [step.name for step in steps]
-            assert len(set(names)) == len(names), f"two steps have one name: {names}"
-            faults = frozenset(step.name for step in steps if step.is_fault)
-            self._found.append(_Found(before, by, length, names, faults, is_done))
-            self._waiting.append(place)
+        place = self._known[fingerprint] = len(self._found)
+        length = 0 if before < 0 else self._found[before].length + 1
+        names = [step.name for step in steps]
+        assert len(set(names)) == len(names), f"two steps have one name: {names}"
+        faults = frozenset(step.name for step in steps if step.is_fault)
+        self._found.append(_Found(before, by, length, names, faults, is_done))
+        self._waiting.append(place)
         return place
 
     def _course(self, place: int) -> list[str]:

@@ -1,0 +1,23 @@
+"""The cases of appends."""
+
+from eventstore import ANY
+from tests.exhaustive.append.world import Appends, Scene
+from tests.exhaustive.area import Case
+
+
+def _case(name: str, scene: Scene, size: tuple[int, int]) -> Case:
+    return Case(name, lambda: Appends(scene), *size)
+
+
+CASES = (
+    _case("two numbers", Scene((0, 0), kinds=("reply", "late")), (0, 0)),
+    _case("a number and any", Scene((0, ANY), faults=1), (0, 0)),
+    _case("any and any", Scene((ANY, ANY), faults=1, kinds=("reply", "late")), (0, 0)),
+    _case("one key", Scene((0, 0), ("a key", "a key"), faults=1), (0, 0)),
+    _case("one key and any", Scene((ANY, ANY), ("a key", "a key"), faults=1, kinds=("reply",)), (0, 0)),
+)
+
+LARGE = (
+    _case("any and any, larger", Scene((ANY, ANY)), (0, 0)),
+    _case("one key, larger", Scene((0, ANY), ("a key", "a key")), (0, 0)),
+)

@@ -1,4 +1,4 @@
-"""The areas that are looked at exhaustively: their cases, how much each has, and the bugs that must be found in them."""
+"""What is looked at exhaustively: areas, their cases, how much each has, and the bugs that must be found in them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -123,9 +123,7 @@ def explore(
 
 
 class _Search:
-    def __init__(
-        self, begin: Callable[[], World], states_max: int, told: Callable[[int, int], object]
-    ) -> None:
+    def __init__(self, begin: Callable[[], World], states_max: int, told: Callable[[int, int], object]) -> None:
         self._begin = begin
         self._states_max = states_max
         self._told = told

@@ -1,8 +1,8 @@
 """What tells the states of the product's objects apart: their structure, with moments as the product compares them.
 
 Objects are numbered as they are met, so that it does not matter which ones they are. Moments count by their order, and
-by how far they are from now, to a tenth of a second for those ahead and to a second for those behind: the product compares moments with each other, and their distance
-from now with times of at least that much. Beyond the longest of its times all distances are one.
+by how far they are from now: to a tenth of a second ahead, to a second behind. The product compares moments with each
+other, and their distance from now with its times. Beyond the longest of these all distances are one.
 """
 
 from collections import OrderedDict, deque

@@ -79,7 +79,9 @@ def fair_circle(edges: Sequence[Sequence[Edge]], ends: Collection[int]) -> Circl
     return min(found, key=lambda circle: circle.place, default=None)
 
 
-def _components(edges: Sequence[Sequence[Edge]], within: set[int]) -> Iterable[set[int]]:
+def _components(  # noqa: C901 - one loop, as it is known
+    edges: Sequence[Sequence[Edge]], within: set[int]
+) -> Iterable[set[int]]:
     """Yield the strongly connected components of some states (Tarjan's algorithm, without recursion)."""
     numbers: dict[int, int] = {}
     lowest: dict[int, int] = {}

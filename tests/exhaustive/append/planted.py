@@ -64,5 +64,7 @@ BUGS = (
     PlantedBug("an event is put over another", lambda: _without("events"), "two numbers", "", 0),
     PlantedBug("a lost reply begins a new round", _lost_is_refused, "any and any", "is stored 2 times", 0),
     PlantedBug("one's own commit is taken for another's", _own_is_anothers, "two numbers", "its event is stored", 0),
-    PlantedBug("a key's row is put over another", lambda: _without("idempotency"), "one key and any", "is stored 2 times", 0),
+    PlantedBug(
+        "a key's row is put over another", lambda: _without("idempotency"), "one key and any", "is stored 2 times", 0
+    ),
 )

@@ -127,7 +127,9 @@ class Appends(World):
         """See `World`."""
         client = self.database.observer()
         rows = [repr(client.scan(TableName=name)["Items"]) for name in (NAMES.events, NAMES.outbox, NAMES.idempotency)]
-        told = [(each.operation, each.heard, len(each.late), repr(each.result), repr(each.error)) for each in self.writers]
+        told = [
+            (each.operation, each.heard, len(each.late), repr(each.result), repr(each.error)) for each in self.writers
+        ]
         return (*rows, *told, *self.left)
 
     def is_done(self) -> bool:
@@ -171,7 +173,9 @@ class Appends(World):
         assert mine <= 1, f"{writer.name}'s event is stored {mine} times"
         if writer.result is not None:
             found = [commit for number, commit in stored.events if number == writer.result.version]
-            assert found == [writer.result.commit_id], f"{writer.name} was told {writer.result.version}, and there is {found}"
+            assert found == [writer.result.commit_id], (
+                f"{writer.name} was told {writer.result.version}, and there is {found}"
+            )
         elif isinstance(writer.error, WrongExpectedVersionError):
             assert mine == 0, f"{writer.name} was refused, and its event is stored"
         elif writer.error is not None and not isinstance(writer.error, OutcomeUnknownError):

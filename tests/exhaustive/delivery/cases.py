@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from relay.destination import INDEX
 from tests.exhaustive.area import Case
-from tests.exhaustive.delivery.world import Delivery, Scene
+from tests.exhaustive.delivery.scene import Scene
+from tests.exhaustive.delivery.world import Delivery
 
 
 def _case(
@@ -23,15 +24,15 @@ def _case(
 _TWO = ("shard 1", "shard 2")
 
 CASES = (
-    _case("order", {"a": (2, 1)}, {"connection": 1}, (0, 0)),
-    _case("a neighbour", {"a": (1, 1)}, {"neighbour": 1}, (0, 0)),
-    _case("refusals", {"a": (1, 1)}, {"refuse": 2}, (0, 0)),
-    _case("silence", {"a": (1,), "b": (1,)}, {"silence": 1}, (0, 0)),
-    _case("two shards", {"a": (2,)}, {"stop": 1}, (0, 0), sources=_TWO),
-    _case("a shard lets go", {"a": (1, 1)}, {"stop": 1}, (0, 0)),
-    _case("a lease is lost", {"a": (2,)}, {"lose lease": 1}, (0, 0)),
-    _case("settling", {"a": (1,)}, {"close": 1, "write": 1, "neighbour": 1}, (0, 0), sides=(INDEX,)),
-    _case("tables made anew", {"a": (2,)}, {"anew": 1, "write": 1}, (0, 0)),
+    _case("order", {"a": (2, 1)}, {"connection": 1}, (1_339, 2_711)),
+    _case("a neighbour", {"a": (1, 1)}, {"neighbour": 1}, (2_258, 4_950)),
+    _case("refusals", {"a": (1, 1)}, {"refuse": 2}, (1_669, 2_386)),
+    _case("silence", {"a": (1,), "b": (1,)}, {"silence": 1}, (2_829, 4_928)),
+    _case("two shards", {"a": (2,)}, {"stop": 1}, (1_061, 1_931), sources=_TWO),
+    _case("a shard lets go", {"a": (1, 1)}, {"stop": 1}, (1_857, 3_738)),
+    _case("a lease is lost", {"a": (2,)}, {"lose lease": 1}, (108, 171)),
+    _case("settling", {"a": (1,)}, {"close": 1, "write": 1, "neighbour": 1}, (1_463, 2_931), sides=(INDEX,)),
+    _case("tables made anew", {"a": (2,)}, {"anew": 1, "write": 1}, (886, 1_224)),
 )
 
 LARGE = (

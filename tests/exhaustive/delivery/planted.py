@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from eventstore.rows.outbox import OutboxRow
 from relay.delivery import order, settling
 from relay.delivery.aggregate import Aggregate, Turn
 from relay.delivery.commit import OwedCommit
@@ -83,15 +82,6 @@ def _let_go_is_settled() -> Iterator[None]:
 
 
 @contextmanager
-def _all_rows_of_a_key_are_one() -> Iterator[None]:
-    def replaced(self: Flow, aggregate: Aggregate, commit: OwedCommit, row: OutboxRow, asked_at: float) -> None:
-        self._take_row(aggregate, commit, row, asked_at, asked_at)
-
-    with patch.object(Flow, "_replace", replaced), patch.object(Flow, "void", lambda _self: None):
-        yield
-
-
-@contextmanager
 def _brought_for_nobody() -> Iterator[None]:
     with patch.object(Aggregate, "is_claimed", lambda _self, _last: True):
         yield
@@ -110,12 +100,13 @@ def _silence_is_forgotten() -> Iterator[None]:
 
 BUGS = (
     PlantedBug("nobody asks for the commit before", _no_predecessor, "order", "is sent when the bus has", 0),
-    PlantedBug("a lost connection begins a commit anew", _from_the_beginning, "order", "was confirmed, and goes again", 0),
+    PlantedBug(
+        "a lost connection begins a commit anew", _from_the_beginning, "order", "was confirmed, and goes again", 0
+    ),
     PlantedBug("a refused event is tried at once", _no_pause, "refusals", "is tried again at once", 0),
     PlantedBug("any lease will do", _any_lease, "a lease is lost", "nobody who may claims it", 0),
     PlantedBug("a row goes once the bus has it", _the_bus_is_enough, "settling", "index lacks it", 0),
     PlantedBug("what is let go counts as settled", _let_go_is_settled, "a shard lets go", "may pass", 0),
-    PlantedBug("another row of a key is taken for the same", _all_rows_of_a_key_are_one, "tables made anew", "", 0),
     PlantedBug("a commit is brought for nobody", _brought_for_nobody, "a shard lets go", "the end cannot", 0),
     PlantedBug("what was silent is never taken up", _silence_is_forgotten, "silence", "the end cannot", 0),
 )

@@ -46,7 +46,9 @@ class Truth:
             is_claimed: Whether a source with a certain lease has handed in its commit, or one above.
         """
         assert is_claimed, f"{row.aggregate_id}/{number} is sent, and nobody who may claims it"
-        assert (row.commit_id, number) not in self.confirmed, f"{row.aggregate_id}/{number} was confirmed, and goes again"
+        assert (row.commit_id, number) not in self.confirmed, (
+            f"{row.aggregate_id}/{number} was confirmed, and goes again"
+        )
         refused_at = self.refused_at.get(row.aggregate_id)
         is_early = refused_at is not None and now - refused_at < PAUSE_SECONDS
         assert not is_early, f"{row.aggregate_id}/{number} was refused, and is tried again at once"

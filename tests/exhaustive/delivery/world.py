@@ -1,10 +1,9 @@
 """One worker's flow with the parts around it taken step by step: pump, asker and settler of the product."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
-from eventstore.backoff import Backoff
 from eventstore.rows.outbox import OutboxRow
 from eventstore.testing import ManualRuntime
 from relay.delivery.aggregate import Turn
@@ -14,16 +13,16 @@ from relay.delivery.delivered import DeliveredMemory
 from relay.delivery.flow import Flow
 from relay.delivery.page import CommitPage
 from relay.delivery.pumps.bus_pump import BusPump, BusPumpSettings
-from relay.delivery.settings import FlowSettings
 from relay.delivery.settler import Settler
-from relay.delivery.source import FEED, SWEEP, Source
+from relay.delivery.source import FEED, SWEEP
 from relay.delivery.work.questions import Questions
 from relay.delivery.work.settlements import Settlement
-from relay.destination import BUS, INDEX, BusNews
+from relay.destination import BUS, BusNews
 from relay.metrics import SilentMeter
 from relay.outbox.row import lacking
 from relay.testing.commits import chain
 from tests.exhaustive.delivery.doubles import HandBus, HandReader, HandTable, HandWriter, Outbox
+from tests.exhaustive.delivery.scene import AskedThen, EvenRuntime, Giver, HandPermit, Scene
 from tests.exhaustive.delivery.truth import Truth
 from tests.exhaustive.explorer import Step, World
 from tests.exhaustive.fingerprints import MOMENTS_FROM, Fingerprint
@@ -31,95 +30,6 @@ from tests.exhaustive.fingerprints import MOMENTS_FROM, Fingerprint
 SWEEP_NAME = "the sweep"
 MOMENT = 0.000_001
 """A question is asked after what is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What there is, and what may go wrong.
-
-    Attributes:
-        commits: Per aggregate how many events each of its commits has.
-        sources: Names of shards that are read; each hands each row in once, in any order. The sweep is always there.
-        faults: How often each kind may happen at most.
-        sides: Destinations beside the bus.
-        remembers: Aggregates of which this process remembers how far the bus has them.
-        window: Events that may be unanswered at once.
-        settings: Of the flow.
-    """
-
-    commits: Mapping[str, Sequence[int]]
-    sources: Sequence[str] = ("the shard",)
-    faults: Mapping[str, int] = field(default_factory=dict)
-    sides: Sequence[str] = ()
-    remembers: int = 10
-    window: int = 2
-    settings: FlowSettings = field(
-        default_factory=lambda: FlowSettings(refused=Backoff(base_seconds=1.0, cap_seconds=2.0))
-    )
-
-
-class EvenRuntime(ManualRuntime):
-    """A clock that stands still until a step moves it, and no chance: every pause is its shortest."""
-
-    def uniform(self) -> float:
-        return 0.0
-
-
-class AskedThen:
-    """The clock as it was when a question was asked."""
-
-    def __init__(self, runtime: ManualRuntime, at: float) -> None:
-        self._runtime = runtime
-        self._at = at
-
-    def monotonic(self) -> float:
-        return self._at
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runtime, name)
-
-
-@dataclass(slots=True)
-class HandPermit:
-    """A lease that is certain, until it is not; and a source that may begin, until it is told to stop."""
-
-    is_certain: bool = True
-    is_stopping: bool = False
-
-    def left_seconds(self) -> float:
-        return float("inf") if self.is_certain else 0.0
-
-    def is_revoked(self) -> bool:
-        return self.is_stopping or not self.is_certain
-
-    def wait(self, _timeout_seconds: float) -> bool:
-        return self.is_revoked()
-
-
-@dataclass(slots=True)
-class Giver:
-    """A source, and what it has yet to hand in.
-
-    Attributes:
-        name: In words.
-        permit: Its lease.
-        source: In the flow.
-        records: Rows as they were when they were appended.
-        pages: The rows that it has handed in, each with the page that it holds.
-        claims: How far it has handed in each aggregate.
-    """
-
-    name: str
-    permit: HandPermit
-    source: Source
-    records: list[OutboxRow]
-    pages: list[tuple[OutboxRow, CommitPage]] = field(default_factory=list)
-    claims: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def may_send(self) -> bool:
-        """Whether what it claims may be sent."""
-        return self.permit.is_certain and not self.source.is_gone
 
 
 class Delivery(World):
@@ -185,14 +95,15 @@ class Delivery(World):
         wall = self.runtime.now_ms() / 1000 - self.runtime.monotonic()
         print_ = Fingerprint(self.runtime.monotonic(), SKIPPED, wall)
         flow = self.flow
-        parts = [
-            flow._aggregates, flow._ready, flow._turns, flow._asking, flow._bringing, flow._fetching, flow._memory._known,
-            flow._progress, flow._settled, flow._refusals, flow._alone, flow._sides, flow._settling, flow._refused,
-            flow._awaiting, [(at, do) for at, _, do in sorted(flow._due, key=lambda due: due[:2])],
-            flow._unsettled, flow._others_tried_at, self.bus.unanswered, self.outbox, self.asked, self.writing,
-            self.neighbour, self.known_generation, self.void, self.appended_at, self.left, self.givers, self.truth.told(),
-        ]  # fmt: skip
-        for part in parts:
+        waiting = [(at, do) for at, _, do in sorted(flow._due, key=lambda due: due[:2])]
+        for part in (
+            *(getattr(flow, name) for name in _STATE),
+            flow._memory._known,
+            waiting,
+            self.bus.unanswered,
+            *(self.outbox, self.asked, self.writing, self.neighbour, self.known_generation, self.void),
+            *(self.appended_at, self.left, self.givers, self.truth.told()),
+        ):
             print_.add(part)
         return print_.value()
 
@@ -216,32 +127,34 @@ class Delivery(World):
     # Sources
 
     def _source_steps(self) -> list[Step]:
-        steps = []
-        for giver in self.givers:
-            if giver.source.is_gone:
-                continue
-            if giver.name == SWEEP_NAME:
-                is_needed = bool(self.outbox.rows) and not self.flow.counts()["aggregates"]
-                if is_needed and self.asked is None:
-                    steps.append(Step("the sweep brings what is owed", lambda giver=giver: self._sweep(giver)))
-                elif self.outbox.rows and self.left.get("sweep meanwhile"):
-                    steps.append(self._fault("sweep meanwhile", "the sweep passes by", lambda g=giver: self._sweep(g)))
-                continue
-            if not giver.source.is_draining:
-                for row in giver.records:
-                    name = f"{giver.name} hands in {_name(row)}"
-                    steps.append(Step(name, lambda giver=giver, row=row: self._hand_in(giver, row)))
-                if self.left.get("stop"):
-                    steps.append(self._fault("stop", f"{giver.name} is told to stop", lambda g=giver: self._stop(g)))
-            else:
-                steps.append(Step(f"{giver.name} lets go", lambda g=giver: self.flow.withdraw(g.source)))
-            if self.left.get("lose lease") and giver.permit.is_certain:
-                steps.append(
-                    self._fault("lose lease", f"{giver.name} loses its lease", lambda g=giver: self._lose_lease(g))
-                )
-            elif not giver.permit.is_certain and not giver.source.is_draining:
-                steps.append(Step(f"{giver.name} lets go", lambda g=giver: self.flow.withdraw(g.source)))
+        shards = [giver for giver in self.givers[:-1] if not giver.source.is_gone]
+        return [step for giver in shards for step in self._shard_steps(giver)] + self._sweep_steps(self.givers[-1])
+
+    def _shard_steps(self, giver: Giver) -> list[Step]:
+        letting_go = Step(f"{giver.name} lets go", lambda: self.flow.withdraw(giver.source))
+        losing = self._fault("lose lease", f"{giver.name} loses its lease", lambda: self._lose_lease(giver))
+        may_lose = bool(self.left.get("lose lease")) and giver.permit.is_certain
+        if giver.source.is_draining:
+            return [letting_go, losing] if may_lose else [letting_go]
+        steps = [
+            Step(f"{giver.name} hands in {_name(row)}", lambda row=row: self._hand_in(giver, row))
+            for row in giver.records
+        ]
+        if self.left.get("stop"):
+            steps.append(self._fault("stop", f"{giver.name} is told to stop", lambda: self._stop(giver)))
+        if may_lose:
+            steps.append(losing)
+        elif not giver.permit.is_certain:
+            steps.append(letting_go)
         return steps
+
+    def _sweep_steps(self, giver: Giver) -> list[Step]:
+        is_needed = bool(self.outbox.rows) and not self.flow.counts()["aggregates"] and self.asked is None
+        if is_needed:
+            return [Step("the sweep brings what is owed", lambda: self._sweep(giver))]
+        if self.outbox.rows and self.left.get("sweep meanwhile"):
+            return [self._fault("sweep meanwhile", "the sweep passes by", lambda: self._sweep(giver))]
+        return []
 
     def _hand_in(self, giver: Giver, row: OutboxRow) -> None:
         giver.records.remove(row)
@@ -291,9 +204,7 @@ class Delivery(World):
             if self.left.get("refuse"):
                 steps.append(self._fault("refuse", f"the bus refuses {what}", lambda turn=turn: self._refuse(turn)))
             if self.left.get("silence") and not turn.is_silent and not turn.commit.is_gone:
-                steps.append(
-                    self._fault("silence", f"{what} is not answered", lambda turn=turn: self._silence(turn))
-                )
+                steps.append(self._fault("silence", f"{what} is not answered", lambda turn=turn: self._silence(turn)))
         if self.bus.unanswered and any(turn.is_silent for turn in self.bus.unanswered):
             steps.append(Step("the connection is given up", lambda: self._lose(has_arrived=False)))
         if self.bus.unanswered and self.left.get("connection"):
@@ -505,6 +416,12 @@ class Delivery(World):
         return Step(name, happen, is_fault=True)
 
 
+_STATE = (
+    *("_aggregates", "_ready", "_turns", "_asking", "_bringing", "_fetching", "_progress", "_settled", "_refusals"),
+    *("_alone", "_sides", "_settling", "_refused", "_awaiting", "_unsettled", "_others_tried_at"),
+)
+"""What of the flow says how it goes on; its counts follow from these, and are checked."""
+
 SKIPPED = (ManualRuntime, SilentMeter, Flow, Delivery)
 
 
@@ -514,6 +431,3 @@ def _name(row: OutboxRow) -> str:
 
 def _age(row: OutboxRow) -> str:
     return " anew" if row.commit_id.endswith("anew") else ""
-
-
-__all__ = ["INDEX", "Delivery", "Scene"]

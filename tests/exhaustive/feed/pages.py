@@ -50,7 +50,9 @@ class Pages(World):
         for row in self.held:
             number = int(row[0])
             is_old = self.overdue and self.ages[number] < self.now
-            assert number > self.position or is_old, f"row {row} is held, and the checkpoint is behind page {self.position}"
+            assert number > self.position or is_old, (
+                f"row {row} is held, and the checkpoint is behind page {self.position}"
+            )
         for number in self.lost:
             assert number > self.position, f"a row of page {number} was let go, and the checkpoint is behind it"
         assert len(self.tracker) <= self.tracked, f"{len(self.tracker)} pages are kept apart"

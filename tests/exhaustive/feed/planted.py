@@ -45,7 +45,7 @@ def _one_listing_is_enough() -> Iterator[None]:
     def forgettable(
         finished: Collection[str], leased: Collection[str], listed: Collection[str], _before: Collection[str]
     ) -> list[str]:
-        return honest(finished, leased, listed, ())
+        return honest(finished, leased, listed, leased)
 
     with patch.object(lineage, "forgettable", forgettable):
         yield

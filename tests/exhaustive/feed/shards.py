@@ -24,7 +24,7 @@ class Shards(World):
         self.finished: set[str] = set()
         self.ever: set[str] = set()  # read to their ends
         self.had: set[str] = set()  # had a lease
-        self.listed_before: frozenset[str] = frozenset()
+        self.missed_before: frozenset[str] = frozenset()
         self.splits, self.late, self.crashes = splits, late, crashes
 
     def steps(self) -> Sequence[Step]:
@@ -57,7 +57,7 @@ class Shards(World):
         """See `World`."""
         sets = (self.closed, self.trimmed, self.leased, self.finished, self.ever, self.had)
         shards = tuple((shard.id, shard.parent) for shard in self.shards)
-        return (shards, *map(frozenset, sets), self.listed_before, self.splits, self.late, self.crashes)
+        return (shards, *map(frozenset, sets), self.missed_before, self.splits, self.late, self.crashes)
 
     def is_done(self) -> bool:
         """See `World`: what has ended is read to its end, and what has not has a lease."""
@@ -80,11 +80,12 @@ class Shards(World):
         self.late -= is_late
         listing = self._listed(lacking)
         listed = frozenset(shard.id for shard in listing)
+        leased = frozenset(self.leased)
         self.leased |= {shard.id for shard in lineage.eligible(listing, self.finished, self.leased)}
-        gone = lineage.forgettable(self.finished, sorted(self.leased), listed, self.listed_before)
+        gone = lineage.forgettable(self.finished, sorted(leased), listed, self.missed_before)
         self.leased -= set(gone)
         self.finished -= set(gone)
-        self.listed_before = listed
+        self.missed_before = leased - listed
         self.had |= self.leased
 
     def _split(self, shard: Shard) -> None:

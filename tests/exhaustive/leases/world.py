@@ -30,7 +30,8 @@ class Leases(World):
         shards: Their names.
         ticks: How often time passes.
         tick_seconds: By how much.
-        faults: How often each kind may happen: a `reply` or a `request` of a write is lost, a `look` fails, one `stops`.
+        faults: How often each kind may happen: a `reply` or a `request` of a write is lost, a `look` fails, or
+            one `stop`s.
     """
 
     def __init__(self, shards: Sequence[str], ticks: int, tick_seconds: float, **faults: int) -> None:

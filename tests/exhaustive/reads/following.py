@@ -85,7 +85,9 @@ class _Way:
 
     until_refused: int | None = None
 
-    def carry(self, _operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def carry(
+        self, _operation: str, _request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         if self.until_refused is not None:
             self.until_refused -= 1
             if self.until_refused == 0:
@@ -94,7 +96,7 @@ class _Way:
 
 
 def followings() -> Iterator[Following]:
-    """Yield up to `EVENTS_MAX` events with each of two timestamps, stored before each look, and calls that are refused."""
+    """Yield up to `EVENTS_MAX` events of two timestamps, stored before each look, and calls that are refused."""
     for count in range(EVENTS_MAX + 1):
         for offsets, before in product(product((0, 1), repeat=count), product(range(LOOKS), repeat=count)):
             for step_ms, fails_at in product((0, 400), (None, 1, 2)):

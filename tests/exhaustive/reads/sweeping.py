@@ -33,7 +33,9 @@ class Walk:
 
     def words(self) -> tuple[str, ...]:
         """Return it in words."""
-        rows = [f"{each.aggregate_id}/{each.last} is {kind}" for each, kind in zip(self._rows(), self.kinds, strict=True)]
+        rows = [
+            f"{each.aggregate_id}/{each.last} is {kind}" for each, kind in zip(self._rows(), self.kinds, strict=True)
+        ]
         return *rows, f"a walk brings them in pages of {self.pages}"
 
     def check(self) -> None:

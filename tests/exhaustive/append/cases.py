@@ -5,7 +5,7 @@ from tests.exhaustive.append.world import Appends, Scene
 from tests.exhaustive.area import Case
 
 
-def _case(name: str, scene: Scene, size: tuple[int, int]) -> Case:
+def _case(name: str, scene: Scene, size: tuple[int, int] = (0, 0)) -> Case:
     return Case(name, lambda: Appends(scene), *size)
 
 
@@ -18,6 +18,6 @@ CASES = (
 )
 
 LARGE = (
-    _case("any and any, larger", Scene((ANY, ANY)), (0, 0)),
-    _case("one key, larger", Scene((0, ANY), ("a key", "a key")), (0, 0)),
+    _case("any and any, larger", Scene((ANY, ANY))),
+    _case("one key, larger", Scene((0, ANY), ("a key", "a key"))),
 )

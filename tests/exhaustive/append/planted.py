@@ -61,10 +61,10 @@ def _own_is_anothers() -> Iterator[None]:
 
 
 BUGS = (
-    PlantedBug("an event is put over another", lambda: _without("events"), "two numbers", "", 0),
-    PlantedBug("a lost reply begins a new round", _lost_is_refused, "any and any", "is stored 2 times", 0),
-    PlantedBug("one's own commit is taken for another's", _own_is_anothers, "two numbers", "its event is stored", 0),
+    PlantedBug("an event is put over another", lambda: _without("events"), "two numbers", "CorruptRowError", 2),
+    PlantedBug("a lost reply begins a new round", _lost_is_refused, "any and any", "is stored 2 times", 4),
+    PlantedBug("one's own commit is taken for another's", _own_is_anothers, "two numbers", "its event is stored", 3),
     PlantedBug(
-        "a key's row is put over another", lambda: _without("idempotency"), "one key and any", "is stored 2 times", 0
+        "a key's row is put over another", lambda: _without("idempotency"), "one key and any", "is stored 2 times", 4
     ),
 )

@@ -12,7 +12,7 @@ def _case(
     name: str,
     commits: Mapping[str, Sequence[int]],
     faults: Mapping[str, int],
-    size: tuple[int, int],
+    size: tuple[int, int] = (0, 0),
     *,
     sources: Sequence[str] = ("the shard",),
     sides: Sequence[str] = (),
@@ -36,9 +36,9 @@ CASES = (
 )
 
 LARGE = (
-    _case("order, larger", {"a": (2, 1, 1)}, {"connection": 1, "question": 1}, (0, 0)),
-    _case("refusals, larger", {"a": (1, 1), "b": (1,)}, {"refuse": 2, "neighbour": 1}, (0, 0)),
-    _case("two shards, larger", {"a": (1, 1)}, {"stop": 1, "lose lease": 1}, (0, 0), sources=_TWO),
-    _case("settling, larger", {"a": (1, 1)}, {"close": 1, "write": 1, "side": 1}, (0, 0), sides=(INDEX,)),
-    _case("tables made anew, larger", {"a": (1, 1)}, {"anew": 1, "write": 1}, (0, 0)),
+    _case("order, larger", {"a": (2, 1, 1)}, {"connection": 1, "question": 1}),
+    _case("refusals, larger", {"a": (1, 1), "b": (1,)}, {"refuse": 2, "neighbour": 1}),
+    _case("two shards, larger", {"a": (1, 1)}, {"stop": 1, "lose lease": 1}, sources=_TWO),
+    _case("settling, larger", {"a": (1, 1)}, {"close": 1, "write": 1, "side": 1}, sides=(INDEX,)),
+    _case("tables made anew, larger", {"a": (1, 1)}, {"anew": 1, "write": 1}),
 )

@@ -99,14 +99,14 @@ def _silence_is_forgotten() -> Iterator[None]:
 
 
 BUGS = (
-    PlantedBug("nobody asks for the commit before", _no_predecessor, "order", "is sent when the bus has", 0),
+    PlantedBug("nobody asks for the commit before", _no_predecessor, "order", "is sent when the bus has", 2),
     PlantedBug(
-        "a lost connection begins a commit anew", _from_the_beginning, "order", "was confirmed, and goes again", 0
+        "a lost connection begins a commit anew", _from_the_beginning, "order", "was confirmed, and goes again", 6
     ),
-    PlantedBug("a refused event is tried at once", _no_pause, "refusals", "is tried again at once", 0),
-    PlantedBug("any lease will do", _any_lease, "a lease is lost", "nobody who may claims it", 0),
-    PlantedBug("a row goes once the bus has it", _the_bus_is_enough, "settling", "index lacks it", 0),
-    PlantedBug("what is let go counts as settled", _let_go_is_settled, "a shard lets go", "may pass", 0),
-    PlantedBug("a commit is brought for nobody", _brought_for_nobody, "a shard lets go", "the end cannot", 0),
-    PlantedBug("what was silent is never taken up", _silence_is_forgotten, "silence", "the end cannot", 0),
+    PlantedBug("a refused event is tried at once", _no_pause, "refusals", "is tried again at once", 4),
+    PlantedBug("any lease will do", _any_lease, "a lease is lost", "nobody who may claims it", 3),
+    PlantedBug("a row goes once the bus has it", _the_bus_is_enough, "settling", "index lacks it", 5),
+    PlantedBug("what is let go counts as settled", _let_go_is_settled, "a shard lets go", "may pass", 2),
+    PlantedBug("a commit is brought for nobody", _brought_for_nobody, "a shard lets go", "the end cannot", 4),
+    PlantedBug("what was silent is never taken up", _silence_is_forgotten, "silence", "the end cannot", 4),
 )

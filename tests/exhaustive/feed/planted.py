@@ -52,8 +52,8 @@ def _one_listing_is_enough() -> Iterator[None]:
 
 
 BUGS = (
-    PlantedBug("what was let go counts as dealt with", _let_go_is_dealt_with, "pages of a shard", "was let go", 0),
-    PlantedBug("the newest page's position", _position_of_the_newest, "pages of a shard", "is held", 0),
-    PlantedBug("children before their parent's end", _children_at_once, "shards", "is not read to its end", 0),
-    PlantedBug("one listing is enough to forget", _one_listing_is_enough, "shards", "is gone", 0),
+    PlantedBug("what was let go counts as dealt with", _let_go_is_dealt_with, "pages of a shard", "was let go", 4),
+    PlantedBug("the newest page's position", _position_of_the_newest, "pages of a shard", "is held", 6),
+    PlantedBug("children before their parent's end", _children_at_once, "shards", "is not read to its end", 2),
+    PlantedBug("one listing is enough to forget", _one_listing_is_enough, "shards", "is gone", 4),
 )

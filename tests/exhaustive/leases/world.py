@@ -1,6 +1,7 @@
-"""Workers with the product's keeper on one in-memory table; they take their turns, and time passes, in any order."""
+"""Workers with the product's keeper on one in-memory table; while time passes, some of them work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 from unittest.mock import patch
 
@@ -24,46 +25,49 @@ CALM_SECONDS = 20
 
 
 class Leases(World):
-    """Two workers and some shards.
+    """Two workers and some shards. In each span of time some of them work, and the others stand still.
 
     Args:
         shards: Their names.
-        ticks: How often time passes.
-        tick_seconds: By how much.
-        faults: How often each kind may happen: a `reply` or a `request` of a write is lost, a `look` fails, or
-            one `stop`s.
+        spans: How often time passes.
+        seconds: By how much.
+        faults: How often each kind may happen: the `reply` or the `request` of a write is lost, or one `stop`s
+            or `die`s.
     """
 
-    def __init__(self, shards: Sequence[str], ticks: int, tick_seconds: float, **faults: int) -> None:
+    def __init__(self, shards: Sequence[str], spans: int, seconds: int, **faults: int) -> None:
         with patch.object(tables, "load_template", lambda: _TEMPLATE):
             self.world = worlds.World()
         self.world.runtime.advance(2 * MOMENTS_FROM)
         self.world.offer(*shards)
         for name in "AB":
             self.world.join(name)
-        self.members = list(self.world.members)
         self.shards = list(shards)
-        self.ticks, self.tick_seconds, self.left = ticks, tick_seconds, dict(faults)
+        self.spans, self.seconds, self.left = spans, seconds, dict(faults)
         self.handles: dict[HeldLease, str] = {}
-        self._notice()
+        self.armed: tuple[str, str] | None = None  # whose next write is lost, and how
+        self.at_work = ""
+        self.world.way.carry = self._carry  # type: ignore[method-assign]
 
     def steps(self) -> Sequence[Step]:
         """See `World`."""
-        steps = []
-        if self.ticks:
-            steps.append(Step("time passes", self._wait))
-        for member in self.world.members:
-            steps.append(Step(f"{member.name} has its turn", lambda member=member: self._turn(member)))
-            for kind, what in (
-                ("reply", "the reply to its first write is lost"),
-                ("request", "its first write never arrives"),
-                ("look", "its first look fails"),
-            ):
-                if self.left.get(kind):
-                    name = f"{member.name} has its turn, and {what}"
-                    steps.append(Step(name, lambda m=member, k=kind: self._turn_badly(m, k), is_fault=True))
-            if self.left.get("stop") and len(self.world.members) > 1:
+        if not self.spans:
+            return []
+        members = self.world.members
+        steps = [Step("nobody works", lambda: self._work([]))]
+        for size in range(1, len(members) + 1):
+            for some in combinations(members, size):
+                names = " and ".join(member.name for member in some)
+                steps.append(Step(f"{names} at work", lambda some=some: self._work(some)))
+        for member in members:
+            for kind in ("reply", "request"):
+                if self.left.get(kind) and self.armed is None:
+                    name = f"the {kind} of {member.name}'s next write is lost"
+                    steps.append(Step(name, lambda m=member, k=kind: self._arm(m, k), is_fault=True))
+            if self.left.get("stop") and len(members) > 1:
                 steps.append(Step(f"{member.name} stops", lambda m=member: self._stop(m), is_fault=True))
+            if self.left.get("die") and len(members) > 1:
+                steps.append(Step(f"{member.name} dies", lambda m=member: self._die(m), is_fault=True))
         return steps
 
     def check(self) -> None:
@@ -86,68 +90,65 @@ class Leases(World):
             if not held.is_fenced():
                 print_.add((held.key, name, held))
         rows = self.world.client.scan(TableName=worlds.TABLE)["Items"]
-        return (print_.value(), repr(rows), self.ticks, tuple(sorted(self.left.items())))
+        return (print_.value(), repr(rows), self.spans, self.armed, tuple(sorted(self.left.items())))
 
     def is_done(self) -> bool:
         """See `World`: when time is used up, all is held and shared after a while without faults."""
-        if self.ticks:
+        if self.spans:
             return False
+        self.armed = None
         for _ in range(CALM_SECONDS):
-            self.world.runtime.advance(1.0)
-            for member in self.world.members:
-                self._turn(member)
-                self.check()
+            self._pass_second(self.world.members)
         held = sorted(shard for member in self.world.members for shard in member.shards())
         assert held == self.shards, f"held in the calm are {held}"
         loads = [len(member.shards()) for member in self.world.members]
         assert max(loads) - min(loads) <= 1, f"in the calm the loads are {loads}"
         return True
 
-    def _notice(self) -> None:
-        for member in self.world.members:
-            self.handles.update(dict.fromkeys(member.keeper._held.values(), member.name))
+    def _work(self, members: Sequence[Member]) -> None:
+        self.spans -= 1
+        for _ in range(self.seconds):
+            self._pass_second(members)
 
-    def _wait(self) -> None:
-        self.ticks -= 1
-        self.world.runtime.advance(self.tick_seconds)
+    def _pass_second(self, members: Sequence[Member]) -> None:
+        """Let a second pass, in which each has a turn; what must hold is looked at behind each."""
+        self.world.runtime.advance(1.0)
+        self.check()
+        for member in members:
+            self.at_work = member.name
+            member.keeper.step()
+            self._notice(member)
+            self.world.hand_over(member)
+            self.check()
 
-    def _turn(self, member: Member) -> None:
-        member.keeper.step()
-        self._notice()
-        self.world.hand_over(member)
+    def _notice(self, member: Member) -> None:
+        self.handles.update(dict.fromkeys(member.keeper._held.values(), member.name))
 
-    def _turn_badly(self, member: Member, kind: str) -> None:
+    def _arm(self, member: Member, kind: str) -> None:
         self.left[kind] -= 1
-        self.world.way.carry = _once(kind)  # type: ignore[method-assign]
-        try:
-            self._turn(member)
-        finally:
-            del self.world.way.carry
+        self.armed = member.name, kind
 
     def _stop(self, member: Member) -> None:
         self.left["stop"] -= 1
+        self.at_work = member.name
         member.keeper.retire()
         member.keeper.step()
-        self._notice()
+        self._notice(member)
         member.keeper.leave_fleet()
         self.world.members.remove(member)
 
+    def _die(self, member: Member) -> None:
+        self.left["die"] -= 1
+        self.world.members.remove(member)
 
-def _once(kind: str) -> Callable[[str, Any, Effect], dict[str, Any]]:
-    """Return a way on which one call is lost."""
-    lost = False
-
-    def carry(operation: str, _request: Any, effect: Effect) -> dict[str, Any]:
-        nonlocal lost
-        if lost or (kind == "look") != (operation in _READS):
+    def _carry(self, operation: str, _request: Any, effect: Effect) -> dict[str, Any]:
+        if self.armed is None or self.armed[0] != self.at_work or operation in _READS:
             return effect()
-        lost = True
+        (_, kind), self.armed = self.armed, None
         if kind == "reply":
             effect()
             raise ReadTimeoutError(endpoint_url="memory:")
         raise ConnectTimeoutError(endpoint_url="memory:")
-
-    return carry
 
 
 _STATE = ("_held", "_left_alone", "_state", "_view", "_is_nudged", "_counter", "_write_at", "_look_at")

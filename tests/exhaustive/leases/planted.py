@@ -31,7 +31,7 @@ def _never_taken() -> Iterator[None]:
 
 
 BUGS = (
-    PlantedBug("nobody takes what is abandoned", _never_taken, "two shards", "held in the calm", 0),
-    PlantedBug("an owner believes in its lease for ever", _never_fenced, "who works when", "two believe", 0),
-    PlantedBug("a lease is taken from who is alive", _taken_early, "who works when", "two believe", 0),
+    PlantedBug("nobody takes what is abandoned", _never_taken, "two shards", "held in the calm", 3),
+    PlantedBug("an owner believes in its lease for ever", _never_fenced, "who works when", "two believe", 3),
+    PlantedBug("a lease is taken from who is alive", _taken_early, "who works when", "two believe", 1),
 )

@@ -19,7 +19,7 @@ from tests.unit.relay.leases.worlds import Effect, Member
 
 _TEMPLATE = tables.load_template()
 _SKIPPED = (ManualRuntime, FleetTable, WorkerReport)
-_READS = frozenset({"Query", "GetItem"})
+_WRITES = frozenset({"BatchExecuteStatement", "UpdateItem", "PutItem", "DeleteItem"})
 CALM_SECONDS = 20
 """Within which all is held again, and shared, once nothing goes wrong."""
 
@@ -142,7 +142,7 @@ class Leases(World):
         self.world.members.remove(member)
 
     def _carry(self, operation: str, _request: Any, effect: Effect) -> dict[str, Any]:
-        if self.armed is None or self.armed[0] != self.at_work or operation in _READS:
+        if self.armed is None or self.armed[0] != self.at_work or operation not in _WRITES:
             return effect()
         (_, kind), self.armed = self.armed, None
         if kind == "reply":

@@ -1,5 +1,7 @@
 """Every course of the small cases keeps what must hold, none is left out, and every deliberate bug is found."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.exhaustive.area import Area, Case, PlantedBug, counterexample, explore_case, silent
@@ -43,3 +45,17 @@ def test_a_deliberate_bug_is_found_by_a_shortest_course(area: Area, bug: Planted
     assert found is not None
     assert bug.why in found.why
     assert len(found.course) == bug.length
+
+
+def test_the_page_states_what_is_looked_at() -> None:
+    """
+    Each case stands in the table, with its numbers.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "exhaustive.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    stated = {row[0]: row[3] for row in rows if len(row) == 5} | {row[0]: row[2] for row in rows if len(row) == 4}
+    for area in AREAS:
+        for case in area.cases:
+            assert stated[f"{area.name}: {case.name}"] == f"{case.states:,}, {case.steps:,}"
+        for enumeration in area.enumerations:
+            assert stated[f"{area.name}: {enumeration.name}"] == f"{enumeration.count:,}"

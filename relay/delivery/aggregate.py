@@ -106,6 +106,10 @@ class Aggregate:
         self.reach, self.reach_at = number, now
         return True
 
+    def is_claimed(self, last: int) -> bool:
+        """Tell whether a source claims a commit: it, or one above it."""
+        return any(up_to >= last for up_to in self.claims.values())
+
     def permits(self, last: int) -> tuple[Permit, ...]:
         """Return the permits of those who claim a commit: it, or one above it."""
         return tuple([source.permit for source, up_to in self.claims.items() if up_to >= last])

@@ -39,6 +39,7 @@ class OwedCommit:
         body_bytes: Room that its events take.
         read_bytes: The part of it that was read by key.
         is_gone: It has left the flow.
+        doubted_at: When its row came into question; what was seen of it before says nothing any more.
     """
 
     row: OutboxRow
@@ -60,6 +61,7 @@ class OwedCommit:
     body_bytes: int = 0
     read_bytes: int = 0
     is_gone: bool = False
+    doubted_at: float = NEVER
 
     @property
     def key(self) -> CommitKey:
@@ -70,6 +72,10 @@ class OwedCommit:
     def last(self) -> int:
         """Number of its last event."""
         return self.row.last
+
+    def doubt(self, now: float) -> None:
+        """Let its row be in question until somebody looks at it again, from now on."""
+        self.seen_at, self.doubted_at = NEVER, now
 
     @property
     def is_begun(self) -> bool:

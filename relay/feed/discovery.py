@@ -57,7 +57,7 @@ class Discovery(Service):
         self._settings = settings
         self._hurry = runtime.channel(1)
         self._stream: Stream | None = None
-        self._listed_before: frozenset[str] | None = None
+        self._missed_before: frozenset[str] = frozenset()
         self._left_over: frozenset[str] = frozenset()
         self._health = health or FeedHealth(runtime)
         self._said: FeedTrouble | None = None
@@ -142,7 +142,7 @@ class Discovery(Service):
             raise
         if self._stream is not None and stream.label != self._stream.label:
             self._log.warning("feed.replaced", former=self._stream.label, stream=stream.label)
-            self._listed_before = None
+            self._missed_before = frozenset()
         self._stream = stream
         listing = self._directory.shards(stream)
         fleet = self._keeper.fleet()
@@ -156,9 +156,8 @@ class Discovery(Service):
         sweep = [] if SWEEP_KEY in fleet.leases else [SWEEP_KEY]  # the relay table may have been made anew as well
         self._keeper.offer([*sweep, *(lease_key(stream.label, shard.id) for shard in fresh)])
         listed = frozenset(shard.id for shard in listing)
-        before = frozenset(ours) if self._listed_before is None else self._listed_before
-        gone = lineage.forgettable(finished, ours, listed, before)
-        self._listed_before = listed
+        gone = lineage.forgettable(finished, ours, listed, self._missed_before)
+        self._missed_before = frozenset(ours) - listed
         self._remove([ours[shard_id] for shard_id in gone])
         self._remove_left_over(fleet.leases, stream)
         self._health.keep({stream.label, *(lease.stream_label or "" for lease in fleet.leases.values())})

@@ -45,15 +45,21 @@ def forgettable(
     finished: Collection[ShardId],
     leased: Collection[ShardId],
     listed: Collection[ShardId],
-    listed_before: Collection[ShardId],
+    missed_before: Collection[ShardId],
 ) -> list[ShardId]:
     """Return leased shards that complete listings no longer show: nothing can be read from them or refers to them.
 
     A finished one goes at once. One that is not finished may be so new that a listing is late with it, so that two
-    listings in a row have to lack it.
+    listings in a row have to lack it; one from before it had a lease does not count, since there was nothing to lack.
+
+    Args:
+        finished: Those that are closed and dealt with.
+        leased: Those that have a lease.
+        listed: Those that the listing shows.
+        missed_before: Those that had a lease at the listing before, and that it did not show.
     """
     return [
         shard_id
         for shard_id in leased
-        if shard_id not in listed and (shard_id in finished or shard_id not in listed_before)
+        if shard_id not in listed and (shard_id in finished or shard_id in missed_before)
     ]

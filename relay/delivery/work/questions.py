@@ -213,6 +213,8 @@ class Answers(Upkeep):
         elif BUS in row.delivered:
             self._reach(aggregate, row.last, asked_at)
             return
+        elif not aggregate.is_claimed(row.last):
+            return  # who wanted it has let go while the question was under way
         elif self._is_beyond_for_brought(aggregate, row):
             aggregate.owed_up_to = max(aggregate.owed_up_to, row.last)
             return
@@ -311,6 +313,8 @@ class Answers(Upkeep):
             if BUS in row.parked:
                 aggregate.in_the_way.add(key)
                 return
+            if not aggregate.is_claimed(row.last):
+                return  # who wanted it has let go while the question was under way
             commit = self._add(aggregate, row, None, asked_at, self._settings.fresh_seconds)
             if row.first - 1 > aggregate.reach:
                 aggregate.bring_below = row.last

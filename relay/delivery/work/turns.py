@@ -9,7 +9,7 @@ from eventstore.rows.refused import RefusedMark
 from relay import metrics
 from relay.delivery import order
 from relay.delivery.aggregate import Aggregate, Refusal, Turn
-from relay.delivery.commit import NEVER, OwedCommit
+from relay.delivery.commit import OwedCommit
 from relay.delivery.page import Fate
 from relay.delivery.work.upkeep import Upkeep
 from relay.destination import BUS, CommitKey, Park
@@ -235,7 +235,7 @@ class Turns(Upkeep):
         pause = self._settings.refused.ceiling_seconds(attempts) * (1.0 + 0.2 * uniform)
         since, hastened = (now, 0) if before is None else (before.since, before.hastened)
         aggregate.refusal = Refusal(turn.commit.last, reason, attempts, since, now + pause, hastened)
-        turn.commit.seen_at = NEVER  # whoever else delivers it may have had more luck
+        turn.commit.doubt(now)  # whoever else delivers it may have had more luck
         self._meter.count(metrics.RETRIES, BUS, reason)
         self._log.warning(
             "bus.refused",

@@ -212,7 +212,7 @@ class Upkeep(InHand):
         identity = row_id(row)
         commit.sent = self._progress.pop(identity, 0)
         if identity in self._settled:  # a look that took its time: it is asked whether the row is there at all
-            commit.seen_at = NEVER
+            commit.doubt(self._runtime.monotonic())
         aggregate.commits[row.last] = commit
         if source is None:
             self._brought += 1
@@ -238,7 +238,7 @@ class Upkeep(InHand):
             self._heed(aggregate, row)
         if not same or set(commit.row.parked) != set(row.parked):
             commit.seen_at = NEVER
-        elif seen_at > commit.seen_at:
+        elif seen_at > commit.seen_at and seen_at >= commit.doubted_at:
             commit.seen_at = seen_at
         if same and not row.delivered <= commit.delivered:
             self._has(aggregate, commit, row.delivered, max(seen_at, 0.0))

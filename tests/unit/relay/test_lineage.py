@@ -48,15 +48,15 @@ def test_finished_shards_are_forgotten_when_the_feed_forgets_them() -> None:
     """
     A lease of a shard that nothing can point at is of no use.
     """
-    assert forgettable({"s0", "s1"}, {"s0", "s1"}, listed={"s1", "s2"}, listed_before={"s0", "s1"}) == ["s0"]
+    assert forgettable({"s0", "s1"}, {"s0", "s1"}, listed={"s1", "s2"}, missed_before=set()) == ["s0"]
 
 
 def test_an_unfinished_shard_has_to_be_missing_twice() -> None:
     """
     A listing may be late with a shard that is new; one that was missing before as well is gone.
     """
-    assert forgettable(set(), {"s9"}, listed={"s1"}, listed_before={"s1", "s9"}) == []
-    assert forgettable(set(), {"s9"}, listed={"s1"}, listed_before={"s1"}) == ["s9"]
+    assert forgettable(set(), {"s9"}, listed={"s1"}, missed_before=set()) == []
+    assert forgettable(set(), {"s9"}, listed={"s1"}, missed_before={"s9"}) == ["s9"]
 
 
 def test_positions_compare_as_numbers() -> None:

@@ -1,0 +1,1 @@
+"""Delivery: order, claims, refusals, settling and tables made anew, in every order of their steps."""

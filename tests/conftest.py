@@ -1,14 +1,16 @@
-"""Of a whole run: its order, and what its tests have measured."""
+"""Of a whole run: its order, what its tests have measured, and that no process is left which one has started."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.running import leftovers
 from tests.running.tiers import WITH_SERVERS
 from tests.support.figures import PROPERTY
 
 HERE = Path(__file__).parent
 
+LEFT = pytest.StashKey[list[leftovers.Process]]()
 MEASURED = pytest.StashKey[list[str]]()
 
 
@@ -18,9 +20,10 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sort the tests, and collect what they measure."""
+    """Sort the tests, and become the parent of whatever one of them leaves."""
     config.pluginmanager.register(LongestFirst())
     if not is_worker(config):
+        leftovers.adopt_orphans()
         config.stash[MEASURED] = []
         config.pluginmanager.register(Figures(config.stash[MEASURED]))
 
@@ -62,9 +65,23 @@ class Figures:
             self._lines += [str(value) for name, value in report.user_properties if name == PROPERTY]
 
 
+@pytest.hookimpl(trylast=True)  # the workers have ended, and so have the fixtures of the session
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that leaves a process."""
+    if is_worker(session.config):
+        return
+    session.config.stash[LEFT] = leftovers.end_leftovers()
+    if session.config.stash[LEFT]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the figures."""
+    """Print figures, and what was left."""
     if lines := config.stash.get(MEASURED, []):
         terminalreporter.section("figures")
         for line in sorted(lines):
             terminalreporter.line(line)
+    if left := config.stash.get(LEFT, []):
+        terminalreporter.section("processes that tests have left", red=True)
+        for process in left:
+            terminalreporter.line(str(process))

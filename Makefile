@@ -14,7 +14,7 @@ RUNS ?=
 QUESTION ?=
 AREA ?=
 
-.PHONY: help demo test test-clients test-newer-broker test-fast acceptance-long simulate explore bench bench-flow check format dev up down status constraints api-docs build clean
+.PHONY: help demo test test-clients test-newer-broker test-fast acceptance-long simulate explore bench bench-flow check check-style check-types check-imports format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,9 +48,16 @@ status: ## Show the servers that `make up` started
 	@$(PYTHON) infra/local status || [ $$? -eq 1 ]  # 1: not all are up, which it has said
 
 check: $(VENV)/.dev ## Formatting, lint, types and import contracts
+	@$(MAKE) --no-print-directory -j2 check-types check-style check-imports
+
+check-style: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+check-types: $(VENV)/.dev
 	$(BIN)/mypy
+
+check-imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## Format the code
@@ -58,7 +65,6 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix-only .
 
 test: check ## All checks and tests; installs and starts the real servers
-	$(PYTHON) infra/local up
 	$(BIN)/python -m tests
 
 acceptance-long: $(VENV)/.dev ## The long versions of the acceptance tests (20,000 lines, 40 kills, outages of a minute)

@@ -1,4 +1,4 @@
-"""`python -m tests [TIER…]`: all tests, or those of some tiers, and how long each tier took."""
+"""`python -m tests [TIER…]`: all tests, or those of some tiers; how long each tier took, and the slowest tests."""
 
 # ruff: noqa: T201 - a command talks to a person
 
@@ -6,38 +6,20 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.running import servers
+from tests.running.tiers import TIERS, Tier
+from tests.running.times import Took, cases_of, table
 
 NO_TESTS = 5
 """What pytest ends with when nothing was selected."""
 
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """Some of the tests.
-
-    Attributes:
-        name: In the table at the end.
-        arguments: What pytest is told.
-    """
-
-    name: str
-    arguments: Sequence[str]
-
-
-TIERS = (
-    # Each test has its own world, so all cores may work; whoever is done takes over from others.
-    Tier(
-        "without servers",
-        ("-n", "auto", "--dist", "worksteal", "-m", "not servers", "--ignore", "tests/simulation", "tests"),
-    ),
-    # It spreads its seeds over all cores by itself.
-    Tier("simulation", ("tests/simulation",)),
-    # Deadlines are tested against real servers and processes: one at a time, so that none waits for another.
-    Tier("with servers", ("-m", "servers", "tests")),
-)
+WRONG_NAME = 2
 
 
 def main(names: Sequence[str]) -> int:
@@ -45,21 +27,35 @@ def main(names: Sequence[str]) -> int:
     known = [tier.name for tier in TIERS]
     if wrong := [name for name in names if name not in known]:
         print(f"no tier is called {', '.join(wrong)}; there are: {', '.join(known)}", file=sys.stderr)
-        return 2
-    took: list[tuple[str, float, int]] = []
+        return WRONG_NAME
+    tiers = [tier for tier in TIERS if not names or tier.name in names]
     # Processes that share a tier must agree on the order of sets, in which some tests get their names.
     environment = {"PYTHONHASHSEED": str(random.randrange(1, 1 << 32)), **os.environ}
-    for tier in (tier for tier in TIERS if not names or tier.name in names):
-        print(f"\n{tier.name} (PYTHONHASHSEED={environment['PYTHONHASHSEED']})", flush=True)
-        began = time.monotonic()
-        command = [sys.executable, "-m", "pytest", *tier.arguments]
-        code = subprocess.run(command, env=environment, check=False).returncode
-        took.append((tier.name, time.monotonic() - began, 0 if code == NO_TESTS else code))
-    print()
-    for name, seconds, code in took:
-        print(f"{name:<16} {seconds:>6.0f} s  {'passed' if code == 0 else f'FAILED (pytest ended with {code})'}")
-    print(f"{'in all':<16} {sum(seconds for _, seconds, _ in took):>6.0f} s")
-    return max(code for _, _, code in took)
+    # Without compiled modules every worker of every tier would rewrite all assertions again, for most of 10 s.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    began, took = time.monotonic(), list[Took]()
+    with ExitStack() as stack:
+        up = stack.enter_context(servers.starting()) if any(tier.needs_servers for tier in tiers) else None
+        for tier in tiers:
+            print(f"\n{tier.name} (PYTHONHASHSEED={environment['PYTHONHASHSEED']})", flush=True)
+            if tier.needs_servers and up is not None and not up.wait():
+                took.append(Took(tier.name, 0.0, f"FAILED (the servers did not start: {up.code})"))
+            else:
+                took.append(run(tier, environment))
+    print(f"\n{table(took, time.monotonic() - began)}")
+    return 1 if any(each.failure for each in took) else 0
+
+
+def run(tier: Tier, environment: Mapping[str, str]) -> Took:
+    """Run one tier, and return what it came to."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "junit.xml"
+        command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *tier.arguments]
+        code = subprocess.run(command, env=dict(environment), check=False).returncode
+        seconds = time.monotonic() - began
+        failure = "" if code in {0, NO_TESTS} else f"FAILED (pytest ended with {code})"
+        return Took(tier.name, seconds, failure, cases_of(report))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ def addresses(supervisor: Any) -> dict[str, str]:
 
 
 @pytest.mark.servers
+@pytest.mark.timeout(600)  # three starts of a real server
 def test_a_server_lives_crashes_comes_back_and_ends(supervisor: Any) -> None:
     """Address and readiness hold through a second `up`, a SIGKILL and an outage, and `down` leaves no process."""
     assert supervisor("status", "--only", "dynamodb").returncode == EXIT_NOT_ALL_UP

@@ -7,6 +7,9 @@ import json
 import os
 from pathlib import Path
 
+PROPERTY = "figures"
+"""Under this name the line is handed to whoever prints it at the end, as a property of the test's reports."""
+
 
 class Figures:
     """Collects the figures of one test, in the order in which they were stated."""

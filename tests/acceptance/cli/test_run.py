@@ -22,6 +22,7 @@ def events_named(command, name: str) -> list[dict]:
     return [event for event in command.events if event["event"] == name]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_it_stops_when_told(terminal, corner, number):
     """
@@ -72,6 +73,7 @@ def test_a_bus_that_comes_late(terminal, corner, witness):
     assert finished.code == 0
 
 
+@pytest.mark.timed
 def test_after_a_while_of_silence(terminal, corner, witness):
     """
     A heartbeat of an idle connection holds nothing up: what is appended then is delivered at once, and so is a signal.

@@ -1,14 +1,13 @@
-"""Feeds of one shard and of several; what the tests have measured is printed at the end of the run."""
+"""Feeds of one shard and of several, and where tests state what they have measured."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.dev_server import dev_server
-from tests.support.figures import Figures
+from tests.support.figures import PROPERTY, Figures
 from tests.support.servers import Corner, make_corner
 
-MEASURED = pytest.StashKey[list[str]]()
 SHARDS = 4
 
 
@@ -30,17 +29,9 @@ def any_corner(request: pytest.FixtureRequest) -> Corner:
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """Where a test states what it has measured."""
+    """Where a test states what it has measured; it is printed at the end of the run."""
     stated = Figures(request.node.name)
     yield stated
     if stated.values:
-        request.config.stash.setdefault(MEASURED, []).append(stated.line())
+        request.node.user_properties.append((PROPERTY, stated.line()))
         stated.report()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the figures of all tests."""
-    if lines := config.stash.get(MEASURED, []):
-        terminalreporter.section("figures of the relay")
-        for line in sorted(lines):
-            terminalreporter.line(line)

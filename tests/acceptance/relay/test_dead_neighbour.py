@@ -19,7 +19,7 @@ from tests.support.waiting import until
 from tests.support.witness import Witness
 from tests.support.workers import start_all, stop_all, workers
 
-pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timed, pytest.mark.timeout(600)]
 
 KILLS = int(os.environ.get("RELAY_TEST_KILLS", "10" if SCALE.really else "2"))
 FOUND_SECONDS = SCALE.lease_seconds + 2.0 + SCALE.slack_seconds

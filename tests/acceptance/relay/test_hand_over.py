@@ -18,7 +18,7 @@ from tests.support.witness import Seen, Witness
 from tests.support.workers import start_all, stop_all, workers
 from tests.support.writer import Writer
 
-pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timed, pytest.mark.timeout(300)]
 
 PER_SECOND = 30.0
 COMMITS = 150

@@ -23,7 +23,7 @@ from tests.support.witness import Witness
 from tests.support.workers import start_all, stop_all, workers
 from tests.support.writer import Writer
 
-pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timed, pytest.mark.timeout(900)]
 
 PER_SECOND = 20.0
 BEFORE, AFTER = 40, 20

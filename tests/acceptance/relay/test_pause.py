@@ -18,7 +18,7 @@ from tests.support.witness import Witness
 from tests.support.workers import start_all, stop_all, workers
 from tests.support.writer import Writer
 
-pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timed]
 
 NOTICED_SECONDS = 3.0
 """Workers look once a second, and a delivery under way ends."""

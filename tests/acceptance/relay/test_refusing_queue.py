@@ -22,7 +22,7 @@ from tests.support.waiting import until
 from tests.support.witness import Witness
 from tests.support.workers import workers
 
-pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timed, pytest.mark.timeout(420)]
 
 VICTIMS = 20
 OTHERS = 40

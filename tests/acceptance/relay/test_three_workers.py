@@ -19,7 +19,7 @@ from tests.support.witness import Witness
 from tests.support.workers import start_all, workers
 from tests.support.writer import Writer
 
-pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.servers, pytest.mark.acceptance, pytest.mark.timed, pytest.mark.timeout(1200)]
 
 KILL_AT, FREEZE_AT, STOP_AT = 0.15, 0.35, 0.8
 """After which share of the commits the worker that carries most is killed, frozen, told to stop."""

@@ -141,13 +141,15 @@ BusWorld = MemoryBusWorld | RabbitBusWorld
 
 
 def receive(consumer: Consumer, count: int) -> list[ReceivedMessage]:
-    """Return the next messages, as many as asked for; fails when they do not come within ten seconds."""
+    """Return the next messages, as many as asked for; fails when no other comes for ten seconds."""
     received: list[ReceivedMessage] = []
     deadline = SystemRuntime().monotonic() + 10
     while len(received) < count:
         left = deadline - SystemRuntime().monotonic()
         assert left > 0, f"{len(received)} of {count} messages came"
-        received += consumer.receive(left)
+        if more := consumer.receive(left):
+            received += more
+            deadline = SystemRuntime().monotonic() + 10
     return received
 
 

@@ -1,8 +1,12 @@
-"""Each contract test runs once in memory and once on Elasticsearch; documents are written by the relay's own index."""
+"""Each contract test runs once in memory and once on Elasticsearch; documents are written by the relay's own index.
+
+To make an index is what costs most here, so tests that only ask share one: see `asked_world`.
+"""
 
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,8 +83,27 @@ class World:
             remove_index(self.url, self.names)
 
 
-@pytest.fixture(params=["memory", pytest.param("elasticsearch", marks=pytest.mark.servers)])
+SERVERS = ["memory", pytest.param("elasticsearch", marks=pytest.mark.servers)]
+
+
+@contextmanager
+def opened(server: str) -> Iterator[World]:
+    world = World(None if server == "memory" else elasticsearch_url())
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture(params=SERVERS)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    world = World(None if request.param == "memory" else elasticsearch_url())
-    yield world
-    world.close()
+    """A world of the test's own."""
+    with opened(request.param) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def asked_world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world that a module fills once; its tests ask, and change nothing."""
+    with opened(request.param) as made:
+        yield made

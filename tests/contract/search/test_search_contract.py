@@ -82,6 +82,13 @@ SHELF = [
 ]
 
 
+@pytest.fixture(scope="module")
+def shelf(asked_world):
+    """A world with what is on the shelf."""
+    asked_world.index(*SHELF)
+    return asked_world
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -119,15 +126,13 @@ SHELF = [
         (ALL.promoted_text("note", "car"), ""),
     ],
 )
-def test_conditions(world, query, found):
+def test_conditions(shelf, query, found):
     """Each condition meets what it says, all must hold, and finding, counting and reading pages agree."""
-    world.index(*SHELF)
-
     expected = [f"{name}:1" for name in found]
-    assert ids(world.search.find(query.oldest_first())) == expected
-    assert ids(world.search.find(query)) == expected[::-1]
-    assert ids(world.search.events(query.oldest_first(), page_size=1)) == expected
-    assert world.search.count(query) == len(expected)
+    assert ids(shelf.search.find(query.oldest_first())) == expected
+    assert ids(shelf.search.find(query)) == expected[::-1]
+    assert ids(shelf.search.events(query.oldest_first(), page_size=1)) == expected
+    assert shelf.search.count(query) == len(expected)
 
 
 def test_pages_cover_everything_once_both_ways(world):

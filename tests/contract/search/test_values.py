@@ -194,6 +194,13 @@ TEXTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def texts(asked_world):
+    """A world with one event for each text."""
+    index(asked_world, **{f"t{place:02}": json.dumps({"note": text}) for place, text in enumerate(TEXTS)})
+    return asked_world
+
+
 @pytest.mark.parametrize(
     ("sought", "places"),
     [
@@ -245,11 +252,9 @@ TEXTS = [
         ("_", []),
     ],
 )
-def test_words(world, sought, places):
+def test_words(texts, sought, places):
     """A text is found by all of its words that are asked for; what has no word finds nothing."""
-    index(world, **{f"t{place:02}": json.dumps({"note": text}) for place, text in enumerate(TEXTS)})
-
-    assert found(world, ALL.promoted_text("note", sought)) == [f"t{place:02}" for place in places]
+    assert found(texts, ALL.promoted_text("note", sought)) == [f"t{place:02}" for place in places]
 
 
 def test_a_number_and_a_flag_have_words(world):

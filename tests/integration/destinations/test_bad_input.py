@@ -94,6 +94,7 @@ class TestRabbitMQ:
         assert got == [f"a:{number}" for number in range(1, 6)]
         channel.queue_delete(name)
 
+    @pytest.mark.timed  # it takes a good part of the memory at which the broker holds up everybody
     def test_a_message_over_the_brokers_limit(self, rabbit):
         """The broker closes the channel and names its limit; the next attempt parks just that commit."""
         bus = Bus(rabbit.broker, rabbit.runtime, BusSettings(names=rabbit.names, message_max_bytes=2**29))

@@ -32,6 +32,7 @@ def test_nobody_listens(unused_port, elastic):
     index.close()
 
 
+@pytest.mark.timed
 def test_an_index_that_went_deaf(elastic, proxy):
     """The budget bounds the wait; what it took in silence is taken at the next attempt."""
     settings = IndexSettings(names=elastic.names, replicas=0)

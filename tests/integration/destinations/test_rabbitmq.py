@@ -71,6 +71,7 @@ def test_a_connection_that_breaks_unnoticed(proxy, proxied):
     proxied.drop()
 
 
+@pytest.mark.timed
 def test_a_broker_that_went_deaf(proxy, proxied):
     """Silence ends with the budget; the connect to a broker that says nothing ends with its own time-out."""
     runtime = SystemRuntime()
@@ -90,6 +91,7 @@ def test_a_broker_that_went_deaf(proxy, proxied):
     proxied.drop()
 
 
+@pytest.mark.timed
 def test_half_a_frame_does_not_hold_a_poll(proxy, rabbit):
     """When the broker falls silent within a frame the poll comes back, and the rest of the frame is not lost."""
     session = RabbitBroker(proxy.through(rabbit.url), rabbit.names, QUICK).connect()
@@ -105,6 +107,7 @@ def test_half_a_frame_does_not_hold_a_poll(proxy, rabbit):
     session.close()
 
 
+@pytest.mark.timed
 def test_a_heartbeat_does_not_hold_a_poll(proxy, rabbit):
     """A heartbeat is not an event: the poll that meets one comes back at once, however long writes may take."""
     session = RabbitBroker(proxy.through(rabbit.url), rabbit.names).connect()

@@ -19,6 +19,7 @@ def options(elastic, **more) -> SearchOptions:
     return SearchOptions(prefix=elastic.names.prefix, backoff=Backoff(attempts_max=2, base_seconds=0.01), **more)
 
 
+@pytest.mark.timed
 def test_an_index_that_went_deaf(elastic, proxy):
     """Each attempt is bounded by its time-out; when the index hears again, so does the search."""
     deliver(elastic.index(), [chain("a", 1)], 10)

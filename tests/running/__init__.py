@@ -1,0 +1,1 @@
+"""How a test run is put together: its tiers, the servers behind some of them, and what it says at the end."""

@@ -38,6 +38,11 @@ class Epochs:
         self._in_force = 1
         self._opened_in: dict[Process, int] = {}
 
+    @property
+    def in_force(self) -> int:
+        """The store's epoch now."""
+        return self._in_force
+
     def look(self) -> None:
         """Raise it, now and then."""
         if self._chance.strikes("weather.raise_epoch"):

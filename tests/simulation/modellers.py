@@ -32,6 +32,11 @@ class Modeller(Visitor):
         super().begin_anew()
         self._token = self._must = None
 
+    def start_over(self) -> None:
+        """Feed it what is there from the beginning; it knows what it has had."""
+        super().start_over()
+        self._token = self._must = None
+
     def _open(self, runtime: SimulatedRuntime) -> EventStore:
         store = super()._open(runtime)
         self._model = ReadModel[Numbers](store, "numbers", initial=begin, evolve=apply, state_type=dict[str, list[int]])
@@ -41,6 +46,8 @@ class Modeller(Visitor):
     def _visit(self, store: EventStore, _runtime: SimulatedRuntime) -> None:
         if self._must is None:
             self._must = self._sight.versions()
+        if self._token is None:
+            self._tokens_of = self._around.epoch()
         walk, left = store.read_all(self._token), self._draw.choice((3, 10, 1_000))
         for event in walk:
             self._model.feed([event])

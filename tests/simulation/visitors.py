@@ -4,13 +4,13 @@ A visitor's process crashes, is paused and comes back as a writer's does. What a
 it was given - is what a service would have written down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eventstore import EventStore
 from eventstore.context import StoreOptions
-from eventstore.errors import TryLaterError
+from eventstore.errors import InvalidTokenError, TryLaterError
 from eventstore.testing import InMemoryDynamoDB
 from tests.simulation.chance import Chance
 from tests.simulation.checkers import Checkers
@@ -44,6 +44,7 @@ class Surroundings:
         settings: Of the world.
         checkers: What the outbox holds.
         database: The way to DynamoDB.
+        epoch: Returns the store's epoch now.
     """
 
     ledger: Ledger
@@ -53,6 +54,7 @@ class Surroundings:
     settings: WorldSettings
     checkers: Checkers
     database: InMemoryDynamoDB
+    epoch: Callable[[], int]
 
     def open_store(self, runtime: SimulatedRuntime, **how: Any) -> EventStore:
         """Open the store in a process."""
@@ -82,6 +84,7 @@ class Visitor:
         self._ledger = around.ledger
         self._sight = around.sight
         self._draw = around.chance.stream(name)
+        self._tokens_of = around.epoch()
 
     @property
     def is_done(self) -> bool:
@@ -91,6 +94,10 @@ class Visitor:
     def begin_anew(self) -> None:
         """Have more to do, for another generation of the tables."""
         self._left = self._visits
+
+    def start_over(self) -> None:
+        """Forget how far it has come: the epoch was raised, and tokens of the former one are refused."""
+        self._tokens_of = self._around.epoch()
 
     def work(self, runtime: SimulatedRuntime) -> None:
         """Do what is left, as one process."""
@@ -103,6 +110,10 @@ class Visitor:
                     self._visit(store, runtime)
                 except TryLaterError as error:
                     self._excuse(error, began)
+                except InvalidTokenError:
+                    if self._around.epoch() == self._tokens_of:
+                        raise
+                    self.start_over()
                 self._left -= 1
                 runtime.sleep(self._draw.choice(PAUSES))
         except TryLaterError as error:

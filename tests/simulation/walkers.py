@@ -57,6 +57,11 @@ class Walker(Visitor):
             self._former = (tokens[0], self._ledger.generation) if tokens else self._former
         self._walk = None
 
+    def start_over(self) -> None:
+        """Walk from the beginning."""
+        super().start_over()
+        self._walk = None
+
     def _visit(self, store: EventStore, _runtime: SimulatedRuntime) -> None:
         if self._former is not None:
             self._try_former(store, *self._former)
@@ -74,7 +79,7 @@ class Walker(Visitor):
             self._walk = None
 
     def _begin(self) -> Walk:
-        draw = self._draw
+        draw, self._tokens_of = self._draw, self._around.epoch()
         segments, apart, consistent = draw.choice((1, 1, 2, 3)), draw.random() < 0.5, draw.random() < 0.6
         must = self._sight.versions(0.0 if consistent else EVENTUAL)
         numbers = list(range(segments)) if apart else [0]

@@ -308,6 +308,7 @@ class World:
             self._settings,
             self._checkers,
             self._passage.database,
+            lambda: self._epochs.in_force,
         )
         watch(self._passage.database, Reservations(around).watch)
         self._visitors = Visitors(draw_visitors(seed, around), around, self._processes)

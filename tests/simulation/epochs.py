@@ -60,7 +60,7 @@ class Epochs:
             row = change.new.attributes if change.new is not None else {}
             if change.table.name == _TABLES.relay and change.key[0] == "store" and "epoch" in row:
                 self._in_force = int(row["epoch"]["N"])
-            elif change.table.name == _TABLES.outbox and change.old is None and "epoch" in row:
+            elif change.table.name == _TABLES.outbox and change.old is None and "N" in row.get("epoch", {}):
                 self._committed(int(row["epoch"]["N"]))
 
     def opens(self) -> None:

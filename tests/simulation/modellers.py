@@ -77,7 +77,7 @@ class Modeller(Visitor):
             self._ledger.broken("a read model applies every event once", f"{self._model.events_applied} by its count")
 
     def _applicable(self, aggregate_id: str) -> list[int]:
-        """Return the numbers that a read model applies: not what a writer adds that missed that the epoch was raised."""
+        """Return the numbers that a read model applies: not those of a writer that missed that the epoch was raised."""
         found: list[int] = []
         highest = 0
         for number in range(1, self._ledger.versions.get(aggregate_id, 0) + 1):

@@ -391,6 +391,7 @@ class Upkeep(InHand):
 
     def _discard(self, aggregate: Aggregate, *, remember: bool = True) -> None:
         """Forget an aggregate of which nothing is in hand."""
+        remember = remember and self._is_here(aggregate)  # it may have gone before, with its tables
         if remember and aggregate.reach:
             self._memory.note(aggregate.id, aggregate.epoch, aggregate.reach)
         if remember and aggregate.refusal is not None:

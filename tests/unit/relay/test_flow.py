@@ -1121,6 +1121,24 @@ def test_void_lets_go_of_everything_at_once() -> None:
     assert again.fates == {Fate.SETTLED: 1}
 
 
+def test_what_was_in_question_when_the_tables_ended_is_not_remembered() -> None:
+    """
+    Its question was not yet asked; the numbers of the new tables begin at 1 again.
+    """
+    world = FlowWorld()
+    source = world.source()
+    rows = world.append("a", 1, 1)
+    world.hand_in(source, rows)
+    world.run()
+    assert world.memory.recall("a", 0) == 2
+    world.hand_in(source, rows[:1], seen_at=NEVER)
+
+    world.flow.void()
+    world.flow.questions()
+
+    assert world.memory.recall("a", 0) == 0
+
+
 def test_what_is_brought_joins_an_aggregate_whose_only_commit_has_just_gone() -> None:
     """
     The first row says that the bus has what was in hand, which nothing is left to do for; the second one is owed.

@@ -357,7 +357,8 @@ class World:
             hide_ms_max=self._settings.hide_ms,
             trim_after_ms=self._settings.trim_ms,
             page_items_max=self._settings.small.page_items,
-            token_valid_ms=self._settings.small.token_valid_ms,
+            # While a transaction is applied its token is known, on AWS too.
+            token_valid_ms=max(self._settings.small.token_valid_ms, self._settings.hide_ms + 1),
         )
         self._storm()
         self._passage.database.weather = AwsWeather(page_items_max=self._settings.small.page_items)

@@ -1143,10 +1143,10 @@ def test_what_is_brought_joins_an_aggregate_whose_only_commit_has_just_gone() ->
     """
     The first row says that the bus has what was in hand, which nothing is left to do for; the second one is owed.
     """
-    world = FlowWorld(sides=(INDEX,))
+    world = FlowWorld(sides=(INDEX,), aggregate_max=1)
     first, second = world.append("a", 1, 1)
     first = replace(first, parked={INDEX: "no mapping"})
-    world.hand_in(world.source(), [first])
+    world.hand_in(world.source(), [first, second])
     turn = world.take_one()
     world.flow.refused(turn, "nack")  # so it is in hand, and nobody asks about it for a while
     world.outbox[first.key] = replace(first, delivered=frozenset({BUS}))

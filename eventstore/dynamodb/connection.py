@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eventstore import checks
-from eventstore.dynamodb import failures, replies, request_text
+from eventstore.dynamodb import failures, replies
 from eventstore.errors import AccessDeniedError, EndpointError, InvalidInputError
 from eventstore.ports import ClosableClient, StreamsClient
-from eventstore.transport import bounded_session, forks
+from eventstore.transport import bounded_session, forks, request_text
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0

@@ -7,8 +7,7 @@ from zlib import crc32
 import msgspec
 from botocore.exceptions import BotoCoreError
 
-from eventstore.dynamodb import reply_rows
-from eventstore.transport import unsent
+from eventstore.transport import reply_rows, unsent
 from eventstore.transport.call_stage import CALL, Stage
 
 CHECKSUM = "x-amz-crc32"

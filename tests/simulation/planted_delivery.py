@@ -70,7 +70,12 @@ def _checkpoint_before_settle() -> Iterator[None]:
         yield
 
 
-@planted("latest-on-a-child", "a checkpoint passes nothing that is owed", "every shard is read to its end")
+@planted(
+    "latest-on-a-child",
+    "a checkpoint passes nothing that is owed",
+    "every shard is read to its end",
+    "all is said to be well in a calm world",
+)
 def _latest_on_a_child() -> Iterator[None]:
     """The child of a shard is read from its newest record when it has no checkpoint."""
     honest = ShardReader._open

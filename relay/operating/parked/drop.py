@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventstore.backoff import Backoff
-from eventstore.dynamodb.caller import Caller, Taken
+from eventstore.dynamodb.caller import Caller, Refused, Taken
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import EventStoreError, ThrottledError
 from eventstore.ports import DynamoClient, Runtime
@@ -138,7 +138,7 @@ class Dropper:
                 )
 
     def _write(self, row: MarkedRow, marks: Sequence[Mark], record: AuditRecord, *, settled: bool) -> bool:
-        """Send the one transaction until it is decided; False when the row was changed meanwhile."""
+        """Send the one transaction until it is decided; False when the row was changed meanwhile, by somebody else."""
         actions = [_change(self._tables.outbox, row, marks, self._destinations, settled=settled)]
         if row.first is not None and row.first > 1 and any(mark.destination == BUS for mark in marks):
             actions.append(_turn_check(self._tables.outbox, (row.aggregate_id, row.first - 1)))
@@ -150,7 +150,14 @@ class Dropper:
             TransactItems=actions,
             ClientRequestToken=record.record_id,  # so that a repeat after a lost reply is the same deed
         )
+        if isinstance(written, Refused) and written.maybe_ours:
+            return self._is_recorded(record)  # an attempt before this one may have made the change that is in the way
         return isinstance(written, Taken)
+
+    def _is_recorded(self, record: AuditRecord) -> bool:
+        key = {name: audit_trail.encode(record)[name] for name in ("recordType", "recordKey")}
+        found = self._caller.read(self._client.get_item, TableName=self._tables.relay, Key=key, ConsistentRead=True)
+        return "Item" in found
 
     def _settle_if_complete(self, owed: RowId) -> bool:
         """Delete the row when another destination took the commit at the same moment; the sweep would, later.

@@ -10,9 +10,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.parsers import create_parser
 
-from eventstore.dynamodb import reply_rows
 from eventstore.dynamodb.connection import Endpoint, connect
 from eventstore.dynamodb.replies import CHECKSUM, ForeignReplyError
+from eventstore.transport import reply_rows
 
 KINDS: dict[str, Any] = {
     "text": {"S": 'ä "B" \\ €'},

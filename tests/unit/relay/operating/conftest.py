@@ -81,6 +81,7 @@ class Night:
     broker: InMemoryBroker
     index: InMemoryIndex
     runtime: SystemRuntime
+    database: InMemoryDynamoDB
     parts: list[tuple[Part, Any]] = field(default_factory=list)
 
     def type(self, *arguments: str, stdin: str | None = None) -> Typed:
@@ -214,7 +215,7 @@ def night(monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
     tables.init(client, TableNames(), runtime, protect=False)
     broker, index = InMemoryBroker(runtime=runtime), InMemoryIndex(runtime)
     broker.queue(QUEUE)
-    made = Night(client, streams, way, EventStore.open(client), broker, index, runtime)
+    made = Night(client, streams, way, EventStore.open(client), broker, index, runtime, database)
 
     def destinations(*_: Any) -> Destinations:
         return Destinations(made.bus(), (Index(index, runtime),))

@@ -304,6 +304,30 @@ def test_a_lost_reply_is_one_deed(night: Night) -> None:
     assert len(night.audits()) == 1
 
 
+def test_a_lost_reply_is_one_deed_also_when_its_token_is_forgotten(night: Night) -> None:
+    """
+    DynamoDB knows a token for ten minutes; an attempt after that is refused by what the first one has changed.
+    """
+    lost: list[str] = []
+
+    def lose(operation: str, _request: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
+        reply = effect()
+        if operation == "TransactWriteItems" and not lost:
+            lost.append(operation)
+            night.database._engine.tokens._used.clear()
+            raise ServiceError("InternalServerError", "the reply is lost", status=500)
+        return reply
+
+    night.append("a")
+    night.park("a", 1, "bus")
+    night.way.trap = lose
+
+    assert not drop(night, "a", 1).settled, "the index is still owed"
+    assert lost
+    assert row_delivered(night) == ["bus"]
+    assert len(night.audits()) == 1
+
+
 def test_a_drop_whose_replies_are_all_lost_is_not_called_refused(night: Night) -> None:
     """
     It has happened and is audited: the error says so much and what to do, and a second drop finds nothing left.

@@ -8,6 +8,12 @@ from typing import Any
 
 import msgspec
 
+OPERATIONS = frozenset(
+    {"BatchExecuteStatement", "GetItem", "PutItem", "Query", "TransactGetItems", "TransactWriteItems", "UpdateItem"}
+)
+"""Those that are many, or large. Of some others, as BatchGetItem, botocore wants to know the tables beforehand, and it
+does not take it that what is left of the request names none."""
+
 _BODY = "eventstore-body"
 _EMPTY = b"{}"
 
@@ -28,8 +34,10 @@ def write_at_once(client: Any) -> None:
     events.register_first("before-call", _put_body, unique_id="eventstore-put-body")
 
 
-def _take_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+def _take_parameters(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
     """Write the request, and leave nothing of it for botocore to look at."""
+    if model.name not in OPERATIONS:
+        return
     try:
         context[_BODY] = _encode(params)
     except (TypeError, ValueError, RecursionError):

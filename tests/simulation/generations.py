@@ -187,7 +187,8 @@ class Generations:
 
     def _create(self) -> None:
         backup, self._back_at = self._from, None
-        self._epoch = int(self._record["epoch"]["N"]) + self._draw.randint(0, 1) if backup is not None else 1
+        before = int(self._record["epoch"]["N"])
+        self._epoch = before + self._draw.randint(0, 1) if backup is not None else 1
         database = self._passage.database
         with self._passage.direct():
             for request in _requests():
@@ -197,7 +198,8 @@ class Generations:
             database.observer().put_item(TableName=_NAMES.relay, Item=record)
             if backup is not None:
                 self._restore(backup)
-                self._keep_snapshots(backup)
+                if self._epoch > before:
+                    self._keep_snapshots()
             self._checkers.is_blind = False
         rows = backup.rows[_NAMES.outbox] if backup is not None else ()
         self._checkers.begin_anew({_key(row): row for row in rows})
@@ -219,11 +221,10 @@ class Generations:
                 database.observer().put_item(TableName=table, Item=row)
         database.call("UpdateTable", {"TableName": _NAMES.outbox, "StreamSpecification": _STREAM})
 
-    def _keep_snapshots(self, backup: Backup) -> None:
+    def _keep_snapshots(self) -> None:
         """Have the snapshots that were there: newer ones than the store, but of an epoch before it was raised."""
-        if self._epoch > backup.epoch:
-            for row in self._snapshots:
-                self._passage.database.observer().put_item(TableName=_NAMES.snapshots, Item=row)
+        for row in self._snapshots:
+            self._passage.database.observer().put_item(TableName=_NAMES.snapshots, Item=row)
 
     def _take_backup(self) -> Backup:
         rows = {table: self._scan(table) for table in _RESTORED}

@@ -40,6 +40,8 @@ class Modeller(Visitor):
     def _open(self, runtime: SimulatedRuntime) -> EventStore:
         store = super()._open(runtime)
         self._model = ReadModel[Numbers](store, "numbers", initial=begin, evolve=apply, state_type=dict[str, list[int]])
+        if not self._model.events_applied:  # saved under a former epoch, or never: it has to be fed all of it
+            self._token = self._must = None
         self._check()
         return store
 

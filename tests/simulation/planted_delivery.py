@@ -358,7 +358,11 @@ def _idempotency_key_forgotten() -> Iterator[None]:
         yield
 
 
-@planted("lost-reply-taken-as-success", "what is acknowledged is stored")
+@planted(
+    "lost-reply-taken-as-success",
+    "what is acknowledged is stored",
+    "an import leaves out no line",
+)
 def _lost_reply_taken_as_success() -> Iterator[None]:
     """An append whose reply was lost counts as stored."""
     honest = verdict.judge

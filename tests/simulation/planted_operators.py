@@ -138,7 +138,12 @@ def _drop_takes_all_marks() -> Iterator[None]:
         yield
 
 
-@planted("resume-forgotten-by-one-worker", "every worker goes on after a resume", "everything drains when faults stop")
+@planted(
+    "resume-forgotten-by-one-worker",
+    "every worker goes on after a resume",
+    "everything drains when faults stop",
+    "every shard is read to its end",
+)
 def _resume_forgotten_by_one_worker() -> Iterator[None]:
     """The first worker that has seen a pause does not see its end."""
     honest, is_paused, seen = Keeper.look, Keeper.is_paused, WeakSet[Keeper]()

@@ -118,7 +118,11 @@ def _range_leaves_out_its_last_moment() -> Iterator[None]:
         yield
 
 
-@planted("range-goes-beyond-its-end", "a read keeps its bounds")
+@planted(
+    "range-goes-beyond-its-end",
+    "a read keeps its bounds",
+    "a read gives nothing twice",
+)
 def _range_goes_beyond_its_end() -> Iterator[None]:
     """The end of a range counts as part of it."""
     honest = query._both_ends
@@ -245,7 +249,11 @@ def _changed_content_under_a_key() -> Iterator[None]:
         yield
 
 
-@planted("conflict-names-an-old-version", "a conflict names the version that is there")
+@planted(
+    "conflict-names-an-old-version",
+    "a conflict names the version that is there",
+    "a writer is told what is true",
+)
 def _conflict_names_an_old_version() -> Iterator[None]:
     """The error says what the refusal has shown, and not what is there."""
 
@@ -256,7 +264,11 @@ def _conflict_names_an_old_version() -> Iterator[None]:
         yield
 
 
-@planted("new-counts-as-existing", "what is stored meets what was expected")
+@planted(
+    "new-counts-as-existing",
+    "what is stored meets what was expected",
+    "an append is stored where it was expected",
+)
 def _new_counts_as_existing() -> Iterator[None]:
     """`EXISTS` is met by an aggregate without events."""
     with patch.object(appenders, "accepts", lambda *_: True):

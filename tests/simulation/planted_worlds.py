@@ -89,7 +89,11 @@ def _sweep_stops_at_its_first_page() -> Iterator[None]:
         yield
 
 
-@planted("release-stops-at-its-first-page", "what is released goes")
+@planted(
+    "release-stops-at-its-first-page",
+    "what is released goes",
+    "parked list says what is so",
+)
 def _release_stops_at_its_first_page() -> Iterator[None]:
     """Marks behind the first page of the outbox are neither listed nor released."""
     with patch.object(MarkReader, "walk", _first_page_alone(MarkReader.walk)):

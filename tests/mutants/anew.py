@@ -1,5 +1,6 @@
 """The sure way to try a mutant: a process imports the project with the mutant in it, and runs the tests."""
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -13,7 +14,7 @@ import pytest
 
 PYTEST = (
     *("-q", "-x", "--tb=no", "-m", "not servers"),
-    *("-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"),
+    *("-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:anyio"),
     *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),  # by `warm_up`
 )
 
@@ -43,6 +44,8 @@ def warm_up() -> None:
     phases = (Phase.explicit, Phase.generate)  # that a test fails is enough; the smallest example is not asked for
     settings.register_profile("mutants", derandomize=True, database=None, deadline=None, phases=phases)
     settings.load_profile("mutants")
+    sys.dont_write_bytecode = False  # each trial would compile the tests anew
+    gc.freeze()  # what is there already is no garbage of a trial's
     assert not {"eventstore", "relay"} & set(sys.modules), "what is there already would not be imported with a mutant"
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper
 from mutmut.mutation import mutators
 
-_FOR_THE_TYPE_CHECKER = frozenset({"TypeVar", "cast"})
+_WITHOUT_A_RULE = frozenset({"TypeVar", "auto"})
+"""What is assigned from these says nothing that could be wrong."""
 _OPERATOR_FOR_TEXT = mutators.operator_string
 _OPERATOR_FOR_ARGUMENTS = mutators.operator_arg_removal
 
@@ -24,27 +24,27 @@ class Mutant:
     Attributes:
         function: The outermost function or method it is in, `Class.method`; empty when it is in none, or in a default.
         ordinal: Which of the functions of that name.
-        _module: What is changed.
+        _statement: The statement of the module that is changed.
         _before: The node in it.
         _after: What stands there instead.
     """
 
     function: str
     ordinal: int
-    _module: cst.Module
+    _statement: "_Statement"
     _before: cst.CSTNode
     _after: cst.CSTNode
 
     @property
     def source(self) -> str:
         """The source with the change."""
-        changed = self._module.deep_replace(self._before, self._after)
-        assert isinstance(changed, cst.Module)
-        return changed.code
+        changed = self._statement.node.deep_replace(self._before, self._after)
+        assert isinstance(changed, cst.CSTNode)
+        return self._statement.above + self._statement.module.code_for_node(changed) + self._statement.below
 
     def lines(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the lines that the change takes away, and those that it puts there."""
-        before, after = self._module.code.splitlines(), self.source.splitlines()
+        before, after = self._statement.module.code.splitlines(), self.source.splitlines()
         gone: list[str] = []
         new: list[str] = []
         for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -54,21 +54,49 @@ class Mutant:
         return tuple(gone), tuple(new)
 
 
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement of a module, which is written anew in less time than the whole.
+
+    Attributes:
+        module: The module.
+        node: The statement.
+        above: The module's text before it.
+        below: The text after it.
+    """
+
+    module: cst.Module
+    node: cst.CSTNode
+    above: str
+    below: str
+
+
 def mutants(source: str) -> list[Mutant]:
     """Return all mutants of a module, in the order of its text."""
-    wrapper = MetadataWrapper(cst.parse_module(source))
-    visitor = _Mutating(wrapper.module)
-    wrapper.module.visit(visitor)
+    module = cst.parse_module(source)
+    visitor = _Mutating()
+    end = 0
+    for node in module.body:
+        text = module.code_for_node(node)
+        begin = source.index(text, end)
+        end = begin + len(text)
+        visitor.statement = _Statement(module, node, source[:begin], source[end:])
+        node.visit(visitor)
     return visitor.found
 
 
 class _Mutating(cst.CSTVisitor):
-    """Collects mutants of a module."""
+    """Collects mutants of a module, statement by statement.
 
-    def __init__(self, module: cst.Module) -> None:
+    Attributes:
+        statement: The one that is visited.
+    """
+
+    statement: _Statement
+
+    def __init__(self) -> None:
         super().__init__()
         self.found: list[Mutant] = []
-        self._module = module
         self._names: list[str] = []  # of the classes and functions around the node
         self._function: tuple[str, int] | None = None  # the outermost one whose body the node is in
         self._seen: dict[str, int] = {}
@@ -81,7 +109,7 @@ class _Mutating(cst.CSTVisitor):
             self._names.append(node.name.value)
         self._raising += isinstance(node, cst.Raise)
         name, ordinal = self._function or ("", 0)
-        self.found += (Mutant(name, ordinal, self._module, node, after) for after in self._changes(node))
+        self.found += (Mutant(name, ordinal, self.statement, node, after) for after in self._changes(node))
         return True
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
@@ -122,6 +150,8 @@ class _Mutating(cst.CSTVisitor):
                 for i, argument in enumerate(call.args)
                 if i >= len(after.args) or argument is not after.args[i]
             )
+            if _is_left_out(call.args[changed]):
+                continue
             value = call.args[changed].value
             if not _is_prose(value) and not (self._raising and _is_text(value)):
                 yield after
@@ -132,12 +162,12 @@ def _is_left_out(node: cst.CSTNode) -> bool:
     match node:
         case cst.Annotation() | cst.Decorator() | cst.Assert() | cst.Import() | cst.ImportFrom():
             return True
-        case cst.Call(func=cst.Name(value=name)):
-            return name in _FOR_THE_TYPE_CHECKER
+        case cst.Arg(keyword=cst.Name(value="strict"), value=cst.Name(value="False")):
+            return True
         case cst.Assign(value=cst.BinaryOperation() as value):
             return _is_union(value)
         case cst.SimpleStatementLine(body=[cst.Assign(value=cst.Call(func=cst.Name(value=name)))]):
-            return name in _FOR_THE_TYPE_CHECKER
+            return name in _WITHOUT_A_RULE
         case _:
             return False
 

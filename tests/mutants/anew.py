@@ -19,6 +19,7 @@ PYTEST = (
 )
 
 _WARM = (
+    "_hypothesis_pytestplugin",
     "boto3",
     "botocore.stub",
     "click.testing",
@@ -29,6 +30,7 @@ _WARM = (
     "msgspec",
     "prometheus_client",
     "pydantic_settings",
+    "pytest_timeout",
     "rich.console",
     "structlog",
     "yaml",

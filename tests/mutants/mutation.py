@@ -15,6 +15,7 @@ _WITHOUT_A_RULE = frozenset({"TypeVar", "auto"})
 """What is assigned from these says nothing that could be wrong."""
 _OPERATOR_FOR_TEXT = mutators.operator_string
 _OPERATOR_FOR_ARGUMENTS = mutators.operator_arg_removal
+_OPERATOR_FOR_ASSIGNMENTS = mutators.operator_assignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,8 @@ class _Mutating(cst.CSTVisitor):
             if operator is _OPERATOR_FOR_TEXT:
                 if not self._raising and not _is_prose(node):
                     yield from list(operator(node))[:1]  # in upper case or lower: it is another text all the same
+            elif operator is _OPERATOR_FOR_ASSIGNMENTS and _is_changed_itself(node):
+                continue
             elif operator is _OPERATOR_FOR_ARGUMENTS:
                 yield from self._other_arguments(node)
             else:
@@ -182,6 +185,17 @@ def _is_union(node: cst.BaseExpression) -> bool:
         case cst.Name(value=name):
             return name in {"str", "int", "float", "bool", "bytes", "None"} or (
                 name.lstrip("_")[:1].isupper() and not name.isupper()
+            )
+        case _:
+            return False
+
+
+def _is_changed_itself(assignment: cst.CSTNode) -> bool:
+    """Tell whether what is assigned is a number, a text or a truth value: it is another one in a mutant of its own."""
+    match assignment:
+        case cst.Assign(value=value) | cst.AnnAssign(value=value):
+            return isinstance(value, cst.BaseNumber | cst.SimpleString) or (
+                isinstance(value, cst.Name) and value.value in {"True", "False"}
             )
         case _:
             return False

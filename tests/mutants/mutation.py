@@ -156,6 +156,8 @@ class _Mutating(cst.CSTVisitor):
             if _is_left_out(call.args[changed]):
                 continue
             value = call.args[changed].value
+            if len(after.args) == len(call.args) and _is_literal(value):
+                continue  # it is another one in a mutant of its own
             if not _is_prose(value) and not (self._raising and _is_text(value)):
                 yield after
 
@@ -164,6 +166,8 @@ def _is_left_out(node: cst.CSTNode) -> bool:
     """Tell whether a node is for the type checker, for the reader, or says what cannot happen."""
     match node:
         case cst.Annotation() | cst.Decorator() | cst.Assert() | cst.Import() | cst.ImportFrom():
+            return True
+        case cst.If(test=cst.Name(value="TYPE_CHECKING")):
             return True
         case cst.Arg(keyword=cst.Name(value="strict"), value=cst.Name(value="False")):
             return True
@@ -191,14 +195,15 @@ def _is_union(node: cst.BaseExpression) -> bool:
 
 
 def _is_changed_itself(assignment: cst.CSTNode) -> bool:
-    """Tell whether what is assigned is a number, a text or a truth value: it is another one in a mutant of its own."""
-    match assignment:
-        case cst.Assign(value=value) | cst.AnnAssign(value=value):
-            return isinstance(value, cst.BaseNumber | cst.SimpleString) or (
-                isinstance(value, cst.Name) and value.value in {"True", "False"}
-            )
-        case _:
-            return False
+    """Tell whether what is assigned is another in a mutant of its own."""
+    return isinstance(assignment, cst.Assign | cst.AnnAssign) and _is_literal(assignment.value)
+
+
+def _is_literal(node: cst.CSTNode | None) -> bool:
+    """Tell whether a node is a number, a text or a truth value."""
+    if isinstance(node, cst.Name):
+        return node.value in {"True", "False"}
+    return isinstance(node, cst.BaseNumber | cst.SimpleString)
 
 
 def _is_text(node: cst.CSTNode) -> bool:

@@ -16,13 +16,10 @@ _DESTINATIONS = "tests/unit/destinations"
 
 OWN_TESTS: dict[str, tuple[str, ...]] = {
     "eventstore.append.also": (f"{_LIBRARY}/test_also.py",),
-    "eventstore.append.commit": (f"{_LIBRARY}/test_append.py", f"{_LIBRARY}/test_json_text.py"),
+    "eventstore.append.commit": (f"{_LIBRARY}/test_append_request.py",),
     "eventstore.append.held_fields": (f"{_LIBRARY}/test_append_keys_after_deploys.py",),
-    "eventstore.append.transaction": (f"{_LIBRARY}/test_append_decisions.py", f"{_LIBRARY}/test_also.py"),
-    "eventstore.append.unchanged": (
-        f"{_LIBRARY}/test_append_decisions.py",
-        f"{_LIBRARY}/repository/test_transact_many.py",
-    ),
+    "eventstore.append.transaction": (f"{_LIBRARY}/test_append_request.py",),
+    "eventstore.append.unchanged": (f"{_LIBRARY}/test_append_request.py",),
     "eventstore.append.verdict": (f"{_LIBRARY}/test_append_verdict.py",),
     "eventstore.backoff": (f"{_LIBRARY}/test_caller.py", f"{_LIBRARY}/test_options.py"),
     "eventstore.checks": (f"{_LIBRARY}/test_options.py",),

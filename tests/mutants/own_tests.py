@@ -37,16 +37,9 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "eventstore.payload.moments": (f"{_LIBRARY}/test_moments.py",),
     "eventstore.payload.plain": (f"{_LIBRARY}/test_plain_names.py", f"{_LIBRARY}/test_json_text.py"),
     "eventstore.payload.row_write": (f"{_LIBRARY}/test_also.py",),
-    "eventstore.repository.deciding.decision": (
-        f"{_LIBRARY}/repository/test_decisions.py",
-        f"{_LIBRARY}/repository/test_transact_many.py",
-    ),
-    "eventstore.repository.folding": (f"{_LIBRARY}/repository/test_load.py",),
-    "eventstore.repository.policy": (
-        f"{_LIBRARY}/repository/test_policy.py",
-        f"{_LIBRARY}/repository/test_load.py",
-        f"{_LIBRARY}/test_options.py",
-    ),
+    "eventstore.repository.deciding.decision": (f"{_LIBRARY}/repository/test_decided.py",),
+    "eventstore.repository.folding": (f"{_LIBRARY}/repository/test_folding.py",),
+    "eventstore.repository.policy": (f"{_LIBRARY}/repository/test_policy.py",),
     "eventstore.repository.round_trip": (f"{_LIBRARY}/repository/test_snapshot_truth.py",),
     "eventstore.repository.snapshot_row": (
         f"{_LIBRARY}/repository/test_load.py",

@@ -12,8 +12,9 @@ LIMIT ?=
 SEED ?=
 RUNS ?=
 QUESTION ?=
+MODULE ?=
 
-.PHONY: help demo test test-clients test-newer-broker test-fast acceptance-long simulate bench bench-flow check format dev up down status constraints api-docs build clean
+.PHONY: help demo test test-clients test-newer-broker test-fast acceptance-long simulate mutants bench bench-flow check format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +69,9 @@ acceptance-long: $(VENV)/.dev ## The long versions of the acceptance tests (20,0
 simulate: $(VENV)/.dev ## Simulate a world that misbehaves (SEED=, RUNS=), then every planted bug
 	$(BIN)/python -m tests.simulation --runs $(or $(RUNS),200) --seed $(or $(SEED),0)
 	$(BIN)/python -m tests.simulation --planted all
+
+mutants: $(VENV)/.dev ## Change the modules that decide, and see a test of theirs fail (MODULE=)
+	$(BIN)/python -m tests.mutants $(MODULE)
 
 bench: $(VENV)/.dev ## Two-item transactions a second of the in-memory DynamoDB; stated, not gated
 	$(BIN)/python -m tests.bench.in_memory_dynamodb

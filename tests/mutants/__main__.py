@@ -21,7 +21,8 @@ SAMPLE = 100
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; return 0 when every module that was tried is above the least score, else 1."""
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is the same in every run
-        os.execve(sys.executable, [sys.executable, "-m", "tests.mutants", *arguments], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        os.execve(sys.executable, [sys.executable, "-m", "tests.mutants", *arguments], environment)  # noqa: S606
     options = _parser().parse_args(arguments)
     known = [module for module in pure_modules() if module in OWN_TESTS]
     if wrong := sorted(set(options.modules) - set(known)):
@@ -57,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
 def _is_done(module: str) -> bool:
     """Tell whether neither the module nor its tests have changed since it was tried."""
     known = results.read(module)
-    return known is not None and (known.source, known.tests) == results.digests(pure_modules()[module], OWN_TESTS[module])
+    return known is not None and (known.source, known.tests) == results.digests(
+        pure_modules()[module], OWN_TESTS[module]
+    )
 
 
 def _in_process(module: str, sample: int) -> None:

@@ -1,7 +1,7 @@
 """The fast way to try mutants: tests are collected once, and each trial changes a function's code and runs them.
 
-Where that is not enough the outcome is unsure, and the mutant is tried the sure way: no such function is alive, or other
-functions came out of it while modules were imported.
+Where that is not enough the outcome is unsure, and the mutant is tried the sure way: no such function is alive, or
+others came out of it while modules were imported.
 """
 
 import gc
@@ -23,9 +23,7 @@ _CO_OPTIMIZED = 1
 _UNSURE = "unsure"
 
 
-def try_in_place(
-    path: Path, tests: Sequence[str], mutants: Sequence[Mutant], limits: Limits
-) -> list[Outcome | None]:
+def try_in_place(path: Path, tests: Sequence[str], mutants: Sequence[Mutant], limits: Limits) -> list[Outcome | None]:
     """Return what became of mutants that are in functions, in their order; None where it is unsure.
 
     Args:
@@ -75,7 +73,7 @@ class _Trials:
             if not same or code.co_freevars != original[key].co_freevars or _has_left(original[key], functions):
                 os.write(self._report, f"{_UNSURE}\n".encode())
                 continue
-            trial = attempt(lambda failed: _swap_and_run(session, items, same, code, failed), self._limits)  # noqa: B023
+            trial = attempt(lambda failed: _swap_and_run(session, items, same, code, failed), self._limits)
             os.write(self._report, f"{trial.outcome.value}\n".encode())
             # What has killed one mutant is likely to kill its neighbour.
             items.sort(key=lambda item: item.nodeid != trial.failed)  # noqa: B023

@@ -149,9 +149,7 @@ class _Mutating(cst.CSTVisitor):
             return  # they fail at once
         for after in _OPERATOR_FOR_ARGUMENTS(call):
             changed = next(
-                i
-                for i, argument in enumerate(call.args)
-                if i >= len(after.args) or argument is not after.args[i]
+                i for i, argument in enumerate(call.args) if i >= len(after.args) or argument is not after.args[i]
             )
             if _is_left_out(call.args[changed]):
                 continue

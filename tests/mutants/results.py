@@ -1,5 +1,6 @@
 """What became of each module's mutants, kept in a file per module, and which survivors are explained."""
 
+import ast
 import hashlib
 import json
 import tomllib
@@ -58,8 +59,9 @@ class Result:
 
 
 def digest(paths: Sequence[Path]) -> str:
-    """Return what tells these files' texts from others."""
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+    """Return what tells these modules from others; comments and line breaks are no matter."""
+    trees = [ast.dump(ast.parse(path.read_text("utf-8"))) for path in paths]
+    return hashlib.sha256("\0".join(trees).encode()).hexdigest()[:16]
 
 
 def read(module: str) -> Result | None:

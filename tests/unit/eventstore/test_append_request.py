@@ -89,7 +89,10 @@ def test_what_is_recorded_of_events() -> None:
     """
     given = Append(
         ITEM,
-        [NewEvent("COUNTED", {"n": 1}, metadata={"user": "ann"}, schema_version=2, timestamp_ms=7), NewEvent("LOST", {})],
+        [
+            NewEvent("COUNTED", {"n": 1}, metadata={"user": "ann"}, schema_version=2, timestamp_ms=7),
+            NewEvent("LOST", {}),
+        ],
         0,
     )
     first, second = prepare(given, 7, STAMP, LAYOUT).events

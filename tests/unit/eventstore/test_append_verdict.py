@@ -63,7 +63,10 @@ def event_row(number: int, *, commit_id: str = "another", aggregate_type: str = 
 
 def judged(given: Transaction, *told: str | tuple[str, dict[str, Any] | None]) -> Verdict:
     """Judge a cancellation; reasons that are not given are those of actions that were not it."""
-    reasons = [CancellationReason(*((each, "no", None) if isinstance(each, str) else (each[0], "no", each[1]))) for each in told]
+    reasons = [
+        CancellationReason(*((each, "no", None) if isinstance(each, str) else (each[0], "no", each[1])))
+        for each in told
+    ]
     reasons += [CancellationReason(NOT_IT, "", None)] * (len(given.roles) - len(told))
     return judge(TransactionCancelledError(tuple(reasons)), given)
 
@@ -76,7 +79,10 @@ def judged(given: Transaction, *told: str | tuple[str, dict[str, Any] | None]) -
         (NotAppliedError("TransactionInProgressException", "no", reached=True), Again(Cause.IN_PROGRESS)),
         (NotAppliedError("TransactionConflictException", "no", reached=True), Again(Cause.CONFLICT)),
         (NotAppliedError("ThrottlingException", "no", reached=True), Again(Cause.THROTTLED)),
-        (RefusedError("IdempotentParameterMismatchException", "no"), Look("IdempotentParameterMismatchException", "no")),
+        (
+            RefusedError("IdempotentParameterMismatchException", "no"),
+            Look("IdempotentParameterMismatchException", "no"),
+        ),
         (RefusedError("ValidationException", "no"), Defect("ValidationException", "no")),
         (DeniedError("no"), SetUp()),
     ],

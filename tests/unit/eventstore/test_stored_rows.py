@@ -496,7 +496,13 @@ def test_sets_and_maps() -> None:
     """
     What is absent is empty; what is another thing is told.
     """
-    item = {"s": {"SS": ["a", "b"]}, "m": {"M": {"a": {"N": "1"}}}, "e": {}, "odd": {"SS": ["\ud800"], "M": 7}, "n": {"SS": 7}}
+    item = {
+        "s": {"SS": ["a", "b"]},
+        "m": {"M": {"a": {"N": "1"}}},
+        "e": {},
+        "odd": {"SS": ["\ud800"], "M": 7},
+        "n": {"SS": 7},
+    }
     reader = ItemReader(item, "events")
 
     assert reader.text_set("s") == {"a", "b"}

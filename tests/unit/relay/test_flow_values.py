@@ -250,7 +250,8 @@ def test_the_bounds_of_the_flow_are_those_that_the_pages_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("commits_max", "aggregate_max", "kept"), [(50_000, 100, 100), (40, 100, 10), (43, 100, 10), (3, 100, 1), (40, 7, 7)]
+    ("commits_max", "aggregate_max", "kept"),
+    [(50_000, 100, 100), (40, 100, 10), (43, 100, 10), (3, 100, 1), (40, 7, 7)],
 )
 def test_an_aggregate_has_a_quarter_of_the_room_at_most(commits_max: int, aggregate_max: int, kept: int) -> None:
     """

@@ -118,7 +118,8 @@ class Model:
 
 
 @pytest.mark.parametrize(
-    "state", [1, 1.5, True, "x", b"x", (1, [2]), frozenset(), None, Frozen([1]), FrozenStruct([1]), Model({"frozen": True})]
+    "state",
+    [1, 1.5, True, "x", b"x", (1, [2]), frozenset(), None, Frozen([1]), FrozenStruct([1]), Model({"frozen": True})],
 )
 def test_a_state_that_cannot_be_changed_is_shared(state: object) -> None:
     """

@@ -94,4 +94,8 @@ def test_snapshots_are_used_when_a_rule_says_when() -> None:
     """
     Either rule does.
     """
-    assert [each.reads for each in (NEVER, SnapshotPolicy.every(1), SnapshotPolicy.older_than(0))] == [False, True, True]
+    assert [each.reads for each in (NEVER, SnapshotPolicy.every(1), SnapshotPolicy.older_than(0))] == [
+        False,
+        True,
+        True,
+    ]

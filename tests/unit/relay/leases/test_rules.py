@@ -58,7 +58,6 @@ class TestTimes:
         """
         assert rules.renew_at(100.0, 9.0) == 103.0
 
-
     @pytest.mark.parametrize(("now", "blind"), [(101.0, 0.0), (102.0, 0.0), (103.5, 1.5), (99.0, 0.0)])
     def test_a_look_that_comes_late_was_blind_meanwhile(self, now: float, blind: float) -> None:
         """

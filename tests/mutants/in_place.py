@@ -7,6 +7,7 @@ others came out of it while modules were imported.
 import gc
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType
 
@@ -73,10 +74,12 @@ class _Trials:
             if not same or code.co_freevars != original[key].co_freevars or _has_left(original[key], functions):
                 os.write(self._report, f"{_UNSURE}\n".encode())
                 continue
-            trial = attempt(lambda failed: _swap_and_run(session, items, same, code, failed), self._limits)
+            trial = attempt(partial(_swap_and_run, session, items, same, code), self._limits)
             os.write(self._report, f"{trial.outcome.value}\n".encode())
             # What has killed one mutant is likely to kill its neighbour.
-            items.sort(key=lambda item: item.nodeid != trial.failed)  # noqa: B023
+            items = [item for item in items if item.nodeid == trial.failed] + [
+                item for item in items if item.nodeid != trial.failed
+            ]
         return True
 
     def _compiled(self, source: str) -> CodeType:

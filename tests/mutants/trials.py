@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.anew import import_and_run
-from tests.mutants.forked import Limits, Outcome, attempt
+from tests.mutants.forked import Limits, Outcome, Trial, attempt
 from tests.mutants.in_place import try_in_place
 from tests.mutants.mutation import Mutant, mutants
 
@@ -54,7 +54,11 @@ def run(module: str, path: Path, tests: Sequence[str], sample: int) -> Trials:
     every = mutants(source)
     chosen = sorted(random.Random(module).sample(range(len(every)), min(sample, len(every))))
     tried = [every[i] for i in chosen]
-    baseline = attempt(lambda _: import_and_run(module, path, source, tests), _BASELINE)
+
+    def try_anew(text: str, limits: Limits) -> Trial:
+        return attempt(lambda _: import_and_run(module, path, text, tests), limits)
+
+    baseline = try_anew(source, _BASELINE)
     if baseline.outcome is not Outcome.SURVIVED:
         raise FailingTestsError(f"{module}: its own tests fail without a mutant: pytest {' '.join(tests)}")
     limits = Limits(CPU_SECONDS_MIN + int(FACTOR * baseline.cpu_seconds), SECONDS_MIN + FACTOR * baseline.seconds)
@@ -65,8 +69,7 @@ def run(module: str, path: Path, tests: Sequence[str], sample: int) -> Trials:
     for mutant in tried:
         outcome = quick.get(id(mutant))
         if outcome is None:
-            text = mutant.source
-            outcome = attempt(lambda _: import_and_run(module, path, text, tests), limits).outcome  # noqa: B023
+            outcome = try_anew(mutant.source, limits).outcome
         hung += outcome is Outcome.HUNG
         if outcome is Outcome.SURVIVED:
             survivors.append(mutant)

@@ -104,7 +104,7 @@ class _Mutating(cst.CSTVisitor):
         self._raising = 0
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if _is_left_out(node):
+        if _is_left_out(node) or (_is_text(node) and (self._raising or _is_prose(node))):
             return False
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._names.append(node.name.value)
@@ -134,8 +134,7 @@ class _Mutating(cst.CSTVisitor):
             if not isinstance(node, kind):
                 continue
             if operator is _OPERATOR_FOR_TEXT:
-                if not self._raising and not _is_prose(node):
-                    yield from list(operator(node))[:1]  # in upper case or lower: it is another text all the same
+                yield from list(operator(node))[:1]  # in upper case or lower: it is another text all the same
             elif operator is _OPERATOR_FOR_ASSIGNMENTS and _is_changed_itself(node):
                 continue
             elif operator is _OPERATOR_FOR_ARGUMENTS:

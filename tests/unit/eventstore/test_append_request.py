@@ -1,5 +1,6 @@
 """The request of an append, action by action: what is put, on which conditions, and how large it may be."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from eventstore import limits
 from eventstore.append.also import AlsoWrite
 from eventstore.append.commit import Action, Layout, PreparedCommit, Role, Stamp, prepare
-from eventstore.append.transaction import NOTHING_BESIDE, Beside, assemble
+from eventstore.append.transaction import NOTHING_BESIDE, Beside, Transaction, assemble
 from eventstore.append.unchanged import Unchanged
 from eventstore.dynamodb.table_names import TableNames
 from eventstore.errors import InvalidInputError, LimitExceededError
@@ -149,6 +150,9 @@ def test_what_cannot_be_stored_is_named_by_its_place(path: str) -> None:
         with pytest.raises(InvalidInputError) as caught:
             prepare(Append(ITEM, [NewEvent("A", {}), event], 0), 0, STAMP, LAYOUT, field=path)
         assert caught.value.field.startswith(path + field)
+        if not path:
+            with pytest.raises(InvalidInputError, match=f"^{re.escape(field)}"):
+                prepare(Append(ITEM, [NewEvent("A", {}), event], 0), 0, STAMP, LAYOUT)
 
 
 def test_an_event_may_be_as_large_as_an_item() -> None:
@@ -203,6 +207,7 @@ def test_a_transaction_has_the_commits_then_what_is_unchanged_then_the_callers_r
     assert [each.commit_id for each in made.commits] == ["commit-1", "commit-2"]
     assert made.beside is beside
     assert assemble([prepared()]).beside == NOTHING_BESIDE == Beside((), ())
+    assert Transaction((), (), {}).beside == NOTHING_BESIDE
 
 
 def test_a_transaction_has_up_to_100_actions() -> None:

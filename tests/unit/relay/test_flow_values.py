@@ -12,7 +12,7 @@ from relay.delivery.commit import NEVER, OwedCommit, body_size
 from relay.delivery.order import Known
 from relay.delivery.pumps.breaker import Breaker
 from relay.delivery.settings import FlowSettings
-from relay.delivery.source import Source
+from relay.delivery.source import FEED, REPLAY, SWEEP, Source
 from relay.destination import BUS, FILE, INDEX
 from relay.permit import FlagPermit
 from relay.testing.commits import commit
@@ -207,6 +207,7 @@ def test_a_source_that_has_just_come() -> None:
     """
     one, other = source(), source()
 
+    assert (FEED, SWEEP, REPLAY) == ("feed", "sweep", "replay"), "logs and metrics show them"
     assert (one.commits, one.settled, one.aggregates) == (0, 0, {})
     assert one.aggregates is not other.aggregates
     assert (one.is_draining, one.is_gone, one.is_obsolete()) == (False, False, False)

@@ -76,6 +76,7 @@ def test_rows_that_do_not_hold_a_page_are_counted() -> None:
     page.pass_over(Fate.SETTLED)
     page.ring()
 
+    assert (PageTracker[int]().page("sweep", 7.0).source, page.source) == ("sweep", "feed")
     assert (page.commits, page.held, dict(page.fates)) == (5, 0, {Fate.BEYOND: 4, Fate.SETTLED: 1})
 
 

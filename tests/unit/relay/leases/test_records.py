@@ -10,7 +10,7 @@ from eventstore.errors import CorruptRowError
 from relay.leases import records
 from relay.leases import worker_report as reports
 from relay.leases.errors import FleetSettingsError, LeaseFencedError, LeaseLostError
-from relay.leases.fleet import Fleet, FleetSettings, Lease, Pause, WorkerRecord, WorkerState, lease_key
+from relay.leases.fleet import PROTOCOL, Fleet, FleetSettings, Lease, Pause, WorkerRecord, WorkerState, lease_key
 from relay.leases.position import Position
 from relay.leases.worker_report import (
     DestinationReport,
@@ -177,7 +177,19 @@ def test_a_pause_that_cannot_be_read_is_a_pause(name: str) -> None:
     assert found.pause is not None
     assert (found.pause.by, found.pause.at_ms) == ("unknown", 0)
     assert "relay resume" in found.pause.reason
-    assert [sentence.partition(":")[0] for sentence in found.unreadable] == ["pause"]
+    (sentence,) = found.unreadable
+    assert sentence.startswith("pause: ")
+    assert "of relay: attribute" in sentence
+
+
+def test_a_row_without_a_key_is_an_error() -> None:
+    """
+    Nobody knows what it is.
+    """
+    with pytest.raises(CorruptRowError) as caught:
+        read(without(LEASE_ROW, "recordKey"))
+
+    assert (caught.value.table, caught.value.field) == ("relay", "recordKey")
 
 
 @pytest.mark.parametrize("name", ["namePrefix", "leaseMs", "protocol"])
@@ -225,7 +237,8 @@ def test_the_sweep_has_a_lease_of_its_own() -> None:
     (lease,) = found.leases.values()
     assert (lease.key, lease.stream_label, lease.shard_id) == ("lease#sweep", None, None)
     assert (LEASE.stream_label, LEASE.shard_id) == ("label", "s1")
-    assert Lease(lease_key("label", "a#b"), None, 0, 0).shard_id == "a#b"
+    odd = Lease(lease_key("label", "a#b"), None, 0, 0)
+    assert (odd.stream_label, odd.shard_id, odd.position, odd.updated_at_ms) == ("label", "a#b", None, None)
 
 
 # Values
@@ -235,6 +248,8 @@ def test_what_workers_must_agree_on() -> None:
     """
     Everything but the bus, of which a node in common is enough, and not knowing it.
     """
+    assert PROTOCOL == 1, "workers of other releases compare it"
+    assert FleetSettings(frozenset(), "", 1, 1).bus is None
     one_node = replace(SETTINGS, bus=frozenset({"b:5672/", "c:5672/"}))
     elsewhere = replace(SETTINGS, bus=frozenset({"c:5672/"}))
     unknown = replace(SETTINGS, bus=None)
@@ -257,6 +272,7 @@ def test_states_have_these_names() -> None:
     """
     Records hold them, and `relay status` shows them.
     """
+    assert WorkerRecord("w1", 1, "host", 1, "0.1.0", 0, 0, None).state is WorkerState.WORKING
     assert [state.value for state in WorkerState] == ["joining", "working", "leaving"]
 
 

@@ -43,6 +43,7 @@ class TestSigns:
         """
         seen = fleet(lease("s1", "w1", term=3, counter=9))
         assert rules.lease_values(seen) == {key("s1"): ("w1", 3, 9)}
+        assert rules.worker_values(fleet(worker("w1", counter=7))) == {"w1": (7,)}
 
 
 class TestTimes:
@@ -251,6 +252,8 @@ class TestAsking:
         assert asked is not None
         assert asked.shard_id == "s1"
         assert rules.to_ask_for(view(seen, "w1")) is None
+        beside = replace(seen, leases={sweep("w2").key: sweep("w2"), **seen.leases})
+        assert rules.to_ask_for(view(beside, "w2")) == asked
 
     def test_who_has_no_room_asks_for_none(self) -> None:
         """

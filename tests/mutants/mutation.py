@@ -170,6 +170,8 @@ def _is_left_out(node: cst.CSTNode) -> bool:
             return True
         case cst.Assign(value=cst.BinaryOperation() as value):
             return _is_union(value)
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=cst.Subscript()):
+            return _is_type(name)
         case cst.SimpleStatementLine(body=[cst.Assign(value=cst.Call(func=cst.Name(value=name)))]):
             return name in _WITHOUT_A_RULE
         case _:
@@ -184,9 +186,7 @@ def _is_union(node: cst.BaseExpression) -> bool:
         case cst.Subscript(value=value):
             return _is_union(value)
         case cst.Name(value=name):
-            return name in {"str", "int", "float", "bool", "bytes", "None"} or (
-                name.lstrip("_")[:1].isupper() and not name.isupper()
-            )
+            return name in {"str", "int", "float", "bool", "bytes", "None"} or _is_type(name)
         case _:
             return False
 
@@ -201,6 +201,11 @@ def _is_literal(node: cst.CSTNode | None) -> bool:
     if isinstance(node, cst.Name):
         return node.value in {"True", "False"}
     return isinstance(node, cst.BaseNumber | cst.SimpleString)
+
+
+def _is_type(name: str) -> bool:
+    """Tell whether a name is written like that of a class."""
+    return name.lstrip("_")[:1].isupper() and not name.isupper()
 
 
 def _is_text(node: cst.CSTNode) -> bool:

@@ -42,6 +42,7 @@ def test_each_change_is_small(source: str, wanted: list[str]) -> None:
         "import a\nfrom a import b\n",
         "x: int | None\n",
         "Answer = Absent | Present | None\n",
+        "Rows = tuple[Row, ...]\n",
         "T = TypeVar('T')\n",
         "assert a < b, 'never'\n",
         "@dataclass(frozen=True)\nclass A:\n    '''Says it.'''\n",

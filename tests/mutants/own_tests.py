@@ -40,11 +40,8 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "eventstore.repository.deciding.decision": (f"{_LIBRARY}/repository/test_decided.py",),
     "eventstore.repository.folding": (f"{_LIBRARY}/repository/test_folding.py",),
     "eventstore.repository.policy": (f"{_LIBRARY}/repository/test_policy.py",),
-    "eventstore.repository.round_trip": (f"{_LIBRARY}/repository/test_snapshot_truth.py",),
-    "eventstore.repository.snapshot_row": (
-        f"{_LIBRARY}/repository/test_load.py",
-        f"{_LIBRARY}/repository/test_projections.py",
-    ),
+    "eventstore.repository.round_trip": (f"{_LIBRARY}/repository/test_round_trip.py",),
+    "eventstore.repository.snapshot_row": (f"{_LIBRARY}/repository/test_snapshot_row.py",),
     "eventstore.rows.event": (f"{_LIBRARY}/test_stored_rows.py",),
     "eventstore.rows.idempotency": (f"{_LIBRARY}/test_stored_rows.py",),
     "eventstore.rows.item": (f"{_LIBRARY}/test_stored_rows.py",),

@@ -1,6 +1,7 @@
 """An event as a message."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -183,3 +184,35 @@ def test_a_body_over_the_limit():
     assert fault.error_class == "message_too_large"
     assert "27 bytes of data and a message may have 26" in fault.reason
     assert "RELAY_BUS_MESSAGE_MAX_BYTES" in fault.reason
+
+
+def test_headers_have_these_names():
+    """Consumers read them."""
+    assert [message.AGGREGATE_ID, message.SEQUENCE_NUMBER, message.EPOCH] == [
+        "cloudEvents_aggregateid",
+        "cloudEvents_sequencenumber",
+        "cloudEvents_epoch",
+    ]
+
+
+def test_a_routing_key_has_up_to_255_bytes():
+    """AMQP takes no more; which event it is, is told."""
+    fits, over = (replace(EVENT, aggregate_type="ä" * 120, type="t" * size) for size in (14, 15))
+    assert message.unsendable(fits, 1_000) is None
+
+    refused = message.unsendable(over, 1_000)
+
+    assert refused is not None
+    assert refused.error_class == "unsendable"
+    assert refused.reason.startswith("event 3 (01949a8e-5b5f-7000-8000-000000000003) has a routing key")
+
+
+@pytest.mark.parametrize(("text", "size"), [('{"a":"x"}', 9), ('{"a":"ä"}', 10)])
+def test_data_may_be_as_large_as_a_message(text, size):
+    """In bytes of UTF-8."""
+    event = replace(EVENT, data_json=text)
+
+    assert message.unsendable(event, size) is None
+    refused = message.unsendable(event, size - 1)
+    assert refused is not None
+    assert (refused.error_class, f"has {size} bytes" in refused.reason) == ("message_too_large", True)

@@ -1,7 +1,7 @@
 """What an object holds in the fields of its class, and which of them only say what the class says."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pydantic
@@ -37,7 +37,7 @@ class Broken(msgspec.Struct):
 class Fields:
     """Something with a name that pydantic's models have as well."""
 
-    model_fields: Any = {}
+    model_fields: ClassVar[dict[str, Any]] = {}
 
 
 def test_fields_of_a_dataclass() -> None:
@@ -50,7 +50,7 @@ def test_fields_of_a_dataclass() -> None:
         HeldField(("notes",), [], is_default=True, is_compared=True),
         HeldField(("seen",), 0, is_default=True, is_compared=False),
     ]
-    held = held_fields(Line("a", True, ["x"], 2))  # noqa: FBT003 - True equals 1 and is another value
+    held = held_fields(Line("a", True, ["x"], 2))  # True equals 1, and is another value
     assert held is not None
     assert [each.is_default for each in held] == [False, False, False, False]
     assert HeldField((), None, is_default=True).is_compared is True

@@ -113,7 +113,7 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "relay.operating.parked.grouping": (f"{_RELAY}/operating/test_parked_rules.py",),
     "relay.operating.parked.mark": (f"{_RELAY}/operating/test_parked_rules.py",),
     "relay.operating.parked.selection": (f"{_RELAY}/operating/test_parked_rules.py",),
-    "relay.outbox.debt": (f"{_RELAY}/test_census.py", f"{_RELAY}/test_any_row.py"),
+    "relay.outbox.debt": (f"{_RELAY}/test_census.py",),
     "relay.outbox.row": (f"{_RELAY}/test_owed_rows.py",),
 }
 """Paths of tests by module. Modules that have no code are not here."""

@@ -26,7 +26,7 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "eventstore.cli.output.payload_diff": (f"{_LIBRARY}/test_event_lines.py",),
     "eventstore.dynamodb.aimd": (f"{_LIBRARY}/test_aimd.py",),
     "eventstore.dynamodb.answers": (f"{_LIBRARY}/test_foreign_answers.py",),
-    "eventstore.dynamodb.errors": (f"{_LIBRARY}/test_caller.py", f"{_LIBRARY}/test_append_decisions.py"),
+    "eventstore.dynamodb.errors": (f"{_LIBRARY}/test_call_outcomes.py",),
     "eventstore.errors": ("tests/unit/test_values_travel.py", f"{_LIBRARY}/test_append_decisions.py"),
     "eventstore.expectation": (f"{_LIBRARY}/test_bounds.py",),
     "eventstore.jsontext": (f"{_LIBRARY}/test_payload_values.py",),

@@ -260,3 +260,35 @@ def test_batches_are_gathered_one_by_one() -> None:
     assert next(source) == 2
     assert list(found) == [[3, 4]]
     assert list(batches([], 2)) == []
+
+
+def test_no_pause_is_begun_that_would_outlast_the_time() -> None:
+    """
+    Pauses are those of the attempt before them.
+    """
+    runtime = ManualRuntime()
+    began = runtime.monotonic()
+    backoff = Backoff(attempts_max=9, base_seconds=1e-6, cap_seconds=1e6 / 16)
+    assert [number for number in attempts(runtime, backoff, Deadline(runtime, 60.0)) if number > 8] == [9]
+    assert runtime.monotonic() - began < 1.0
+
+    long = Backoff(attempts_max=9, base_seconds=1e4, cap_seconds=1e4)
+    before = runtime.monotonic()
+    assert list(attempts(runtime, long, Deadline(runtime, 1e-3))) == [1]
+    assert runtime.monotonic() == before
+
+
+def test_the_pause_before_an_attempt_is_that_after_the_one_before() -> None:
+    """
+    The second attempt comes after the first pause, which is the shortest.
+    """
+
+    class Waiting(ManualRuntime):
+        def uniform(self) -> float:
+            return 0.5
+
+    runtime = Waiting()
+    began = runtime.monotonic()
+    backoff = Backoff(attempts_max=4, base_seconds=2.0, cap_seconds=100.0)
+
+    assert [runtime.monotonic() - began for _ in attempts(runtime, backoff)] == [0.0, 1.0, 3.0, 7.0]

@@ -170,6 +170,8 @@ def _is_left_out(node: cst.CSTNode) -> bool:
             return True
         case cst.Assign(value=cst.BinaryOperation() as value):
             return _is_union(value)
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value="__all__"))]):
+            return True
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=cst.Subscript()):
             return _is_type(name)
         case cst.SimpleStatementLine(body=[cst.Assign(value=cst.Call(func=cst.Name(value=name)))]):

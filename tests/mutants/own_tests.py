@@ -31,7 +31,7 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "eventstore.expectation": (f"{_LIBRARY}/test_bounds.py",),
     "eventstore.jsontext": (f"{_LIBRARY}/test_payload_values.py",),
     "eventstore.limits": (f"{_LIBRARY}/test_bounds.py",),
-    "eventstore.model": (f"{_LIBRARY}/test_append.py", f"{_LIBRARY}/test_settling.py", f"{_LIBRARY}/test_moments.py"),
+    "eventstore.model": (f"{_LIBRARY}/test_model.py",),
     "eventstore.payload.attribute_value": (f"{_LIBRARY}/test_attribute_values.py",),
     "eventstore.payload.json_text": (f"{_LIBRARY}/test_payload_values.py",),
     "eventstore.payload.moments": (f"{_LIBRARY}/test_bounds.py",),

@@ -43,6 +43,7 @@ def test_each_change_is_small(source: str, wanted: list[str]) -> None:
         "x: int | None\n",
         "Answer = Absent | Present | None\n",
         "Rows = tuple[Row, ...]\n",
+        "__all__ = ['a']\n",
         "T = TypeVar('T')\n",
         "assert a < b, 'never'\n",
         "@dataclass(frozen=True)\nclass A:\n    '''Says it.'''\n",

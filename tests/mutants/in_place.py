@@ -1,7 +1,7 @@
 """The fast way to try mutants: tests are collected once, and each trial changes a function's code and runs them.
 
-Where that is not enough the outcome is unsure, and the mutant is tried the sure way: no such function is alive, or
-others came out of it while modules were imported.
+What survives here is tried once more the sure way, since a function may have done its work while modules were imported.
+Where nothing can be changed in place it is tried that way alone.
 """
 
 import gc
@@ -71,7 +71,7 @@ class _Trials:
             key = mutant.function, mutant.ordinal
             code = _functions(self._compiled(mutant.source))[key]
             same = [each for each in functions if _is(original[key], each.__code__)]
-            if not same or code.co_freevars != original[key].co_freevars or _has_left(original[key], functions):
+            if not same or code.co_freevars != original[key].co_freevars:
                 os.write(self._report, f"{_UNSURE}\n".encode())
                 continue
             trial = attempt(partial(_swap_and_run, session, items, same, code), self._limits)
@@ -103,15 +103,6 @@ def _is(one: CodeType, other: CodeType) -> bool:
         other.co_filename,
         other.co_qualname,
         other.co_firstlineno,
-    )
-
-
-def _has_left(code: CodeType, functions: Sequence[FunctionType]) -> bool:
-    """Tell whether functions are alive that a function made."""
-    inside = f"{code.co_qualname}.<locals>."
-    return any(
-        each.__code__.co_filename == code.co_filename and each.__code__.co_qualname.startswith(inside)
-        for each in functions
     )
 
 

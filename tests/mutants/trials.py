@@ -68,7 +68,7 @@ def run(module: str, path: Path, tests: Sequence[str], sample: int) -> Trials:
     hung, survivors = 0, []
     for mutant in tried:
         outcome = quick.get(id(mutant))
-        if outcome is None:
+        if outcome is None or outcome is Outcome.SURVIVED:
             outcome = try_anew(mutant.source, limits).outcome
         hung += outcome is Outcome.HUNG
         if outcome is Outcome.SURVIVED:

@@ -188,8 +188,8 @@ def test_other_versions_are_told_of_all_aggregates_at_their_highest() -> None:
     given = transaction(commits=3)
     told: list[Any] = [NOT_IT] * 12
     told[9] = CONDITION, event_row(5)
-    told[1] = CONDITION, event_row(3)
-    told[0] = CONDITION, event_row(2)
+    told[0] = CONDITION, event_row(3)
+    told[1] = CONDITION, event_row(2)
     told[4] = CONDITION, None
 
     verdict = judged(given, *told)

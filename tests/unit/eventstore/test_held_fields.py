@@ -53,6 +53,8 @@ def test_fields_of_a_dataclass() -> None:
     held = held_fields(Line("a", True, ["x"], 2))  # True equals 1, and is another value
     assert held is not None
     assert [each.is_default for each in held] == [False, False, False, False]
+    nothing = [held_fields(each) for each in (Line(None), LineStruct(None))]  # type: ignore[arg-type]
+    assert [each and each[0].is_default for each in nothing] == [False, False]
     assert HeldField((), None, is_default=True).is_compared is True
 
 

@@ -152,3 +152,13 @@ def test_metadata_that_cannot_be_added_is_named_or_left_to_the_append() -> None:
     with pytest.raises(InvalidInputError) as caught:
         with_metadata(given, JsonText('{"user":"ann"}'), "appends[2].events")
     assert caught.value.field.startswith("appends[2].events[1].metadata")
+
+
+def test_answer_and_rows_are_given_by_name() -> None:
+    """
+    A second list of events is no answer.
+    """
+    with pytest.raises(TypeError, match="positional"):
+        Decision([ONE], "yes")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        Decision([ONE], "yes", [ROW])  # type: ignore[misc]

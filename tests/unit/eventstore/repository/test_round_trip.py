@@ -179,7 +179,7 @@ def test_what_is_computed_is_no_part_of_an_object() -> None:
     assert vars_of(7) == {}
 
 
-def lacking(name: str, *around: type) -> Any:
+def lacking(name: str) -> Any:
     """Return a line without one of its fields, which its class then shows in its place."""
     line = Line("a")
     vars(line).pop(name)
@@ -219,3 +219,40 @@ def test_what_has_no_fields_to_lack_is_whole(value: object) -> None:
     Whatever it is.
     """
     assert is_whole(value)
+
+
+@dataclass(slots=True)
+class Tight:
+    inner: Any
+
+
+class Price(float):
+    pass
+
+
+def test_a_field_that_is_not_there_is_not_one_that_holds_nothing() -> None:
+    """
+    Somebody would meet an `AttributeError`, or the default of the class.
+    """
+    empty, bare = Tight(None), Tight(None)
+    del bare.inner
+
+    assert loss(empty, bare, "state") is not None
+    assert loss(bare, empty, "state") is not None
+
+
+def test_numbers_of_a_class_of_their_own() -> None:
+    """
+    They are compared by how they are written.
+    """
+    assert loss(Price(1.5), Price(1.5), "state") is None
+    assert loss(Price(0.0), Price(-0.0), "state") == "state is 0.0, and comes back as -0.0"
+
+
+def test_objects_without_declared_fields_are_not_looked_into() -> None:
+    """
+    Those with slots are.
+    """
+    assert is_whole(Plain(lacking("quantity")))
+    assert not is_whole(Tight(lacking("quantity")))
+    assert is_whole(Tight(Line("a")))

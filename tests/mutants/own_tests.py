@@ -93,7 +93,7 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "relay.destinations.bus.wire": (f"{_DESTINATIONS}/test_wire.py", f"{_DESTINATIONS}/test_message.py"),
     "relay.destinations.cloud_event": (f"{_DESTINATIONS}/test_message.py", f"{_DESTINATIONS}/test_cloudevents.py"),
     "relay.destinations.file.line": (f"{_DESTINATIONS}/test_file.py",),
-    "relay.destinations.index.bulk_item": (f"{_DESTINATIONS}/test_verdict.py", f"{_DESTINATIONS}/test_index.py"),
+    "relay.destinations.index.bulk_item": (f"{_DESTINATIONS}/test_verdict.py",),
     "relay.destinations.index.bulk_lines": (f"{_DESTINATIONS}/test_document.py", f"{_DESTINATIONS}/test_index.py"),
     "relay.destinations.index.differences": (f"{_DESTINATIONS}/test_index_differences.py",),
     "relay.destinations.index.tally": (f"{_DESTINATIONS}/test_index.py",),

@@ -216,3 +216,46 @@ def test_data_may_be_as_large_as_a_message(text, size):
     refused = message.unsendable(event, size - 1)
     assert refused is not None
     assert (refused.error_class, f"has {size} bytes" in refused.reason) == ("message_too_large", True)
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        {"event_id": "e" * 255},
+        {"commit_id": "ä" * 127 + "e"},
+        {"timestamp_ms": 0},
+        {"timestamp_ms": 253_402_300_799_999},
+        {"epoch": 2**63 - 1},
+        {"sequence_number": 2**63 - 1},
+        {"schema_version": 2**63 - 1},
+    ],
+)
+def test_attributes_may_reach_their_bounds(fits):
+    """And not pass them; which event it is, is told."""
+    ((name, value),) = fits.items()
+    over = f"{value}x" if isinstance(value, str) else value + 1
+    beyond = -1 if value == 0 else over
+
+    assert cloud_event.indescribable(replace(EVENT, **fits)) is None
+    refused = cloud_event.indescribable(replace(EVENT, **{name: beyond}))
+    assert refused is not None
+    assert refused.error_class == "unsendable"
+    assert refused.reason.startswith("event ")
+
+
+def test_texts_of_metadata_may_be_of_one_letter():
+    """What is empty is left out, and a state without its parent as well."""
+    encoded = with_metadata('{"correlation_id":"c","traceparent":"t","tracestate":"s"}')
+    names = ("cloudEvents_correlationid", "traceparent", "tracestate")
+    assert [encoded.headers[name] for name in names] == ["c", "t", "s"]
+
+    empty = with_metadata('{"correlation_id":"","tracestate":"s"}')
+    assert [name for name in names if name in empty.headers] == []
+
+
+def test_half_of_a_surrogate_pair_is_counted_all_the_same():
+    """It is found out when the message is sent; until then it has a size."""
+    odd = replace(message.encode(EVENT, "/inventory"), message_id="\ud800", headers={"a": "\ud800"})
+
+    assert wire.properties(odd).endswith(b"\x03\xed\xa0\x80")
+    assert b"S\x00\x00\x00\x03\xed\xa0\x80" in wire.properties(odd)

@@ -101,13 +101,16 @@ class _Mutating(cst.CSTVisitor):
         self._names: list[str] = []  # of the classes and functions around the node
         self._function: tuple[str, int] | None = None  # the outermost one whose body the node is in
         self._seen: dict[str, int] = {}
+        self._declaring: set[int] = set()  # arguments of a class statement
         self._raising = 0
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if _is_left_out(node) or (_is_text(node) and (self._raising or _is_prose(node))):
+        if id(node) in self._declaring or _is_left_out(node) or (_is_text(node) and (self._raising or _is_prose(node))):
             return False
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._names.append(node.name.value)
+        if isinstance(node, cst.ClassDef):
+            self._declaring |= {id(each) for each in node.keywords}
         self._raising += isinstance(node, cst.Raise)
         name, ordinal = self._function or ("", 0)
         self.found += (Mutant(name, ordinal, self.statement, node, after) for after in self._changes(node))

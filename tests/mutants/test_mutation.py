@@ -48,6 +48,7 @@ def test_each_change_is_small(source: str, wanted: list[str]) -> None:
         "assert a < b, 'never'\n",
         "@dataclass(frozen=True)\nclass A:\n    '''Says it.'''\n",
         "class E(Enum):\n    A = auto()\n",
+        "class S(Struct, frozen=True):\n    pass\n",
         "if TYPE_CHECKING:\n    from a import b\n",
         "raise ValueError\n",
         "TEXT: Final\n",

@@ -15,7 +15,7 @@ _RELAY = "tests/unit/relay"
 _DESTINATIONS = "tests/unit/destinations"
 
 OWN_TESTS: dict[str, tuple[str, ...]] = {
-    "eventstore.append.also": (f"{_LIBRARY}/test_also.py",),
+    "eventstore.append.also": (f"{_LIBRARY}/test_also_values.py", f"{_LIBRARY}/test_also.py"),
     "eventstore.append.commit": (f"{_LIBRARY}/test_append_request.py",),
     "eventstore.append.held_fields": (f"{_LIBRARY}/test_held_fields.py",),
     "eventstore.append.transaction": (f"{_LIBRARY}/test_append_request.py",),

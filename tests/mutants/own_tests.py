@@ -59,7 +59,11 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "eventstore.search.page_token": ("tests/unit/search/test_event_search.py",),
     "eventstore.search.query": ("tests/unit/search/test_query.py", f"{_LIBRARY}/test_plain_names.py"),
     "eventstore.timeline.place": (f"{_LIBRARY}/test_bounds.py",),
-    "eventstore.timeline.query": (f"{_LIBRARY}/test_timeline_rules.py", f"{_LIBRARY}/test_timeline.py"),
+    "eventstore.timeline.query": (
+        f"{_LIBRARY}/test_read_places.py",
+        f"{_LIBRARY}/test_timeline_rules.py",
+        f"{_LIBRARY}/test_timeline.py",
+    ),
     "eventstore.timeline.sealed": (f"{_LIBRARY}/test_read_places.py",),
     "eventstore.timeline.seen": (f"{_LIBRARY}/test_read_places.py", f"{_LIBRARY}/test_timeline_rules.py"),
     "eventstore.timeline.token": (f"{_LIBRARY}/test_read_places.py",),

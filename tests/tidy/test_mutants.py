@@ -1,11 +1,21 @@
 """The table of mutants: every module of the purity contract is in it, and scores as it must."""
 
+from typing import Any
+
 import pytest
 
 from tests.mutants import page, results
 from tests.mutants.own_tests import OWN_TESTS, ROOT, pure_modules
 
 MODULES = pure_modules()
+BELOW: frozenset[str] = frozenset({})
+"""Modules that were not tried yet, or of which more mutants survive: to be taken out of here one by one."""
+
+
+def each_module() -> list[Any]:
+    """Return the modules; those in `BELOW` are expected to fail, and may stay there no longer once they do not."""
+    below = pytest.mark.xfail(reason="their tests are to be completed", strict=True)
+    return [pytest.param(module, marks=below) if module in BELOW else module for module in sorted(MODULES)]
 
 
 def test_each_module_of_the_contract_has_tests_of_its_own() -> None:
@@ -16,7 +26,7 @@ def test_each_module_of_the_contract_has_tests_of_its_own() -> None:
     assert [test for tests in OWN_TESTS.values() for test in tests if not (ROOT / test).is_file()] == []
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
+@pytest.mark.parametrize("module", each_module())
 def test_nearly_all_mutants_of_a_module_are_noticed(module: str) -> None:
     """
     95 of 100 are killed, or equivalent for a reason. `make mutants MODULE=…` tries them anew.

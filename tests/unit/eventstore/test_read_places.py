@@ -2,14 +2,15 @@
 
 import base64
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from eventstore import InvalidTokenError
+from eventstore import InvalidInputError, InvalidTokenError
 from eventstore.timeline import token as page_token
 from eventstore.timeline.place import Place
-from eventstore.timeline.query import ByType
+from eventstore.timeline.query import ByAggregateType, ByTime, ByType
 from eventstore.timeline.sealed import seal, unseal
 from eventstore.timeline.seen import PAST_MAX_PLACES, SEEN_MAX_PLACES, Seen
 from eventstore.walk import token as walk_token
@@ -244,3 +245,28 @@ def test_when_more_would_have_to_be_remembered_the_next_pass_begins_behind_the_l
         full.give([place])
     full.end_pass()
     assert full.low_ms == 23
+
+
+# Queries
+
+
+@pytest.mark.parametrize("make", [lambda *ends: ByType("A", *ends), lambda *ends: ByAggregateType("A", *ends), ByTime])
+def test_both_ends_of_a_query_are_kept_in_milliseconds(make: Any) -> None:
+    """
+    From the first moment there is to the last.
+    """
+    query = make(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 2, tzinfo=UTC))
+    assert (query.from_ms, query.until_ms) == (1_735_689_600_000, 1_735_776_000_000)
+    last = make(253_402_300_700_000, 253_402_300_800_000)
+    assert (last.from_ms, last.until_ms) == (253_402_300_700_000, 253_402_300_800_000)
+    assert make(0, 1).from_ms == 0
+
+    for ends, field in (
+        ((253_402_300_700_000, 253_402_300_800_001), "until_ms"),
+        ((-1, 5), "from_ms"),
+        (("x", 5), "from_ms"),
+        ((0, "x"), "until_ms"),
+    ):
+        with pytest.raises(InvalidInputError) as caught:
+            make(*ends)
+        assert caught.value.field == field

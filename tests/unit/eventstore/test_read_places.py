@@ -48,6 +48,16 @@ def test_a_damaged_body_is_nothing(text: str) -> None:
     assert unseal(text) == b""
 
 
+def test_whatever_a_body_ends_with_nothing_of_it_is_lost() -> None:
+    """
+    And nothing may stand among its letters.
+    """
+    bodies = [str(number).encode() for number in range(300)]
+
+    assert [unseal(seal("", body)[1:]) for body in bodies] == bodies
+    assert unseal("!!!!" + seal("", b"body")[1:]) == b""
+
+
 # Pages
 
 
@@ -75,6 +85,7 @@ def test_a_page_token_is_of_its_table_and_query() -> None:
         ("w1.AAAA", "is of a walk"),
         ("AAAA", "is damaged: give back the whole"),
         ("x.AAAA", "is damaged: give back the whole"),
+        ("x" + page_token.encode("events", QUERY, PLACE)[1:], "is damaged: give back the whole"),
         (seal("1", b"12345678"), "is damaged: give back the whole"),
         (seal("1", b"123456789"), "is of another query"),
     ],
@@ -118,6 +129,8 @@ def test_a_walks_token_says_how_far_each_segment_has_come(token: WalkToken) -> N
     [
         (None, "is not a token of a walk"),
         ("", "is not a token of a walk"),
+        (7, "is not a token of a walk"),
+        (seal("w1", b'["g","x",2,null,0,[null,null]]'), "is damaged: give back the whole"),
         ("w1." + "x" * (2 * 1024 * 1024 - 2), "is not a token of a walk"),
         ("w1." + "x" * (2 * 1024 * 1024 - 3), "is damaged: give back the whole"),
         ("1.AAAA", "is of a page"),
@@ -245,6 +258,21 @@ def test_when_more_would_have_to_be_remembered_the_next_pass_begins_behind_the_l
         full.give([place])
     full.end_pass()
     assert full.low_ms == 23
+    assert full.begin_pass(20) is None
+    assert full.begin_pass(20) is None
+    assert full.low_ms == 23
+
+
+def test_what_is_far_behind_is_forgotten() -> None:
+    """
+    But for the last ten thousand places, for a clock that is set back.
+    """
+    seen = Seen(0)
+    seen.begin_pass(20_000)
+    seen.give(at(timestamp_ms) for timestamp_ms in range(10_002))
+    seen.end_pass()
+
+    assert [seen.is_new(at(timestamp_ms)) for timestamp_ms in (0, 1, 2, 10_001)] == [True, True, False, False]
 
 
 # Queries

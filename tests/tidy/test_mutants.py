@@ -8,7 +8,26 @@ from tests.mutants import page, results
 from tests.mutants.own_tests import OWN_TESTS, ROOT, pure_modules
 
 MODULES = pure_modules()
-BELOW: frozenset[str] = frozenset({})
+BELOW: frozenset[str] = frozenset(
+    {
+        "eventstore.append.also",
+        "eventstore.errors",
+        "eventstore.search.dsl",
+        "eventstore.search.options",
+        "eventstore.search.page_token",
+        "eventstore.search.query",
+        "eventstore.timeline.query",
+        "eventstore.validation",
+        "eventstore.verify.commit_rules",
+        "eventstore.verify.counts",
+        "eventstore.verify.debt_rules",
+        "eventstore.verify.event_ids",
+        "eventstore.verify.finding",
+        "eventstore.verify.history_rules",
+        "relay.destinations.index.differences",
+        "relay.observing.http.health",
+    }
+)
 """Modules that were not tried yet, or of which more mutants survive: to be taken out of here one by one."""
 
 

@@ -13,8 +13,9 @@ SEED ?=
 RUNS ?=
 QUESTION ?=
 AREA ?=
+MODULE ?=
 
-.PHONY: help demo test test-clients test-newer-broker test-fast acceptance-long simulate explore bench bench-flow check check-style check-types check-imports format dev up down status constraints api-docs build clean
+.PHONY: help demo test test-clients test-newer-broker test-fast acceptance-long simulate explore mutants bench bench-flow check check-style check-types check-imports format dev up down status constraints api-docs build clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +79,9 @@ simulate: $(VENV)/.dev ## Simulate a world that misbehaves (SEED=, RUNS=), then 
 
 explore: $(VENV)/.dev ## Every order of the steps of small cases, larger ones than tests take (AREA=)
 	$(BIN)/python -m tests.exhaustive $(AREA)
+
+mutants: $(VENV)/.dev ## Change the modules that decide, and see a test of theirs fail (MODULE=)
+	$(BIN)/python -m tests.mutants $(MODULE)
 
 bench: $(VENV)/.dev ## Two-item transactions a second of the in-memory DynamoDB; stated, not gated
 	$(BIN)/python -m tests.bench.in_memory_dynamodb

@@ -84,3 +84,38 @@ def test_what_is_no_address(text: str, words: str) -> None:
 def test_words_of_others(words: str, shown: str) -> None:
     """User and password are taken out of whatever a broker or a library says; the rest stays."""
     assert masked(words) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "is_tls", "port", "login_method"),
+    [
+        ("amqp://h", False, 5672, None),
+        ("pyamqp://h", False, 5672, None),
+        ("pyamqps://h", True, 5671, None),
+        ("amqp://h?ssl=1", True, 5671, None),
+        ("amqp://h?ssl_ca_certs=/a", True, 5671, None),
+        ("amqp://h?sslx=1", False, 5672, None),
+        ("amqp://h:7?ssl=1&login_method=EXTERNAL", True, 7, "EXTERNAL"),
+    ],
+)
+def test_how_a_node_is_spoken_to(text: str, is_tls: bool, port: int, login_method: str | None) -> None:  # noqa: FBT001
+    """Encrypted by its scheme or by a setting of TLS; by the mechanism that is named."""
+    (found,) = read_addresses(text)
+
+    assert (found.is_tls, found.port, found.login_method) == (is_tls, port, login_method)
+
+
+def test_what_an_address_leaves_out() -> None:
+    """The host is this machine, the virtual host the first one."""
+    (found,) = read_addresses(" amqp:///shop%2Feu ")
+
+    assert (found.host, found.virtual_host, found.scheme) == ("localhost", "shop/eu", "amqp")
+    assert found.place == "localhost:5672/shop/eu"
+    assert read_addresses("amqp://h")[0].virtual_host == "/"
+
+
+def test_a_cluster_has_up_to_16_nodes() -> None:
+    """An address that cannot be read is counted when there are several."""
+    assert len(read_addresses(",".join(["amqp://h/v"] * 16))) == 16
+    with pytest.raises(ValueError, match=r"^must begin with amqp://"):
+        read_addresses("http://h")

@@ -90,3 +90,14 @@ def test_an_event_is_under_way_once():
     """A return names the event, so two of the same could not be told apart."""
     with pytest.raises(AssertionError, match="under way twice"):
         sent(1).sent(2, "id-1", "again")
+
+
+def test_what_is_under_way_is_known_by_its_id_and_in_order():
+    """Until it is answered, or returned."""
+    confirms = sent(3)
+    assert confirms.unanswered() == ["item-1", "item-2", "item-3"]
+
+    confirms.answered(2, multiple=False)
+
+    assert [confirms.is_under_way(f"id-{tag}") for tag in (1, 2, 3, 4)] == [True, False, True, False]
+    assert confirms.unanswered() == ["item-1", "item-3"]

@@ -258,3 +258,61 @@ def test_ids_and_numbers_at_their_limits_are_indexed():
     event = replace(row.events[0], event_id="x" * 512, epoch=2**63 - 1, schema_version=2**31 - 1)
 
     assert bulk_lines.unindexable(event) is None
+
+
+def test_the_whole_template() -> None:
+    """
+    As it is put; a typed copy that does not fit neither refuses its event nor is bent.
+    """
+    promoted = {
+        "at": PromotedType.DATE,
+        "note": PromotedType.TEXT,
+        "count": PromotedType.LONG,
+        "price.amount": PromotedType.DOUBLE,
+    }
+    made = template(IndexSettings(names=Names("shop"), promoted=promoted, shards=3, replicas=2))
+
+    properties = made["template"]["mappings"]["properties"]
+    assert made["index_patterns"] == ["shop-events-*"]
+    assert made["template"]["settings"] == {"index": {"number_of_shards": 3, "number_of_replicas": 2}}
+    assert made["template"]["aliases"] == {"shop-events": {}}
+    assert made["template"]["mappings"]["dynamic"] is False
+    assert properties["promoted"] == {
+        "dynamic": False,
+        "properties": {
+            "at": {"type": "date", "ignore_malformed": True},
+            "note": {"type": "text"},
+            "count": {"type": "long", "ignore_malformed": True, "coerce": False},
+            "price.amount": {"type": "double", "ignore_malformed": True, "coerce": False},
+        },
+    }
+    assert properties["unpromoted"] == {"type": "keyword"}
+    assert properties["aggregate_id"] == {"type": "keyword"}
+    assert properties["schema_version"] == {"type": "integer"}
+    assert properties["timestamp"] == {"type": "date", "format": "epoch_millis"}
+    assert properties["data"] == {"type": "flattened", "ignore_above": 1024, "depth_limit": 72}
+    plain = template(IndexSettings(names=Names("shop")))["template"]["mappings"]["properties"]
+    assert "promoted" not in plain
+    assert "unpromoted" not in plain
+
+
+def test_what_operators_added_to_a_stored_template_is_kept() -> None:
+    """
+    Where ours does not speak of it.
+    """
+    wanted = template(IndexSettings(names=Names("shop")))
+    theirs = {
+        "composed_of": ["more"],
+        "_meta": {"by": "ann"},
+        "allow_auto_create": True,
+        "ignore_missing_component_templates": ["more"],
+        "version": 1,
+        "data_stream": {},
+    }
+
+    made = merged(wanted, theirs)
+
+    kept = ("composed_of", "_meta", "allow_auto_create", "ignore_missing_component_templates")
+    assert {name: made[name] for name in kept} == {name: theirs[name] for name in kept}
+    assert made["version"] == wanted["version"]
+    assert "data_stream" not in made

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -161,3 +162,19 @@ def test_a_disk_that_was_full_is_not_judged_by_looking():
     assert destination.look(5.0) is None
     deliver(destination, [chain("a", 1)], 10)
     assert destination.look(5.0) is not None
+
+
+def test_an_event_that_cannot_be_described_has_no_line() -> None:
+    """
+    As it has no message.
+    """
+    (event,) = commit("order-1").events or ()
+    assert file_line.unwritable(event) is None
+
+    for odd, error_class in (
+        (replace(event, timestamp_ms=-1), "unsendable"),
+        (replace(event, data_json="{"), "not_json"),
+    ):
+        refused = file_line.unwritable(odd)
+        assert refused is not None
+        assert refused.error_class == error_class

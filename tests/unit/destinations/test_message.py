@@ -1,6 +1,7 @@
 """An event as a message."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -183,3 +184,78 @@ def test_a_body_over_the_limit():
     assert fault.error_class == "message_too_large"
     assert "27 bytes of data and a message may have 26" in fault.reason
     assert "RELAY_BUS_MESSAGE_MAX_BYTES" in fault.reason
+
+
+def test_headers_have_these_names():
+    """Consumers read them."""
+    assert [message.AGGREGATE_ID, message.SEQUENCE_NUMBER, message.EPOCH] == [
+        "cloudEvents_aggregateid",
+        "cloudEvents_sequencenumber",
+        "cloudEvents_epoch",
+    ]
+
+
+def test_a_routing_key_has_up_to_255_bytes():
+    """AMQP takes no more; which event it is, is told."""
+    fits, over = (replace(EVENT, aggregate_type="ä" * 120, type="t" * size) for size in (14, 15))
+    assert message.unsendable(fits, 1_000) is None
+
+    refused = message.unsendable(over, 1_000)
+
+    assert refused is not None
+    assert refused.error_class == "unsendable"
+    assert refused.reason.startswith("event 3 (01949a8e-5b5f-7000-8000-000000000003) has a routing key")
+
+
+@pytest.mark.parametrize(("text", "size"), [('{"a":"x"}', 9), ('{"a":"ä"}', 10)])
+def test_data_may_be_as_large_as_a_message(text, size):
+    """In bytes of UTF-8."""
+    event = replace(EVENT, data_json=text)
+
+    assert message.unsendable(event, size) is None
+    refused = message.unsendable(event, size - 1)
+    assert refused is not None
+    assert (refused.error_class, f"has {size} bytes" in refused.reason) == ("message_too_large", True)
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        {"event_id": "e" * 255},
+        {"commit_id": "ä" * 127 + "e"},
+        {"timestamp_ms": 0},
+        {"timestamp_ms": 253_402_300_799_999},
+        {"epoch": 2**63 - 1},
+        {"sequence_number": 2**63 - 1},
+        {"schema_version": 2**63 - 1},
+    ],
+)
+def test_attributes_may_reach_their_bounds(fits):
+    """And not pass them; which event it is, is told."""
+    ((name, value),) = fits.items()
+    over = f"{value}x" if isinstance(value, str) else value + 1
+    beyond = -1 if value == 0 else over
+
+    assert cloud_event.indescribable(replace(EVENT, **fits)) is None
+    refused = cloud_event.indescribable(replace(EVENT, **{name: beyond}))
+    assert refused is not None
+    assert refused.error_class == "unsendable"
+    assert refused.reason.startswith("event ")
+
+
+def test_texts_of_metadata_may_be_of_one_letter():
+    """What is empty is left out, and a state without its parent as well."""
+    encoded = with_metadata('{"correlation_id":"c","traceparent":"t","tracestate":"s"}')
+    names = ("cloudEvents_correlationid", "traceparent", "tracestate")
+    assert [encoded.headers[name] for name in names] == ["c", "t", "s"]
+
+    empty = with_metadata('{"correlation_id":"","tracestate":"s"}')
+    assert [name for name in names if name in empty.headers] == []
+
+
+def test_half_of_a_surrogate_pair_is_counted_all_the_same():
+    """It is found out when the message is sent; until then it has a size."""
+    odd = replace(message.encode(EVENT, "/inventory"), message_id="\ud800", headers={"a": "\ud800"})
+
+    assert wire.properties(odd).endswith(b"\x03\xed\xa0\x80")
+    assert b"S\x00\x00\x00\x03\xed\xa0\x80" in wire.properties(odd)

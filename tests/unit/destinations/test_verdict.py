@@ -4,7 +4,7 @@ import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ApiError
 
-from relay.destinations.index.bulk_item import ItemVerdict, Ruling, rule
+from relay.destinations.index.bulk_item import ItemVerdict, Ruling, is_of_the_document, rule
 from relay.destinations.index.elasticsearch_replies import refusal
 
 
@@ -105,3 +105,52 @@ def test_no_password_of_an_address_in_a_refusal() -> None:
 
     assert "hunter2" not in str(error)
     assert "http://***@proxy.example:3128" in str(error)
+
+
+def test_rulings_have_these_names():
+    """Metrics show them."""
+    assert [str(ruling) for ruling in Ruling] == ["done", "retry", "park", "misconfigured"]
+    assert ItemVerdict("e", 201) == ItemVerdict("e", 201, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error_type", "wanted"),
+    [
+        *[
+            (error_type, True)
+            for error_type in (
+                "document_parsing_exception",
+                "json_e_o_f_exception",
+                "json_parse_exception",
+                "mapper_parsing_exception",
+                "stream_constraints_exception",
+                "x_content_e_o_f_exception",
+                "x_content_parse_exception",
+            )
+        ],
+        ("index_closed_exception", False),
+        ("", False),
+    ],
+)
+def test_a_whole_request_is_refused_for_the_text_of_a_document(error_type, wanted):
+    """Or for what the index is like."""
+    assert is_of_the_document(error_type) is wanted
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "ruling"),
+    [
+        (299, None, Ruling.DONE),
+        (300, None, Ruling.RETRY),
+        (399, "document_parsing_exception", Ruling.RETRY),
+        (499, "document_parsing_exception", Ruling.PARK),
+        (500, "document_parsing_exception", Ruling.RETRY),
+        (400, None, Ruling.PARK),
+        (400, "invalid_alias_name_exception", Ruling.MISCONFIGURED),
+        (400, "routing_missing_exception", Ruling.MISCONFIGURED),
+        (400, "strict_dynamic_mapping_exception", Ruling.MISCONFIGURED),
+    ],
+)
+def test_rulings_at_their_bounds(status, error_type, ruling):
+    """Of status, and of what is known by name."""
+    assert rule(ItemVerdict("e", status, error_type)) is ruling

@@ -1,8 +1,10 @@
 """The rule of the limiter: additive increase, multiplicative decrease."""
 
+from typing import Any
+
 import pytest
 
-from eventstore import AimdSettings
+from eventstore import AimdSettings, InvalidInputError
 from eventstore.dynamodb import aimd
 from eventstore.dynamodb.aimd import AimdState
 
@@ -93,3 +95,38 @@ def test_numbers_that_contradict_each_other_are_refused(numbers: dict[str, float
     """
     with pytest.raises(ValueError, match="limiter"):
         AimdSettings(**numbers)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"start": 0}, "limiter.start"),
+        ({"minimum": 0}, "limiter.minimum"),
+        ({"maximum": 10_001}, "limiter.maximum"),
+        ({"start": 1, "minimum": 2}, "limiter.start"),
+        ({"start": 9, "maximum": 8}, "limiter.start"),
+        ({"increase": 0}, "limiter.increase"),
+        ({"increase": 10_000.5}, "limiter.increase"),
+        ({"decrease": 0}, "limiter.decrease"),
+        ({"decrease": 1}, "limiter.decrease"),
+        ({"decrease": 1.5}, "limiter.decrease"),
+    ],
+)
+def test_numbers_that_would_block_the_limiter(given: dict[str, Any], field: str) -> None:
+    """
+    They are named.
+    """
+    with pytest.raises(InvalidInputError) as caught:
+        AimdSettings(**given)
+
+    assert caught.value.field == field
+
+
+def test_numbers_that_the_limiter_takes() -> None:
+    """
+    Bounds may be reached; what nobody says is as many as a client has connections, one more or half as many.
+    """
+    assert AimdSettings() == AimdSettings(start=32, minimum=1, maximum=32, increase=1.0, decrease=0.5)
+    assert AimdSettings(start=10_000, minimum=10_000, maximum=10_000, increase=10_000).start == 10_000
+    assert AimdSettings(start=1, maximum=1, increase=0.1, decrease=0.999).minimum == 1
+    assert (AimdState(2.9).slots, AimdState(2.9).cuts, AimdState(2.9).mean_seconds) == (2, 0, 0.0)

@@ -1,5 +1,7 @@
 """Which shards may be read now."""
 
+import pytest
+
 from relay.feed.lineage import Shard, eligible, forgettable
 from relay.feed.pacing import Pacing
 from relay.leases.position import Position
@@ -78,3 +80,14 @@ def test_pacing_is_brisk_under_load_and_calm_in_silence() -> None:
     assert pacing.next_pause(0.0, records=0, page_max=1000) == 0.2
     assert pacing.next_pause(0.2, records=0, page_max=1000) == 0.4
     assert pacing.next_pause(0.4, records=0, page_max=1000) == 0.4
+
+
+def test_a_shard_of_which_nobody_says_otherwise_is_asked_twice_a_second_at_least() -> None:
+    """
+    50 ms while records come; in silence 1.6 times as long each time, up to half a second.
+    """
+    pauses = [Pacing().next_pause(0.3, records=1, page_max=1000)]
+    for _ in range(6):
+        pauses.append(Pacing().next_pause(pauses[-1], records=0, page_max=1000))
+
+    assert pauses == pytest.approx([0.05, 0.08, 0.128, 0.2048, 0.32768, 0.5, 0.5])

@@ -132,6 +132,7 @@ def test_a_commit_that_can_never_go(cause: dict[str, object], has_events: bool) 
 
     assert step(lowest(**bad)) == Ask((OWN, BEFORE))  # type: ignore[arg-type]
     assert step(lowest(1, 1, **bad), 0) == Ask((("a", 1),))  # type: ignore[arg-type]
+    assert step(lowest(2, 3, **bad), 1) == Ask((("a", 3), ("a", 1)))  # type: ignore[arg-type]
     assert step(lowest(**bad, vetted=True)) == PARK_IT  # type: ignore[arg-type]
     assert step(lowest(**bad, vetted=True), 3) == Ask((BEFORE,))  # type: ignore[arg-type]
     assert step(lowest(**bad, vetted=True, seen_at=NOW - 31)) == Ask((OWN,))  # type: ignore[arg-type]

@@ -49,6 +49,37 @@ def test_a_page_is_over_when_no_row_holds_it(fate: Fate) -> None:
     assert (page.commits, page.held, page.fates.total()) == (3, 0, 3)
 
 
+def test_fates_have_these_names() -> None:
+    """
+    Logs and metrics show them.
+    """
+    assert [str(fate) for fate in Fate] == [
+        "settled",
+        "late",
+        "parked",
+        "waiting",
+        "beyond",
+        "refused",
+        "overdue",
+        "void",
+        "withdrawn",
+    ]
+
+
+def test_rows_that_do_not_hold_a_page_are_counted() -> None:
+    """
+    By what became of them; a page that nobody waits for may ring.
+    """
+    page = CommitPage("feed", 0.0)
+    page.pass_over(Fate.BEYOND, 3)
+    page.pass_over(Fate.BEYOND)
+    page.pass_over(Fate.SETTLED)
+    page.ring()
+
+    assert (PageTracker[int]().page("sweep", 7.0).source, page.source) == ("sweep", "feed")
+    assert (page.commits, page.held, dict(page.fates)) == (5, 0, {Fate.BEYOND: 4, Fate.SETTLED: 1})
+
+
 def test_a_page_without_rows_is_over_once_it_is_sealed() -> None:
     """
     Until then rows may come.
@@ -137,7 +168,7 @@ def test_many_pages_grow_into_the_newest() -> None:
     pages = [tracked(tracker, number, 1) for number in range(1, PAGES_MAX + 1)]
     grown = [tracked(tracker, number, 1) for number in range(PAGES_MAX + 1, 3 * PAGES_MAX)]
 
-    assert len(tracker) == PAGES_MAX
+    assert len(tracker) == PAGES_MAX == 64
     assert set(grown) == {pages[-1]}
     assert pages[-1].commits == 2 * PAGES_MAX
     for page in pages[:-1]:

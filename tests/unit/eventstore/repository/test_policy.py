@@ -1,5 +1,7 @@
 """When snapshots are due, as values."""
 
+from collections.abc import Callable
+
 import pytest
 
 from eventstore import NEVER, CachePolicy, InvalidInputError, SnapshotPolicy
@@ -44,3 +46,56 @@ def test_policies_that_cannot_be_meant_are_refused() -> None:
     ):
         with pytest.raises(InvalidInputError):
             make()
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: SnapshotPolicy.every(0), "events"),
+        (lambda: SnapshotPolicy.every(1_000_000_001), "events"),
+        (lambda: SnapshotPolicy(every_events=0), "snapshots.every_events"),
+        (lambda: SnapshotPolicy(every_events=1_000_000_001), "snapshots.every_events"),
+        (lambda: SnapshotPolicy.older_than(-0.1), "seconds"),
+        (lambda: SnapshotPolicy.older_than(1_000_000_001.0), "seconds"),
+        (lambda: SnapshotPolicy(older_than_seconds=-0.1), "snapshots.older_than_seconds"),
+        (lambda: SnapshotPolicy(older_than_seconds=1_000_000_001.0), "snapshots.older_than_seconds"),
+        (lambda: SnapshotPolicy(1, 1.0), "snapshots.older_than_seconds"),
+        (lambda: CachePolicy(size=-1), "size"),
+        (lambda: CachePolicy(size=1_000_000_001), "size"),
+        (lambda: CachePolicy(max_staleness_seconds=-0.1), "max_staleness_seconds"),
+        (lambda: CachePolicy(max_staleness_seconds=1_000_000_001.0), "max_staleness_seconds"),
+    ],
+)
+def test_what_is_out_of_bounds_is_named(make: Callable[[], object], field: str) -> None:
+    """
+    As the caller wrote it.
+    """
+    with pytest.raises(InvalidInputError) as caught:
+        make()
+
+    assert caught.value.field == field
+
+
+def test_bounds_may_be_reached() -> None:
+    """
+    The least and the most of each; what nobody says is a cache of 1,000 states that asks each time.
+    """
+    assert SnapshotPolicy.every(1) == SnapshotPolicy(1, None)
+    assert SnapshotPolicy.every(1_000_000_000) == SnapshotPolicy(1_000_000_000, None)
+    assert SnapshotPolicy.older_than(0) == SnapshotPolicy(None, 0)
+    assert SnapshotPolicy.older_than(1_000_000_000.0) == SnapshotPolicy(None, 1_000_000_000.0)
+    assert CachePolicy(0, 1_000_000_000.0).size == 0
+    assert CachePolicy(1_000_000_000).max_staleness_seconds == 0.0
+    assert CachePolicy() == CachePolicy(1000, 0.0)
+    assert SnapshotMark() == SnapshotMark(0, 0)
+
+
+def test_snapshots_are_used_when_a_rule_says_when() -> None:
+    """
+    Either rule does.
+    """
+    assert [each.reads for each in (NEVER, SnapshotPolicy.every(1), SnapshotPolicy.older_than(0))] == [
+        False,
+        True,
+        True,
+    ]

@@ -62,3 +62,37 @@ def test_a_required_check_decides() -> None:
     }
     down = health.ready([Check("destination bus", ok=False, reason="blocked"), index])
     assert (down.code, down.document["status"]) == (503, "not ready")
+
+
+def test_ages_are_told_to_a_tenth_of_a_second() -> None:
+    """
+    More says nothing.
+    """
+    found = health.live({"main": 1.26}, [])
+
+    assert (found.code, found.document) == (
+        200,
+        {"status": "alive", "stuck": [], "loops": {"main": {"turned_seconds_ago": 1.3}}},
+    )
+
+
+def test_a_check_says_what_is_wrong_when_it_is_not_ok() -> None:
+    """
+    And nothing when it is.
+    """
+    found = health.ready(
+        [Check("a", ok=True, reason="x"), Check("b", ok=False, required=False, reason="y"), Check("c", ok=True)]
+    )
+
+    assert (found.code, found.document) == (
+        200,
+        {
+            "status": "ready",
+            "checks": {
+                "a": {"ok": True, "required": True},
+                "b": {"ok": False, "required": False, "reason": "y"},
+                "c": {"ok": True, "required": True},
+            },
+        },
+    )
+    assert Check("c", ok=False).reason == ""

@@ -43,6 +43,7 @@ class TestSigns:
         """
         seen = fleet(lease("s1", "w1", term=3, counter=9))
         assert rules.lease_values(seen) == {key("s1"): ("w1", 3, 9)}
+        assert rules.worker_values(fleet(worker("w1", counter=7))) == {"w1": (7,)}
 
 
 class TestTimes:
@@ -57,6 +58,13 @@ class TestTimes:
         Two renewals may fail before it must stop.
         """
         assert rules.renew_at(100.0, 9.0) == 103.0
+
+    @pytest.mark.parametrize(("now", "blind"), [(101.0, 0.0), (102.0, 0.0), (103.5, 1.5), (99.0, 0.0)])
+    def test_a_look_that_comes_late_was_blind_meanwhile(self, now: float, blind: float) -> None:
+        """
+        Two intervals between looks are nothing; what is beyond is not the silence of others.
+        """
+        assert rules.blind_seconds(100.0, now, 1.0) == blind
 
 
 class TestTaking:
@@ -122,6 +130,14 @@ class TestTaking:
         seen = fleet(*(lease(f"s{n}", None) for n in range(1, 6)), worker("w1"))
         small = replace(view(seen, "w1", silent={key("s1"): 99.0}), leases_max=2)
         assert len(rules.to_take(small)) == 2
+
+    def test_what_it_holds_takes_room(self) -> None:
+        """
+        Of two shards that it can carry it has one: there is room for one more.
+        """
+        seen = fleet(lease("s1", "w1"), *(lease(f"s{n}", None) for n in range(2, 5)), worker("w1"))
+        small = replace(view(seen, "w1", silent={key("s4"): 99.0}), held=frozenset({key("s1")}), leases_max=2)
+        assert shards(rules.to_take(small)) == ["s2"]
 
     def test_the_sweep_counts_towards_nothing(self) -> None:
         """
@@ -236,6 +252,16 @@ class TestAsking:
         assert asked is not None
         assert asked.shard_id == "s1"
         assert rules.to_ask_for(view(seen, "w1")) is None
+        beside = replace(seen, leases={sweep("w2").key: sweep("w2"), **seen.leases})
+        assert rules.to_ask_for(view(beside, "w2")) == asked
+
+    def test_who_has_no_room_asks_for_none(self) -> None:
+        """
+        It has fewer than the busiest, and as many as it can carry.
+        """
+        seen = fleet(*(lease(f"s{n}", "w1") for n in range(1, 4)), lease("s4", "w2"), worker("w1"), worker("w2"))
+        assert rules.to_ask_for(replace(view(seen, "w2"), leases_max=1)) is None
+        assert rules.to_ask_for(replace(view(seen, "w2"), leases_max=2)) is not None
 
     def test_one_more_is_no_reason(self) -> None:
         """

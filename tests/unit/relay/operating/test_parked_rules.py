@@ -2,10 +2,14 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 
-from relay.operating.parked.grouping import GROUPS_MAX, OTHER, UNREADABLE, Grouping
+import pytest
+
+from relay.operating.parked.grouping import GROUPS_MAX, NEWER, OTHER, UNREADABLE, Example, Group, Grouping
 from relay.operating.parked.mark import MarkedRow, read
 from relay.operating.parked.selection import Selection
+from relay.outbox.row import RowId
 
 from .conftest import mark
 
@@ -152,7 +156,104 @@ def test_many_parked_commits_fit_into_little_memory() -> None:
     tracemalloc.stop()
 
     groups = grouping.groups()
-    assert len(groups) == GROUPS_MAX + 1
+    assert len(groups) == GROUPS_MAX + 1 == 1_001
     assert sum(group.commits for group in groups) == 20_000
     assert next(group.commits for group in groups if group.error_class == OTHER) == 20_000 - GROUPS_MAX
     assert peak < 4_000_000
+
+
+def test_all_that_a_row_says_is_shown() -> None:
+    """
+    By whose it is, where it begins, and what has become of it.
+    """
+    found = read(
+        {
+            "aggregateId": {"S": "a"},
+            "sequenceNumber": {"N": "5"},
+            "firstSequence": {"N": "5"},
+            "commitId": {"S": "commit-1"},
+            "aggregateType": {"S": "ITEM"},
+            "committedAt": {"N": "-9223372036854775807"},
+            "delivered": {"SS": ["index", "\ud800"]},
+            "releasedAt": {"N": "7"},
+        }
+    )
+
+    assert found == MarkedRow("a", 5, "commit-1", 5, "ITEM", -9_223_372_036_854_775_807, frozenset({"index"}), {}, 7)
+    assert (found.id, found.key) == (RowId("a", 5, "commit-1"), ("a", 5))
+    assert (found.layout_fault, found.is_newer, found.blocks) == (None, False, False)
+
+
+@pytest.mark.parametrize("first", ["0", "6", "x", "-1"])
+def test_a_row_that_does_not_say_where_it_begins_blocks(first: str) -> None:
+    """
+    Unless the bus has it. What it says wrongly is as good as nothing.
+    """
+    item = {"aggregateId": {"S": "\ud800"}, "sequenceNumber": {"N": "5"}, "firstSequence": {"N": first}}
+    found = read({**item, "commitId": {"S": "\ud800"}, "committedAt": {"N": "9223372036854775808"}})
+
+    assert found == MarkedRow("?", 5, None, None, "?", None, frozenset(), {}, None)
+    assert found.blocks
+    assert not read({**item, "delivered": {"SS": ["bus"]}}).blocks
+
+
+@pytest.mark.parametrize(("layout", "is_newer"), [({"N": "2"}, True), ({"N": "0"}, False)])
+def test_of_a_row_of_another_layout_the_key_is_shown(layout: dict[str, str], is_newer: bool) -> None:  # noqa: FBT001 - a case
+    """
+    And why; a row of a later release is a group of its own, as is one that nobody can read.
+    """
+    item = {"aggregateId": {"S": "a"}, "sequenceNumber": {"N": "5"}, "firstSequence": {"N": "5"}, "layout": layout}
+    found = read(item)
+
+    assert found.layout_fault is not None
+    assert "row a/5 of the outbox: attribute 'layout'" in found.layout_fault
+    assert replace(found, layout_fault=None) == MarkedRow(
+        "a", 5, None, None, "?", None, frozenset(), {}, None, is_newer=is_newer
+    )
+    assert "of shop_outbox" in str(read(item, "shop_outbox").layout_fault)
+    grouping = Grouping(ALL, examples_max=1)
+    grouping.add([found])
+    (group,) = grouping.groups()
+    assert (group.error_class, group.oldest_failed_at_ms) == (NEWER if is_newer else UNREADABLE, None)
+    assert group.examples == [Example("a", 5, found.layout_fault)]
+
+
+def test_groups_come_the_bus_first_and_the_largest_first() -> None:
+    """
+    With the time of the oldest, and the words of some.
+    """
+    grouping = Grouping(ALL, examples_max=1)
+    grouping.add(
+        [
+            row("a", 1, "alpha"),
+            row("b", 1, "bus", error_class="rare"),
+            row("c", 1, "bus", error_class="common"),
+            row("d", 1, "bus", error_class="common"),
+            read({"aggregateId": {"S": "e"}, "sequenceNumber": {"N": "5"}}),
+        ]
+    )
+
+    groups = grouping.groups()
+    assert [(each.destination, each.error_class, each.commits) for each in groups] == [
+        ("bus", "common", 2),
+        ("bus", "rare", 1),
+        ("bus", UNREADABLE, 1),
+        ("alpha", "too_large", 1),
+    ]
+    assert groups[0].examples == [Example("c", 1, "why")]
+    assert [each.oldest_failed_at_ms for each in groups] == [1735689600000, 1735689600000, None, 1735689600000]
+    assert "does not say where it begins" in groups[2].examples[0].reason
+
+
+def test_the_oldest_of_a_group_is_the_earliest_that_any_mark_says() -> None:
+    """
+    In whatever order they come; some say none.
+    """
+    group = Group("bus", "x")
+    seen = []
+    for at_ms in (None, 7, 5, None, 6):
+        group.add(Example("a", 1, "why"), at_ms, 2)
+        seen.append(group.oldest_failed_at_ms)
+
+    assert seen == [None, 7, 5, 5, 5]
+    assert (group.commits, len(group.examples), group.waiting) == (5, 2, 0)

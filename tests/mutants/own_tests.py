@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _CONTRACT = "Decisions are pure"
 
+_UNIT = "tests/unit"
 _LIBRARY = "tests/unit/eventstore"
 _RELAY = "tests/unit/relay"
 _DESTINATIONS = "tests/unit/destinations"
@@ -119,6 +120,71 @@ OWN_TESTS: dict[str, tuple[str, ...]] = {
     "relay.operating.parked.selection": (f"{_RELAY}/operating/test_parked_rules.py",),
     "relay.outbox.debt": (f"{_RELAY}/test_census.py",),
     "relay.outbox.row": (f"{_RELAY}/test_owed_rows.py",),
+    "relay.testing.checker.broken": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.bus": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.checker": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.comparison": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.document": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.event": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.history": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.imprint": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.index": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.message": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.promise": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.verdict": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
+    "relay.testing.checker.writing": (
+        f"{_UNIT}/checker/test_bad_histories.py",
+        f"{_UNIT}/checker/test_fields.py",
+        f"{_UNIT}/checker/test_checker.py",
+    ),
 }
 """Paths of tests by module. Modules that have no code are not here."""
 

@@ -10,7 +10,6 @@ from tests.mutants.own_tests import OWN_TESTS, ROOT, pure_modules
 MODULES = pure_modules()
 BELOW: frozenset[str] = frozenset(
     {
-        "eventstore.append.also",
         "eventstore.errors",
         "eventstore.search.dsl",
         "eventstore.search.options",
@@ -25,7 +24,6 @@ BELOW: frozenset[str] = frozenset(
         "eventstore.verify.finding",
         "eventstore.verify.history_rules",
         "relay.destinations.index.differences",
-        "relay.observing.http.health",
         "eventstore.payload.json_text",
         "relay.testing.checker.broken",
         "relay.testing.checker.bus",

@@ -222,17 +222,6 @@ def _one_bad_row_parks_the_next() -> Iterator[None]:
         yield
 
 
-@planted("silent-message-holds-its-page", "checkpoints move while a fault stands")
-def _silent_message_holds_its_page() -> Iterator[None]:
-    """A commit whose message is not answered, while others are, holds its page until it is overdue."""
-
-    def silent(_self: Flow, turn: Turn) -> None:
-        turn.is_silent = True
-
-    with patch.object(Flow, "silent", silent):
-        yield
-
-
 @planted("beyond-m-forgotten", "a long aggregate goes at its own pace", "everything drains when faults stop")
 def _beyond_m_forgotten() -> Iterator[None]:
     """What is owed of an aggregate beyond those that are kept is never brought."""

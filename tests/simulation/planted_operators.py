@@ -197,13 +197,6 @@ def _ready_while_nothing_is_taken() -> Iterator[None]:
         yield
 
 
-@planted("ready-while-paused", "every worker says that delivery is paused")
-def _ready_while_paused() -> Iterator[None]:
-    """A worker does not say that delivery is paused."""
-    with patch.object(readiness, "_paused", lambda _: Check("not paused", ok=True, required=False)):
-        yield
-
-
 @planted("trouble-never-ends", _WELL)
 def _trouble_never_ends() -> Iterator[None]:
     """An aggregate that once waited alone is said to wait for ever."""

@@ -74,7 +74,9 @@ def main(arguments: Sequence[str]) -> int:
         os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *arguments], environment)  # noqa: S606
     options = _parser().parse_args(arguments)
     if options.planted == "all":
-        return _find_all(options.jobs, record=options.record)
+        return _find_all(list(BUGS), options.jobs, record=options.record)
+    if options.planted == "known":
+        return _find_all([name for name in BUGS if name in known_seeds()], options.jobs, record=False)
     plan = Plan(
         options.seed,
         writers=options.writers,
@@ -100,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=200, help="seeds to run (200)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
-    parser.add_argument("--planted", choices=[*BUGS, "all"], help="plant a bug, and look for the seed that finds it")
+    parser.add_argument(
+        "--planted", choices=[*BUGS, "all", "known"], help="plant a bug, and look for the seed that finds it"
+    )
     parser.add_argument("--record", action="store_true", help="with --planted all: note the seeds, to try them first")
     parser.add_argument("--writers", type=int, help="instead of the seed's number")
     parser.add_argument("--appends", type=int, help="of each writer, instead of the seed's number")
@@ -180,10 +184,10 @@ def _repeat(plan: Plan, bug: str | None, log: object, *, no_shrink: bool) -> int
     return 1
 
 
-def _find_all(jobs: int, *, record: bool) -> int:
+def _find_all(names: Sequence[str], jobs: int, *, record: bool) -> int:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         seeds, codes = {}, []
-        for name, found in zip(BUGS, pool.map(_find, BUGS), strict=True):
+        for name, found in zip(names, pool.map(_find, names), strict=True):
             codes.append(say_found(name, found))
             if found is not None and not codes[-1]:
                 seeds[name] = found.seed

@@ -90,7 +90,8 @@ def test_runs_in_one_process_do_not_disturb_each_other() -> None:
 def test_a_failing_run_shrinks(name: str) -> None:
     """A run with fewer aggregates, appends and faults and a shorter storm breaks the same promise."""
     with BUGS[name].plant():
-        plan = next(plan for plan in map(Plan, range(50)) if promise_of(simulate(plan)) is not None)
+        large = (plan for plan in map(Plan, range(80)) if settings_of(plan).writers * settings_of(plan).appends > 20)
+        plan = next(plan for plan in large if promise_of(simulate(plan)) in BUGS[name].promises)
         promise = promise_of(simulate(plan))
         assert promise is not None
         smaller, run = shrink(plan, promise, simulate)
@@ -99,7 +100,7 @@ def test_a_failing_run_shrinks(name: str) -> None:
     assert promise in BUGS[name].promises
     before, after = settings_of(plan), settings_of(smaller)
     assert after.storm_seconds < before.storm_seconds
-    assert after.writers * after.appends * after.aggregates < before.writers * before.appends * before.aggregates
+    assert after.writers * after.appends < before.writers * before.appends
     assert after.aggregates <= before.aggregates
     assert len(smaller.without) > 30
 

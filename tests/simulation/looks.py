@@ -119,9 +119,8 @@ class Looks:
         groups = answer.data["groups"]
         for name in DESTINATIONS if chosen is None else (chosen,):
             said = sum(each["commits"] for each in groups if each["destination"] == name)
-            unreadable = seen.sure(self._of(UNREADABLE)) if name == "bus" else set()
-            parked = _sound(lambda row, name=name: name in marks(row) - delivered(row))
-            self._counts("parked list", name, said - len(unreadable), seen, parked)
+            marked = _sound(lambda row, name=name: name in marks(row) - delivered(row))
+            self._counts("parked list", name, said, seen, self._or_unreadable(marked) if name == "bus" else marked)
         if seen.sure(self._of(UNREADABLE)) and chosen in (None, "bus"):
             classes = {each["error_class"] for each in groups}
             if not classes & {"unreadable row", "row of a later release"}:
@@ -175,6 +174,11 @@ class Looks:
 
     def _of(self, kinds: Collection[str]) -> Callable[[RowKey, Row], bool]:
         return lambda key, _row: self._torn.kinds.get(key) in kinds
+
+    def _or_unreadable(self, holds: Callable[[RowKey, Row], bool]) -> Callable[[RowKey, Row], bool]:
+        """Return what counts rows that cannot be read as well: they are listed beside what is parked for the bus."""
+        is_unreadable = self._of(UNREADABLE)
+        return lambda key, row: holds(key, row) or is_unreadable(key, row)
 
     def _counts(
         self,

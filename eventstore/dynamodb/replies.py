@@ -28,8 +28,8 @@ class ForeignReplyError(BotoCoreError):
         self.status = status
 
 
-def fault_of(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
-    """Return why a reply cannot be what DynamoDB said, None when it can.
+def _checksum_fault(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
+    """Return why a reply cannot be what DynamoDB said, by its checksum; None when it can.
 
     DynamoDB and DynamoDB Local send the checksum of every successful reply, and name the error in every refusal. A
     `{}` of another server, or a GetItem that was cut short, looks like an answer otherwise.
@@ -39,10 +39,6 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes) -> str | None
         headers: By name in lower case.
         body: As it came.
     """
-    return _checksum_fault(status, headers, body) or _body_fault(status, body)
-
-
-def _checksum_fault(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
     checksum = headers.get(CHECKSUM)
     if checksum is not None and checksum.strip() != str(crc32(body)):
         return "its checksum is of another body"
@@ -52,6 +48,7 @@ def _checksum_fault(status: int, headers: Mapping[str, str], body: bytes) -> str
 
 
 def _body_fault(status: int, body: bytes) -> str | None:
+    """Return the same, by what the body holds."""
     try:
         body.decode()
         members = _ANY_OBJECT.decode(body)

@@ -24,7 +24,7 @@ def write_at_once(client: Any) -> None:
     """Have a client of DynamoDB write its requests itself, where botocore would write JSON; safe to repeat.
 
     Args:
-        client: boto3's, of which nobody but the library makes calls in threads that are in one of its own.
+        client: One of boto3's that the library made itself.
     """
     if client.meta.service_model.resolved_protocol != "json":
         return

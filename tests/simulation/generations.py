@@ -49,12 +49,10 @@ class Backup:
     Attributes:
         rows: Per table.
         moment: What the store held.
-        epoch: The store's epoch.
     """
 
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
     moment: Moment
-    epoch: int
 
 
 class BeginsAnew(Protocol):
@@ -228,7 +226,7 @@ class Generations:
 
     def _take_backup(self) -> Backup:
         rows = {table: self._scan(table) for table in _RESTORED}
-        return Backup(rows, self._ledger.moment(), self._epoch)
+        return Backup(rows, self._ledger.moment())
 
     def _scan(self, table: str) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
